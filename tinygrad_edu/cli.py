@@ -1,0 +1,245 @@
+"""The command `tinygrad-edu`: train a recipe, use what it learnt, look at the machine.
+
+Exit codes: 0 done; 1 training went wrong (the loss is not finite); 2 wrong arguments, files or devices; 130 stopped by Ctrl-C.
+"""
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import math
+import os
+import platform
+import sys
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from .core.errors import TinygradEduError
+
+EXTRAS = (  # (module, pip name, what it gives)
+    ("safetensors", "safetensors", "saving and loading checkpoints"),
+    ("rich", "rich", "a progress bar that moves"),
+    ("matplotlib", "matplotlib", "curves.png and mistakes.png"),
+    ("PIL", "pillow", "predict, which reads images"),
+    ("numba", "numba", "faster kernels on the CPU"),
+    ("cupy", "cupy-cuda12x", "training on an NVIDIA GPU"),
+)
+
+
+class Stop(TinygradEduError):
+    """A wrong argument: one line, exit code 2."""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with errors of one line."""
+
+    def error(self, message: str) -> Any:
+        raise Stop(f"{message}. See `{self.prog} --help`.")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    try:
+        flags = make_parser().parse_args(arguments)
+        return flags.command(flags)
+    except KeyboardInterrupt:
+        print("\nStopped at once. What was saved before is whole.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `| head`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except TinygradEduError as error:
+        return say_error(error)
+
+
+def say_error(error: TinygradEduError) -> int:
+    """Tell the user in one line, and give the exit code that belongs to it."""
+    kind = type(error).__name__
+    text = " ".join(str(error).split())
+    print(text if kind == "Interrupted" else f"tinygrad-edu: {text}", file=sys.stderr, flush=True)
+    return {"Interrupted": 130, "Diverged": 1}.get(kind, 2)
+
+
+def make_parser() -> Parser:
+    parser = Parser(prog="tinygrad-edu", description="Train small models and look inside them, on one small engine.")
+    parser.add_argument("--version", action="version", version=f"tinygrad-edu {version('tinygrad_edu') or 'from a checkout'}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for add in (add_train, add_predict, add_list, add_doctor):  # a new command is a function here
+        add(commands)
+    return parser
+
+
+# ---- train -------------------------------------------------------------------------------------------------------------
+
+def add_train(commands: Any) -> None:
+    from .recipes import MODULES
+
+    p = commands.add_parser("train", help="train a recipe", description="Train a recipe. Ctrl-C saves and stops; --resume goes on, bit for bit.",
+                            formatter_class=argparse.RawDescriptionHelpFormatter, epilog="examples:\n  tinygrad-edu train mnist-cnn\n"
+                            "  tinygrad-edu train mnist-cnn --data download --epochs 5 --out runs/full\n  tinygrad-edu train mnist-cnn --resume")
+    p.add_argument("recipe", choices=MODULES, metavar="RECIPE", help=f"one of: {', '.join(MODULES)}")
+    p.add_argument("--data", metavar="WHERE", help="embedded (default), download, or a folder with the data's files")
+    p.add_argument("--epochs", type=number(int, 1), metavar="N", help="passes over the data")
+    p.add_argument("--lr", type=number(float, 0, open_end=True), metavar="X", help="highest learning rate")
+    p.add_argument("--batch-size", type=number(int, 1), metavar="N", help="images a step")
+    p.add_argument("--seed", type=number(int, 0), metavar="N", help="the same seed gives the same run (default 0)")
+    p.add_argument("--limit", type=number(int, 10), metavar="N", help="use only N training images and at most N test images, for a quick try")
+    p.add_argument("--device", default="cpu", metavar="D", help="cpu (default), cuda, ...")
+    p.add_argument("--out", type=Path, metavar="DIR", help="folder for checkpoints, metrics and plots (default runs/RECIPE)")
+    p.add_argument("--resume", action="store_true", help="go on with the run in --out; flags left away are taken from it")
+    p.add_argument("--overwrite", action="store_true", help="replace the run in --out")
+    p.add_argument("--save-every", type=number(float, 0), default=30.0, metavar="S", help="seconds between saves within an epoch (default 30)")
+    p.set_defaults(command=train)
+
+
+def train(flags: argparse.Namespace) -> int:
+    from . import recipes
+    from .recipes._run import Run
+
+    if flags.resume and flags.overwrite:
+        raise Stop("--resume and --overwrite must not be given together. Choose one.")
+    module = recipes.get(flags.recipe)
+    recipe = module.RECIPE
+    defaults = {"data": "embedded", "epochs": recipe.epochs, "lr": recipe.lr, "batch_size": recipe.batch_size, "seed": 0, "limit": None}
+    settings = {name: getattr(flags, name) if getattr(flags, name) is not None or flags.resume else default for name, default in defaults.items()}
+    if settings["data"] not in ("embedded", "download", None):
+        settings["data"] = os.path.abspath(settings["data"])
+    out = flags.out or Path("runs") / recipe.name
+    with Run(recipe, settings, out, flags.device, flags.resume, flags.overwrite, flags.save_every) as run:
+        module.train(run)
+    return 0
+
+
+def number(kind: type, least: float, open_end: bool = False) -> Callable[[str], Any]:
+    """An argparse type: a finite number of that kind, at least (or more than) `least`."""
+    def convert(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value) or value < least or (open_end and value == least):
+            raise argparse.ArgumentTypeError(f"must be a{'n integer' if kind is int else ' number'} {'above' if open_end else 'of at least'} {least}, got {text!r}")
+        return value
+
+    return convert
+
+
+# ---- predict -------------------------------------------------------------------------------------------------------------
+
+def add_predict(commands: Any) -> None:
+    p = commands.add_parser("predict", help="ask a trained model about images", description=(
+        "Print the likeliest classes of each image. Any size, grey or colour; a picture whose border is brighter than the middle of its "
+        "range is taken as dark ink on paper and inverted. 28 x 28 pixels are taken as they are; other sizes are cut to the ink and centred."))
+    p.add_argument("checkpoint", metavar="CHECKPOINT", help="best.safetensors or last.safetensors of a run")
+    p.add_argument("images", nargs="+", metavar="IMAGE", help="PNG files (or whatever pillow reads)")
+    p.add_argument("--top", type=number(int, 1), default=3, metavar="N", help="how many classes to print (default 3)")
+    p.set_defaults(command=predict)
+
+
+def predict(flags: argparse.Namespace) -> int:
+    from . import io, recipes
+
+    state = io.load(flags.checkpoint)
+    if not isinstance(state, dict) or not isinstance(state.get("recipe"), str) or not isinstance(state.get("model"), dict):
+        raise Stop(f"predict: CHECKPOINT must be written by `tinygrad-edu train`, got {flags.checkpoint!r}. Give best.safetensors of a run's folder.")
+    make = recipes.get(state["recipe"]).predictor
+    if make is None:
+        raise Stop(f"predict: the recipe must read images, got a checkpoint of {state['recipe']}. See `tinygrad-edu list`.")
+    ask, code = make(state["model"]), 0
+    width = max(map(len, flags.images))
+    for image in flags.images:
+        try:
+            answers = ask(image)[:flags.top]
+        except TinygradEduError as error:  # the others still get their answer
+            code = say_error(error)
+            continue
+        print(f"{image:<{width}}  " + "   ".join(f"{name} {100 * p:5.1f} %" for name, p in answers), flush=True)
+    return code
+
+
+# ---- list ----------------------------------------------------------------------------------------------------------------
+
+def add_list(commands: Any) -> None:
+    p = commands.add_parser("list", help="show the recipes", description="Show the recipes with their data, time and expected score.")
+    p.set_defaults(command=list_recipes)
+
+
+def list_recipes(flags: argparse.Namespace) -> int:
+    from . import recipes
+
+    for name in recipes.MODULES:
+        r = recipes.get(name).RECIPE
+        print(f"{r.name}: {r.task}\n  data   {r.data}\n  time   {r.time} on 2 CPU cores\n  score  {r.score}\n  run    tinygrad-edu train {r.name}")
+    return 0
+
+
+# ---- doctor --------------------------------------------------------------------------------------------------------------
+
+def add_doctor(commands: Any) -> None:
+    p = commands.add_parser("doctor", help="show versions, devices, BLAS, threads, and what is missing", description="Look at the machine. Never fails.")
+    p.set_defaults(command=doctor)
+
+
+def doctor(flags: argparse.Namespace) -> int:
+    for name, look in (("tinygrad-edu", lambda: version("tinygrad_edu") or "from a checkout"), ("python", python), ("system", platform.platform),
+                       ("numpy", lambda: version("numpy") or "missing"), ("BLAS", blas), ("cores", cores), ("threads", threads), ("devices", devices)):
+        try:
+            found = look()
+        except Exception as error:  # whatever is broken, the report on the rest must come
+            found = f"could not be found out: {type(error).__name__}: {error}"
+        print(f"{name:<13} {found}")
+    missing = []
+    for module, package, gives in EXTRAS:
+        there = importlib.util.find_spec(module) is not None
+        print(f"{package:<13} {(version(package) or 'installed') if there else 'missing: ' + gives}")
+        if not there and package != "cupy-cuda12x":
+            missing.append(package)
+    if missing:
+        print(f"\nGet what is missing: pip install {' '.join(missing)}")
+    if importlib.util.find_spec("cupy") is None:
+        print(f"{'' if missing else chr(10)}With an NVIDIA GPU:  pip install cupy-cuda12x")
+    return 0
+
+
+def version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def python() -> str:
+    return f"{platform.python_version()} at {sys.executable}"
+
+
+def blas() -> str:
+    import numpy as np
+
+    found: Any = np.show_config(mode="dicts")
+    library = found["Build Dependencies"]["blas"]
+    return f"{library['name']} {library.get('version', '')}".strip()
+
+
+def cores() -> str:
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{usable} usable of {os.cpu_count()}"
+
+
+def threads() -> str:
+    names = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
+    given = [f"{name}={os.environ[name]}" for name in names if name in os.environ]
+    return ", ".join(given) if given else "one for each core (no limit is set in the environment)"
+
+
+def devices() -> str:
+    from .core.device import BACKENDS, get_device
+
+    found = ["cpu"]
+    for name in BACKENDS:
+        try:
+            get_device(name)
+            found.append(name)
+        except (TinygradEduError, ImportError, OSError) as error:
+            found.append(f"{name} not available ({str(error).split('.')[0]})")
+    return "; ".join(found)

@@ -1,0 +1,137 @@
+"""A device is an array library and a table of raw functions: `device.F.<op>` is the whole dispatch."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from .errors import DeviceError
+
+registry: dict[str, Any] = {}  # every op and composite by name; filled by @op and @composite
+
+
+class Table:
+    """The raw functions of one device. A slot is bound at first use; a backend may overwrite it with a kernel."""
+
+    def __init__(self, device: Device):
+        self._device = device
+
+    def __getattr__(self, name: str) -> Callable:
+        try:
+            function = registry[name].bind(self._device)
+        except KeyError:
+            raise AttributeError(f"F.{name}: no such op. See tinygrad_edu.functional for the names.") from None
+        setattr(self, name, function)
+        return function
+
+
+class Device:
+    """Where arrays live. `xp` is the array module, `array_type` the class of its arrays, `F` the table of functions."""
+
+    def __init__(self, type: str, index: int | None, xp: Any, array_type: type):
+        self.type, self.index, self.xp, self.array_type = type, index, xp, array_type
+        self.F = Table(self)
+
+    def __repr__(self) -> str:
+        return f"device(type='{self.type}'" + (")" if self.index is None else f", index={self.index})")
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __reduce__(self) -> tuple:
+        return get_device, (str(self),)
+
+    def __deepcopy__(self, memo: dict) -> Device:
+        return self
+
+    def asarray(self, data: Any, dtype: Any = None) -> Any:
+        """Host data (or an array of this device) as an array of this device, copied only if it must be."""
+        return self.xp.asarray(data, dtype=dtype)
+
+    def to_host(self, array: Any) -> np.ndarray:
+        """An array of this device as a NumPy array."""
+        return array
+
+    def storage(self, array: Any) -> Any:
+        """The object that owns the memory `array` looks into: equal for all views of one tensor."""
+        while type(array.base) is self.array_type:
+            array = array.base
+        return array
+
+    def synchronize(self) -> None:
+        """Wait until all work given to the device is done (nothing to wait for on the CPU)."""
+
+
+class Generator:
+    """A source of random numbers: NumPy's Philox, counter-based, so a seed gives the same numbers on any machine.
+
+    Reference: J. Salmon et al., 2011, "Parallel random numbers: as easy as 1, 2, 3".
+    """
+
+    def __init__(self, device: Any = None):
+        self.device = cpu if device is None else get_device(device)
+        self.manual_seed(int(np.random.SeedSequence().entropy) % 2**63)  # type: ignore[arg-type]
+
+    def manual_seed(self, seed: int) -> Generator:
+        """Start again from `seed` (any int; negative ones wrap as in PyTorch)."""
+        self._seed = int(seed)
+        self.numpy = np.random.Generator(np.random.Philox(key=self._seed % 2**64))
+        return self
+
+    def seed(self) -> int:
+        """Start again from a seed drawn from the system, and return it."""
+        return self.manual_seed(int(np.random.SeedSequence().entropy) % 2**63).initial_seed()  # type: ignore[arg-type]
+
+    def initial_seed(self) -> int:
+        return self._seed
+
+    def next_key(self) -> int:
+        """A fresh 63-bit key for an op that makes its own counter-based numbers (dropout)."""
+        return int(self.numpy.integers(2**63))
+
+    def get_state(self) -> np.ndarray:
+        """Everything that decides the next numbers, as a uint8 array."""
+        state: Any = self.numpy.bit_generator.state
+        words = [*state["state"]["counter"], *state["state"]["key"], *state["buffer"],
+                 state["buffer_pos"], state["has_uint32"], state["uinteger"], self._seed % 2**64]
+        return np.array(words, dtype=np.uint64).view(np.uint8)
+
+    def set_state(self, state: Any) -> Generator:
+        """Continue from a state that `get_state` returned."""
+        words = np.array(getattr(state, "array", state), dtype=np.uint8)
+        if words.shape != (112,):
+            raise DeviceError(f"Generator.set_state: needs the 112 bytes that get_state returned, got shape {words.shape}. Save and restore it whole.")
+        n = words.view(np.uint64)
+        self._seed = int(n[13])
+        self.numpy.bit_generator.state = {
+            "bit_generator": "Philox", "state": {"counter": n[0:4].copy(), "key": n[4:6].copy()},
+            "buffer": n[6:10].copy(), "buffer_pos": int(n[10]), "has_uint32": int(n[11]), "uinteger": int(n[12])}
+        return self
+
+
+cpu = Device("cpu", None, np, np.ndarray)
+default_generator = Generator()
+devices: dict[str, Device] = {"cpu": cpu}
+BACKENDS = {"cuda": "tinygrad_edu.backends.cuda", "emu": "tinygrad_edu.backends.emu"}  # imported when first asked for
+
+
+def get_device(spec: Any = "cpu", index: int | None = None) -> Device:
+    """The device of that name: "cpu", "cuda", "cuda:1", "emu"."""
+    if isinstance(spec, Device):
+        return spec
+    name = str(spec) if index is None else f"{spec}:{index}"
+    if name == "cpu:0":
+        name = "cpu"
+    if name not in devices:
+        kind = name.split(":")[0]
+        if kind not in BACKENDS:
+            known = ", ".join(sorted({*devices, *BACKENDS}))
+            raise DeviceError(f"device: must be one of {known}, got {spec!r}. Use one of those names.")
+        try:
+            devices[name] = import_module(BACKENDS[kind]).make_device(name)
+        except ModuleNotFoundError as error:
+            raise DeviceError(f"device: {name!r} needs the module {error.name}, which is not installed, got {spec!r}. "
+                              "Run `tinygrad-edu doctor` for what to install, or use device='cpu'.") from error
+    return devices[name]

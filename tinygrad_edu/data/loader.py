@@ -1,0 +1,158 @@
+"""DataLoader: samples in batches, shuffled and loaded ahead, from any dataset."""
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from itertools import count
+from typing import Any
+
+from ..core.device import Generator, default_generator
+from ..core.errors import DTypeError, ShapeError
+from .collate import default_collate, default_convert
+from .dataset import IterableDataset
+from .sampler import BatchSampler, RandomSampler, SequentialSampler
+from .seeding import check_generator
+from .workers import Epoch, IterableFetcher, MapFetcher, Workers
+
+FIXED = ("batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers")
+
+
+class DataLoader:
+    """Iterate over a dataset in batches.
+
+    Args:
+        dataset: has `__getitem__` and `__len__`, or is an IterableDataset.
+        batch_size: samples a batch; None: single samples, not joined.
+        shuffle: a new random order every epoch.
+        sampler: the order of the indices, instead of shuffle.
+        batch_sampler: yields lists of indices, instead of batch_size, shuffle, sampler and drop_last.
+        num_workers: background threads that load batches ahead; 0 loads in the thread that iterates.
+        collate_fn: joins a list of samples to a batch; `default_collate` if None.
+        drop_last: leave out a last batch that is not full.
+        timeout: seconds to wait for a batch from a worker; 0: no limit.
+        worker_init_fn: called with the worker's number in each worker before it loads anything.
+        generator: source of the order, and of the seeds of the items. None: the default generator.
+        prefetch_factor: batches each worker may load ahead, 2 by default.
+        persistent_workers: keep the workers between epochs.
+        pin_memory, pin_memory_device, multiprocessing_context, in_order: accepted and ignored; batches always come in order.
+
+    Note:
+        Workers are threads, not processes: NumPy, Pillow and file reading release Python's lock while they work, nothing is
+        copied between processes, and no process is forked (forking with threads around can hang). Code in pure Python gains
+        nothing from them. Every worker has a shallow copy of the dataset; what that refers to is shared between them.
+
+        The same seed gives the same batches with any number of workers, also where transforms draw random numbers: each item
+        of an epoch has its own seed (see `current_generator`). Leaving the loop early stops the workers. An error in a
+        worker is raised where the batch would have come, with the traceback of the worker.
+    """
+
+    _ready = False
+
+    def __init__(self, dataset: Any, batch_size: int | None = 1, shuffle: bool | None = None, sampler: Iterable | None = None,
+                 batch_sampler: Iterable | None = None, num_workers: int = 0, collate_fn: Callable | None = None, pin_memory: bool = False,
+                 drop_last: bool = False, timeout: float = 0, worker_init_fn: Callable[[int], Any] | None = None,
+                 multiprocessing_context: Any = None, generator: Generator | None = None, *, prefetch_factor: int | None = None,
+                 persistent_workers: bool = False, pin_memory_device: str = "", in_order: bool = True):
+        _check_workers(num_workers, timeout, prefetch_factor, persistent_workers)
+        iterable = isinstance(dataset, IterableDataset)
+        if not iterable and not hasattr(dataset, "__getitem__"):
+            raise DTypeError(f"DataLoader: dataset must have __getitem__ and __len__, or be an IterableDataset, got {type(dataset).__name__}. "
+                             "Derive it from Dataset.")
+        if iterable and (shuffle or sampler is not None or batch_sampler is not None):
+            raise ShapeError("DataLoader: an IterableDataset decides its own order, got shuffle, sampler or batch_sampler. Leave them out.")
+        if sampler is not None and shuffle:
+            raise ShapeError("DataLoader: needs either sampler or shuffle, got both. Leave one out.")
+        if batch_sampler is not None and (batch_size != 1 or shuffle or sampler is not None or drop_last):
+            raise ShapeError("DataLoader: batch_sampler takes the place of batch_size, shuffle, sampler and drop_last, got one of them too. Leave it out.")
+        if batch_size is None and drop_last:
+            raise ShapeError("DataLoader: drop_last needs batches, got batch_size=None. Leave one out.")
+        check_generator(generator, "DataLoader")
+        if batch_sampler is not None:
+            batch_size, drop_last = None, False
+        elif iterable:
+            BatchSampler((), 1 if batch_size is None else batch_size, drop_last)  # for its checks
+        if sampler is None and not iterable:
+            sampler = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
+        if batch_sampler is None and batch_size is not None and not iterable:
+            assert sampler is not None
+            batch_sampler = BatchSampler(sampler, batch_size, drop_last)
+        batched = batch_size is not None or batch_sampler is not None
+        self.dataset, self.batch_size, self.sampler, self.batch_sampler = dataset, batch_size, sampler, batch_sampler
+        self.num_workers, self.drop_last, self.timeout, self.worker_init_fn = num_workers, drop_last, timeout, worker_init_fn
+        self.pin_memory, self.generator = pin_memory, generator
+        self.collate_fn = collate_fn or (default_collate if batched else default_convert)
+        self.prefetch_factor = 2 if prefetch_factor is None and num_workers else prefetch_factor
+        self.persistent_workers = persistent_workers
+        self._iterable, self._batched = iterable, batched
+        self._workers: Workers | None = None
+        self._ready = True
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if self._ready and name in FIXED:
+            raise ShapeError(f"DataLoader: {name} cannot be changed after construction, got {value!r}. Make a new DataLoader.")
+        object.__setattr__(self, name, value)
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        if not self._iterable:
+            return len(self.batch_sampler if self._batched else self.sampler)  # type: ignore[arg-type]
+        n = len(self.dataset)
+        if self.batch_size is None:
+            return n
+        return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Begin an epoch: draws one seed from the generator, then the order."""
+        seed = (self.generator or default_generator).next_key()
+        make = self._fetcher_maker(seed)
+        if self.num_workers == 0:
+            return (_until_end if self._iterable else map)(make(self.dataset), self._tasks())
+        workers = self._workers or Workers(self.num_workers, self.dataset, self.worker_init_fn, seed)
+        if self.persistent_workers and self._workers is None:
+            self._workers = workers
+            weakref.finalize(self, workers.stop)
+        return Epoch(workers, make, self._tasks(), self.num_workers * (self.prefetch_factor or 2), self.timeout, keep=self.persistent_workers)
+
+    def _fetcher_maker(self, seed: int) -> Callable[[Any], Callable]:
+        collate, batched, drop_last = self.collate_fn, self._batched, self.drop_last
+        if self._iterable:
+            return lambda dataset: IterableFetcher(dataset, collate, drop_last, seed)
+        return lambda dataset: MapFetcher(dataset, collate, batched, seed)
+
+    def _tasks(self) -> Iterator[tuple[int, Any]]:
+        """What to load, batch by batch, each with the number its first item has in the epoch. Draws the order at once."""
+        if self._iterable:
+            return ((batch * (self.batch_size or 1), self.batch_size) for batch in count())
+        if self._batched:
+            return _numbered(iter(self.batch_sampler))  # type: ignore[arg-type]
+        return enumerate(self.sampler)  # type: ignore[arg-type]
+
+
+def _numbered(batches: Iterator[Any]) -> Iterator[tuple[int, Any]]:
+    first = 0
+    for batch in batches:
+        yield first, batch
+        first += len(batch)
+
+
+def _until_end(fetch: Callable, tasks: Iterator[Any]) -> Iterator[Any]:
+    for task in tasks:
+        try:
+            batch = fetch(task)
+        except StopIteration:
+            return
+        yield batch
+
+
+def _check_workers(num_workers: Any, timeout: float, prefetch_factor: int | None, persistent_workers: bool) -> None:
+    if not isinstance(num_workers, int) or num_workers < 0:
+        raise ShapeError(f"DataLoader: num_workers must be a whole number >= 0, got {num_workers!r}. Use 0 to load without workers.")
+    if timeout < 0:
+        raise ShapeError(f"DataLoader: timeout must be >= 0 seconds, got {timeout}. Use 0 for no limit.")
+    if num_workers == 0 and prefetch_factor is not None:
+        raise ShapeError(f"DataLoader: prefetch_factor needs workers, got prefetch_factor={prefetch_factor} with num_workers=0. "
+                         "Set num_workers, or leave it out.")
+    if prefetch_factor is not None and (not isinstance(prefetch_factor, int) or prefetch_factor < 1):
+        raise ShapeError(f"DataLoader: prefetch_factor must be a whole number >= 1, got {prefetch_factor!r}. Correct it.")
+    if num_workers == 0 and persistent_workers:
+        raise ShapeError("DataLoader: persistent_workers needs workers, got num_workers=0. Set num_workers, or leave it out.")

@@ -1,0 +1,13 @@
+"""Every op and composite as a function, by name: `functional.matmul(a, b)`; and the functions that make tensors."""
+from . import ops as _ops  # noqa: F401  # fills the registry
+from .core.autograd import functional as _functions
+from .core.device import registry as _registry
+from .ops.creation import (  # noqa: F401
+    arange, empty, empty_like, eye, from_dlpack, from_numpy, full, full_like, linspace, ones, ones_like, tensor, zeros, zeros_like)
+from .ops.random import bernoulli, multinomial, normal, rand, rand_like, randint, randint_like, randn, randn_like, randperm  # noqa: F401
+
+for _name in (f for f in vars(_functions)):
+    globals()[_name] = getattr(_functions, _name)
+for _name in ("rand", "rand_like", "randn_like", "zeros_like", "ones_like", "zeros", "ones", "full", "tensor", "arange", "full_like"):
+    setattr(_functions, _name, globals()[_name])  # composites reach them through F
+__all__ = sorted([n for n in globals() if not n.startswith("_")])

@@ -1,0 +1,74 @@
+"""The functions behind the layers, under the names they have in `torch.nn.functional`.
+
+The ops themselves stand in `tinygrad_edu.functional`. What is added here is what only layers and losses take: `inplace=`
+for activations, and the old `size_average=` and `reduce=` for losses.
+"""
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from .. import functional as ops
+from ..core.device import registry
+from ..core.inplace import make_inplace
+from ..core.tensor import Tensor
+
+PLAIN = """
+    linear bilinear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d unfold fold
+    max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d lp_pool1d lp_pool2d
+    adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d
+    batch_norm layer_norm group_norm instance_norm rms_norm local_response_norm normalize
+    embedding one_hot pad interpolate pixel_shuffle pixel_unshuffle
+    sigmoid tanh logsigmoid softsign tanhshrink hardshrink softshrink softplus glu gelu prelu softmin softmax log_softmax gumbel_softmax
+    cosine_similarity pairwise_distance scaled_dot_product_attention ctc_loss
+""".split()
+ACTIVATIONS = "relu relu6 leaky_relu rrelu elu selu celu silu mish hardtanh hardsigmoid hardswish threshold".split()
+DROPOUTS = "dropout dropout1d dropout2d dropout3d alpha_dropout".split()
+LOSSES = """
+    cross_entropy nll_loss mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy binary_cross_entropy_with_logits kl_div
+    poisson_nll_loss gaussian_nll_loss hinge_embedding_loss margin_ranking_loss cosine_embedding_loss soft_margin_loss multi_margin_loss
+    multilabel_margin_loss multilabel_soft_margin_loss triplet_margin_loss
+""".split()
+
+
+def with_inplace(name: str) -> Callable:
+    """An activation that also takes `inplace=True`: the result then replaces the input's values."""
+    plain, inplace_form = getattr(ops, name), make_inplace(registry[name])
+
+    @wraps(plain)
+    def call(input: Tensor, *args: Any, inplace: bool = False, **kwargs: Any) -> Tensor:
+        return (inplace_form if inplace else plain)(input, *args, **kwargs)
+
+    return call
+
+
+def legacy_reduction(size_average: bool | None, reduce: bool | None) -> str:
+    """What the arguments that came before `reduction` mean."""
+    reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
+    warnings.warn(f"size_average and reduce are out of date: use reduction={reduction!r}.", FutureWarning, stacklevel=3)
+    return reduction
+
+
+def with_legacy(name: str) -> Callable:
+    """A loss that also takes the old `size_average` and `reduce`."""
+    plain = getattr(ops, name)
+
+    @wraps(plain)
+    def call(*args: Any, size_average: bool | None = None, reduce: bool | None = None, **kwargs: Any) -> Tensor:
+        if size_average is not None or reduce is not None:
+            kwargs["reduction"] = legacy_reduction(size_average, reduce)
+        return plain(*args, **kwargs)
+
+    return call
+
+
+def _fill(table: dict[str, Any]) -> None:
+    for names, make in ((PLAIN, lambda name: getattr(ops, name)), (ACTIVATIONS, with_inplace), (DROPOUTS, lambda name: getattr(ops, name)), (LOSSES, with_legacy)):
+        for name in names:
+            if name in registry or hasattr(ops, name):
+                table[name] = make(name)
+
+
+_fill(globals())

@@ -1,0 +1,115 @@
+"""Hooks: user functions called around a module's forward pass and when gradients reach its inputs and outputs."""
+from __future__ import annotations
+
+import itertools
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+from ..autograd import Function
+from ..core.tensor import Tensor
+
+counter = itertools.count()
+
+
+class RemovableHandle:
+    """What a `register_..._hook` method returns: `remove()` takes the hook away; leaving a `with` block does too."""
+
+    def __init__(self, hooks: OrderedDict, hook: Any, prepend: bool = False):
+        self.hooks, self.id = hooks, next(counter)
+        hooks[self.id] = hook
+        if prepend:
+            hooks.move_to_end(self.id, last=False)
+
+    def remove(self) -> None:
+        self.hooks.pop(self.id, None)
+
+    def __enter__(self) -> RemovableHandle:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.remove()
+
+    def __getstate__(self) -> tuple:
+        return self.hooks, self.id
+
+    def __setstate__(self, state: tuple) -> None:
+        self.hooks, self.id = state
+
+
+class Watch(Function):
+    """Identity on several tensors whose cotangents arrive together, so that a hook sees (and may replace) all of them."""
+
+    @staticmethod
+    def forward(ctx: Any, tell: Callable, *tensors: Tensor) -> Any:
+        ctx.tell = tell
+        out = tuple(t.view_as(t) for t in tensors)
+        return out if len(out) > 1 else out[0]
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Any) -> Any:
+        return (None, *ctx.tell(grads))
+
+
+def watch(value: Any, tell: Callable) -> tuple[Any, bool]:
+    """Pass the tensors in `value` (a tensor or a tuple of anything) through `Watch`; also say whether any was there."""
+    items = value if isinstance(value, tuple) else (value,)
+    where = [i for i, item in enumerate(items) if isinstance(item, Tensor) and item.requires_grad]
+    if not where:
+        return value, False
+
+    def tell_all(grads: tuple) -> tuple:  # the hook sees one entry for each item, None where nothing flows
+        full: list = [None] * len(items)
+        for i, g in zip(where, grads):
+            full[i] = g
+        result = tell(tuple(full))
+        return grads if result is None else tuple(result[i] for i in where)
+
+    watched = Watch.apply(tell_all, *(items[i] for i in where))
+    new = list(items)
+    for i, t in zip(where, watched if isinstance(watched, tuple) else (watched,)):
+        new[i] = t
+    return (tuple(new) if isinstance(value, tuple) else new[0]), True
+
+
+class BackwardHooks:
+    """One call of a module with backward hooks: sees the gradients of its outputs, then those of its inputs."""
+
+    def __init__(self, module: Any):
+        self.module = module
+        self.pre_hooks, self.hooks = tuple(module._backward_pre_hooks.values()), tuple(module._backward_hooks.values())
+        self.grad_output: tuple = ()
+        self.has_inputs = False
+
+    def wrap_inputs(self, args: tuple) -> tuple:
+        self.count = len(args)
+        args, self.has_inputs = watch(args, self.at_inputs)
+        return args
+
+    def wrap_outputs(self, out: Any) -> Any:
+        return watch(out, self.at_outputs)[0]
+
+    def at_outputs(self, grads: tuple) -> tuple:
+        for hook in self.pre_hooks:
+            grads = as_grads(hook(self.module, grads), grads, self.module)
+        self.grad_output = grads
+        if not self.has_inputs:  # no gradient will arrive at the inputs: the hooks are due now
+            for hook in self.hooks:
+                hook(self.module, (None,) * self.count, grads)
+        return grads
+
+    def at_inputs(self, grads: tuple) -> tuple:
+        for hook in self.hooks:
+            grads = as_grads(hook(self.module, grads, self.grad_output), grads, self.module)
+        return grads
+
+
+def as_grads(result: Any, before: tuple, module: Any) -> tuple:
+    """What a hook returned, as a tuple of as many gradients as it was given; None keeps those."""
+    if result is None:
+        return before
+    result = result if isinstance(result, tuple) else (result,)
+    if len(result) != len(before):
+        raise RuntimeError(f"{module._get_name()}: a backward hook must return {len(before)} gradients or None, got {len(result)}. "
+                           "Return one entry for each entry it was given.")
+    return result

@@ -1,0 +1,24 @@
+"""Every op, one family a file. Importing this package fills the registry."""
+from ..core.device import registry
+from ..core.op import Op
+from . import (  # noqa: F401  # imported for what they register
+    activation,
+    compare,
+    convolution,
+    creation,
+    elementwise,
+    indexing,
+    loss,
+    matmul,
+    normalization,
+    pooling,
+    random,
+    reduction,
+    shape,
+    smooth,
+    softmax,
+)
+
+_unfinished = [name for name, op in registry.items() if isinstance(op, Op) and op.rules is None]
+if _unfinished:
+    raise TypeError(f"op: {_unfinished} have neither .vjp(...) nor differentiable=False. Add one.")

@@ -1,0 +1,146 @@
+"""Tensors from data, sizes and ranges."""
+from __future__ import annotations
+
+import math
+
+from ..core.device import get_device
+from ..core.dtype import as_dtype, get_default_dtype
+from ..core.errors import DTypeError, ShapeError
+from ..core.op import composite
+from ..core.case import Case
+from ..core.tensor import Tensor, as_array, as_tensor
+from .random import sizes
+
+
+def tensor(data, dtype=None, device=None, requires_grad=False):
+    """A new tensor with a copy of `data` (numbers, nested lists, arrays). Floats take the default dtype, ints int64."""
+    where = get_device(device or (data.device if isinstance(data, Tensor) else "cpu"))
+    t = Tensor(as_array(data, dtype, where, copy=True), where)
+    return t.requires_grad_() if requires_grad else t
+
+
+def from_numpy(array):
+    """A tensor that shares memory with a NumPy array."""
+    if not hasattr(array, "__array_interface__"):
+        raise DTypeError(f"from_numpy: needs a NumPy array, got {type(array).__name__}. Use tensor() for other data.")
+    return as_tensor(array)
+
+
+def from_dlpack(source):
+    """A tensor that shares memory with any object that speaks DLPack (on the CPU)."""
+    where = get_device("cpu")
+    return Tensor(where.xp.from_dlpack(source), where)
+
+
+def filled(name, value):
+    def new(*size, dtype=None, device=None, requires_grad=False, **ignored):
+        where = get_device(device or "cpu")
+        size = sizes(size or (ignored.get("size", ()),))
+        if any(n < 0 for n in size):
+            raise ShapeError(f"{name}: sizes must not be negative, got {size}. Correct them.")
+        t = Tensor(where.xp.full(size, value, (get_default_dtype() if dtype is None else as_dtype(dtype)).numpy), where)
+        return t.requires_grad_() if requires_grad else t
+
+    def new_like(input, *, dtype=None, device=None, requires_grad=False):
+        return new(tuple(input.shape), dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad)
+
+    new.__name__, new.__doc__ = name, f"A tensor of that size, filled with {value}."
+    new_like.__name__, new_like.__doc__ = f"{name}_like", f"Shape, dtype and device of `input`, filled with {value}."
+    return new, new_like
+
+
+zeros, zeros_like = filled("zeros", 0)
+ones, ones_like = filled("ones", 1)
+empty, empty_like = filled("empty", 0)
+
+
+def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
+    """A tensor of that size, filled with one number (whose kind decides the dtype)."""
+    where = get_device(device or "cpu")
+    wanted = as_dtype(dtype if dtype is not None else type(fill_value) if isinstance(fill_value, (bool, int, float)) else fill_value.dtype)
+    t = Tensor(where.xp.full(sizes((size,)), float(fill_value) if wanted.is_floating_point else int(fill_value), wanted.numpy), where)
+    return t.requires_grad_() if requires_grad else t
+
+
+def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False):
+    """Shape, dtype and device of `input`, filled with one number."""
+    return full(tuple(input.shape), fill_value, dtype=dtype or input.dtype, device=device or input.device, requires_grad=requires_grad)
+
+
+def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=False):
+    """start, start + step ... below end; `arange(end)` starts at 0. int64 for ints, else the default dtype."""
+    start, end = (0, start) if end is None else (start, end)
+    start, end, step = (v.item() if isinstance(v, Tensor) else v for v in (start, end, step))
+    if step == 0 or (end - start) * step < 0:
+        raise ShapeError(f"arange: step must lead from start to end, got start={start}, end={end}, step={step}. Change its sign.")
+    where = get_device(device or "cpu")
+    if dtype is None:
+        dtype = "int64" if all(isinstance(v, int) for v in (start, end, step)) else get_default_dtype()
+    n = math.ceil((end - start) / step)
+    values = where.xp.arange(n) * step + start
+    t = Tensor(where.asarray(values.astype(as_dtype(dtype).numpy)), where)
+    return t.requires_grad_() if requires_grad else t
+
+
+def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False):
+    """`steps` numbers from start to end, both included."""
+    where = get_device(device or "cpu")
+    t = Tensor(where.xp.linspace(start, end, steps).astype((get_default_dtype() if dtype is None else as_dtype(dtype)).numpy), where)
+    return t.requires_grad_() if requires_grad else t
+
+
+def eye(n, m=None, *, dtype=None, device=None, requires_grad=False):
+    """Ones on the diagonal, zeros elsewhere."""
+    where = get_device(device or "cpu")
+    t = Tensor(where.xp.eye(n, m, dtype=(get_default_dtype() if dtype is None else as_dtype(dtype)).numpy), where)
+    return t.requires_grad_() if requires_grad else t
+
+
+def install_new(name, function):
+    def method(self, *args, dtype=None, device=None, requires_grad=False):
+        return function(*args, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
+
+    method.__doc__ = f"`{function.__name__}` with this tensor's dtype and device."
+    setattr(Tensor, name, method)
+
+
+for _name, _function in dict(new_zeros=zeros, new_ones=ones, new_empty=empty, new_full=full, new_tensor=tensor).items():
+    install_new(_name, _function)
+
+
+@composite(method=False, cases=[Case([3, 4], (1, 2)), Case([2, 3], (1, 1, 0, 2), value=0.5), Case([1, 2, 4, 4], (1, 2, 2, 1), mode="reflect"),
+                                Case([1, 2, 4, 4], (1, 2, 2, 1), mode="replicate"), Case([1, 2, 4, 4], (1, 2, 2, 1), mode="circular"), Case([4, 5], (-1, 2))])
+def pad(F, input, pad, mode="constant", value=None):
+    """Elements added at both ends of the last dims: (left, right, top, bottom ...), the last dim first; negative: taken away.
+
+    Math:   out[i] = x[i - left], else value (constant), or x mirrored, repeated or wrapped
+    """
+    if len(pad) % 2 or len(pad) // 2 > input.ndim:
+        raise ShapeError(f"pad: needs two numbers per dim and at most {2 * input.ndim}, got {tuple(pad)}. Count from the last dim.")
+    if mode not in ("constant", "reflect", "replicate", "circular"):
+        raise ShapeError(f"pad: mode must be 'constant', 'reflect', 'replicate' or 'circular', got {mode!r}. Use one of these.")
+    x = input
+    for i in range(len(pad) // 2):
+        low, high = pad[2 * i], pad[2 * i + 1]
+        if low or high:
+            x = pad_dim(F, x, x.ndim - 1 - i, low, high, mode, 0.0 if value is None else value)
+    return x if x is not input else F.clone(input)
+
+
+def pad_dim(F, x, dim, low, high, mode, value):
+    n = x.shape[dim]
+    if mode == "constant":
+        cut = F.narrow(x, dim, max(-low, 0), n + min(low, 0) + min(high, 0)) if low < 0 or high < 0 else x
+        sides = [(*x.shape[:dim], max(w, 0), *x.shape[dim + 1:]) for w in (low, high)]
+        left, right = (full(s, value, dtype=x.dtype, device=x.device) for s in sides)
+        return F.cat([t for t in (left, cut, right) if t.shape[dim]], dim)
+    if mode == "reflect" and max(low, high) >= n or mode == "circular" and max(low, high) > n:
+        raise ShapeError(f"pad: {mode} padding must be smaller than the size {n} of dim {dim}, got {low} and {high}. Use less, or mode='replicate'.")
+    place = range(-low, n + high)
+    if mode == "reflect":
+        where = [-i if i < 0 else 2 * (n - 1) - i if i >= n else i for i in place]
+    elif mode == "replicate":
+        where = [min(max(i, 0), n - 1) for i in place]
+    else:
+        where = [i % n for i in place]
+    return F.getitem(x, (slice(None),) * dim + (where,))

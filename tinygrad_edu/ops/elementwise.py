@@ -1,0 +1,590 @@
+"""Elementwise arithmetic and functions: each output element depends on one element of each (broadcast) input."""
+from __future__ import annotations
+
+from ..core.case import Array, Case, ints, positive
+from ..core.op import composite, op
+
+ONE = [Case([2, 3]), Case([]), Case([0, 3])]
+POSITIVE = [Case(positive(2, 3)), Case(positive()), Case(positive(0, 3))]
+INSIDE = [Case(Array(2, 3, low=-0.9, high=0.9)), Case(Array(low=-0.9, high=0.9))]
+TWO = [Case([2, 3], [2, 3]), Case([2, 3], [3]), Case([2, 1], [1, 3]), Case([], [2]), Case([0, 3], [3]), Case([2, 3], 2.5)]
+TWO_POSITIVE = [Case(positive(2, 3), positive(2, 3)), Case(positive(2, 3), positive(3)), Case(positive(), positive(2))]
+
+
+@op
+def alias(xp, x, /):
+    """The same values, as a new node.
+
+    Math:   out = x;   d x = g
+    """
+    return x
+
+
+alias.vjp(x=lambda g: g)
+
+
+@op(cases=ONE)
+def clone(xp, x, /):
+    """A copy that gradients flow through.
+
+    Math:   out = x;   d x = g
+    """
+    return xp.array(x)
+
+
+clone.vjp(x=lambda g: g)
+
+
+@op(method=False)
+def cast(xp, x, /, dtype, source):
+    """Convert the dtype (`Tensor.to` calls it). `source` is the dtype of x, which the gradient goes back to.
+
+    Math:   out = x as dtype;   d x = g as source
+    """
+    return x.astype(dtype)
+
+
+cast.vjp(x=lambda F, g, dtype, source: F.cast(g, source, dtype) if source.kind == "f" else None)
+
+
+def alpha_case(first, second):
+    return [*TWO, Case(first, second, alpha=2.0)]
+
+
+@op(operator="+", types="promote", inplace=True, cases=alpha_case([2, 3], [3]))
+def add(xp, a, b, /, alpha=1):
+    """Sum.
+
+    Math:   out = a + alpha b;   d a = g,   d b = alpha g
+    Shape:  a, b broadcast together
+    """
+    return xp.add(a, b) if alpha == 1 else xp.add(a, b * alpha)
+
+
+add.vjp(a=lambda g: g, b=lambda g, alpha: g if alpha == 1 else g * alpha)
+
+
+@op(operator="-", types="promote", inplace=True, cases=alpha_case([2, 3], [3]))
+def sub(xp, a, b, /, alpha=1):
+    """Difference.
+
+    Math:   out = a - alpha b;   d a = g,   d b = -alpha g
+    Shape:  a, b broadcast together
+    """
+    return xp.subtract(a, b) if alpha == 1 else xp.subtract(a, b * alpha)
+
+
+sub.vjp(a=lambda g: g, b=lambda g, alpha: -g if alpha == 1 else g * -alpha)
+
+
+@op(operator="*", types="promote", inplace=True, cases=TWO)
+def mul(xp, a, b, /):
+    """Elementwise product.
+
+    Math:   out = a b;   d a = g b,   d b = g a
+    Shape:  a, b broadcast together
+    """
+    return xp.multiply(a, b)
+
+
+mul.vjp(a=lambda g, b: g * b, b=lambda g, a: g * a)
+
+
+@op(types="float", method=False, cases=[Case([2, 3], positive(2, 3)), Case([2, 3], positive(3)), Case(positive(2), 2.5)])
+def true_divide(xp, a, b, /):
+    """Quotient; integers are divided in the default float dtype.
+
+    Math:   out = a / b;   d a = g / b,   d b = -g out / b
+    Shape:  a, b broadcast together
+    """
+    return xp.true_divide(a, b)
+
+
+true_divide.vjp(a=lambda g, b: g / b, b=lambda g, b, out: -g * out / b)
+
+
+@composite(operator="/", inplace=True, cases=[Case([2, 3], positive(3)), Case([2, 3], positive(3), rounding_mode="floor", grad=False),
+                                              Case([2, 3], positive(3), rounding_mode="trunc", grad=False)])
+def div(F, input, other, rounding_mode=None):
+    """Quotient; `rounding_mode` "floor" or "trunc" rounds it (then the gradient is 0).
+
+    Math:   out = input / other
+    """
+    if rounding_mode is None:
+        return F.true_divide(input, other)
+    if rounding_mode == "floor":
+        return F.floor_divide(input, other)
+    if rounding_mode == "trunc":
+        return F.trunc_divide(input, other)
+    raise ValueError(f"div: rounding_mode must be None, 'floor' or 'trunc', got {rounding_mode!r}. Use one of these.")
+
+
+def zero_gradient(F, g):
+    return g * 0
+
+
+@op(operator="//", types="promote", inplace=True, cases=[Case([2, 3], positive(3), second=False, grad=False), Case(ints(2, 3, low=-5, high=5), ints(3, low=1, high=4))])
+def floor_divide(xp, a, b, /):
+    """Quotient rounded down.
+
+    Math:   out = floor(a / b);   d a = d b = 0
+    """
+    return xp.floor_divide(a, b)
+
+
+floor_divide.vjp(a=zero_gradient, b=zero_gradient)
+
+
+@op(types="promote", method=False, cases=[])
+def trunc_divide(xp, a, b, /):
+    """Quotient rounded towards zero (`div` with rounding_mode="trunc").
+
+    Math:   out = trunc(a / b);   d a = d b = 0
+    """
+    if xp.result_type(a, b).kind == "f":
+        return xp.trunc(xp.true_divide(a, b))
+    q = xp.floor_divide(a, b)
+    return q + ((q < 0) & (q * b != a))
+
+
+trunc_divide.vjp(a=zero_gradient, b=zero_gradient)
+
+
+@op(operator="%", types="promote", inplace=True, cases=[Case([2, 3], positive(3), second=False), Case(ints(2, 3, low=-5, high=5), 3)])
+def remainder(xp, a, b, /):
+    """Remainder with the sign of b.
+
+    Math:   out = a - b floor(a / b);   d a = g,   d b = -g floor(a / b)
+    """
+    return xp.remainder(a, b)
+
+
+remainder.vjp(a=lambda g: g, b=lambda F, g, a, b: -g * F.floor_divide(a, b))
+
+
+@op(types="promote", inplace=True, cases=[Case([2, 3], positive(3), second=False), Case(ints(2, 3, low=-5, high=5), 3)])
+def fmod(xp, a, b, /):
+    """Remainder with the sign of a.
+
+    Math:   out = a - b trunc(a / b);   d a = g,   d b = -g trunc(a / b)
+    """
+    return xp.fmod(a, b)
+
+
+fmod.vjp(a=lambda g: g, b=lambda F, g, a, b: -g * F.trunc_divide(a, b))
+
+
+@op(operator="neg", inplace=True, cases=ONE)
+def neg(xp, x, /):
+    """Negative.
+
+    Math:   out = -x;   d x = -g
+    """
+    return xp.negative(x)
+
+
+neg.vjp(x=lambda g: -g)
+
+
+@composite(operator="pos", cases=ONE)
+def positive_(F, input):
+    """The input itself (`+x`)."""
+    return input
+
+
+@op(operator="**", types="promote", inplace=True, cases=[
+    Case([2, 3], 2), Case([2, 3], 3), Case(positive(2, 3), 0.5), Case(positive(2, 3), Array(3)), Case(2.0, [2, 3]), Case([2, 3], 0), Case([2, 3], 1)])
+def pow(xp, a, b, /):
+    """Power.
+
+    Math:   out = a^b;   d a = g b a^(b-1) (0 where b = 0),   d b = g out ln a (0 where a = 0 and b >= 0)
+    """
+    if type(b) in (int, float) and b == 2:
+        return xp.multiply(a, a)
+    if type(b) is int and b < 0 and a.dtype.kind != "f":
+        raise ValueError(f"pow: integers must have exponents >= 0, got {b}. Convert the base with x.float()")
+    return xp.power(a, b)
+
+
+def pow_d_base(F, g, a, b):
+    if type(b) in (int, float):
+        return g * 0 if b == 0 else g * b if b == 1 else g * (a * (2 * 1)) if b == 2 else g * (F.pow(a, b - 1) * b)
+    return g * F.where(b == 0, b * 0, b * F.pow(a, F.where(b == 0, b * 0 + 1, b) - 1))
+
+
+def pow_d_exponent(F, g, a, b, out):
+    if type(a) in (int, float):
+        return g * 0 if a == 0 else g * (out * F.log(b * 0 + a))
+    zero = (a == 0) & (b >= 0)
+    return g * F.where(zero, out * 0, out * F.log(F.where(zero, a * 0 + 1, a)))
+
+
+pow.vjp(a=pow_d_base, b=pow_d_exponent)
+
+
+@op(operator="abs", inplace=True, cases=ONE)
+def abs(xp, x, /):
+    """Absolute value.
+
+    Math:   out = |x|;   d x = g sign(x)
+    Note:   the subgradient at 0 is 0
+    """
+    return xp.absolute(x)
+
+
+abs.vjp(x=lambda F, g, x: g * F.sign(x))
+
+
+@op(inplace=True, cases=ONE)
+def sign(xp, x, /):
+    """-1, 0 or 1.
+
+    Math:   out = sign(x);   d x = 0
+    """
+    return xp.sign(x)
+
+
+sign.vjp(x=zero_gradient)
+
+
+@op(inplace=True, types="float", cases=ONE)
+def exp(xp, x, /):
+    """Exponential.
+
+    Math:   out = e^x;   d x = g out
+    """
+    return xp.exp(x)
+
+
+exp.vjp(x=lambda g, out: g * out)
+
+
+@op(inplace=True, types="float", cases=ONE)
+def exp2(xp, x, /):
+    """Power of two.
+
+    Math:   out = 2^x;   d x = g out ln 2
+    """
+    return xp.exp2(x)
+
+
+exp2.vjp(x=lambda g, out: g * (out * 0.6931471805599453))
+
+
+@op(inplace=True, types="float", cases=ONE)
+def expm1(xp, x, /):
+    """e^x - 1, exact near 0.
+
+    Math:   out = e^x - 1;   d x = g (out + 1)
+    """
+    return xp.expm1(x)
+
+
+expm1.vjp(x=lambda g, out: g * (out + 1))
+
+
+@op(inplace=True, types="float", cases=POSITIVE)
+def log(xp, x, /):
+    """Natural logarithm.
+
+    Math:   out = ln x;   d x = g / x
+    """
+    return xp.log(x)
+
+
+log.vjp(x=lambda g, x: g / x)
+
+
+@op(inplace=True, types="float", cases=POSITIVE)
+def log2(xp, x, /):
+    """Logarithm to base 2.
+
+    Math:   out = log2 x;   d x = g / (x ln 2)
+    """
+    return xp.log2(x)
+
+
+log2.vjp(x=lambda g, x: g / (x * 0.6931471805599453))
+
+
+@op(inplace=True, types="float", cases=POSITIVE)
+def log10(xp, x, /):
+    """Logarithm to base 10.
+
+    Math:   out = log10 x;   d x = g / (x ln 10)
+    """
+    return xp.log10(x)
+
+
+log10.vjp(x=lambda g, x: g / (x * 2.302585092994046))
+
+
+@op(inplace=True, types="float", cases=POSITIVE)
+def log1p(xp, x, /):
+    """ln(1 + x), exact near 0.
+
+    Math:   out = ln(1 + x);   d x = g / (1 + x)
+    """
+    return xp.log1p(x)
+
+
+log1p.vjp(x=lambda g, x: g / (x + 1))
+
+
+@op(inplace=True, types="float", cases=POSITIVE)
+def sqrt(xp, x, /):
+    """Square root.
+
+    Math:   out = sqrt(x);   d x = g / (2 out)
+    Note:   the gradient at 0 is infinite, as in PyTorch
+    """
+    return xp.sqrt(x)
+
+
+sqrt.vjp(x=lambda g, out: g / (out * 2))
+
+
+@op(inplace=True, types="float", cases=POSITIVE)
+def rsqrt(xp, x, /):
+    """Reciprocal square root.
+
+    Math:   out = 1 / sqrt(x);   d x = -g out^3 / 2
+    """
+    return 1 / xp.sqrt(x)
+
+
+rsqrt.vjp(x=lambda g, out: g * (out * out * out * -0.5))
+
+
+@composite(inplace=True, cases=ONE)
+def square(F, input):
+    """Square.
+
+    Math:   out = x x
+    """
+    return F.pow(input, 2)
+
+
+@op(inplace=True, types="float", cases=POSITIVE)
+def reciprocal(xp, x, /):
+    """One over x.
+
+    Math:   out = 1 / x;   d x = -g out^2
+    """
+    return 1 / x
+
+
+reciprocal.vjp(x=lambda g, out: -g * (out * out))
+
+
+@op(inplace=True, types="float", cases=ONE)
+def sin(xp, x, /):
+    """Sine.
+
+    Math:   out = sin x;   d x = g cos x
+    """
+    return xp.sin(x)
+
+
+sin.vjp(x=lambda F, g, x: g * F.cos(x))
+
+
+@op(inplace=True, types="float", cases=ONE)
+def cos(xp, x, /):
+    """Cosine.
+
+    Math:   out = cos x;   d x = -g sin x
+    """
+    return xp.cos(x)
+
+
+cos.vjp(x=lambda F, g, x: -g * F.sin(x))
+
+
+@op(inplace=True, types="float", cases=INSIDE)
+def tan(xp, x, /):
+    """Tangent.
+
+    Math:   out = tan x;   d x = g (1 + out^2)
+    """
+    return xp.tan(x)
+
+
+tan.vjp(x=lambda g, out: g * (out * out + 1))
+
+
+@op(inplace=True, types="float", cases=ONE)
+def tanh(xp, x, /):
+    """Hyperbolic tangent.
+
+    Math:   out = tanh x;   d x = g (1 - out^2)
+    """
+    return xp.tanh(x)
+
+
+tanh.vjp(x=lambda g, out: g * (1 - out * out))
+
+
+@op(inplace=True, types="float", cases=ONE)
+def sinh(xp, x, /):
+    """Hyperbolic sine.
+
+    Math:   out = sinh x;   d x = g cosh x
+    """
+    return xp.sinh(x)
+
+
+sinh.vjp(x=lambda F, g, x: g * F.cosh(x))
+
+
+@op(inplace=True, types="float", cases=ONE)
+def cosh(xp, x, /):
+    """Hyperbolic cosine.
+
+    Math:   out = cosh x;   d x = g sinh x
+    """
+    return xp.cosh(x)
+
+
+cosh.vjp(x=lambda F, g, x: g * F.sinh(x))
+
+
+@op(types="promote", inplace=False, cases=[Case([2, 3], [2, 3]), Case([2, 3], Array(3, low=-1.9, high=1.7))])
+def maximum(xp, a, b, /):
+    """The larger of two; NaN if either is.
+
+    Math:   out = max(a, b);   d a = g [a > b] + g/2 [a = b],   d b likewise
+    """
+    return xp.maximum(a, b)
+
+
+def share(F, g, won, tied):
+    return F.where(tied, g / 2, F.where(won, g, g * 0))
+
+
+maximum.vjp(a=lambda F, g, a, b: share(F, g, a > b, a == b), b=lambda F, g, a, b: share(F, g, b > a, a == b))
+
+
+@op(types="promote", cases=[Case([2, 3], [2, 3]), Case([2, 3], Array(3, low=-1.9, high=1.7))])
+def minimum(xp, a, b, /):
+    """The smaller of two; NaN if either is.
+
+    Math:   out = min(a, b);   d a = g [a < b] + g/2 [a = b],   d b likewise
+    """
+    return xp.minimum(a, b)
+
+
+minimum.vjp(a=lambda F, g, a, b: share(F, g, a < b, a == b), b=lambda F, g, a, b: share(F, g, b < a, a == b))
+
+
+@op(inplace=True, method=False, cases=[])
+def clamp_numbers(xp, x, /, min, max):
+    """Clamp by numbers.
+
+    Math:   out = min(max(x, lo), hi);   d x = g [lo <= x <= hi]
+    """
+    return xp.clip(x, min, max)
+
+
+def clamp_numbers_vjp(F, g, x, min, max):
+    inside = x >= min if max is None else x <= max if min is None else (x >= min) & (x <= max)
+    return F.where(inside, g, g * 0)
+
+
+clamp_numbers.vjp(x=clamp_numbers_vjp)
+
+
+@composite(inplace=True, cases=[Case([2, 3], -0.5, 0.7), Case([2, 3], min=-0.3), Case([2, 3], max=0.4)])
+def clamp(F, input, min=None, max=None):
+    """Values below `min` become min, values above `max` become max (numbers or tensors).
+
+    Math:   out = min(max(x, lo), hi)
+    """
+    if min is None and max is None:
+        raise ValueError("clamp: needs min, max or both, got neither. Give at least one.")
+    if isinstance(min, (int, float, type(None))) and isinstance(max, (int, float, type(None))):
+        if input.dtype.name[0] in "iu" and (type(min) is float or type(max) is float):
+            input = input.float()
+        return F.clamp_numbers(input, min, max)
+    out = input if min is None else F.maximum(input, min)
+    return out if max is None else F.minimum(out, max)
+
+
+@composite(inplace=True, cases=[Case([2, 3], -0.5, 0.7)])
+def clip(F, input, min=None, max=None):
+    """`clamp` under NumPy's name."""
+    return F.clamp(input, min, max)
+
+
+def rounding(name, text):
+    def forward(xp, x, /):
+        return xp.array(x) if x.dtype.kind != "f" else getattr(xp, name)(x)
+
+    forward.__name__ = name
+    forward.__doc__ = f"{text}\n\nMath:   out = {name}(x);   d x = 0"
+    op(forward, inplace=True, cases=ONE).vjp(x=zero_gradient)
+
+
+for _name, _text in dict(floor="Round down.", ceil="Round up.", trunc="Round towards zero.").items():
+    rounding(_name, _text)
+
+
+@op(inplace=True, cases=ONE)
+def round(xp, x, /, decimals=0):
+    """Round to `decimals` places, halves to the even neighbour.
+
+    Math:   out = round(x);   d x = 0
+    """
+    return xp.round(x, decimals)
+
+
+round.vjp(x=zero_gradient)
+
+
+@op(types="promote", plain=("condition",), method=False, cases=[
+    Case(Array(2, 3, kind="bool"), [2, 3], [2, 3]), Case(Array(3, kind="bool"), [2, 3], [1]), Case(Array(2, 3, kind="bool"), [2, 3], 0.5)])
+def where(xp, condition, a, b, /):
+    """Choose elementwise; no gradient, not even NaN, comes from the untaken branch.
+
+    Math:   out = a where condition, else b;   d a = g where condition,   d b = g elsewhere
+    """
+    return xp.where(condition, a, b)
+
+
+where.vjp(condition=None, a=lambda F, g, condition: F.where(condition, g, g * 0), b=lambda F, g, condition: F.where(condition, g * 0, g))
+
+
+@op(inplace=True, cases=[Case([2, 3], Array(2, 3, kind="bool"), 0.5), Case([2, 3], Array(3, kind="bool"), value=-1.0)], order="x mask value")
+def masked_fill(xp, x, mask, /, value):
+    """x with `value` where mask is True.
+
+    Math:   out = value where mask, else x;   d x = 0 where mask, else g
+    """
+    return xp.where(mask, xp.asarray(value, dtype=x.dtype), x)
+
+
+masked_fill.vjp(x=lambda F, g, mask: F.masked_fill(g, mask, 0.0), mask=None)
+
+
+@op(inplace=True, types="promote", cases=[Case([2, 3], [2, 3], 0.3), Case([2, 3], [3], 0.7)])
+def lerp(xp, a, b, /, weight):
+    """Between a and b.
+
+    Math:   out = a + weight (b - a);   d a = g (1 - weight),   d b = g weight
+    """
+    return a + weight * (b - a)
+
+
+lerp.vjp(a=lambda g, weight: g * (1 - weight), b=lambda g, weight: g * weight)
+
+
+@composite(inplace=True, cases=[Case([2, 3], [2, 3], [3], value=0.5)])
+def addcmul(F, input, tensor1, tensor2, value=1):
+    """Math:   out = input + value tensor1 tensor2"""
+    return input + tensor1 * tensor2 * value
+
+
+@composite(inplace=True, cases=[Case([2, 3], [2, 3], positive(3), value=0.5)])
+def addcdiv(F, input, tensor1, tensor2, value=1):
+    """Math:   out = input + value tensor1 / tensor2"""
+    return input + tensor1 / tensor2 * value

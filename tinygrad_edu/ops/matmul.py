@@ -1,0 +1,239 @@
+"""Matrix products."""
+from __future__ import annotations
+
+from ..core.case import Case
+from ..core.errors import ShapeError
+from ..core.op import composite, op
+
+
+@op(operator="@", types="match", cases=[Case([2, 3], [3, 4]), Case([3], [3]), Case([2, 3], [3]), Case([3], [3, 2]), Case([5, 2, 3], [3, 4]),
+                                        Case([2, 1, 2, 3], [4, 3, 2]), Case([0, 3], [3, 2]), Case([2, 0], [0, 3])])
+def matmul(xp, a, b, /):
+    """Matrix product; leading dims broadcast, 1-d operands are vectors.
+
+    Math:   out = a b;   d a = g b^T,   d b = a^T g
+    Shape:  a (*, M, K), b (*, K, N), out (*, M, N)
+    """
+    if a.ndim > 2 and b.ndim == 2 and a.flags.c_contiguous:  # one large product instead of many small ones
+        return xp.matmul(a.reshape(-1, a.shape[-1]), b).reshape(*a.shape[:-1], b.shape[-1])
+    return xp.matmul(a, b)
+
+
+def matmul_d_a(F, g, b, a_shape, b_shape):
+    if len(a_shape) == 1 and len(b_shape) == 1:
+        return F.mul(b, g)
+    if len(b_shape) == 1:
+        return F.unsqueeze(g, -1) * b
+    if len(a_shape) == 1:
+        return F.squeeze(F.matmul(F.unsqueeze(g, -2), F.transpose(b, -1, -2)), -2)
+    return F.matmul(g, F.transpose(b, -1, -2))
+
+
+def matmul_d_b(F, g, a, a_shape, b_shape):
+    if len(a_shape) == 1 and len(b_shape) == 1:
+        return F.mul(a, g)
+    if len(b_shape) == 1:
+        return F.squeeze(F.matmul(F.transpose(a, -1, -2), F.unsqueeze(g, -1)), -1)
+    if len(a_shape) == 1:
+        return F.unsqueeze(a, -1) * F.unsqueeze(g, -2)
+    if len(b_shape) == 2 and len(a_shape) > 2:
+        k, n = b_shape
+        return F.matmul(F.transpose(F.reshape(a, (-1, k)), 0, 1), F.reshape(g, (-1, n)))
+    return F.matmul(F.transpose(a, -1, -2), g)
+
+
+matmul.vjp(a=matmul_d_a, b=matmul_d_b)
+
+
+@op(types="match", method=False, order="input weight bias", cases=[Case([2, 3], [4, 3], [4]), Case([2, 3], [4, 3]), Case([3], [4, 3], [4]), Case([2, 5, 3], [4, 3], [4])])
+def linear(xp, input, weight, bias=None, /):
+    """Affine map, one 2-D product.
+
+    Math:   out = input weight^T + bias;   d input = g weight,   d weight = g^T input,   d bias = sum g
+    Shape:  input (*, I), weight (O, I), bias (O), out (*, O)
+    """
+    if weight.ndim != 2 or input.ndim == 0 or input.shape[-1] != weight.shape[1]:
+        raise ShapeError(f"linear: the last size of input must equal the second size of weight, got input {input.shape} and weight {weight.shape}. "
+                         "Check in_features, or flatten the input first.")
+    out = xp.matmul(input.reshape(-1, input.shape[-1]), weight.T)
+    if bias is not None:
+        out += bias
+    return out.reshape(*input.shape[:-1], weight.shape[0])
+
+
+def rows(F, x):
+    return F.reshape(x, (-1, x.shape[-1]))
+
+
+linear.vjp(input=lambda F, g, weight: F.matmul(g, weight),
+           weight=lambda F, g, input: F.matmul(F.transpose(rows(F, g), 0, 1), rows(F, input)),
+           bias=lambda F, g: F.sum(rows(F, g), 0))
+
+
+def product(name, dims_a, dims_b, text, cases):
+    def body(F, input, other):
+        if input.ndim != dims_a or other.ndim != dims_b:
+            raise ShapeError(f"{name}: needs a {dims_a}-d and a {dims_b}-d tensor, got shapes {tuple(input.shape)} and {tuple(other.shape)}. Use matmul for other cases.")
+        return F.matmul(input, other)
+
+    body.__name__, body.__doc__ = name, f"{text}\n\nMath:   out = input other"
+    composite(body, cases=cases)
+
+
+product("mm", 2, 2, "Product of two matrices.", [Case([2, 3], [3, 4])])
+product("bmm", 3, 3, "Products of two stacks of matrices.", [Case([2, 2, 3], [2, 3, 4])])
+product("mv", 2, 1, "Matrix times vector.", [Case([2, 3], [3])])
+product("dot", 1, 1, "Inner product of two vectors.", [Case([3], [3])])
+
+
+@composite(cases=[Case([3], [4])])
+def outer(F, input, vec2):
+    """Outer product of two vectors.
+
+    Math:   out_ij = input_i vec2_j
+    """
+    return F.unsqueeze(input, -1) * F.unsqueeze(vec2, 0)
+
+
+@composite(cases=[Case([2, 4], [2, 3], [3, 4]), Case([4], [2, 3], [3, 4], beta=0.5, alpha=2.0)])
+def addmm(F, input, mat1, mat2, beta=1, alpha=1):
+    """Math:   out = beta input + alpha mat1 mat2"""
+    return F.matmul(mat1, mat2) * alpha + input * beta
+
+
+@composite(cases=[Case([2, 3, 5], [2, 3, 4], [2, 4, 5])])
+def baddbmm(F, input, batch1, batch2, beta=1, alpha=1):
+    """Math:   out = beta input + alpha batch1 batch2"""
+    return F.matmul(batch1, batch2) * alpha + input * beta
+
+
+@op(method=False, types="match")
+def einsum_pair(xp, a, b, /, left, right, out):
+    """Sum over indexes of a product of two.
+
+    Math:   out[o] = sum a[l] b[r];   d a = the sum of g and b over what a lacks
+    """
+    return xp.einsum(a, list(left), b, list(right), list(out), optimize=True)
+
+
+def einsum_d(F, g, other, shape, mine, others, out):
+    """Sum g with the other operand down to the indexes both have, then repeat along those that only this one has."""
+    reachable = [i for i in mine if i in out or i in others]
+    piece = F.einsum_pair(g, other, tuple(out), tuple(others), tuple(reachable))
+    return F.broadcast_to(F.reshape(piece, tuple(n if i in reachable else 1 for i, n in zip(mine, shape))), shape)
+
+
+einsum_pair.vjp(a=lambda F, g, b, a_shape, left, right, out: einsum_d(F, g, b, a_shape, left, right, out),
+                b=lambda F, g, a, b_shape, left, right, out: einsum_d(F, g, a, b_shape, right, left, out))
+
+
+def parse(equation, operands):
+    """Index numbers of each operand and of the result. Ellipsis dims get numbers of their own, counted from the right."""
+    text = equation.replace(" ", "")
+    left, arrow, right = text.partition("->")
+    terms = left.split(",")
+    if len(terms) != len(operands):
+        raise ShapeError(f"einsum: needs as many operands as terms, got {len(operands)} operands for {equation!r}. Give one tensor per term.")
+    wide = 0
+    for term, x in zip(terms, operands):
+        letters = len(term.replace("...", ""))
+        if ("..." not in term and letters != x.ndim) or letters > x.ndim:
+            raise ShapeError(f"einsum: term {term!r} must have one letter per dim, got shape {tuple(x.shape)}. Add letters or '...'.")
+        wide = max(wide, x.ndim - letters if "..." in term else 0)
+    if not arrow:  # letters that occur once, in alphabetical order
+        letters = left.replace(",", "").replace("...", "")
+        right = ("..." if "..." in left else "") + "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
+
+    def numbers(term, ndim):
+        found, i = [], 0
+        while i < len(term):
+            if term[i] == ".":
+                n = wide if ndim is None else ndim - len(term.replace("...", ""))
+                found += range(wide - n, wide)
+                i += 3
+            else:
+                found.append(wide + (ord(term[i]) - 65 if term[i] < "a" else ord(term[i]) - 71))
+                i += 1
+        return tuple(found)
+
+    return [numbers(t, x.ndim) for t, x in zip(terms, operands)], numbers(right, None)
+
+
+@composite(method=False, cases=[Case("ij,jk->ik", [2, 3], [3, 4]), Case("bij,bjk->bik", [2, 2, 3], [2, 3, 4]), Case("ij->ji", [2, 3]), Case("ii->i", [3, 3]),
+                                Case("...ij,...jk->...ik", [5, 2, 3], [3, 4]), Case("ij,ij->", [2, 3], [2, 3]), Case("i,j", [2], [3]), Case("ij,jk,kl->il", [2, 3], [3, 2], [2, 4]),
+                                Case("ij->j", [2, 3]), Case("ij,k->i", [2, 3], [4])])
+def einsum(F, equation, *operands):
+    """Sum of products by index letters; several operands are taken pair by pair, from the left.
+
+    Math:   out[o] = sum over the letters not in o of the product of all operands
+    Reference: A. Einstein, 1916, the summation convention
+    """
+    if len(operands) == 1 and isinstance(operands[0], (tuple, list)):
+        operands = tuple(operands[0])
+    terms, out = parse(equation, operands)
+    acc, have = None, ()
+    for i, (x, term) in enumerate(zip(operands, terms)):
+        for letter in sorted(set(term)):  # a letter twice in one term: the diagonal
+            while term.count(letter) > 1:
+                p = term.index(letter)
+                q = term.index(letter, p + 1)
+                x = F.diagonal(x, 0, p, q)
+                term = (*(t for j, t in enumerate(term) if j not in (p, q)), letter)
+        if acc is None:
+            acc, have = x, term
+            continue
+        later = {t for rest in terms[i + 1:] for t in rest}
+        keep = tuple(t for t in dict.fromkeys((*have, *term)) if t in later or t in out)
+        acc, have = F.einsum_pair(acc, x, have, term, keep), keep
+    gone = tuple(i for i, t in enumerate(have) if t not in out)
+    if gone:
+        acc = F.sum(acc, gone)
+        have = tuple(t for t in have if t in out)
+    return F.permute(acc, tuple(have.index(t) for t in out)) if have != out else acc
+
+
+@op(view=True, cases=[Case([3, 4]), Case([4, 3], 1), Case([2, 3, 3], -1, 1, 2)])
+def diagonal(xp, x, /, offset=0, dim1=0, dim2=1):
+    """The diagonal of two dims, as a new last dim; a view.
+
+    Math:   out_i = x_{i, i + offset};   d x = g on the diagonal
+    """
+    return xp.diagonal(x, offset, dim1, dim2)
+
+
+@op(method=False)
+def diagonal_embed(xp, x, /, shape, offset, dim1, dim2):
+    """Zeros of `shape` with x on the diagonal of two dims: the transpose of `diagonal`.
+
+    Math:   out_{i, i + offset} = x_i;   d x = diagonal(g)
+    """
+    out = xp.zeros(shape, x.dtype)
+    line = xp.moveaxis(out, (dim1, dim2), (-2, -1))
+    i = xp.arange(x.shape[-1])
+    line[..., i + max(-offset, 0), i + max(offset, 0)] = x
+    return out
+
+
+diagonal.vjp(x=lambda F, g, x_shape, offset, dim1, dim2: F.diagonal_embed(g, x_shape, offset, dim1, dim2))
+diagonal_embed.vjp(x=lambda F, g, offset, dim1, dim2: F.diagonal(g, offset, dim1, dim2))
+
+
+@composite(cases=[Case([3, 3])])
+def trace(F, input):
+    """Sum of the diagonal.
+
+    Math:   out = sum_i x_ii
+    """
+    return F.sum(F.diagonal(input))
+
+
+@composite(cases=[Case([3]), Case([3, 3]), Case([2], 1)])
+def diag(F, input, diagonal=0):
+    """A vector as a diagonal matrix, or a matrix's diagonal.
+
+    Math:   out = diag(x)
+    """
+    if input.ndim == 1:
+        n = input.shape[0] + max(diagonal, -diagonal)
+        return F.diagonal_embed(input, (n, n), diagonal, 0, 1)
+    return F.diagonal(input, diagonal)

@@ -1,0 +1,175 @@
+"""Normalisation: subtract a mean, divide by a standard deviation, scale and shift."""
+from __future__ import annotations
+
+from ..core.case import Array, Case, positive
+from ..core.errors import ShapeError
+from ..core.op import composite, op
+
+
+def normalise_backward(F, d, xhat, rstd, dims):
+    """The cotangent of xhat = (x - mean) rstd, for statistics over dims.
+
+    Math:   d x = rstd (d - mean(d) - xhat mean(d xhat))
+    """
+    return rstd * (d - F.mean(d, dims, True) - xhat * F.mean(d * xhat, dims, True))
+
+
+def layer_norm_reference(F, x, weight, bias, dims, eps):
+    centred = x - F.mean(x, dims, True)
+    out = centred * F.rsqrt(F.mean(centred * centred, dims, True) + eps)
+    out = out if weight is None else out * weight
+    return out if bias is None else out + bias
+
+
+@op(method=False, types="match", residuals=("mean", "rstd"), reference=layer_norm_reference)
+def layer_normalization(xp, x, weight=None, bias=None, /, dims=(-1,), eps=1e-5):
+    """Normalise over the last dims, scale and shift.
+
+    Math:   out = (x - mean) / sqrt(var + eps) weight + bias
+    Reference: J. L. Ba et al., 2016, "Layer normalization", eq. 4
+    """
+    mean = x.mean(axis=dims, keepdims=True)
+    out = x - mean
+    rstd = 1 / xp.sqrt((out * out).mean(axis=dims, keepdims=True) + x.dtype.type(eps))
+    out *= rstd
+    if weight is not None:
+        out *= weight
+    if bias is not None:
+        out += bias
+    return out, mean, rstd
+
+
+layer_normalization.vjp(
+    x=lambda F, g, x, weight, mean, rstd, dims: normalise_backward(F, g if weight is None else g * weight, (x - mean) * rstd, rstd, dims),
+    weight=lambda g, x, mean, rstd: g * ((x - mean) * rstd),
+    bias=lambda g: g)
+
+
+@composite(method=False, cases=[Case([2, 3, 4], (4,), positive(4), [4]), Case([2, 3, 4], (3, 4)), Case([2, 4], [4], positive(4))])
+def layer_norm(F, input, normalized_shape, weight=None, bias=None, eps=1e-5):
+    """Normalise over the last dims, whose sizes are `normalized_shape`.
+
+    Math:   out = (x - mean) / sqrt(var + eps) weight + bias
+    Reference: J. L. Ba et al., 2016, "Layer normalization", eq. 4
+    """
+    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape.shape if hasattr(normalized_shape, "shape") else normalized_shape)
+    n = len(shape)
+    if tuple(input.shape[input.ndim - n:]) != shape:
+        raise ShapeError(f"layer_norm: input must end in the sizes {shape}, got shape {tuple(input.shape)}. Check normalized_shape.")
+    return F.layer_normalization(input, weight, bias, tuple(range(-n, 0)), eps)
+
+
+layer_norm.cases = [Case([2, 3, 4], (4,), positive(4), Array(4)), Case([2, 3, 4], (3, 4)), Case([2, 4], (4,), positive(4))]
+
+
+def batch_norm_reference(F, x, weight, bias, dims, eps):
+    mean = F.mean(x, dims, True)
+    centred = x - mean
+    var = F.mean(centred * centred, dims, True)
+    out = centred * F.rsqrt(var + eps)
+    out = out if weight is None else out * weight
+    return (out if bias is None else out + bias), mean, var
+
+
+@op(method=False, types="match", outputs=("out", "mean", "var"), reference=batch_norm_reference)
+def batch_normalization(xp, x, weight=None, bias=None, /, dims=(0,), eps=1e-5):
+    """Normalise over the batch; mean and (biased) variance come along for the running averages, without gradients.
+
+    Math:   out = (x - mean) / sqrt(var + eps) weight + bias
+    Shape:  weight and bias already shaped to broadcast against x
+    Reference: S. Ioffe, C. Szegedy, 2015, "Batch normalization", alg. 1
+    """
+    mean = x.mean(axis=dims, keepdims=True)
+    out = x - mean
+    var = (out * out).mean(axis=dims, keepdims=True)
+    scale = 1 / xp.sqrt(var + x.dtype.type(eps))
+    out *= scale if weight is None else scale * weight
+    if bias is not None:
+        out += bias
+    return out, mean, var
+
+
+def batch_norm_d_x(F, gs, x, weight, mean, var, dims, eps):
+    rstd = F.rsqrt(var + eps)
+    return normalise_backward(F, gs[0] if weight is None else gs[0] * weight, (x - mean) * rstd, rstd, dims)
+
+
+batch_normalization.vjp(x=batch_norm_d_x, weight=lambda F, gs, x, mean, var, eps: gs[0] * ((x - mean) * F.rsqrt(var + eps)), bias=lambda gs: gs[0])
+
+
+@composite(method=False, cases=[
+    Case([4, 3], None, None, positive(3), Array(3), True), Case([4, 3, 2, 2], None, None, positive(3), Array(3), True), Case([4, 3, 5], None, None, None, None, True),
+    Case([4, 3], Array(3), positive(3), positive(3), Array(3), False), Case([2, 3, 4], Array(3), positive(3), None, None, False)])
+def batch_norm(F, input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
+    """Normalise each channel (dim 1) over the batch, or by running averages when not training.
+
+    Math:   out = (x - mean) / sqrt(var + eps) weight + bias;   running = (1 - momentum) running + momentum batch (unbiased variance)
+    Reference: S. Ioffe, C. Szegedy, 2015, "Batch normalization", alg. 1
+    """
+    if input.ndim < 2:
+        raise ShapeError(f"batch_norm: input must have at least 2 dims (N, C), got shape {tuple(input.shape)}. Add the batch dim with unsqueeze(0).")
+    shape = (1, -1) + (1,) * (input.ndim - 2)
+
+    def column(v):
+        return None if v is None else F.reshape(v, shape)
+
+    if not training:
+        scale = F.rsqrt(column(running_var) + eps)
+        scale = scale if weight is None else scale * column(weight)
+        out = (input - column(running_mean)) * scale
+        return out if bias is None else out + column(bias)
+    n = input.numel() // max(input.shape[1], 1)
+    if n <= 1:
+        raise ShapeError(f"batch_norm: needs more than one value per channel when training, got shape {tuple(input.shape)}. Use a larger batch, or eval().")
+    out, mean, var = F.batch_normalization(input, column(weight), column(bias), tuple(i for i in range(input.ndim) if i != 1), eps)
+    for running, batch in ((running_mean, mean.detach()), (running_var, var.detach() * (n / (n - 1)))):
+        if running is not None:
+            running.copy_(running.detach() * (1 - momentum) + F.reshape(batch, (-1,)) * momentum)
+    return out
+
+
+@composite(method=False, cases=[Case([2, 4, 3], 2, positive(4), Array(4)), Case([2, 4, 3, 2], 4), Case([3, 6], 3)])
+def group_norm(F, input, num_groups, weight=None, bias=None, eps=1e-5):
+    """Normalise groups of channels of each item.
+
+    Math:   out = (x - mean) / sqrt(var + eps) weight + bias, statistics over a group and all positions
+    Reference: Y. Wu, K. He, 2018, "Group normalization"
+    """
+    if input.ndim < 2 or num_groups < 1 or input.shape[1] % num_groups:
+        raise ShapeError(f"group_norm: channels (dim 1) must be a multiple of num_groups={num_groups}, got shape {tuple(input.shape)}. Choose a divisor of the channels.")
+    grouped = F.reshape(input, (input.shape[0], num_groups, -1))
+    out = F.reshape(F.layer_normalization(grouped, None, None, (-1,), eps), tuple(input.shape))
+    shape = (1, -1) + (1,) * (input.ndim - 2)
+    out = out if weight is None else out * F.reshape(weight, shape)
+    return out if bias is None else out + F.reshape(bias, shape)
+
+
+@composite(method=False, cases=[Case([2, 3, 4]), Case([2, 3, 4, 2], None, None, positive(3), Array(3))])
+def instance_norm(F, input, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True, momentum=0.1, eps=1e-5):
+    """Normalise each channel of each item.
+
+    Math:   out = (x - mean) / sqrt(var + eps) weight + bias, statistics over positions
+    Reference: D. Ulyanov et al., 2016, "Instance normalization"
+    """
+    if not use_input_stats:
+        return F.batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
+    if running_mean is not None:
+        dims = tuple(range(2, input.ndim))
+        x = input.detach()
+        running_mean.copy_(running_mean * (1 - momentum) + F.mean(F.mean(x, dims), 0) * momentum)
+        running_var.copy_(running_var * (1 - momentum) + F.mean(F.var(x, dims), 0) * momentum)
+    return F.group_norm(input, input.shape[1], weight, bias, eps)
+
+
+@composite(method=False, cases=[Case([2, 3, 4], (4,), positive(4)), Case([2, 3, 4], (3, 4))])
+def rms_norm(F, input, normalized_shape, weight=None, eps=None):
+    """Divide by the root mean square over the last dims.
+
+    Math:   out = x / sqrt(mean(x^2) + eps) weight
+    Reference: B. Zhang, R. Sennrich, 2019, "Root mean square layer normalization"
+    """
+    if eps is None:
+        eps = {"float64": 2.220446049250313e-16, "float32": 1.1920928955078125e-07, "float16": 0.0009765625}[input.dtype.name]
+    dims = tuple(range(-len(tuple(normalized_shape)), 0))
+    out = input * F.rsqrt(F.mean(input * input, dims, True) + eps)
+    return out if weight is None else out * weight

@@ -1,0 +1,293 @@
+"""Movement: shapes change, values do not. Most results are views on the same memory."""
+from __future__ import annotations
+
+from ..core.case import Case
+from ..core.errors import ShapeError
+from ..core.op import composite, op
+
+
+@op(view=True, varargs="shape", cases=[Case([2, 6], (3, 4)), Case([2, 6], (-1, 3)), Case([], (1, 1)), Case([0, 3], (3, 0))])
+def reshape(xp, x, /, shape):
+    """Another shape of the same elements; a view where the memory layout allows it.
+
+    Math:   out = x;   d x = g in x's shape
+    """
+    return x.reshape(shape)
+
+
+reshape.vjp(x=lambda F, g, x_shape: F.reshape(g, x_shape))
+
+
+@composite(cases=[Case([2, 6], (3, 4)), Case([2, 6], (-1, 3))])
+def view(F, input, *shape):
+    """`reshape` that never copies.
+
+    Math:   out = x
+    Raises: ShapeError if the memory layout does not allow a view
+    """
+    shape = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
+    if len(shape) == 1 and not isinstance(shape[0], int):
+        raise ShapeError("view: needs sizes, got a dtype. Use x.to(dtype).")
+    out = F.reshape(input, tuple(shape))
+    array, source = getattr(out, "array", out), getattr(input, "array", input)
+    if array.size and not source.flags.c_contiguous and array.flags.owndata:
+        raise ShapeError(f"view: the memory layout of shape {tuple(input.shape)} does not allow {tuple(shape)} without a copy. Use reshape().")
+    return out
+
+
+@composite()
+def view_as(F, input, other):
+    """`view` with other's shape.
+
+    Math:   out = x
+    """
+    return F.view(input, *other.shape)
+
+
+@composite()
+def reshape_as(F, input, other):
+    """`reshape` to other's shape.
+
+    Math:   out = x
+    """
+    return F.reshape(input, other.shape)
+
+
+@composite(cases=[Case([2, 3, 4]), Case([2, 3, 4], 1), Case([2, 3, 4], 0, 1), Case([])])
+def flatten(F, input, start_dim=0, end_dim=-1):
+    """Dims start_dim..end_dim as one.
+
+    Math:   out = x
+    """
+    shape, n = tuple(input.shape), input.ndim
+    if not n:
+        return F.reshape(input, (1,))
+    if not (-n <= start_dim < n and -n <= end_dim < n):
+        raise ShapeError(f"flatten: start_dim and end_dim must be in [{-n}, {n - 1}], got {start_dim} and {end_dim}. Count from 0 or back from -1.")
+    a, b = start_dim % n, end_dim % n
+    if a > b:
+        raise ShapeError(f"flatten: start_dim must not come after end_dim, got {start_dim} and {end_dim}. Swap them.")
+    size = 1
+    for s in shape[a:b + 1]:
+        size *= s
+    return F.reshape(input, (*shape[:a], size, *shape[b + 1:]))
+
+
+@composite(cases=[Case([2, 12], 1, (3, 4)), Case([6], 0, (2, -1))])
+def unflatten(F, input, dim, sizes):
+    """One dim as several.
+
+    Math:   out = x
+    """
+    d = dim % input.ndim
+    return F.reshape(input, (*input.shape[:d], *sizes, *input.shape[d + 1:]))
+
+
+@composite(cases=[Case([2, 1, 3]), Case([2, 1, 3], 1), Case([2, 1, 3], 0), Case([1, 2, 1], (0, 2))])
+def squeeze(F, input, dim=None):
+    """Drop dims of size 1: all of them, or those named.
+
+    Math:   out = x
+    """
+    n = input.ndim
+    dims = range(n) if dim is None else (dim if isinstance(dim, (tuple, list)) else (dim,))
+    for d in dims:
+        if not -max(n, 1) <= d < max(n, 1):
+            raise ShapeError(f"squeeze: dim must be in [{-n}, {n - 1}], got {d}. Count from 0 or back from -1.")
+    drop = {d % n for d in dims} if n else set()
+    return F.reshape(input, tuple(s for i, s in enumerate(input.shape) if not (i in drop and s == 1)))
+
+
+@op(view=True, cases=[Case([2, 3], 0), Case([2, 3], -1), Case([], 0)])
+def unsqueeze(xp, x, /, dim):
+    """A new dim of size 1 at `dim`.
+
+    Math:   out = x;   d x = g in x's shape
+    """
+    return xp.expand_dims(x, dim)
+
+
+unsqueeze.vjp(x=lambda F, g, x_shape: F.reshape(g, x_shape))
+
+
+@op(view=True, varargs="dims", cases=[Case([2, 3, 4], (2, 0, 1)), Case([2, 3, 4], (-1, 0, 1))])
+def permute(xp, x, /, dims):
+    """Dims in another order.
+
+    Math:   out = x;   d x = g, permuted back
+    """
+    return xp.transpose(x, dims)
+
+
+def inverse(dims):
+    n = len(dims)
+    order = [d % n for d in dims]
+    return tuple(order.index(i) for i in range(n))
+
+
+permute.vjp(x=lambda F, g, dims: F.permute(g, inverse(dims)))
+
+
+@op(view=True, inplace=False, cases=[Case([2, 3, 4], 0, 1), Case([2, 3, 4], -1, 0)])
+def transpose(xp, x, /, dim0, dim1):
+    """Two dims exchanged.
+
+    Math:   out = x^T;   d x = g^T
+    """
+    return xp.swapaxes(x, dim0, dim1) if x.ndim else x
+
+
+transpose.vjp(x=lambda F, g, dim0, dim1: F.transpose(g, dim0, dim1))
+
+
+@composite(cases=[Case([2, 3]), Case([3])])
+def t(F, input):
+    """Transpose of a matrix.
+
+    Math:   out = x^T
+    """
+    if input.ndim > 2:
+        raise ShapeError(f"t: needs at most 2 dims, got shape {tuple(input.shape)}. Use transpose() or mT.")
+    return F.transpose(input, 0, 1) if input.ndim == 2 else input
+
+
+@composite(cases=[Case([2, 3, 4], 0, 2), Case([2, 3, 4], (0, 1), (1, 2))])
+def movedim(F, input, source, destination):
+    """Dims moved to other places, the rest in order.
+
+    Math:   out = x
+    """
+    n = input.ndim
+    source, destination = ([d % n for d in (v if isinstance(v, (tuple, list)) else (v,))] for v in (source, destination))
+    order = [d for d in range(n) if d not in source]
+    for to, frm in sorted(zip(destination, source)):
+        order.insert(to, frm)
+    return F.permute(input, tuple(order))
+
+
+@op(view=True, method=True, cases=[Case([3], (2, 3)), Case([2, 1], (2, 3)), Case([], (2, 2))])
+def broadcast_to(xp, x, /, shape):
+    """Repeated along new and size-1 dims, without a copy.
+
+    Math:   out = x;   d x = g, summed back
+    """
+    return xp.broadcast_to(x, shape)
+
+
+broadcast_to.vjp(x=lambda F, g, x_shape: F.sum_to(g, x_shape))
+
+
+@composite(cases=[Case([2, 1], (2, 3)), Case([3], (2, -1))])
+def expand(F, input, *sizes):
+    """`broadcast_to` where -1 keeps a size.
+
+    Math:   out = x
+    """
+    sizes = tuple(sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes)
+    lead = len(sizes) - input.ndim
+    if lead < 0 or any(s == -1 for s in sizes[:lead]):
+        raise ShapeError(f"expand: sizes must cover all {input.ndim} dims (-1 only for existing ones), got {sizes} for shape {tuple(input.shape)}. Add the missing sizes.")
+    return F.broadcast_to(input, tuple(input.shape[i - lead] if s == -1 else s for i, s in enumerate(sizes)))
+
+
+@composite()
+def expand_as(F, input, other):
+    """`expand` to other's shape.
+
+    Math:   out = x
+    """
+    return F.broadcast_to(input, other.shape)
+
+
+@composite(cases=[Case([2, 3], (2, 1)), Case([3], (2, 2))])
+def repeat(F, input, *repeats):
+    """The tensor tiled: dims may be added in front.
+
+    Math:   out = x, repeats_i times along dim i
+    """
+    repeats = tuple(repeats[0] if len(repeats) == 1 and isinstance(repeats[0], (tuple, list)) else repeats)
+    lead = len(repeats) - input.ndim
+    if lead < 0:
+        raise ShapeError(f"repeat: needs a number per dim ({input.ndim}), got {repeats}. Add ones in front.")
+    shape = (1,) * lead + tuple(input.shape)
+    wide = F.broadcast_to(F.reshape(input, tuple(v for s in shape for v in (1, s))), tuple(v for r, s in zip(repeats, shape) for v in (r, s)))
+    return F.reshape(wide, tuple(r * s for r, s in zip(repeats, shape)))
+
+
+@composite(cases=[Case([2, 3], (2,)), Case([3], (2, 2))])
+def tile(F, input, *dims):
+    """`repeat`, with ones filled in front where dims are missing.
+
+    Math:   out = x, dims_i times along dim i
+    """
+    dims = tuple(dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims)
+    return F.repeat(input, (1,) * (input.ndim - len(dims)) + dims)
+
+
+@op(varargs="dims", cases=[Case([2, 3], (0,)), Case([2, 3, 2], (0, -1))])
+def flip(xp, x, /, dims):
+    """Reversed along dims.
+
+    Math:   out = x backwards;   d x = g backwards
+    """
+    return xp.ascontiguousarray(xp.flip(x, dims)) if dims != () else xp.array(x)
+
+
+flip.vjp(x=lambda F, g, dims: F.flip(g, dims))
+
+
+@op(cases=[Case([2, 3], 1), Case([2, 3], (1, -1), (0, 1)), Case([2, 3], 2, 1)])
+def roll(xp, x, /, shifts, dims=None):
+    """Shifted around: what leaves at the end comes in at the start.
+
+    Math:   out_i = x_(i - shift);   d x = g rolled back
+    """
+    return xp.roll(x, shifts, dims)
+
+
+roll.vjp(x=lambda F, g, shifts, dims: F.roll(g, tuple(-s for s in shifts) if isinstance(shifts, (tuple, list)) else -shifts, dims))
+
+
+@composite(cases=[Case([2, 3])])
+def contiguous(F, input):
+    """The tensor itself if its memory is in order, else a copy.
+
+    Math:   out = x
+    """
+    return input if getattr(input, "array", input).flags.c_contiguous else F.clone_contiguous(input)
+
+
+@op(method=False)
+def clone_contiguous(xp, x, /):
+    """A copy in row-major order.
+
+    Math:   out = x;   d x = g
+    """
+    return xp.ascontiguousarray(x)
+
+
+clone_contiguous.vjp(x=lambda g: g)
+
+
+@op(inplace=True, cases=[Case([3, 4]), Case([2, 3, 3], -1)])
+def tril(xp, x, /, diagonal=0):
+    """Lower triangle, zeros above.
+
+    Math:   out_ij = x_ij [j <= i + diagonal];   d x = tril(g)
+    """
+    return xp.tril(x, diagonal)
+
+
+tril.vjp(x=lambda F, g, diagonal: F.tril(g, diagonal))
+
+
+@op(inplace=True, cases=[Case([3, 4]), Case([2, 3, 3], 1)])
+def triu(xp, x, /, diagonal=0):
+    """Upper triangle, zeros below.
+
+    Math:   out_ij = x_ij [j >= i + diagonal];   d x = triu(g)
+    """
+    return xp.triu(x, diagonal)
+
+
+triu.vjp(x=lambda F, g, diagonal: F.triu(g, diagonal))

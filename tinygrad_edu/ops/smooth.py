@@ -1,0 +1,116 @@
+"""Smooth and piecewise functions with a forward and a formula of their own: the activations that deserve a kernel."""
+from __future__ import annotations
+
+from ..core.case import Case
+from ..core.op import op
+from .special import erf_array
+
+ONE = [Case([2, 3]), Case([]), Case([0, 3])]
+
+
+@op(inplace=True, types="float", cases=ONE)
+def sigmoid(xp, x, /):
+    """Logistic function.
+
+    Math:   out = 1 / (1 + e^-x);   d x = g out (1 - out)
+    Note:   computed with e^-|x|, so nothing overflows
+    """
+    e = xp.exp(-xp.absolute(x))
+    return xp.where(x >= 0, 1 / (1 + e), e / (1 + e))
+
+
+sigmoid.vjp(x=lambda g, out: g * (out * (1 - out)))
+
+
+@op(inplace=True, cases=ONE)
+def relu(xp, x, /):
+    """Rectifier.
+
+    Math:   out = max(x, 0);   d x = g [out > 0]
+    Note:   the subgradient at 0 is 0
+    Reference: V. Nair, G. Hinton, 2010, "Rectified linear units improve restricted Boltzmann machines"
+    """
+    return xp.maximum(x, 0)
+
+
+relu.vjp(x=lambda F, g, out: F.mul_mask(g, out))
+
+
+@op(method=False, cases=[])
+def mul_mask(xp, g, y, /):
+    """g where y > 0, else 0: the cotangent of relu.
+
+    Math:   out = g [y > 0];   d g = u [y > 0],   d y = 0
+    """
+    return g * (y > 0)
+
+
+mul_mask.vjp(g=lambda F, g, y: F.mul_mask(g, y), y=None)
+
+
+@op(inplace=True, types="float", cases=ONE)
+def erf(xp, x, /):
+    """Error function, to the precision of the dtype.
+
+    Math:   out = 2/sqrt(pi) integral_0^x e^-t^2 dt;   d x = g 2/sqrt(pi) e^-x^2
+    Reference: series and continued fraction, M. Abramowitz, I. Stegun, 1964, 7.1.5 and 7.1.14
+    """
+    return erf_array(xp, x)
+
+
+erf.vjp(x=lambda F, g, x: g * (F.exp(-(x * x)) * 1.1283791670955126))
+
+
+@op(inplace=True, types="float", method=False, cases=ONE)
+def silu(xp, x, /):
+    """x times its sigmoid (swish).
+
+    Math:   out = x s, s = 1 / (1 + e^-x);   d x = g s (1 + x (1 - s))
+    Reference: S. Elfwing et al., 2018, "Sigmoid-weighted linear units"
+    """
+    return x * sigmoid.forward(xp, x)
+
+
+def silu_vjp(F, g, x):
+    s = F.sigmoid(x)
+    return g * (s * (x * (1 - s) + 1))
+
+
+silu.vjp(x=silu_vjp)
+
+
+@op(types="float", method=False, cases=[Case([2, 3]), Case([2, 3], 2.0, 1.5), Case([3], 1.0, 0.5)])
+def softplus(xp, x, /, beta=1.0, threshold=20.0):
+    """Smooth rectifier; linear where beta x > threshold.
+
+    Math:   out = ln(1 + e^(beta x)) / beta;   d x = g sigmoid(beta x)
+    """
+    z = x * beta
+    return xp.where(z > threshold, x, (xp.maximum(z, 0) + xp.log1p(xp.exp(-xp.absolute(z)))) / beta)
+
+
+softplus.vjp(x=lambda F, g, x, beta, threshold: g * F.where(x * beta > threshold, x * 0 + 1, F.sigmoid(x * beta)))
+
+
+@op(types="float", method=False, cases=[Case([2, 3]), Case([2, 3], approximate="tanh")])
+def gelu(xp, x, /, approximate="none"):
+    """Gaussian error linear unit.
+
+    Math:   out = x Phi(x);   tanh: out = x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)));   d x = g (Phi(x) + x phi(x))
+    Reference: D. Hendrycks, K. Gimpel, 2016, "Gaussian error linear units"
+    """
+    if approximate == "none":
+        return x * (0.5 * (1 + erf_array(xp, x * 0.7071067811865476)))
+    if approximate != "tanh":
+        raise ValueError(f"approximate must be 'none' or 'tanh', not {approximate!r}")
+    return x * (0.5 * (1 + xp.tanh(0.7978845608028654 * (x + 0.044715 * (x * x * x)))))
+
+
+def gelu_vjp(F, g, x, approximate):
+    if approximate == "none":
+        return g * ((F.erf(x * 0.7071067811865476) + 1) * 0.5 + x * (F.exp(x * x * -0.5) * 0.3989422804014327))
+    t = F.tanh((x + x * x * x * 0.044715) * 0.7978845608028654)
+    return g * ((t + 1) * 0.5 + x * ((1 - t * t) * (x * x * (3 * 0.044715) + 1)) * (0.5 * 0.7978845608028654))
+
+
+gelu.vjp(x=gelu_vjp)

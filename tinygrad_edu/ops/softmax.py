@@ -1,0 +1,188 @@
+"""Softmax and what is built on it: log-sum-exp, negative log-likelihood, cross-entropy."""
+from __future__ import annotations
+
+from ..core.case import Array, Case, ints, positive
+from ..core.errors import DTypeError, IndexOutOfRange, ShapeError
+from ..core.op import composite, op
+
+LAST = [Case([2, 3], -1), Case([2, 3, 4], 1), Case([2, 3], dim=0), Case([], 0)]
+
+
+def shifted(xp, x, dim):
+    """x minus its largest, so that exp cannot overflow (a row of -inf stays -inf)."""
+    top = x.max(axis=dim, keepdims=True)
+    return x - xp.where(xp.isfinite(top), top, 0)
+
+
+def dim_of(x, dim):
+    return None if not x.ndim else dim
+
+
+@op(cases=LAST, types="float")
+def softmax(xp, x, /, dim, dtype=None):
+    """Exponentials that add up to one along dim.
+
+    Math:   out_i = e^x_i / sum_j e^x_j;   d x = out (g - sum_j g_j out_j)
+    Note:   computed from x - max x, so nothing overflows
+    """
+    if not x.ndim:
+        return xp.ones_like(x)
+    e = shifted(xp, x, dim)
+    xp.exp(e, out=e)
+    e /= e.sum(axis=dim, keepdims=True)
+    return e
+
+
+softmax.vjp(x=lambda F, g, out, dim: F.softmax_backward(g, out, dim))
+
+
+@op(method=False)
+def softmax_backward(xp, u, y, /, dim):
+    """The cotangent of softmax, from the output's cotangent u and the output y.
+
+    Math:   out = y (u - sum_j u_j y_j);   d u = softmax_backward(g, y),   d y = g (u - sum u y) - u sum g y
+    """
+    if not y.ndim:
+        return u * 0
+    return y * (u - (u * y).sum(axis=dim, keepdims=True))
+
+
+softmax_backward.vjp(u=lambda F, g, y, dim: F.softmax_backward(g, y, dim),
+                     y=lambda F, g, u, y, dim: g * (u - F.sum(u * y, dim, True)) - u * F.sum(g * y, dim, True))
+
+
+@op(cases=LAST, types="float")
+def log_softmax(xp, x, /, dim, dtype=None):
+    """Logarithm of softmax.
+
+    Math:   out_i = x_i - ln sum_j e^x_j;   d x = g - e^out sum_j g_j
+    """
+    if not x.ndim:
+        return xp.zeros_like(x)
+    s = shifted(xp, x, dim)
+    s -= xp.log(xp.exp(s).sum(axis=dim, keepdims=True))
+    return s
+
+
+log_softmax.vjp(x=lambda F, g, out, dim: F.log_softmax_backward(g, out, dim))
+
+
+@op(method=False)
+def log_softmax_backward(xp, u, y, /, dim):
+    """The cotangent of log_softmax, from the output's cotangent u and the output y.
+
+    Math:   out = u - e^y sum_j u_j;   d u = g - sum_j g_j e^y_j,   d y = -g e^y sum_j u_j
+    """
+    if not y.ndim:
+        return u * 0
+    e = xp.exp(y)
+    e *= u.sum(axis=dim, keepdims=True)
+    return xp.subtract(u, e, out=e)
+
+
+log_softmax_backward.vjp(u=lambda F, g, y, dim: g - F.sum(g * F.exp(y), dim, True),
+                         y=lambda F, g, u, y, dim: -g * F.exp(y) * F.sum(u, dim, True))
+
+
+@op(types="float", cases=[Case([2, 3], -1), Case([2, 3, 4], (0, 2)), Case([2, 3], 1, keepdim=True)])
+def logsumexp(xp, x, /, dim, keepdim=False):
+    """Logarithm of a sum of exponentials.
+
+    Math:   out = ln sum e^x;   d x = g e^(x - out)
+    """
+    axis = tuple(dim) if isinstance(dim, (list, tuple)) else dim_of(x, dim)
+    top = x.max(axis=axis, keepdims=True)
+    top = xp.where(xp.isfinite(top), top, 0)
+    out = xp.log(xp.exp(x - top).sum(axis=axis, keepdims=True)) + top
+    return out if keepdim else out.squeeze(axis)
+
+
+def logsumexp_vjp(F, g, x, out, x_shape, dim, keepdim):
+    from .reduction import spread
+
+    return spread(F, g, x_shape, dim, keepdim) * F.exp(x - spread(F, out, x_shape, dim, keepdim))
+
+
+logsumexp.vjp(x=logsumexp_vjp)
+
+
+def reduced(F, loss, reduction, name, weight=None):
+    """Mean (weighted), sum, or the losses themselves."""
+    if reduction == "none":
+        return loss
+    if reduction == "sum":
+        return F.sum(loss)
+    if reduction == "mean":
+        return F.mean(loss) if weight is None else F.sum(loss) / F.sum(weight)
+    raise ShapeError(f"{name}: reduction must be 'none', 'mean' or 'sum', got {reduction!r}. Use one of these.")
+
+
+LABELS = ints(4, high=3)
+
+
+@composite(method=False, cases=[Case([4, 3], LABELS), Case([4, 3], LABELS, positive(3)), Case([4, 3], LABELS, ignore_index=1), Case([2, 3, 4], ints(2, 4, high=3), reduction="sum"),
+                                Case([4, 3], LABELS, reduction="none"), Case([3], ints(high=3))])
+def nll_loss(F, input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"):
+    """Negative log-likelihood of the target classes.
+
+    Math:   loss_n = -weight[target_n] input[n, target_n];   mean: divided by the sum of the weights
+    Shape:  input (N, C, *) log-probabilities, target (N, *) class numbers
+    """
+    if target.dtype.is_floating_point:
+        raise DTypeError(f"nll_loss: target must hold class numbers (integers), got {target.dtype.name}. Convert it with .long().")
+    if input.ndim == 1:
+        return nll_loss.function(F.unsqueeze(input, 0), F.unsqueeze(target, 0), weight, ignore_index=ignore_index, reduction=reduction) if reduction != "none" else \
+            F.squeeze(nll_loss.function(F.unsqueeze(input, 0), F.unsqueeze(target, 0), weight, ignore_index=ignore_index, reduction=reduction), 0)
+    if tuple(target.shape) != (input.shape[0], *input.shape[2:]):
+        raise ShapeError(f"nll_loss: target must have shape {(input.shape[0], *input.shape[2:])} for input {tuple(input.shape)}, got {tuple(target.shape)}. One class number per item.")
+    labels, classes = target.detach(), input.shape[1]
+    valid = labels != ignore_index
+    raw = labels.array[valid.array]
+    if raw.size and (int(raw.min()) < 0 or int(raw.max()) >= classes):
+        raise IndexOutOfRange(f"nll_loss: target must be in [0, {classes - 1}] or ignore_index={ignore_index}, got values from {int(raw.min())} to {int(raw.max())}. Check the labels.")
+    if bool(valid.array.all()):
+        picked, scale = F.squeeze(F.gather(input, 1, F.unsqueeze(labels, 1)), 1), None
+    else:
+        labels = F.where(valid, labels, 0)
+        picked, scale = F.squeeze(F.gather(input, 1, F.unsqueeze(labels, 1)), 1), valid.to(input.dtype)
+    if weight is not None:
+        per_item = F.getitem(weight, labels.array)
+        scale = per_item if scale is None else per_item * scale
+    loss = -picked if scale is None else F.where(valid, -picked, 0.0) * scale
+    return reduced(F, loss, reduction, "nll_loss", scale)
+
+
+@composite(method=False, cases=[Case([4, 3], LABELS), Case([4, 3], LABELS, positive(3), ignore_index=2), Case([2, 3, 4], ints(2, 4, high=3)), Case([4, 3], LABELS, label_smoothing=0.1),
+                                Case([4, 3], LABELS, positive(3), label_smoothing=0.2), Case([4, 3], Array(4, 3, low=0.1, high=1.0)), Case([4, 3], LABELS, reduction="none"),
+                                Case([4, 3], LABELS, reduction="sum"), Case([4, 3], Array(4, 3, low=0.1, high=1.0), positive(3), label_smoothing=0.1)])
+def cross_entropy(F, input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean", label_smoothing=0.0):
+    """Cross-entropy of unnormalised scores with class numbers or class probabilities.
+
+    Math:   loss = -sum_c q_c weight_c log_softmax(input)_c;   q is the target, mixed with 1/C by label_smoothing
+    Shape:  input (N, C, *), target (N, *) class numbers or (N, C, *) probabilities
+    """
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise ShapeError(f"cross_entropy: label_smoothing must be in [0, 1], got {label_smoothing}. Choose a value such as 0.1.")
+    dim = 0 if input.ndim == 1 else 1
+    logp, classes = F.log_softmax(input, dim), input.shape[dim]
+    column = None if weight is None else F.reshape(weight, (classes,) + (1,) * (input.ndim - dim - 1))
+    if target.dtype.is_floating_point:
+        if target.shape != input.shape:
+            raise ShapeError(f"cross_entropy: probabilities must have the input's shape {tuple(input.shape)}, got {tuple(target.shape)}. Use class numbers (integers) for one class per item.")
+        q = target * (1 - label_smoothing) + label_smoothing / classes
+        loss = -F.sum(q * logp if column is None else q * logp * column, dim)
+        if reduction != "mean":
+            return reduced(F, loss, reduction, "cross_entropy")
+        return F.sum(loss) / max(loss.numel(), 1)
+    hard = nll_loss.function(logp, target, weight, ignore_index=ignore_index, reduction=reduction)
+    if not label_smoothing:
+        return hard
+    valid = target != ignore_index
+    smooth = -F.sum(logp if column is None else logp * column, dim)
+    smooth = F.where(valid, smooth, 0.0)
+    if reduction == "mean":
+        weights = valid.to(input.dtype) if weight is None else F.where(valid, F.getitem(weight, F.where(valid, target, 0).array), 0.0)
+        smooth = F.sum(smooth) / F.sum(weights)
+    else:
+        smooth = reduced(F, smooth, reduction, "cross_entropy")
+    return hard * (1 - label_smoothing) + smooth * (label_smoothing / classes)

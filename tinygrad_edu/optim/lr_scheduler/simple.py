@@ -1,0 +1,144 @@
+"""Schedules that follow one formula of the epoch number t."""
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from ...core.errors import ShapeError
+from ..optimizer import Optimizer
+from .base import LRScheduler, for_each_group
+
+
+class _Factor(LRScheduler):
+    """A schedule that multiplies the rate that is there by `factor()`."""
+
+    def factor(self) -> float:
+        """The factor from epoch last_epoch − 1 to last_epoch (at 0: from the base rate)."""
+        raise NotImplementedError
+
+    def get_lr(self) -> list[float]:
+        factor = self.factor()
+        return [lr * factor for lr in self.current]
+
+
+class StepLR(_Factor):
+    """Times gamma every step_size epochs."""
+
+    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1):
+        self.step_size, self.gamma = step_size, gamma
+        super().__init__(optimizer, last_epoch)
+
+    def factor(self) -> float:
+        return self.gamma if self.last_epoch and self.last_epoch % self.step_size == 0 else 1.0
+
+
+class MultiStepLR(_Factor):
+    """Times gamma at each of the milestones."""
+
+    def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1):
+        self.milestones, self.gamma = Counter(milestones), gamma
+        super().__init__(optimizer, last_epoch)
+
+    def factor(self) -> float:
+        return self.gamma ** self.milestones[self.last_epoch]
+
+
+class ExponentialLR(_Factor):
+    """Times gamma every epoch."""
+
+    def __init__(self, optimizer: Optimizer, gamma: float, last_epoch: int = -1):
+        self.gamma = gamma
+        super().__init__(optimizer, last_epoch)
+
+    def factor(self) -> float:
+        return self.gamma if self.last_epoch else 1.0
+
+
+class ConstantLR(_Factor):
+    """Times `factor` until epoch total_iters, then the full rate."""
+
+    def __init__(self, optimizer: Optimizer, factor: float = 1 / 3, total_iters: int = 5, last_epoch: int = -1):
+        if not 0 <= factor <= 1:
+            raise ShapeError(f"ConstantLR: factor must be from 0 to 1, got {factor}. Correct it.")
+        self.share, self.total_iters = factor, total_iters
+        super().__init__(optimizer, last_epoch)
+
+    def factor(self) -> float:
+        if self.last_epoch == 0:
+            return self.share
+        return 1 / self.share if self.last_epoch == self.total_iters else 1.0
+
+
+class LinearLR(_Factor):
+    """From start_factor to end_factor of the rate in even steps, over total_iters epochs."""
+
+    def __init__(self, optimizer: Optimizer, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5, last_epoch: int = -1):
+        if not 0 < start_factor <= 1 or not 0 <= end_factor <= 1:
+            raise ShapeError(f"LinearLR: factors must be from 0 to 1, the first above 0, got {start_factor} and {end_factor}. Correct them.")
+        self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
+        super().__init__(optimizer, last_epoch)
+
+    def at(self, t: int) -> float:
+        """The share of the base rate at epoch t."""
+        return self.start_factor + (self.end_factor - self.start_factor) * t / self.total_iters
+
+    def factor(self) -> float:
+        if self.last_epoch == 0:
+            return self.start_factor
+        return self.at(self.last_epoch) / self.at(self.last_epoch - 1) if self.last_epoch <= self.total_iters else 1.0
+
+
+class PolynomialLR(_Factor):
+    """base·(1 − t / total_iters)^power, then 0."""
+
+    def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1):
+        self.total_iters, self.power = total_iters, power
+        super().__init__(optimizer, last_epoch)
+
+    def factor(self) -> float:
+        t, total = self.last_epoch, self.total_iters
+        return ((total - t) / (total - t + 1)) ** self.power if 0 < t <= total else 1.0
+
+
+class CosineAnnealingLR(LRScheduler):
+    """eta_min + ½(base − eta_min)(1 + cos(π t / T_max)); goes up again after T_max.
+
+    Reference: I. Loshchilov, F. Hutter, 2017, "SGDR: stochastic gradient descent with warm restarts", eq. 5.
+    """
+
+    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1):
+        self.T_max, self.eta_min = T_max, eta_min
+        super().__init__(optimizer, last_epoch)
+
+    def get_lr(self) -> list[float]:
+        t, T = self.last_epoch, self.T_max
+        if t == 0:
+            return self.current
+        if (t - 1) % (2 * T) == T:  # the rate that is there is eta_min: nothing to scale, so start from the base rate
+            return [lr + (base - self.eta_min) * (1 - math.cos(math.pi / T)) / 2 for lr, base in zip(self.current, self.base_lrs)]
+        ratio = (1 + math.cos(math.pi * t / T)) / (1 + math.cos(math.pi * (t - 1) / T))
+        return [self.eta_min + (lr - self.eta_min) * ratio for lr in self.current]
+
+
+class LambdaLR(LRScheduler):
+    """base·lr_lambda(t), with one function for all groups or one each."""
+
+    def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | list, last_epoch: int = -1):
+        self.lr_lambdas = for_each_group(type(self).__name__, "lr_lambda", lr_lambda, optimizer)
+        super().__init__(optimizer, last_epoch)
+
+    def get_lr(self) -> list[float]:
+        return [base * f(self.last_epoch) for base, f in zip(self.base_lrs, self.lr_lambdas)]
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything but the optimiser and the functions: give these again when continuing."""
+        return {name: value for name, value in super().state_dict().items() if name != "lr_lambdas"}
+
+
+class MultiplicativeLR(LambdaLR):
+    """Times lr_lambda(t) every epoch."""
+
+    def get_lr(self) -> list[float]:
+        return [lr * f(self.last_epoch) if self.last_epoch else lr for lr, f in zip(self.current, self.lr_lambdas)]

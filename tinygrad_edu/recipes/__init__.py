@@ -1,0 +1,51 @@
+"""Training recipes: each one file with data, model, loop and expected score. `tinygrad-edu list` shows them.
+
+A recipe is a module of this folder, entered in `MODULES`, with
+
+    RECIPE            a `Recipe`: what `list` prints and the defaults of `train`'s flags
+    train(run)        the whole training, written out; `run` (see `_run.Run`) brings the settings and does the
+                      plumbing: progress, metrics, checkpoints, Ctrl-C, resume
+    predictor(state)  given the weights of a checkpoint, a function from a file's path to [(class name, probability) ...],
+                      best first; or None where `predict` makes no sense
+"""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, Protocol
+
+from ..core.errors import TinygradEduError
+
+MODULES = {"mnist-cnn": "mnist_cnn"}  # the only modules a checkpoint can name
+
+
+class UsageError(TinygradEduError):
+    """A request that cannot be met: wrong flag, missing file, folder in use. Shown as one line, exit code 2."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What there is to know about a recipe before it runs."""
+
+    name: str
+    task: str
+    data: str
+    time: str  # on 2 CPU cores
+    score: str  # what to expect
+    epochs: int  # defaults of the flags, from here on
+    lr: float
+    batch_size: int
+
+
+class RecipeModule(Protocol):
+    RECIPE: Recipe
+    train: Callable[[Any], None]
+    predictor: Callable[[dict], Callable[[str], list[tuple[str, float]]]] | None
+
+
+def get(name: str) -> RecipeModule:
+    """The recipe of that name."""
+    if name not in MODULES:
+        raise UsageError(f"recipe must be one of {', '.join(MODULES)}, got {name!r}. See `tinygrad-edu list`.")
+    return import_module(f"{__name__}.{MODULES[name]}")  # type: ignore[return-value]  # the Protocol above

@@ -1,0 +1,58 @@
+"""The pictures of a run, with matplotlib (an extra)."""
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+matplotlib.rcParams.update({"font.size": 10, "axes.spines.top": False, "axes.spines.right": False, "axes.grid": True, "grid.alpha": 0.25})
+TRAIN, TEST = "#2563a8", "#d1495b"
+
+
+def curves(path: Path, history: list[dict], losses: list[float]) -> None:
+    """Loss and accuracy over the epochs. `losses`: of every step, shown as a running mean."""
+    figure = Figure(figsize=(10, 4), dpi=110, layout="constrained")
+    left, right = figure.subplots(1, 2)
+    last = history[-1]
+    epochs = [e["epoch"] for e in history]
+    window = min(20, len(losses))
+    smooth = np.convolve(losses, np.full(window, 1 / window), "valid")
+    at = np.arange(window, len(losses) + 1) * (last["epoch"] / len(losses))
+    left.plot(at, smooth, color=TRAIN, alpha=0.35, linewidth=1, label=f"training, mean of {window} steps")
+    left.plot(epochs, [e["loss"] for e in history], color=TRAIN, marker="o", markersize=4, label="training, mean of the epoch")
+    left.plot(epochs, [e["test_loss"] for e in history], color=TEST, marker="o", markersize=4, label="test")
+    left.set(title="Loss (cross entropy)", xlabel="epoch", yscale="log")
+    right.plot(epochs, [100 * e["accuracy"] for e in history], color=TRAIN, marker="o", markersize=4, label="training (shifted images, dropout)")
+    right.plot(epochs, [100 * e["test_accuracy"] for e in history], color=TEST, marker="o", markersize=4, label="test")
+    right.annotate(f"{100 * last['test_accuracy']:.2f} %", (last["epoch"], 100 * last["test_accuracy"]), textcoords="offset points",
+                   xytext=(2, 7), ha="right", color=TEST, fontweight="bold")
+    lowest = 100 * min(e["test_accuracy"] for e in history)
+    right.set(title="Accuracy (%)", xlabel="epoch", ylim=(max(0, lowest - 0.6 * (100 - lowest) - 1), 100 + 0.15 * (100 - lowest) + 0.2))
+    for axes in (left, right):
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    left.legend(frameon=False, loc="upper right")
+    right.legend(frameon=False, loc="lower right")
+    figure.savefig(path)
+
+
+def mistakes(path: Path, images: Any, labels: Any, probabilities: Any, most: int = 24) -> None:
+    """The wrong answers given with the most confidence: the picture, what it is, what was said."""
+    x, y, p = images.numpy(), labels.numpy(), probabilities.detach().numpy()
+    said = p.argmax(1)
+    wrong = np.flatnonzero(said != y)
+    worst = wrong[np.argsort(-p[wrong, said[wrong]], kind="stable")][:most]
+    columns = 8
+    rows = max(1, -(-len(worst) // columns))
+    figure = Figure(figsize=(1.2 * columns, 1.6 * rows + 0.45), dpi=110, layout="constrained")
+    figure.suptitle(f"{len(wrong):,} of {len(y):,} test images are read wrongly" + (f"; the {len(worst)} surest mistakes:" if len(worst) else "."))
+    for n, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
+        axes.axis("off")
+        if n < len(worst):
+            i = worst[n]
+            axes.imshow(x[i], cmap="gray_r", vmin=0, vmax=255)
+            axes.set_title(f"a {y[i]}, read as {said[i]}\n{100 * p[i, said[i]]:.0f} % sure", fontsize=8, color="#333333")
+    figure.savefig(path)
