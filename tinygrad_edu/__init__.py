@@ -1,9 +1,11 @@
 """tinygrad_edu: reverse-mode automatic differentiation from scratch, with PyTorch's names."""
 from math import inf, nan, pi  # noqa: F401
+from warnings import filterwarnings as _filterwarnings
 
 from .core.memory import keep_freed_memory as _keep_freed_memory
 
 _keep_freed_memory()
+_filterwarnings("ignore", category=RuntimeWarning, module=r"tinygrad_edu\.(ops|core)")  # 1/0 is inf and 0/0 is NaN here, as in PyTorch, without a word
 
 from . import autograd, functional  # noqa: E402
 from .autograd import (  # noqa: E402

@@ -48,7 +48,7 @@ class Op:
 
     def __init__(self, forward: Callable, *, types: str = "same", plain: tuple = (), operator: str | None = None, method: bool = True,
                  inplace: bool = False, view: bool = False, outputs: tuple | bool = (), residuals: tuple = (),
-                 reference: Callable | None = None, differentiable: bool = True, order: str = "", varargs: str | None = None,
+                 reference: Callable | None = None, differentiable: bool = True, varargs: str | None = None,
                  variadic: bool = False, cases: list[Case] | tuple = ()):
         self.name, self.forward, self.doc = forward.__name__, forward, inspect.getdoc(forward) or ""
         self.types, self.plain_inputs, self.view, self.operator, self.is_method = types, plain, view, operator, method
@@ -58,7 +58,7 @@ class Op:
         self.inputs = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_ONLY)
         self.optional = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_ONLY and p.default is None)
         self.defaults = {p.name: p.default for p in parameters if p.kind is not p.POSITIONAL_ONLY}
-        self.order = tuple(order.split()) or (*self.inputs, *self.defaults)
+        self.order = (*self.inputs, *self.defaults)  # of a call's arguments
         outs = outputs if isinstance(outputs, tuple) and outputs else ("out",)
         self.saved_names = (*self.inputs, *outs, *residuals)
         self.result_type = namedtuple(self.name, outputs) if isinstance(outputs, tuple) and outputs else tuple  # type: ignore[misc]
@@ -400,9 +400,9 @@ def register(op: Any, inplace: bool) -> None:
     if isinstance(op, Op) and op.residuals:
         registry[name + "_full"] = Full(op)
     simple = isinstance(op, Op) and not (op.variadic or op.residuals or op.outputs or op.view or op.optional or op.plain_inputs or op.types == "match")
-    if simple and len(op.inputs) == 1 and op.order[0] == op.inputs[0]:
+    if simple and len(op.inputs) == 1:
         op.function = make_unary(op)
-    elif simple and len(op.inputs) == 2 and op.order[:2] == op.inputs:
+    elif simple and len(op.inputs) == 2:
         op.function = make_binary(op)
     else:
         def function(*args: Any, **kwargs: Any) -> Any:
@@ -429,7 +429,7 @@ def register(op: Any, inplace: bool) -> None:
 
 def op(forward: Callable | None = None, **options: Any) -> Any:
     """Declare an op. Options: types (same, promote, float, match), plain (inputs left out of promotion), operator, method,
-    inplace, view, outputs, residuals, reference, differentiable, order (PyTorch's argument order), varargs, cases."""
+    inplace, view, outputs, residuals, reference, differentiable, varargs, variadic, cases."""
     return partial(Op, **options) if forward is None else Op(forward, **options)
 
 

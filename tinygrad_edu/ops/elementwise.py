@@ -554,7 +554,7 @@ def where(xp, condition, a, b, /):
 where.vjp(condition=None, a=lambda F, g, condition: F.where(condition, g, g * 0), b=lambda F, g, condition: F.where(condition, g * 0, g))
 
 
-@op(inplace=True, cases=[Case([2, 3], Array(2, 3, kind="bool"), 0.5), Case([2, 3], Array(3, kind="bool"), value=-1.0)], order="x mask value")
+@op(inplace=True, cases=[Case([2, 3], Array(2, 3, kind="bool"), 0.5), Case([2, 3], Array(3, kind="bool"), value=-1.0)])
 def masked_fill(xp, x, mask, /, value):
     """x with `value` where mask is True.
 

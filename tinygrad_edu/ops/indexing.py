@@ -187,7 +187,7 @@ def chunk(F, input, chunks, dim=0):
     return F.split(input, max(1, -(-input.shape[dim] // chunks)), dim)
 
 
-@op(variadic=True, types="promote", method=False, cases=[Case(([2, 3], [1, 3])), Case(([2, 3], [2, 2]), 1), Case(([2], [3], [1]), -1)])
+@op(variadic=True, types="promote", method=False, cases=[Case((Array(2, 3), Array(1, 3))), Case((Array(2, 3), Array(2, 2)), 1), Case((Array(2), Array(3), Array(1)), -1)])
 def cat(xp, tensors, /, dim=0):
     """Tensors joined along an existing dim.
 
@@ -208,7 +208,7 @@ def cat_vjp(F, g, tensors_shape, dim):
 cat.vjp(tensors=cat_vjp)
 
 
-@op(variadic=True, types="promote", method=False, cases=[Case(([2, 3], [2, 3])), Case(([2, 3], [2, 3]), -1), Case(([], [], []), 0)])
+@op(variadic=True, types="promote", method=False, cases=[Case((Array(2, 3), Array(2, 3))), Case((Array(2, 3), Array(2, 3)), -1), Case((Array(), Array(), Array()), 0)])
 def stack(xp, tensors, /, dim=0):
     """Tensors of one shape joined along a new dim.
 
@@ -232,62 +232,96 @@ def positions(xp, index, dim, shape):
     return tuple(grid)
 
 
-@op(order="x dim index", cases=[Case([3, 4], 1, ints(3, 2, high=4)), Case([3, 4], 0, ints(2, 4, high=3))])
-def gather(xp, x, index, /, dim):
-    """Values picked along dim.
+@op(method=False)
+def take_at(xp, x, index, /, dim):
+    """`gather`, with the tensors first.
 
     Math:   out[i, j] = x[i, index[i, j]] (dim 1);   d x = g added at index
     """
-    check_index("gather", index, x.shape[dim], dim)
+    check_index("gather", index, x.shape[dim] if x.ndim else 1, dim)
     return x[positions(xp, index, dim, x.shape)] if x.ndim else xp.array(x)
 
 
-gather.vjp(x=lambda F, g, index, x_shape, dim: F.scatter_zeros(g, index, dim, x_shape), index=None)
+take_at.vjp(x=lambda F, g, index, x_shape, dim: F.scatter_zeros(g, index, dim, x_shape), index=None)
 
 
-@op(method=False, order="x index dim shape")
+@composite(cases=[Case([3, 4], 1, ints(3, 2, high=4)), Case([3, 4], 0, ints(2, 4, high=3))])
+def gather(F, input, dim, index):
+    """Values picked along dim.
+
+    Math:   out[i, j] = input[i, index[i, j]] (dim 1)
+    """
+    return F.take_at(input, index, dim)
+
+
+@op(method=False)
 def scatter_zeros(xp, x, index, /, dim, shape):
-    """Zeros of `shape` with x added at index along dim: the transpose of gather.
+    """Zeros of `shape` with x added at index along dim: the transpose of take_at.
 
-    Math:   out[i, index[i, j]] += x[i, j] (dim 1);   d x = gather(g)
+    Math:   out[i, index[i, j]] += x[i, j] (dim 1);   d x = take_at(g)
     """
     out = xp.zeros(shape, x.dtype)
-    xp.add.at(out, positions(xp, index, dim, shape), x)
-    return out
+    if x.ndim:
+        xp.add.at(out, positions(xp, index, dim, x.shape), x)
+        return out
+    return xp.array(x)
 
 
-scatter_zeros.vjp(x=lambda F, g, index, dim: F.gather(g, index, dim), index=None)
+scatter_zeros.vjp(x=lambda F, g, index, dim: F.take_at(g, index, dim), index=None)
 
 
-@op(inplace=True, order="x dim index src", cases=[Case([3, 4], 1, ints(3, 2, high=4), [3, 2])])
-def scatter_add(xp, x, index, src, /, dim):
-    """x with src added at index along dim.
+@op(method=False)
+def add_at(xp, x, index, src, /, dim):
+    """`scatter_add`, with the tensors first.
 
-    Math:   out[i, index[i, j]] += src[i, j] (dim 1);   d x = g,   d src = gather(g)
+    Math:   out[i, index[i, j]] += src[i, j] (dim 1);   d x = g,   d src = take_at(g)
     """
     check_index("scatter_add", index, x.shape[dim], dim)
     out = xp.array(x)
-    xp.add.at(out, positions(xp, index, dim, x.shape), src[tuple(slice(n) for n in index.shape)])
+    xp.add.at(out, positions(xp, index, dim, x.shape), src)
     return out
 
 
-scatter_add.vjp(x=lambda g: g, index=None, src=lambda F, g, index, dim: F.gather(g, index, dim))
+add_at.vjp(x=lambda g: g, index=None, src=lambda F, g, index, dim: F.take_at(g, index, dim))
 
 
-@op(inplace=True, plain=("index",), order="x dim index src", cases=[
-    Case([3, 4], 1, Array(values=[[0, 1], [3, 2], [1, 0]]), [3, 2]), Case([3, 4], 1, Array(values=[[0, 1], [3, 2], [1, 0]]), 0.5)])
-def scatter(xp, x, index, src, /, dim):
-    """x with src (a tensor or a number) written at index along dim.
+def leading(F, src, index):
+    """The part of src that index has a place for."""
+    return src if src.shape == index.shape else F.getitem(src, tuple(slice(n) for n in index.shape))
 
-    Math:   out[i, index[i, j]] = src[i, j] (dim 1);   d x = g, 0 at index,   d src = gather(g)
+
+@composite(inplace=True, cases=[Case([3, 4], 1, ints(3, 2, high=4), [3, 2]), Case([3, 4], 0, ints(2, 4, high=3), [3, 4], torch=False)])
+def scatter_add(F, input, dim, index, src):
+    """input with src added at index along dim.
+
+    Math:   out[i, index[i, j]] += src[i, j] (dim 1)
+    """
+    return F.add_at(input, index, leading(F, src, index), dim)
+
+
+@op(method=False, types="promote", plain=("index",))
+def put_at(xp, x, index, src, /, dim):
+    """`scatter`, with the tensors first.
+
+    Math:   out[i, index[i, j]] = src[i, j] (dim 1);   d x = g, 0 at index,   d src = take_at(g)
     """
     check_index("scatter", index, x.shape[dim], dim)
     out = xp.array(x)
-    out[positions(xp, index, dim, x.shape)] = src[tuple(slice(n) for n in index.shape)] if getattr(src, "ndim", 0) else src
+    out[positions(xp, index, dim, x.shape)] = src
     return out
 
 
-scatter.vjp(x=lambda F, g, index, dim: F.scatter(g, index, 0.0, dim), index=None, src=lambda F, g, index, dim: F.gather(g, index, dim))
+put_at.vjp(x=lambda F, g, index, dim: F.put_at(g, index, 0.0, dim), index=None, src=lambda F, g, index, dim: F.take_at(g, index, dim))
+
+
+@composite(inplace=True, cases=[Case([3, 4], 1, Array(values=[[0, 1], [3, 2], [1, 0]]), [3, 2]), Case([3, 4], 1, Array(values=[[0, 1], [3, 2], [1, 0]]), 0.5)])
+def scatter(F, input, dim, index, src=None, value=None):
+    """input with src (a tensor) or value (a number) written at index along dim.
+
+    Math:   out[i, index[i, j]] = src[i, j] (dim 1)
+    """
+    src = value if src is None else src
+    return F.put_at(input, index, leading(F, src, index) if hasattr(src, "shape") else src, dim)
 
 
 @composite(cases=[Case([3, 4], 1, ints(5, high=4)), Case([3, 4], 0, ints(2, high=3))])
@@ -387,7 +421,7 @@ def one_hot(xp, x, /, num_classes=-1):
     return (x[..., None] == xp.arange(n)).astype("int64")
 
 
-@op(method=False, order="input weight padding_idx", cases=[Case(ints(2, 3, high=5), [5, 4]), Case(ints(3, high=5), [5, 2], padding_idx=0)])
+@op(method=False, cases=[Case(ints(2, 3, high=5), [5, 4]), Case(ints(3, low=1, high=5), [5, 2], padding_idx=0)])
 def embedding(xp, input, weight, /, padding_idx=None):
     """Rows of a table.
 
@@ -407,7 +441,7 @@ def embedding_vjp(F, g, input, weight_shape, padding_idx):
 embedding.vjp(input=None, weight=embedding_vjp)
 
 
-@op(method=False, order="x index shape")
+@op(method=False)
 def embed_rows(xp, x, index, /, shape):
     """Zeros of `shape` with rows of x added at index: the transpose of taking rows.
 

@@ -45,7 +45,7 @@ def matmul_d_b(F, g, a, a_shape, b_shape):
 matmul.vjp(a=matmul_d_a, b=matmul_d_b)
 
 
-@op(types="match", method=False, order="input weight bias", cases=[Case([2, 3], [4, 3], [4]), Case([2, 3], [4, 3]), Case([3], [4, 3], [4]), Case([2, 5, 3], [4, 3], [4])])
+@op(types="match", method=False, cases=[Case([2, 3], [4, 3], [4]), Case([2, 3], [4, 3]), Case([3], [4, 3], [4]), Case([2, 5, 3], [4, 3], [4])])
 def linear(xp, input, weight, bias=None, /):
     """Affine map, one 2-D product.
 
@@ -108,12 +108,12 @@ def baddbmm(F, input, batch1, batch2, beta=1, alpha=1):
 
 
 @op(method=False, types="match")
-def einsum_pair(xp, a, b, /, left, right, out):
+def einsum_pair(xp, a, b, /, left, right, result):
     """Sum over indexes of a product of two.
 
-    Math:   out[o] = sum a[l] b[r];   d a = the sum of g and b over what a lacks
+    Math:   out[result] = sum a[l] b[r];   d a = the sum of g and b over what a lacks
     """
-    return xp.einsum(a, list(left), b, list(right), list(out), optimize=True)
+    return xp.einsum(a, list(left), b, list(right), list(result), optimize=True)
 
 
 def einsum_d(F, g, other, shape, mine, others, out):
@@ -123,8 +123,8 @@ def einsum_d(F, g, other, shape, mine, others, out):
     return F.broadcast_to(F.reshape(piece, tuple(n if i in reachable else 1 for i, n in zip(mine, shape))), shape)
 
 
-einsum_pair.vjp(a=lambda F, g, b, a_shape, left, right, out: einsum_d(F, g, b, a_shape, left, right, out),
-                b=lambda F, g, a, b_shape, left, right, out: einsum_d(F, g, a, b_shape, right, left, out))
+einsum_pair.vjp(a=lambda F, g, b, a_shape, left, right, result: einsum_d(F, g, b, a_shape, left, right, result),
+                b=lambda F, g, a, b_shape, left, right, result: einsum_d(F, g, a, b_shape, right, left, result))
 
 
 def parse(equation, operands):

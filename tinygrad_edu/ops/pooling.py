@@ -43,7 +43,7 @@ def max_pool(xp, x, /, kernel, stride, padding, dilation, ceil_mode=False):
     for i, tap in enumerate(taps(kernel)):
         piece = xs[(*ALL, *tap_slices(tap, size, stride, dilation))]
         if out is None:
-            out, winners = xp.array(piece, order="C"), xp.zeros(piece.shape, "uint8" if volume(kernel) < 256 else "int32")
+            out, winners = xp.array(piece), xp.zeros(piece.shape, "uint8" if volume(kernel) < 256 else "int32")
         else:
             better = piece > out if x.dtype.kind != "f" else ~(piece <= out)  # NaN wins
             xp.copyto(winners, i, where=better)
@@ -54,7 +54,7 @@ def max_pool(xp, x, /, kernel, stride, padding, dilation, ceil_mode=False):
 max_pool.vjp(x=lambda F, g, winners, x_shape, kernel, stride, padding, dilation: F.max_pool_spread(g, winners, x_shape, kernel, stride, padding, dilation))
 
 
-@op(method=False, order="x winners shape kernel stride padding dilation")
+@op(method=False)
 def max_pool_spread(xp, x, winners, /, shape, kernel, stride, padding, dilation):
     """Zeros of `shape` with x added where each window's winner was: the transpose of `max_pool_take`.
 
@@ -71,7 +71,7 @@ def max_pool_spread(xp, x, winners, /, shape, kernel, stride, padding, dilation)
 max_pool_spread.vjp(x=lambda F, g, winners, kernel, stride, padding, dilation: F.max_pool_take(g, winners, kernel, stride, padding, dilation), winners=None)
 
 
-@op(method=False, order="x winners kernel stride padding dilation")
+@op(method=False)
 def max_pool_take(xp, x, winners, /, kernel, stride, padding, dilation):
     """The elements of x at given winners.
 
@@ -100,7 +100,7 @@ def sum_pool(xp, x, /, kernel, stride, padding, high):
     out = None
     for tap in taps(kernel):
         piece = xs[(*ALL, *tap_slices(tap, size, stride, (1,) * len(kernel)))]
-        out = xp.array(piece, order="C") if out is None else xp.add(out, piece, out=out)
+        out = xp.array(piece) if out is None else xp.add(out, piece, out=out)
     return out
 
 

@@ -82,7 +82,7 @@ def mean(xp, x, /, dim=None, keepdim=False, dtype=None):
     return x.sum(axis=axes(dim), keepdims=keepdim) / x.dtype.type(n) if n else xp.full_like(x.sum(axis=axes(dim), keepdims=keepdim), xp.nan)
 
 
-mean.vjp(x=lambda F, g, x_shape, dim, keepdim: F.broadcast_to(spread(F, g / max(count(x_shape, dim), 1), x_shape, dim, keepdim), x_shape))
+mean.vjp(x=lambda F, g, x_shape, dim, keepdim: F.broadcast_to(spread(F, g / (count(x_shape, dim) or 1), x_shape, dim, keepdim), x_shape))
 
 
 @op(cases=[Case(positive(2, 3)), Case(positive(2, 3), 1), Case(positive(2, 3), -1, keepdim=True)])
@@ -127,7 +127,7 @@ def prod_before(F, x, dim):
 def variance_body(F, input, dim, correction, keepdim):
     n = count(input.shape, dim)
     centred = input - F.mean(input, dim, True) if dim is not None else input - F.mean(input)
-    return F.sum(centred * centred, dim, keepdim) / max(n - correction, 0) if n > correction else F.sum(centred * centred, dim, keepdim) * float("nan")
+    return F.sum(centred * centred, dim, keepdim) / (n - correction) if n > correction else F.sum(centred * centred, dim, keepdim) * float("nan")
 
 
 def split_arguments(dim, unbiased, correction):

@@ -20,6 +20,8 @@ def read_content(path: Path, limit: int = 0) -> bytes:
             return raw
         unpacker = zlib.decompressobj(wbits=31)  # 31: with gzip's header and checksum
         content = unpacker.decompress(raw, limit)
+        if unpacker.unused_data:
+            raise zlib.error(f"{len(unpacker.unused_data)} bytes after its end")
     except zlib.error as error:
         raise DatasetError(f"idx: {path} must be a gzip file without errors, got a corrupt one ({error}). {AGAIN}") from None
     except OSError as error:
