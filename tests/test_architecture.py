@@ -178,6 +178,13 @@ def test_the_readme_example_has_twelve_lines_and_does_what_its_comments_say(caps
     assert printed == [line.split("# prints ")[1] for line in code.splitlines() if "# prints " in line] and printed
 
 
+def test_the_figures_in_the_readmes_are_the_measured_ones():
+    if not (ROOT / "benchmarks").exists():
+        pytest.skip("benchmarks/ is part of a checkout only")
+    done = subprocess.run([sys.executable, "benchmarks/readme_table.py", "--check"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("name", ["01_scalar.py", "02_xor_mlp.py"])
 def test_the_examples_run(name, capsys):
     path = ROOT / "examples" / name

@@ -398,7 +398,10 @@ def test_no_more_than_the_allowed_number_of_batches_is_loaded_ahead():
     iterator = iter(DataLoader(Counting(1000), 1, num_workers=2, prefetch_factor=3))
     for asked in range(1, 5):
         next(iterator)
-        time.sleep(0.05)
+        limit = time.monotonic() + 5
+        while len(loaded) < asked + 6 and time.monotonic() < limit:
+            time.sleep(0.001)
+        time.sleep(0.02)  # time for one too many
         assert len(loaded) == asked + 6
 
 

@@ -238,7 +238,7 @@ def test_the_second_mirror_serves_when_the_first_does_not_have_a_file(tmp_path, 
 
 def test_the_second_mirror_serves_when_the_first_is_down_or_sends_something_else(tmp_path, server):
     with serving() as wrong:
-        wrong.files = {name: b"<html>please log in</html>" for name in PACKED}
+        wrong.files = dict.fromkeys(PACKED, b"<html>please log in</html>")
         assert len(mirrored("http://127.0.0.1:9/", wrong.url, server.url)(tmp_path, download=True)) == 40
 
 
@@ -274,7 +274,7 @@ def test_whatever_an_earlier_download_left_the_file_becomes_right(tmp_path, serv
 
 
 def test_a_server_that_tells_no_length_is_good_enough(tmp_path, server):
-    server.plans = {name: ["no length"] for name in PACKED}
+    server.plans = dict.fromkeys(PACKED, ["no length"])
     assert len(mirrored(server.url)(tmp_path, download=True)) == 40
 
 

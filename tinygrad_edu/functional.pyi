@@ -134,7 +134,7 @@ def cosine_similarity(x1: Any, x2: Any, dim: _Dims = 1, eps: builtins.float = 1e
     """x1·x2 / (|x1| |x2|) along dim, each norm at least eps."""
 def count_nonzero(x: _Input, dim: _Dims = None) -> Tensor:
     """How many elements are non-zero."""
-def cross_entropy(input: _Input, target: Any, weight: Any = None, size_average: Any = None, ignore_index: Any = -100, reduce: Any = None, reduction: builtins.str = 'mean', label_smoothing: builtins.float = 0.0) -> Tensor:
+def cross_entropy(input: _Input, target: Any, weight: Any = None, ignore_index: Any = -100, reduction: builtins.str = 'mean', label_smoothing: builtins.float = 0.0) -> Tensor:
     """Cross-entropy of unnormalised scores with class numbers or class probabilities."""
 def cumsum(x: _Input, dim: _Dims, dtype: Any = None) -> Tensor:
     """Running sum."""
@@ -342,7 +342,7 @@ def ne(a: _Input, b: _Input) -> Tensor:
     """Whether a != b, elementwise."""
 def neg(x: _Input) -> Tensor:
     """Negative."""
-def nll_loss(input: _Input, target: Any, weight: Any = None, size_average: Any = None, ignore_index: Any = -100, reduce: Any = None, reduction: builtins.str = 'mean') -> Tensor:
+def nll_loss(input: _Input, target: Any, weight: Any = None, ignore_index: Any = -100, reduction: builtins.str = 'mean') -> Tensor:
     """Negative log-likelihood of the target classes."""
 def nonzero(input: _Input, as_tuple: builtins.bool = False) -> Tensor:
     """Coordinates of non-zero elements, one a row; `as_tuple`: one tensor per dim."""

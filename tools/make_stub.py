@@ -137,7 +137,15 @@ def methods(ops: list[Any]) -> str:
         if hasattr(op, "inplace"):
             lines.append(f"    def {op.name}_({signature(op, True)}) -> Tensor: ...")
         lines += operators(op)
-    lines += ["    def __setitem__(self, index: Any, value: _Input) -> None: ..."] if not hasattr(registry.get("setitem"), "operator") else []
+    listed = set(re.findall(r"^    def (\w+)", "\n".join(lines), re.M))
+    for name, member in sorted(vars(Tensor).items()):  # methods that the families of ops install by hand: copy_, uniform_ ...
+        if isinstance(member, types.FunctionType) and member.__module__.startswith("tinygrad_edu.") and name not in listed | {"__getattr__"} \
+                and member.__module__ != Tensor.__module__:
+            words = [parameter(p.replace(annotation=p.empty), False) for p in list(inspect.signature(member).parameters.values())[1:]]
+            if any(p.kind is KEYWORD for p in inspect.signature(member).parameters.values()) and not any(w.startswith("*") for w in words):
+                words.insert(next(i for i, p in enumerate(list(inspect.signature(member).parameters.values())[1:]) if p.kind is KEYWORD), "*")
+            answer = "None" if name == "__setitem__" else "builtins.bool" if name == "__contains__" else "Tensor"
+            lines.append(f"    def {', '.join([name + '(self', *words])}) -> {answer}: ...")
     return "\n".join([*lines, ""])
 
 

@@ -30,6 +30,7 @@ mode = Mode()
 class Node:
     """One recorded op: what it was, where its inputs came from, what its formulas need."""
 
+    __slots__ = ("op", "parents", "shapes", "saved", "attrs", "device", "time", "__dict__", "__weakref__")
     hooks: list[Callable] | None = None  # called with the cotangent of this node's output
     where: str | None = None  # the user's line, in anomaly mode
     index = None
@@ -172,7 +173,9 @@ def walk(roots: list[tuple[Any, Any]], create_graph: bool = False, retain_graph:
     for node, g in roots:
         grads[node] = grads[node] + g if node in grads else g
     waiting = count_users(grads)
-    needed = None if targets is None else leading_to(targets, waiting)
+    needed = None  # everything
+    if targets is not None and any(not node.parents and node not in targets for node in waiting):
+        needed = leading_to(targets, waiting)
     ready = [node for node in grads if not waiting[node]]
     found = []
     before, mode.recording = mode.recording, create_graph
@@ -186,10 +189,11 @@ def walk(roots: list[tuple[Any, Any]], create_graph: bool = False, retain_graph:
             op = node.op
             if targets is not None and node in targets:
                 found.append((node, g))
-            elif op is None and g is not None and type(node) is Leaf:
-                found.append((node, g))
             if op is None:
-                if type(node) is Output:
+                if type(node) is Leaf:
+                    if targets is None and g is not None:
+                        found.append((node, g))
+                else:
                     parent = node.parents[0]
                     if g is not None and (needed is None or parent in needed):
                         grads.setdefault(parent, {})[node.index] = g
@@ -219,7 +223,7 @@ def walk(roots: list[tuple[Any, Any]], create_graph: bool = False, retain_graph:
                 if parent is None:
                     continue
                 if piece is not None and (needed is None or parent in needed):
-                    if piece.shape != shape:
+                    if (piece.array if create_graph else piece).shape != shape:
                         piece = F.sum_to(piece, shape)
                     old = grads.get(parent)
                     grads[parent] = piece if old is None else old + piece

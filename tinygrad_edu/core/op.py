@@ -45,6 +45,7 @@ class Op:
     """A declared op. `function` is what users call; `forward` what a device's table holds until a kernel takes its place."""
 
     reference: Callable | None = None
+    quick: Callable | None = None  # the call path without attributes
 
     def __init__(self, forward: Callable, *, types: str = "same", plain: tuple = (), operator: str | None = None, method: bool = True,
                  inplace: bool = False, view: bool = False, outputs: tuple | bool = (), residuals: tuple = (),
@@ -87,11 +88,10 @@ class Op:
             needs = [tuple(w or i < len(self.inputs) for i, w in enumerate(row)) for row in needs]
         self.rules, self.needs = tuple(rules), tuple(needs)
         self.keeps = any(any(row) for row in needs)
+        self.keeps_outputs = any(any(row[len(self.inputs):]) for row in needs)
         self.plain = wanted <= set(frame)
-        if self.function.__name__ == "binary":  # its closure was made before the formulas were known
-            self.function.keep[:] = [self.kept(bool(i & 1), bool(i & 2)) for i in range(4)]
-        elif self.function.__name__ == "unary":
-            self.function.keep[:] = self.kept(True)
+        if self.quick is not None:  # its closure was made before the formulas were known
+            self.quick.keep[:] = self.kept(True) if len(self.inputs) == 1 else [self.kept(bool(i & 1), bool(i & 2)) for i in range(4)]  # type: ignore[attr-defined]
         return self
 
     def kept(self, *needed: bool) -> tuple[bool, ...]:
@@ -116,26 +116,28 @@ class Op:
             formula, pick = self.rules[0]  # type: ignore[index]
             return formula(*pick((F, g, *(None,) * len(self.saved_names), node.shapes, *node.attrs.values())))
         saved = node.saved
-        if create_graph:  # inputs are reconnected to where they came from, an output to this very node
-            ends = (*node.parents, *(node,) * (len(saved) - len(node.parents)))
-            if self.outputs:
-                ends = (*node.parents, *(Output(node, i) for i in range(len(saved) - len(node.parents))))
-            array_type = node.device.array_type
-            saved = tuple(Tensor(v, node.device, end if v.dtype.kind == "f" else None) if type(v) is array_type else v for v, end in zip(saved, ends))
+        if create_graph:  # inputs are reconnected to where they came from, an output to this very node; residuals are constants
+            array_type, device = node.device.array_type, node.device
+            ends = node.parents if self.plain and not self.keeps_outputs else (*node.parents, *self.ends(node))
+            saved = [Tensor(v, device, end) if type(v) is array_type else v for v, end in zip(saved, ends)]
         if self.outputs:
             g = tuple(g[i] if i in g else F.zeros_raw(shape, dtype) if dtype.kind == "f" else None for i, (shape, dtype) in enumerate(node.outs))  # type: ignore[attr-defined]
         frame = (F, g, *saved) if self.plain else (F, g, *saved, *node.shapes, *node.attrs.values())
-        pieces = []
-        for i, (rule, parent) in enumerate(zip(self.rules, node.parents)):  # type: ignore[arg-type]
-            if rule is None or parent is None:
-                pieces.append(None)
-                continue
-            try:
-                pieces.append(rule[0](*rule[1](frame)))
-            except Exception as error:
-                raise GraphError(f"{self.name}: the vjp formula of input {self.inputs[i]} failed with {type(error).__name__}: {error}"
-                                 f"{node.where or ''}. Check that formula.") from error
-        return pieces
+        try:
+            return [rule[0](*rule[1](frame)) if parent is not None and rule is not None else None for rule, parent in zip(self.rules, node.parents)]  # type: ignore[arg-type]
+        except Exception as error:
+            raise self.failed(node, frame, error) from error
+
+    def failed(self, node: Node, frame: tuple, error: Exception) -> GraphError:
+        """Name the formula that raised, and the forward line if anomaly mode knows it."""
+        names = [name for name, rule, parent in zip(self.inputs, self.rules, node.parents) if parent is not None and rule is not None]  # type: ignore[arg-type]
+        return GraphError(f"{self.name}: the vjp formulas of {', '.join(names)} failed with {type(error).__name__}: {error}{node.where or ''}. Check these formulas.")
+
+    def ends(self, node: Node) -> tuple:
+        """Where the kept outputs and residuals of a node come from, in a recorded backward pass."""
+        if not self.outputs:
+            return (node, *(None,) * len(self.residuals))
+        return tuple(Output(node, i) if dtype.kind == "f" else None for i, (_, dtype) in enumerate(node.outs))  # type: ignore[attr-defined]
 
     # ---- the general call path ----
 
@@ -289,9 +291,9 @@ def through_reference(op: Op, node: Node, g: Any) -> list:
 def make_unary(op: Op) -> Callable:
     name, defaults, general, floats, keep = op.name, op.defaults, op.general, op.types == "float", [False, False]
 
-    def unary(input: Any, *args: Any, **kwargs: Any) -> Any:
-        if args or kwargs or not isinstance(input, Tensor):
-            return general(input, *args, **kwargs)
+    def unary(input: Any) -> Any:
+        if not isinstance(input, Tensor):
+            return general(input)
         x, device, parent = input.array, input.device, input.node
         if floats and x.dtype.kind != "f":
             return general(input)
@@ -317,9 +319,7 @@ def make_binary(op: Op) -> Callable:
     name, defaults, general, types, keep = op.name, op.defaults, op.general, op.types, [(False, False, False)] * 4
     floats = types == "float"
 
-    def binary(input: Any, other: Any, *args: Any, **kwargs: Any) -> Any:
-        if args or kwargs:
-            return general(input, other, *args, **kwargs)
+    def binary(input: Any, other: Any) -> Any:
         if isinstance(input, Tensor):
             x, device, px = input.array, input.device, input.node
             if isinstance(other, Tensor):
@@ -342,8 +342,8 @@ def make_binary(op: Op) -> Callable:
             r = device.asarray(r)
         recording = mode.recording
         if recording and (px is not None or py is not None) and op.rules:
-            kx, ky, kr = keep[(px is not None) + 2 * (py is not None)]
-            node = Node(op, (px, py), (x.shape if px is not None else (), y.shape if py is not None else ()),
+            kx, ky, kr = keep[1] if py is None else keep[2] if px is None else keep[3]
+            node = Node(op, (px, py), (x.shape, y.shape) if px is not None and py is not None else (getattr(x, "shape", ()), getattr(y, "shape", ())),
                         (x if kx else None, y if ky else None, r if kr else None), defaults, device, clock.now)
             if recording is not True:
                 check_forward(node, [x, y], [r])
@@ -400,11 +400,17 @@ def register(op: Any, inplace: bool) -> None:
     if isinstance(op, Op) and op.residuals:
         registry[name + "_full"] = Full(op)
     simple = isinstance(op, Op) and not (op.variadic or op.residuals or op.outputs or op.view or op.optional or op.plain_inputs or op.types == "match")
-    if simple and len(op.inputs) == 1:
-        op.function = make_unary(op)
-    elif simple and len(op.inputs) == 2:
-        op.function = make_binary(op)
+    if simple and len(op.inputs) < 3:
+        quick = op.quick = (make_unary if len(op.inputs) == 1 else make_binary)(op)
+        inputs = len(op.inputs)
+
+        def function(*args: Any, **kwargs: Any) -> Any:
+            return quick(*args) if len(args) == inputs and not kwargs else general(*args, **kwargs)
+
+        op.function = function if op.defaults else quick
     else:
+        quick = None
+
         def function(*args: Any, **kwargs: Any) -> Any:
             return general(*args, **kwargs)
 
@@ -419,10 +425,11 @@ def register(op: Any, inplace: bool) -> None:
         setattr(Tensor, name + "_", op.inplace)
     if op.operator:
         straight, reflected, augmented = OPERATORS[op.operator]
+        symbol = quick or function
         compares = op.operator in ("==", "!=")
-        setattr(Tensor, straight, (lambda a, b: function(a, b) if b is not None and not isinstance(b, str) else NotImplemented) if compares else function)
+        setattr(Tensor, straight, (lambda a, b: symbol(a, b) if b is not None and not isinstance(b, str) else NotImplemented) if compares else symbol)
         if reflected:
-            setattr(Tensor, reflected, lambda a, b: function(b, a))
+            setattr(Tensor, reflected, lambda a, b: symbol(b, a))
         if augmented and inplace:
             setattr(Tensor, augmented, op.inplace)
 

@@ -20,6 +20,7 @@ class Tensor:
     Make one with `tensor`, `zeros`, `randn` ...
     """
 
+    __slots__ = ("array", "device", "node", "__dict__", "__weakref__")
     grad: Tensor | None = None
     base: Tensor | None = None  # the tensor this one is a view of, seen through `steps`
     steps: tuple = ()  # ((op, attrs), ...) that lead from `base` to this view

@@ -52,7 +52,7 @@ def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: builtin
     """Math: 1 − cos(x1, x2) where y = 1, max(0, cos − margin) where y = −1."""
 def cosine_similarity(x1: Any, x2: Any, dim: _Dims = 1, eps: builtins.float = 1e-08) -> Tensor:
     """x1·x2 / (|x1| |x2|) along dim, each norm at least eps."""
-def cross_entropy(input: _Input, target: Any, weight: Any = None, size_average: Any = None, ignore_index: Any = -100, reduce: Any = None, reduction: builtins.str = 'mean', label_smoothing: builtins.float = 0.0) -> Tensor:
+def cross_entropy(input: _Input, target: Any, weight: Any = None, ignore_index: Any = -100, reduction: builtins.str = 'mean', label_smoothing: builtins.float = 0.0, *, size_average: Any = None, reduce: Any = None) -> Tensor:
     """Cross-entropy of unnormalised scores with class numbers or class probabilities."""
 def dropout(input: _Input, p: builtins.float = 0.5, training: builtins.bool = True, inplace: builtins.bool = False) -> Tensor:
     """Zero elements at random when training."""
@@ -121,7 +121,7 @@ def multilabel_margin_loss(input: _Input, target: Any, reduction: builtins.str =
     """Math: Σ_{y right, i wrong} max(0, 1 − x[y] + x[i]) / C. The right classes are those before the first −1 in target's row."""
 def multilabel_soft_margin_loss(input: _Input, target: Any, weight: Any = None, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
     """Math: −mean over classes of (y log σ(x) + (1 − y) log σ(−x)) · weight."""
-def nll_loss(input: _Input, target: Any, weight: Any = None, size_average: Any = None, ignore_index: Any = -100, reduce: Any = None, reduction: builtins.str = 'mean') -> Tensor:
+def nll_loss(input: _Input, target: Any, weight: Any = None, ignore_index: Any = -100, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
     """Negative log-likelihood of the target classes."""
 def normalize(input: _Input, p: builtins.float = 2.0, dim: _Dims = 1, eps: builtins.float = 1e-12) -> Tensor:
     """x divided by its norm of order p along dim, or by eps if the norm is less."""

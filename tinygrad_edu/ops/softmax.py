@@ -122,7 +122,7 @@ LABELS = ints(4, high=3)
 
 @composite(method=False, cases=[Case([4, 3], LABELS), Case([4, 3], LABELS, positive(3)), Case([4, 3], LABELS, ignore_index=1), Case([2, 3, 4], ints(2, 4, high=3), reduction="sum"),
                                 Case([4, 3], LABELS, reduction="none"), Case([3], ints(high=3))])
-def nll_loss(F, input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"):
+def nll_loss(F, input, target, weight=None, ignore_index=-100, reduction="mean"):
     """Negative log-likelihood of the target classes.
 
     Math:   loss_n = -weight[target_n] input[n, target_n];   mean: divided by the sum of the weights
@@ -155,7 +155,7 @@ def nll_loss(F, input, target, weight=None, size_average=None, ignore_index=-100
 @composite(method=False, cases=[Case([4, 3], LABELS), Case([4, 3], LABELS, positive(3), ignore_index=2), Case([2, 3, 4], ints(2, 4, high=3)), Case([4, 3], LABELS, label_smoothing=0.1),
                                 Case([4, 3], LABELS, positive(3), label_smoothing=0.2), Case([4, 3], Array(4, 3, low=0.1, high=1.0)), Case([4, 3], LABELS, reduction="none"),
                                 Case([4, 3], LABELS, reduction="sum"), Case([4, 3], Array(4, 3, low=0.1, high=1.0), positive(3), label_smoothing=0.1)])
-def cross_entropy(F, input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean", label_smoothing=0.0):
+def cross_entropy(F, input, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
     """Cross-entropy of unnormalised scores with class numbers or class probabilities.
 
     Math:   loss = -sum_c q_c weight_c log_softmax(input)_c;   q is the target, mixed with 1/C by label_smoothing

@@ -35,4 +35,4 @@ class SGD(Optimizer):
         new = sgd_update(param.device.xp, param.array, param.grad.array, None if buf is None else buf.array, float(group["lr"]),
                          group["momentum"], group["dampening"], group["weight_decay"], group["nesterov"], group["maximize"])
         if buf is None and new is not None:
-            state["momentum_buffer"] = param.alias(new)
+            state["momentum_buffer"] = param.wrap(new)

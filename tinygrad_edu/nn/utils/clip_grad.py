@@ -38,7 +38,7 @@ def get_total_norm(tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0, e
     if error_if_nonfinite and not math.isfinite(float(total)):
         raise NonFiniteError(f"get_total_norm: the norm of order {order} must be finite, got {float(total)}. "
                              "Look for the first NaN with autograd.set_detect_anomaly(True), or pass error_if_nonfinite=False.")
-    return tensors[0].alias(tensors[0].device.asarray(total))
+    return tensors[0].wrap(tensors[0].device.asarray(total))
 
 
 def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False,

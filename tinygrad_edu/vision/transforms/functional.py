@@ -264,7 +264,7 @@ def rotate(img: np.ndarray, angle: float, interpolation: Any = InterpolationMode
     height, width, middle = H, W, (W / 2, H / 2)
     forward = forward_matrix(-angle, (0, 0), 1, (0, 0), middle if center is None or expand else (center[0], center[1]))
     if expand:
-        corners = np.round(forward[:2, :2] @ np.array([[-W, -W, W, W], [-H, H, H, -H]]) / 2, 4)  # rounded: sin(pi) is not quite 0
+        corners = np.round((forward @ np.array([[0, 0, W, W], [0, H, H, 0], [1, 1, 1, 1]]))[:2], 4)  # rounded: sin(pi) is not quite 0
         width, height = (int(n) for n in np.ceil(corners.max(1)) - np.floor(corners.min(1)))
         forward[:2, 2] += (width - W) / 2, (height - H) / 2
     return warp_array(img, forward, height, width, mode, fill)

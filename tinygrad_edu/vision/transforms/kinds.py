@@ -76,6 +76,8 @@ def to_pil(array: np.ndarray, mode: str | None = None) -> Any:
 
 def size_of(image: Any, who: str = "get_dimensions") -> tuple[int, int, int]:
     """(channels, height, width)."""
+    if is_pil(image):  # without looking at the pixels
+        return len(image.getbands()), image.height, image.width
     array, _ = unpack(image, who)
     return (array.shape[-3] if array.ndim > 2 else 1), array.shape[-2], array.shape[-1]
 
