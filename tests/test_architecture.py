@@ -91,7 +91,7 @@ def test_every_public_op_brings_cases_to_be_tested_with(op):
 
 def test_adding_an_op_touches_one_file(tmp_path):
     (tmp_path / "one_file.py").write_text(textwrap.dedent('''
-        from tinygrad_edu.core.case import Case
+        from tinygrad_edu.base.case import Case
         from tinygrad_edu.core.op import op
 
         @op(inplace=True, cases=[Case([2, 3])])

@@ -19,8 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinygrad_edu import data
+from tinygrad_edu.base.errors import TinygradEduError
 from tinygrad_edu.core.device import Generator, default_generator
-from tinygrad_edu.core.errors import TinygradEduError
 from tinygrad_edu.core.tensor import Tensor, as_tensor
 from tinygrad_edu.data import DataLoader, TensorDataset, current_generator, get_worker_info
 
@@ -157,6 +157,22 @@ def test_outside_a_loader_the_default_generator_is_current_and_is_so_again_after
     with pytest.raises(ZeroDivisionError):
         list(DataLoader(Raising(0), 1))
     assert current_generator() is default_generator
+
+
+def test_what_a_dataset_draws_with_rand_and_dropout_is_the_same_with_any_number_of_workers():
+    from tinygrad_edu import functional as F
+
+    class Drawing(Numbers):
+        def __getitem__(self, i):
+            return F.rand(2), F.dropout(as_tensor(np.ones(8, np.float32)))
+
+    def run(n):
+        state = default_generator.get_state().tolist()
+        batches = listed(DataLoader(Drawing(20), 4, num_workers=n, generator=seeded(1)))
+        assert default_generator.get_state().tolist() == state
+        return batches
+
+    assert run(0) == run(1) == run(3)
 
 
 # ---- PyTorch's batches ----

@@ -20,8 +20,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tinygrad_edu import io
+from tinygrad_edu.base.errors import TinygradEduError
 from tinygrad_edu.core.device import Generator, cpu, default_generator
-from tinygrad_edu.core.errors import TinygradEduError
 from tinygrad_edu.core.tensor import Tensor
 
 pytest.importorskip("safetensors")

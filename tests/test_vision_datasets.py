@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinygrad_edu.core.errors import TinygradEduError
+from tinygrad_edu.base.errors import TinygradEduError
 from tinygrad_edu.core.tensor import Tensor
 from tinygrad_edu.data import DataLoader, current_generator
 from tinygrad_edu.vision import datasets, transforms

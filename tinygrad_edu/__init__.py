@@ -2,19 +2,37 @@
 from math import inf, nan, pi  # noqa: F401
 from warnings import filterwarnings as _filterwarnings
 
-from .core.memory import keep_freed_memory as _keep_freed_memory
+from .base.memory import keep_freed_memory as _keep_freed_memory
 
 _keep_freed_memory()
 _filterwarnings("ignore", category=RuntimeWarning, module=r"tinygrad_edu\.(ops|core)")  # 1/0 is inf and 0/0 is NaN here, as in PyTorch, without a word
 
 from . import autograd, functional  # noqa: E402
-from .autograd import (  # noqa: E402
-    enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled)
-from .core.device import Device, Generator, default_generator, get_device as device  # noqa: E402
-from .core.dtype import (  # noqa: E402
-    bool_, double, dtype, float16, float32, float64, float_, get_default_dtype, half, int8, int16, int32, int64, int_, long,
-    promote_types, set_default_dtype, short, uint8)
-from .core.errors import DeviceError, DTypeError, GraphError, KernelError, ShapeError, TinygradEduError  # noqa: E402
+from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled  # noqa: E402
+from .base.dtype import (  # noqa: E402
+    bool_,
+    double,
+    dtype,
+    float16,
+    float32,
+    float64,
+    float_,
+    get_default_dtype,
+    half,
+    int8,
+    int16,
+    int32,
+    int64,
+    int_,
+    long,
+    promote_types,
+    set_default_dtype,
+    short,
+    uint8,
+)
+from .base.errors import DeviceError, DTypeError, GraphError, KernelError, ShapeError, TinygradEduError  # noqa: E402
+from .core.device import Device, Generator, default_generator  # noqa: E402
+from .core.device import get_device as device
 from .core.tensor import Tensor, as_tensor  # noqa: E402
 from .functional import *  # noqa: E402, F403
 

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 from .core.device import Device as Device
-from .core.dtype import dtype as dtype
+from .base.dtype import dtype as dtype
 from .core.tensor import Tensor as Tensor
 from .io import load as load
 from .io import save as save
 from . import autograd as autograd
+from . import base as base
 from . import cli as cli
 from . import core as core
 from . import data as data
@@ -19,13 +20,13 @@ from . import ops as ops
 from . import optim as optim
 from . import recipes as recipes
 from . import vision as vision
-from .core.errors import DTypeError as DTypeError
-from .core.errors import DeviceError as DeviceError
-from .core.device import Generator as Generator
-from .core.errors import GraphError as GraphError
-from .core.errors import KernelError as KernelError
-from .core.errors import ShapeError as ShapeError
-from .core.errors import TinygradEduError as TinygradEduError
+from .base.errors import DTypeError as DTypeError
+from .base.errors import DeviceError as DeviceError
+from .base.generator import Generator as Generator
+from .base.errors import GraphError as GraphError
+from .base.errors import KernelError as KernelError
+from .base.errors import ShapeError as ShapeError
+from .base.errors import TinygradEduError as TinygradEduError
 from .functional import abs as abs
 from .functional import adaptive_avg_pool1d as adaptive_avg_pool1d
 from .functional import adaptive_avg_pool2d as adaptive_avg_pool2d
@@ -136,7 +137,7 @@ from .functional import gather as gather
 from .functional import gaussian_nll_loss as gaussian_nll_loss
 from .functional import ge as ge
 from .functional import gelu as gelu
-from .core.dtype import get_default_dtype as get_default_dtype
+from .base.dtype import get_default_dtype as get_default_dtype
 from .functional import getitem as getitem
 from .functional import glu as glu
 from .functional import group_norm as group_norm
@@ -230,7 +231,7 @@ from .functional import pow as pow
 from .functional import prelu as prelu
 from .functional import prod as prod
 from .functional import prod_before as prod_before
-from .core.dtype import promote_types as promote_types
+from .base.dtype import promote_types as promote_types
 from .functional import put_at as put_at
 from .functional import rand as rand
 from .functional import rand_like as rand_like
@@ -256,7 +257,7 @@ from .functional import scatter_add as scatter_add
 from .functional import scatter_zeros as scatter_zeros
 from .functional import select as select
 from .functional import selu as selu
-from .core.dtype import set_default_dtype as set_default_dtype
+from .base.dtype import set_default_dtype as set_default_dtype
 from .autograd import set_grad_enabled as set_grad_enabled
 from .functional import setitem as setitem
 from .functional import sigmoid as sigmoid

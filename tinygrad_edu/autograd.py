@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from . import functional as F
+from .base.errors import DTypeError, GraphError, ShapeError
 from .core.autograd import Node, Output, clock, freed, mode, walk
-from .core.errors import DTypeError, GraphError, ShapeError
 from .core.tensor import Tensor
 
 __all__ = ["Function", "backward", "detect_anomaly", "enable_grad", "grad", "gradcheck", "gradgradcheck", "hessian", "inference_mode",

@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from .core.errors import TinygradEduError
+from .base.errors import TinygradEduError
 
 EXTRAS = (  # (module, pip name, what it gives)
     ("safetensors", "safetensors", "saving and loading checkpoints"),

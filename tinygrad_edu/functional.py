@@ -1,9 +1,7 @@
 """Every op and composite as a function, by name: `functional.matmul(a, b)`; and the functions that make tensors."""
 from . import ops as _ops  # noqa: F401  # fills the registry
 from .core.autograd import functional as _functions
-from .core.device import registry as _registry
-from .ops.creation import (  # noqa: F401
-    arange, empty, empty_like, eye, from_dlpack, from_numpy, full, full_like, linspace, ones, ones_like, tensor, zeros, zeros_like)
+from .ops.creation import arange, empty, empty_like, eye, from_dlpack, from_numpy, full, full_like, linspace, ones, ones_like, tensor, zeros, zeros_like  # noqa: F401
 from .ops.random import bernoulli, multinomial, normal, rand, rand_like, randint, randint_like, randn, randn_like, randperm  # noqa: F401
 
 for _name in (f for f in vars(_functions)):

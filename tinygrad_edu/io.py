@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
+from .base.dtype import of_numpy
+from .base.errors import TinygradEduError
 from .core.device import Generator, default_generator, get_device
-from .core.dtype import of_numpy
-from .core.errors import TinygradEduError
 from .core.tensor import Tensor
 
 VERSION = 1

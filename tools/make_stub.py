@@ -181,7 +181,7 @@ def nn_functions() -> str:
 def package() -> str:
     """__init__.pyi: every public name of the package, and where it comes from."""
     modules = sorted(m.name for m in pkgutil.iter_modules(tinygrad_edu.__path__) if not m.name.startswith("_"))
-    lines = [HEAD, "from .core.device import Device as Device", "from .core.dtype import dtype as dtype", "from .core.tensor import Tensor as Tensor",
+    lines = [HEAD, "from .core.device import Device as Device", "from .base.dtype import dtype as dtype", "from .core.tensor import Tensor as Tensor",
              "from .io import load as load", "from .io import save as save", *(f"from . import {name} as {name}" for name in modules)]
     rest = []
     for name, thing in sorted(vars(tinygrad_edu).items()):

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import sys
 import threading
-import traceback
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .errors import GraphError
+from ..base.anomaly import check_finite, check_forward  # noqa: F401  # op.py uses it too
+from ..base.errors import GraphError
 
 
 class Mode(threading.local):
@@ -271,40 +271,6 @@ def accumulate(leaf: Leaf, g: Any, create_graph: bool) -> None:
         tensor.grad.bump_version()
     for hook in leaf.after or ():
         hook(tensor)
-
-
-# ---- anomaly mode --------------------------------------------------------------------------------------------------
-
-
-def user_line() -> str:
-    """The innermost line of the stack outside this package, as `, recorded at file.py:12: y = x.log()`."""
-    package = __name__.rpartition(".core")[0].replace(".", "/")
-    for frame in reversed(traceback.extract_stack()):
-        if f"/{package}/" not in frame.filename.replace("\\", "/"):
-            return f", recorded at {frame.filename}:{frame.lineno}: {frame.line}"
-    return ""
-
-
-def has_nan(device: Any, value: Any) -> bool:
-    array = getattr(value, "array", value)
-    return array is not None and array.dtype.kind == "f" and bool(device.xp.isnan(array).any())
-
-
-def check_forward(node: Node, inputs: list, outputs: list) -> None:
-    """Anomaly mode, forward: remember the line; raise if the op made a NaN that no input had."""
-    device = node.device
-    node.where = user_line()
-    if any(has_nan(device, x) for x in outputs) and not any(has_nan(device, x) for x in inputs if hasattr(x, "dtype")):
-        raise GraphError(f"{node.op.name}: the result must be a number in anomaly mode, got NaN from inputs without NaN{node.where}. "
-                         "Look at the inputs of that line.")
-
-
-def check_finite(node: Node, pieces: Any) -> None:
-    """Anomaly mode, backward: raise if a formula made a NaN, naming it and the forward line."""
-    for i, piece in enumerate(pieces):
-        if node.parents[i] is not None and piece is not None and has_nan(node.device, piece):
-            raise GraphError(f"{node.op.name}: the vjp formula of {node.op.input_name(i)} must give numbers in anomaly mode, "
-                             f"got NaN{node.where or ''}. Look at the inputs of that line.")
 
 
 class Functional:

@@ -10,9 +10,9 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from ..base.dtype import CATEGORY
+from ..base.errors import DTypeError, GraphError, ShapeError
 from .autograd import Leaf, Node, clock, functional, mode
-from .dtype import CATEGORY
-from .errors import DTypeError, GraphError, ShapeError
 from .tensor import Tensor
 
 

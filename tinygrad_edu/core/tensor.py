@@ -6,13 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import dtype as dtypes
-from .autograd import Leaf, Node, accumulate, bump_version, functional, mode, version_of, walk
+from ..base import dtype as dtypes
+from ..base.arrays import as_array, formatter
+from ..base.errors import DeviceError, DTypeError, GraphError, ShapeError
+from .autograd import Leaf, accumulate, bump_version, version_of, walk
 from .device import Device, cpu, get_device
-from .errors import DeviceError, DTypeError, GraphError, ShapeError
+
+if TYPE_CHECKING:  # the methods that ops and composites install; written by tools/make_stub.py
+    from .methods import OpMethods
+else:
+    OpMethods = object
 
 
-class Tensor:
+class Tensor(OpMethods):
     """An n-dimensional array that can remember how it was computed.
 
     `array` is the raw array (NumPy on the CPU), `data` a Tensor on the same memory outside the graph, `grad` the
@@ -35,20 +41,6 @@ class Tensor:
         self.array = array
         self.device = device
         self.node = node
-
-    if TYPE_CHECKING:  # ops and composites are installed at import; the shipped stub lists them
-
-        def __getattr__(self, name: str) -> Any: ...
-        def __getitem__(self, index: Any) -> Tensor: ...
-        def __setitem__(self, index: Any, value: Any) -> None: ...
-        def __add__(self, other: Any) -> Tensor: ...
-        def __radd__(self, other: Any) -> Tensor: ...
-        def __sub__(self, other: Any) -> Tensor: ...
-        def __mul__(self, other: Any) -> Tensor: ...
-        def __rmul__(self, other: Any) -> Tensor: ...
-        def __truediv__(self, other: Any) -> Tensor: ...
-        def __matmul__(self, other: Any) -> Tensor: ...
-        def __neg__(self) -> Tensor: ...
 
     # ---- what it is ----
 
@@ -295,7 +287,7 @@ class Tensor:
         array = self.device.to_host(self.array)
         text = np.array2string(array, separator=", ", prefix="tensor(", formatter=formatter(array), threshold=1000)
         notes = [text]
-        if not (self.dtype in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool_)) or not self.array.size:
+        if self.dtype not in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool_) or not self.array.size:
             notes.append(f"dtype={self.dtype}")
         if self.device.type != "cpu":
             notes.append(f"device='{self.device}'")
@@ -304,42 +296,6 @@ class Tensor:
         elif self.node is not None:
             notes.append(f"grad_fn=<{self.node.name()}>")
         return f"tensor({', '.join(notes)})"
-
-    # ---- dtype and device ----
-
-    def to(self, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False, non_blocking: bool = False) -> Tensor:
-        """Convert to a dtype, a device, both, or those of another tensor; self if nothing changes and not `copy`."""
-        for arg in args:
-            if isinstance(arg, Tensor):
-                dtype, device = arg.dtype, arg.device
-            elif isinstance(arg, (str, Device)):
-                device = arg
-            elif arg is not None and type(arg) is not bool:
-                dtype = arg
-        result = self
-        if dtype is not None and dtypes.as_dtype(dtype) is not self.dtype:
-            result = functional.cast(result, dtypes.as_dtype(dtype).numpy, self.array.dtype)  # type: ignore[attr-defined]
-        if device is not None and get_device(device) is not self.device:
-            result = transfer(result, get_device(device))
-        return functional.clone(self) if copy and result is self else result  # type: ignore[attr-defined]
-
-    def type(self, dtype: Any = None) -> Any:
-        """The name of the tensor's type, or the tensor converted to `dtype`."""
-        return f"tinygrad_edu.{self.dtype.torch_class}Tensor" if dtype is None else self.to(dtype=dtype)
-
-    def type_as(self, other: Tensor) -> Tensor:
-        return self.to(other.dtype)
-
-    def cpu(self) -> Tensor:
-        return self.to("cpu")
-
-    def cuda(self, index: int | None = None) -> Tensor:
-        return self.to("cuda" if index is None else f"cuda:{index}")
-
-
-for _name, _d in dict(float=dtypes.float32, double=dtypes.float64, half=dtypes.float16, long=dtypes.int64, int=dtypes.int32,
-                      short=dtypes.int16, char=dtypes.int8, byte=dtypes.uint8, bool=dtypes.bool_).items():
-    setattr(Tensor, _name, lambda self, _d=_d: self.to(_d))
 
 
 class RemovableHandle:
@@ -360,57 +316,6 @@ class RemovableHandle:
         self.remove()
 
 
-class Transfer:
-    """The op behind `x.to(device)`: its cotangent travels the other way."""
-
-    name, keeps, saved_names = "to", False, ()
-
-    def pullback(self, node: Node, F: Any, g: Any, create_graph: bool) -> tuple:
-        source, target = node.attrs["source"], node.device
-        return (transfer(g, source) if create_graph else source.asarray(target.to_host(g)),)
-
-    def input_name(self, i: int) -> str:
-        return "x"
-
-
-def transfer(x: Tensor, device: Device) -> Tensor:
-    array = device.asarray(x.device.to_host(x.array))
-    if not (mode.recording and x.node is not None):
-        return Tensor(array, device)
-    return Tensor(array, device, Node(Transfer(), (x.node,), (x.shape,), (), {"source": x.device}, device, 0))
-
-
-def as_array(data: Any, dtype: Any, device: Device, copy: bool = False) -> Any:
-    """Anything array-like as a raw array: Python floats take the default dtype, Python ints int64, arrays keep theirs."""
-    wanted = None if dtype is None else dtypes.as_dtype(dtype).numpy
-    if isinstance(data, Tensor):
-        array = data.device.to_host(data.array)
-    elif isinstance(data, (list, tuple)) and any(isinstance(v, Tensor) for v in flat(data)):
-        array = np.array(unwrap(data))
-    else:
-        try:
-            array = np.asarray(data)
-        except ValueError as error:
-            raise ShapeError(f"tensor: nested lists must have equal lengths, got {data!r:.80}. Pad or trim them.") from error
-        if wanted is None and not isinstance(data, (np.ndarray, np.generic)) and not hasattr(data, "__array__") and array.dtype == np.float64:
-            wanted = dtypes.get_default_dtype().numpy
-        if wanted is None and array.dtype == np.float64 and array.size == 0 and isinstance(data, (list, tuple)):
-            wanted = dtypes.get_default_dtype().numpy
-    if wanted is None:
-        wanted = dtypes.as_dtype(array.dtype).numpy
-    array = np.array(array, dtype=wanted, order="C") if copy else np.asarray(array, dtype=wanted)
-    return device.asarray(array)
-
-
-def flat(data: Any) -> Iterator:
-    for v in data:
-        yield from flat(v) if isinstance(v, (list, tuple)) else (v,)
-
-
-def unwrap(data: Any) -> Any:
-    return [unwrap(v) for v in data] if isinstance(data, (list, tuple)) else data.device.to_host(data.array) if isinstance(data, Tensor) else data
-
-
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """`data` as a Tensor, sharing memory where it can (NumPy arrays of the same dtype); a Tensor comes back as it is."""
     if isinstance(data, Tensor):
@@ -426,15 +331,3 @@ def rebuild(cls: type, array: np.ndarray, device: str, requires_grad: bool, extr
     new.node = Leaf(new) if requires_grad else None
     new.__dict__.update(extra)
     return new
-
-
-def formatter(array: np.ndarray) -> Any:
-    """PyTorch's way to print floats: four decimals, `1.` if all are whole, powers of ten if they differ too much."""
-    if array.dtype.kind != "f":
-        return {"bool": lambda v: str(bool(v))} if array.dtype.kind == "b" else None
-    finite = np.abs(array[np.isfinite(array)].astype(np.float64))
-    nonzero = finite[finite > 0]
-    if nonzero.size == 0 or (finite == np.floor(finite)).all() and nonzero.max() < 1e8:
-        return {"float": lambda v: f"{v:.0f}." if np.isfinite(v) else str(v)}
-    wide = nonzero.max() / nonzero.min() > 1000 or nonzero.max() >= 1e8 or nonzero.min() < 1e-4
-    return {"float": lambda v: (f"{v:.4e}" if wide else f"{v:.4f}") if np.isfinite(v) else str(v)}

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from .. import functional as F
-from ..core.dtype import float64
-from ..core.errors import DTypeError, ShapeError
+from ..base.dtype import float64
+from ..base.errors import DTypeError, ShapeError
 from ..core.tensor import Tensor, as_tensor
 
 

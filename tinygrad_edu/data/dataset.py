@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ..base.errors import DTypeError, IndexOutOfRange, ShapeError
 from ..core.device import Generator, default_generator
-from ..core.errors import DTypeError, IndexOutOfRange, ShapeError
 from ..core.tensor import Tensor
 from .collate import Rows
 from .seeding import check_generator, in_turn

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.errors import ShapeError
+from ..base.errors import ShapeError
 from ..core.tensor import Tensor
 from ..functional import full
 from . import functional as F

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from operator import index as as_index
 from typing import Any
 
-from ..core.errors import DTypeError, IndexOutOfRange, ShapeError
+from ..base.errors import DTypeError, IndexOutOfRange, ShapeError
 from ..core.tensor import Tensor
 from .module import Module
 from .parameter import Parameter

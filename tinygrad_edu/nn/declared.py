@@ -4,7 +4,7 @@ from __future__ import annotations
 import inspect
 from typing import Any, ClassVar, dataclass_transform
 
-from ..core.errors import DTypeError
+from ..base.errors import DTypeError
 from ..core.tensor import Tensor
 from . import functional as F
 from .module import Module

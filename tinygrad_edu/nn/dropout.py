@@ -1,7 +1,7 @@
 """Dropout: random zeros in training, nothing in evaluation."""
 from __future__ import annotations
 
-from ..core.errors import ShapeError
+from ..base.errors import ShapeError
 from ..core.tensor import Tensor
 from . import functional as F
 from .declared import Declared

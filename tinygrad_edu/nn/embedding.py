@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..autograd import no_grad
-from ..core.errors import ShapeError
+from ..base.errors import ShapeError
 from ..core.tensor import Tensor
 from ..functional import empty
 from . import functional as F

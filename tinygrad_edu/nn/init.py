@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import functional as F
 from ..autograd import no_grad
-from ..core.errors import ShapeError
+from ..base.errors import ShapeError
 from ..core.tensor import Tensor
 
 GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4,

@@ -4,7 +4,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..core.errors import ShapeError
+from ..base.errors import ShapeError
 from ..core.tensor import Tensor
 from ..functional import empty
 from . import functional as F

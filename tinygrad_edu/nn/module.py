@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ..autograd import no_grad
+from ..base.dtype import as_dtype
+from ..base.dtype import dtype as DType
+from ..base.errors import DTypeError
 from ..core.device import Device, get_device
-from ..core.dtype import as_dtype
-from ..core.dtype import dtype as DType
-from ..core.errors import DTypeError
 from ..core.tensor import Tensor
 from . import state
 from .hooks import BackwardHooks, RemovableHandle

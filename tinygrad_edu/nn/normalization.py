@@ -3,8 +3,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.dtype import int64
-from ..core.errors import ShapeError
+from ..base.dtype import int64
+from ..base.errors import ShapeError
 from ..core.tensor import Tensor
 from ..functional import empty, ones, zeros
 from ..functional import tensor as new_tensor

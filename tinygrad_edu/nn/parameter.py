@@ -1,8 +1,8 @@
 """Parameter: a tensor that a module registers as something to learn."""
 from __future__ import annotations
 
+from ..base.errors import DTypeError
 from ..core.autograd import Leaf
-from ..core.errors import DTypeError
 from ..core.tensor import Tensor
 
 

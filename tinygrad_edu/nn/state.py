@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..autograd import no_grad
-from ..core.errors import DTypeError, TinygradEduError
+from ..base.errors import DTypeError, TinygradEduError
 from ..core.tensor import Tensor
 from .parameter import Parameter
 

@@ -4,6 +4,7 @@ from ..core.op import Op
 from . import (  # noqa: F401  # imported for what they register
     activation,
     compare,
+    conversion,
     convolution,
     creation,
     elementwise,
@@ -17,6 +18,7 @@ from . import (  # noqa: F401  # imported for what they register
     shape,
     smooth,
     softmax,
+    transcendental,
 )
 
 _unfinished = [name for name, op in registry.items() if isinstance(op, Op) and op.rules is None]

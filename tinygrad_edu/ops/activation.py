@@ -3,8 +3,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.case import Case, positive
-from ..core.errors import ShapeError
+from ..base.case import Case, positive
+from ..base.errors import ShapeError
 from ..core.op import composite
 
 X = [3, 5]  # the shape most cases use

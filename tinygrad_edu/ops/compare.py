@@ -1,7 +1,7 @@
 """Comparisons, logic and tests of values: boolean results, no gradients."""
 from __future__ import annotations
 
-from ..core.case import Array, Case, bools, ints
+from ..base.case import Array, Case, bools, ints
 from ..core.op import composite, op
 
 PAIRS = [Case([2, 3], [2, 3]), Case([2, 3], 0.3), Case(ints(2, 3), ints(3))]

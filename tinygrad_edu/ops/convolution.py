@@ -6,8 +6,8 @@ Reference: K. Chellapilla et al., 2006, "High performance convolutional neural n
 """
 from __future__ import annotations
 
-from ..core.case import Case
-from ..core.errors import ShapeError
+from ..base.case import Case
+from ..base.errors import ShapeError
 from ..core.op import composite, op
 
 BLOCK_BYTES = 1 << 20  # of patches at a time: half of a typical L2 cache

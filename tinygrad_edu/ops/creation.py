@@ -3,12 +3,13 @@ from __future__ import annotations
 
 import math
 
+from ..base.arrays import as_array
+from ..base.case import Case
+from ..base.dtype import as_dtype, get_default_dtype
+from ..base.errors import DTypeError, ShapeError
 from ..core.device import get_device
-from ..core.dtype import as_dtype, get_default_dtype
-from ..core.errors import DTypeError, ShapeError
 from ..core.op import composite
-from ..core.case import Case
-from ..core.tensor import Tensor, as_array, as_tensor
+from ..core.tensor import Tensor, as_tensor
 from .random import sizes
 
 

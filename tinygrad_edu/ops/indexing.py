@@ -1,9 +1,9 @@
 """Indexing, joining and splitting: `x[...]`, gather and scatter, cat and split."""
 from __future__ import annotations
 
+from ..base.case import Array, Case, bools, ints
+from ..base.errors import IndexOutOfRange, ShapeError
 from ..core.autograd import functional, mode
-from ..core.case import Array, Case, bools, ints
-from ..core.errors import IndexOutOfRange, ShapeError
 from ..core.inplace import check_writable, written
 from ..core.op import composite, op
 from ..core.tensor import Tensor

@@ -4,8 +4,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..core.case import Array, Case, ints, positive
-from ..core.errors import ShapeError
+from ..base.case import Array, Case, ints, positive
+from ..base.errors import ShapeError
 from ..core.op import composite, op
 
 X = [3, 5]

@@ -1,8 +1,8 @@
 """Matrix products."""
 from __future__ import annotations
 
-from ..core.case import Case
-from ..core.errors import ShapeError
+from ..base.case import Case
+from ..base.errors import ShapeError
 from ..core.op import composite, op
 
 

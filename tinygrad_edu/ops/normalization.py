@@ -1,8 +1,8 @@
 """Normalisation: subtract a mean, divide by a standard deviation, scale and shift."""
 from __future__ import annotations
 
-from ..core.case import Array, Case, positive
-from ..core.errors import ShapeError
+from ..base.case import Array, Case, positive
+from ..base.errors import ShapeError
 from ..core.op import composite, op
 
 

@@ -1,8 +1,8 @@
 """Pooling over 1, 2 or 3 spatial dims: each output looks at a window of the input, one kernel position ("tap") at a time."""
 from __future__ import annotations
 
-from ..core.case import Case
-from ..core.errors import ShapeError
+from ..base.case import Case
+from ..base.errors import ShapeError
 from ..core.op import composite, op
 from .convolution import tap_slices, taps, volume
 

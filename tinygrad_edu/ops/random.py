@@ -1,16 +1,16 @@
 """Random numbers, and dropout, whose mask is made from a key and never stored."""
 from __future__ import annotations
 
-from ..core.case import Case
-from ..core.device import default_generator, get_device
-from ..core.dtype import as_dtype, get_default_dtype
-from ..core.errors import ShapeError
+from ..base.case import Case
+from ..base.dtype import as_dtype, get_default_dtype
+from ..base.errors import ShapeError
+from ..core.device import current_generator, get_device
 from ..core.op import composite, op
 from ..core.tensor import Tensor
 
 
 def source(generator):
-    return (default_generator if generator is None else generator).numpy
+    return (current_generator() if generator is None else generator).numpy
 
 
 def sizes(size):
@@ -152,7 +152,7 @@ def dropout(F, input, p=0.5, training=True, inplace=False):
     check_p("dropout", p)
     if not training or p == 0.0:
         return input
-    out = F.dropout_keyed(input, p, default_generator.next_key())
+    out = F.dropout_keyed(input, p, current_generator().next_key())
     return input.copy_(out) if inplace and input.grad_fn is not None else out
 
 
@@ -163,7 +163,7 @@ def channel_dropout(n, cases):
             return input
         lead = input.ndim - n
         ones = Tensor(input.device.xp.ones((*input.shape[:lead], *(1,) * n), input.array.dtype), input.device)
-        return input * F.dropout_keyed(ones, p, default_generator.next_key())
+        return input * F.dropout_keyed(ones, p, current_generator().next_key())
 
     body.__name__ = f"dropout{n}d"
     body.__doc__ = f"Zero whole channels ({n} spatial dim(s)) at random when training.\n\nMath:   out = x m / (1 - p), one m per channel\nReference: J. Tompson et al., 2015, \"Efficient object localization using convolutional networks\""
@@ -189,5 +189,5 @@ def alpha_dropout(F, input, p=0.5, training=False, inplace=False):
     s = -1.7580993408473766
     a = ((1 - p) * (1 + p * s * s)) ** -0.5
     ones = Tensor(input.device.xp.ones(input.shape, input.array.dtype), input.device)
-    m = F.dropout_keyed(ones, p, default_generator.next_key()) * (1 - p)
+    m = F.dropout_keyed(ones, p, current_generator().next_key()) * (1 - p)
     return (input * m + (1 - m) * s) * a - a * p * s

@@ -1,8 +1,8 @@
 """Reductions and scans: many elements become one, or a running total. `dim` is one dim, several, or None for all."""
 from __future__ import annotations
 
-from ..core.case import Case, ints, positive
-from ..core.errors import ShapeError
+from ..base.case import Case, ints, positive
+from ..base.errors import ShapeError
 from ..core.op import composite, op
 
 OVER = [Case([2, 3]), Case([2, 3, 4], 1), Case([2, 3, 4], (0, -1)), Case([2, 3], dim=-1, keepdim=True), Case([], None)]
@@ -49,7 +49,7 @@ def sum(xp, x, /, dim=None, keepdim=False, dtype=None):
 
     Math:   out = sum x;   d x = g, broadcast
     """
-    from ..core.dtype import as_dtype
+    from ..base.dtype import as_dtype
 
     wanted = x.dtype if dtype is None and x.dtype.kind == "f" else "int64" if dtype is None else as_dtype(dtype).numpy
     return x.sum(axis=axes(dim), keepdims=keepdim, dtype=wanted)
@@ -72,7 +72,7 @@ def mean(xp, x, /, dim=None, keepdim=False, dtype=None):
 
     Math:   out = sum x / N;   d x = g / N, broadcast
     """
-    from ..core.dtype import as_dtype
+    from ..base.dtype import as_dtype
 
     if dtype is not None:
         x = x.astype(as_dtype(dtype).numpy)
@@ -91,7 +91,7 @@ def prod(xp, x, /, dim=None, keepdim=False, dtype=None):
 
     Math:   out = prod x;   d x_i = g prod of the others
     """
-    from ..core.dtype import as_dtype
+    from ..base.dtype import as_dtype
 
     wanted = x.dtype if dtype is None and x.dtype.kind == "f" else "int64" if dtype is None else as_dtype(dtype).numpy
     return x.prod(axis=dim, keepdims=keepdim, dtype=wanted)
@@ -292,7 +292,7 @@ def cumsum(xp, x, /, dim, dtype=None):
 
     Math:   out_i = sum_{j<=i} x_j;   d x_i = sum_{j>=i} g_j
     """
-    from ..core.dtype import as_dtype
+    from ..base.dtype import as_dtype
 
     return xp.cumsum(x, axis=dim, dtype=as_dtype(dtype).numpy if dtype is not None else None if x.dtype.kind == "f" else "int64") if x.ndim else xp.array(x)
 

@@ -1,8 +1,8 @@
 """Movement: shapes change, values do not. Most results are views on the same memory."""
 from __future__ import annotations
 
-from ..core.case import Case
-from ..core.errors import ShapeError
+from ..base.case import Case
+from ..base.errors import ShapeError
 from ..core.op import composite, op
 
 
@@ -35,7 +35,7 @@ def view(F, input, *shape):
     return out
 
 
-@composite()
+@composite(cases=[Case([2, 6], [3, 4])])
 def view_as(F, input, other):
     """`view` with other's shape.
 
@@ -44,7 +44,7 @@ def view_as(F, input, other):
     return F.view(input, *other.shape)
 
 
-@composite()
+@composite(cases=[Case([2, 6], [3, 4])])
 def reshape_as(F, input, other):
     """`reshape` to other's shape.
 
@@ -190,7 +190,7 @@ def expand(F, input, *sizes):
     return F.broadcast_to(input, tuple(input.shape[i - lead] if s == -1 else s for i, s in enumerate(sizes)))
 
 
-@composite()
+@composite(cases=[Case([2, 1], [2, 3])])
 def expand_as(F, input, other):
     """`expand` to other's shape.
 

@@ -1,7 +1,7 @@
 """Smooth and piecewise functions with a forward and a formula of their own: the activations that deserve a kernel."""
 from __future__ import annotations
 
-from ..core.case import Case
+from ..base.case import Case
 from ..core.op import op
 from .special import erf_array
 

@@ -1,8 +1,8 @@
 """Softmax and what is built on it: log-sum-exp, negative log-likelihood, cross-entropy."""
 from __future__ import annotations
 
-from ..core.case import Array, Case, ints, positive
-from ..core.errors import DTypeError, IndexOutOfRange, ShapeError
+from ..base.case import Array, Case, ints, positive
+from ..base.errors import DTypeError, IndexOutOfRange, ShapeError
 from ..core.op import composite, op
 
 LAST = [Case([2, 3], -1), Case([2, 3, 4], 1), Case([2, 3], dim=0), Case([], 0)]

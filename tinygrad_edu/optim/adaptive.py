@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..core.errors import ShapeError
+from ..base.errors import ShapeError
 from ..core.tensor import Tensor
 from ..functional import full_like, tensor, zeros_like
 from ..ops.update import adadelta_update, adagrad_update, lion_update, rmsprop_update, rprop_update

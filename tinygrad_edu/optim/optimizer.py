@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 from ..autograd import enable_grad, no_grad
-from ..core.errors import DTypeError, GraphError, ShapeError
+from ..base.errors import DTypeError, GraphError, ShapeError
 from ..core.tensor import Tensor
 
 counter = count()

@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..core.errors import ShapeError
+from ..base.errors import ShapeError
 from ..core.tensor import Tensor
 from ..ops.update import sgd_update
 from .optimizer import Optimizer

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Protocol
 
-from ..core.errors import TinygradEduError
+from ..base.errors import TinygradEduError
 
 MODULES = {"mnist-cnn": "mnist_cnn"}  # the only modules a checkpoint can name
 

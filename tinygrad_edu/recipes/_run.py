@@ -21,8 +21,8 @@ from typing import Any
 
 from .. import io
 from ..autograd import no_grad
+from ..base.errors import TinygradEduError
 from ..core.device import default_generator, get_device
-from ..core.errors import TinygradEduError
 from . import Recipe, UsageError
 from ._screen import make_screen, percent
 

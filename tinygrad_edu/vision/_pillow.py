@@ -4,7 +4,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from ..core.errors import TinygradEduError
+from ..base.errors import TinygradEduError
 
 
 class PillowMissing(TinygradEduError, ModuleNotFoundError):

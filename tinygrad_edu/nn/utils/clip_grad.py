@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable
 
 from ...autograd import no_grad
-from ...core.errors import TinygradEduError
+from ...base.errors import TinygradEduError
 from ...core.tensor import Tensor
 from ...functional import tensor
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...core.errors import DTypeError, ShapeError
+from ...base.errors import DTypeError, ShapeError
 from ...core.tensor import Tensor
 from ...functional import cat
 

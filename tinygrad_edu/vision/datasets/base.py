@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.errors import TinygradEduError
+from ...base.errors import TinygradEduError
 from ...core.tensor import Tensor
 from ...data.collate import Rows
 from ...data.dataset import Dataset

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ...core.dtype import float32
-from ...core.errors import DTypeError
+from ...base.dtype import float32
+from ...base.errors import DTypeError
 from ...core.tensor import Tensor, as_tensor
 from . import functional as F
 from .resample import InterpolationMode

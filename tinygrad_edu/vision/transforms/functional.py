@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ...core.dtype import as_dtype, float32
-from ...core.errors import DTypeError, ShapeError
+from ...base.dtype import as_dtype, float32
+from ...base.errors import DTypeError, ShapeError
 from ...core.tensor import Tensor, as_tensor
 from .._pillow import is_pil
 from .kinds import like, on_image, size_of, to_pil, unpack

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.errors import DTypeError, ShapeError
+from ...base.errors import DTypeError, ShapeError
 from ...core.tensor import Tensor
 from .._pillow import is_pil, need_pillow
 

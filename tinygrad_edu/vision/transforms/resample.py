@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...core.errors import ShapeError
+from ...base.errors import ShapeError
 from .kinds import like
 
 
