@@ -32,7 +32,7 @@ from .base.dtype import (  # noqa: E402
 )
 from .base.errors import DeviceError, DTypeError, GraphError, KernelError, ShapeError, TinygradEduError  # noqa: E402
 from .core.device import Device, Generator, default_generator  # noqa: E402
-from .core.device import get_device as device
+from .core.device import get_device as device  # noqa: E402
 from .core.tensor import Tensor, as_tensor  # noqa: E402
 from .functional import *  # noqa: E402, F403
 

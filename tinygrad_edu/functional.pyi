@@ -415,7 +415,7 @@ def setitem(x: _Input, value: _Input, index: Any) -> Tensor:
 def sigmoid(x: _Input) -> Tensor:
     """Logistic function."""
 def sign(x: _Input) -> Tensor:
-    """-1, 0 or 1."""
+    """-1, 0 or 1 (0 for NaN, as in PyTorch)."""
 def silu(x: _Input) -> Tensor:
     """x times its sigmoid (swish)."""
 def sin(x: _Input) -> Tensor:

@@ -335,19 +335,17 @@ def register(op: Any, inplace: bool) -> None:
         quick = op.quick = (make_unary if len(op.inputs) == 1 else make_binary)(op)
         inputs = len(op.inputs)
 
-        def function(*args: Any, **kwargs: Any) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:
             return quick(*args) if len(args) == inputs and not kwargs else general(*args, **kwargs)
-
-        op.function = function if op.defaults else quick
     else:
         quick = None
 
-        def function(*args: Any, **kwargs: Any) -> Any:
+        def call(*args: Any, **kwargs: Any) -> Any:
             return general(*args, **kwargs)
 
-        op.function = function
-    function = op.function
+    function: Any = call if quick is None or op.defaults else quick
     function.op, function.__doc__, function.__qualname__ = op, op.doc, name
+    op.function = function
     setattr(functional, name, function)
     if op.is_method:
         setattr(Tensor, name, function)

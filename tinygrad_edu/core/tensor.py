@@ -273,7 +273,7 @@ class Tensor(OpMethods):
         new = object.__new__(type(self))
         memo[id(self)] = new
         new.__dict__.update({k: v for k, v in self.__dict__.items() if k not in ("base", "steps", "views")})
-        new.array, new.node = self.device.xp.array(self.array), Leaf(new) if self.node is not None else None
+        new.array, new.device, new.node = self.device.xp.array(self.array), self.device, Leaf(new) if self.node is not None else None
         new.grad = None if self.grad is None else self.grad.detach().clone()
         return new
 

@@ -222,11 +222,11 @@ abs.vjp(x=lambda F, g, x: g * F.sign(x))
 
 @op(inplace=True, cases=ONE)
 def sign(xp, x, /):
-    """-1, 0 or 1.
+    """-1, 0 or 1 (0 for NaN, as in PyTorch).
 
     Math:   out = sign(x);   d x = 0
     """
-    return xp.sign(x)
+    return xp.subtract(x > 0, x < 0, dtype=x.dtype) if x.dtype.kind != "b" else xp.array(x)
 
 
 sign.vjp(x=zero_gradient)

@@ -166,7 +166,8 @@ def channel_dropout(n, cases):
         return input * F.dropout_keyed(ones, p, current_generator().next_key())
 
     body.__name__ = f"dropout{n}d"
-    body.__doc__ = f"Zero whole channels ({n} spatial dim(s)) at random when training.\n\nMath:   out = x m / (1 - p), one m per channel\nReference: J. Tompson et al., 2015, \"Efficient object localization using convolutional networks\""
+    body.__doc__ = (f"Zero whole channels ({n} spatial dim(s)) at random when training.\n\nMath:   out = x m / (1 - p), one m per channel\n"
+                    "Reference: J. Tompson et al., 2015, \"Efficient object localization using convolutional networks\"")
     composite(body, method=False, cases=cases)
 
 

@@ -9,9 +9,8 @@ LAST = [Case([2, 3], -1), Case([2, 3, 4], 1), Case([2, 3], dim=0), Case([], 0)]
 
 
 def shifted(xp, x, dim):
-    """x minus its largest, so that exp cannot overflow (a row of -inf stays -inf)."""
-    top = x.max(axis=dim, keepdims=True)
-    return x - xp.where(xp.isfinite(top), top, 0)
+    """x minus its largest, so that exp cannot overflow (with an infinite largest the result is NaN, as in PyTorch)."""
+    return x - x.max(axis=dim, keepdims=True)
 
 
 def dim_of(x, dim):
