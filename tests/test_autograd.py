@@ -14,7 +14,20 @@ import pytest
 import tinygrad_edu as tg
 from tinygrad_edu import GraphError, ShapeError
 from tinygrad_edu.autograd import (
-    Function, backward, detect_anomaly, enable_grad, grad, gradcheck, gradgradcheck, hessian, inference_mode, jacobian, no_grad, set_grad_enabled, vjp)
+    Function,
+    backward,
+    detect_anomaly,
+    enable_grad,
+    grad,
+    gradcheck,
+    gradgradcheck,
+    hessian,
+    inference_mode,
+    jacobian,
+    no_grad,
+    set_grad_enabled,
+    vjp,
+)
 
 
 def leaf(*values, dtype=tg.float64):

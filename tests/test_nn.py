@@ -229,7 +229,7 @@ def test_loading_converts_to_the_parameters_dtype():
 def test_state_hooks_run_around_saving_and_loading():
     net, seen = Net(), []
     net.register_state_dict_pre_hook(lambda m, prefix, keep: seen.append("saving"))
-    net.register_state_dict_post_hook(lambda m, state, prefix, meta: state.pop("seen"))
+    net.register_state_dict_post_hook(lambda m, state, prefix, meta: state.__delitem__("seen"))
     net.register_load_state_dict_pre_hook(lambda m, state, prefix, *rest: state.update(seen=te.full((1,), 2.0)))
     handle = net.register_load_state_dict_post_hook(lambda m, keys: seen.append(keys))
     state = net.state_dict()

@@ -36,13 +36,14 @@ def make_network(torch):
     return Net()
 
 
-def losses(torch, network, batches) -> list[float]:
+def losses(torch, network, batches, dtype: str = "float32") -> list[float]:
+    network.to(getattr(torch, dtype))
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.5)
     network.train()
     found = []
     for data, target in batches:
         optimizer.zero_grad()
-        loss = torch.nn.functional.nll_loss(network(torch.from_numpy(data)), torch.from_numpy(target))
+        loss = torch.nn.functional.nll_loss(network(torch.from_numpy(data.astype(dtype))), torch.from_numpy(target))
         loss.backward()
         optimizer.step()
         found.append(loss.item())
@@ -59,7 +60,7 @@ def embedded_batches(steps: int, size: int = 64) -> list[tuple[np.ndarray, np.nd
     return [(images[i], labels[i]) for i in (order[s * size:(s + 1) * size] for s in range(steps))]
 
 
-def test_loss_follows_pytorchs_to_1e_4_over_200_steps_from_the_same_weights_and_batches():
+def run_both(dtype: str):
     torch = pytest.importorskip("torch")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -68,11 +69,20 @@ def test_loss_follows_pytorchs_to_1e_4_over_200_steps_from_the_same_weights_and_
         ours, theirs = make_network(tinygrad_edu), make_network(torch)
         theirs.load_state_dict({name: torch.from_numpy(value.numpy().copy()) for name, value in ours.state_dict().items()})
         batches = embedded_batches(200)
-        a, b = losses(tinygrad_edu, ours, batches), losses(torch, theirs, batches)
+        return np.array(losses(tinygrad_edu, ours, batches, dtype)), np.array(losses(torch, theirs, batches, dtype))
     finally:
         torch.set_num_threads(threads)
-    assert np.mean(b[-20:]) < 0.6 < 2 < b[0], "the batches must be learnt, or following means nothing"
-    np.testing.assert_allclose(a, b, rtol=0, atol=1e-4)
+
+
+def test_loss_follows_pytorchs_over_200_steps_from_the_same_weights_and_batches():
+    """Exactly in float64. In float32 rounding alone drives any two runs apart once a unit switches (PyTorch's float32 leaves its
+    own float64 by 1e-2 here), so there the first 50 steps must agree to 1e-4, and ours must stay as near to float64 as PyTorch's."""
+    exact, reference = run_both("float64")
+    assert np.mean(reference[-20:]) < 0.6 < 2 < reference[0], "the batches must be learnt, or following means nothing"
+    np.testing.assert_allclose(exact, reference, rtol=0, atol=1e-9)
+    ours, theirs = run_both("float32")
+    np.testing.assert_allclose(ours[:50], theirs[:50], rtol=0, atol=1e-4)
+    assert np.abs(ours - reference).max() <= max(2 * np.abs(theirs - reference).max(), 1e-4)
 
 
 def test_network_prints_as_pytorchs_does():

@@ -260,6 +260,8 @@ class Tensor(OpMethods):
         return int(self.item())
 
     def __contains__(self, value: Any) -> bool:
+        if not isinstance(value, (Tensor, int, float)):
+            raise DTypeError(f"in: a tensor contains numbers, got {type(value).__name__}. Look for a number or a tensor.")
         return bool((self == value).any())
 
     def __format__(self, spec: str) -> str:

@@ -32,8 +32,7 @@ class _ConvNd(Module):
     transposed = False
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0, dilation: Any = 1,
-                 groups: int = 1, bias: bool = True, padding_mode: str = "zeros", device: Any = None, dtype: Any = None,
-                 output_padding: Any = 0):
+                 groups: int = 1, bias: bool = True, padding_mode: str = "zeros", device: Any = None, dtype: Any = None):
         super().__init__()
         layer, n = self._get_name(), self.dims
         if groups <= 0 or in_channels % groups or out_channels % groups:
@@ -45,7 +44,7 @@ class _ConvNd(Module):
         self.kernel_size = as_tuple(kernel_size, n, f"{layer}: kernel_size")
         self.stride = as_tuple(stride, n, f"{layer}: stride")
         self.dilation = as_tuple(dilation, n, f"{layer}: dilation")
-        self.output_padding = as_tuple(output_padding, n, f"{layer}: output_padding")
+        self.output_padding = (0,) * n
         self.padding: Any = padding
         if isinstance(padding, str):
             if padding not in ("same", "valid") or self.transposed:
@@ -135,7 +134,8 @@ class _ConvTransposeNd(_ConvNd):
 
     def __init__(self, in_channels: int, out_channels: int, kernel_size: Any, stride: Any = 1, padding: Any = 0, output_padding: Any = 0,
                  groups: int = 1, bias: bool = True, dilation: Any = 1, padding_mode: str = "zeros", device: Any = None, dtype: Any = None):
-        super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype, output_padding)
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias, padding_mode, device, dtype)
+        self.output_padding = as_tuple(output_padding, self.dims, f"{self._get_name()}: output_padding")
 
     def forward(self, input: Tensor, output_size: Any = None) -> Tensor:
         convolve = getattr(F, f"conv_transpose{self.dims}d")

@@ -48,7 +48,7 @@ class Declared(Module):
         settings.apply_defaults()
         for name, value in settings.arguments.items():
             if isinstance(value, Tensor) or (value is None and name in ("weight", "pos_weight")):
-                self.register_buffer(name, value)
+                self._buffers[name] = value  # not register_buffer: the class has a default of that name
             else:
                 setattr(self, name, value)
         self.__post_init__()
@@ -58,7 +58,7 @@ class Declared(Module):
 
     def settings(self) -> dict[str, Any]:
         """The current settings by name."""
-        return {name: getattr(self, name) for name in self._fields}
+        return {name: self._buffers[name] if name in self._buffers else getattr(self, name) for name in self._fields}
 
     def forward(self, *inputs: Any) -> Any:
         return getattr(F, self.function)(*inputs, **self.settings())

@@ -11,6 +11,7 @@ from functools import wraps
 from typing import Any
 
 from .. import functional as ops
+from ..autograd import no_grad
 from ..core.device import registry
 from ..core.inplace import make_inplace
 from ..core.tensor import Tensor
@@ -20,7 +21,7 @@ PLAIN = """
     max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d lp_pool1d lp_pool2d
     adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d
     batch_norm layer_norm group_norm instance_norm rms_norm local_response_norm normalize
-    embedding one_hot pad interpolate pixel_shuffle pixel_unshuffle
+    one_hot pad interpolate pixel_shuffle pixel_unshuffle
     sigmoid tanh logsigmoid softsign tanhshrink hardshrink softshrink softplus glu gelu prelu softmin softmax log_softmax gumbel_softmax
     cosine_similarity pairwise_distance scaled_dot_product_attention ctc_loss
 """.split()
@@ -72,3 +73,24 @@ def _fill(table: dict[str, Any]) -> None:
 
 
 _fill(globals())
+
+
+def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max_norm: float | None = None, norm_type: float = 2.0,
+              scale_grad_by_freq: bool = False, sparse: bool = False) -> Tensor:
+    """Rows of a table, looked up by number.
+
+    Args: max_norm: rows that are looked up are first shrunk, in place, to that norm; scale_grad_by_freq: divide a row's
+    gradient by how often the input has it; sparse: accepted, gradients are dense.
+    """
+    if max_norm is not None:
+        with no_grad():
+            used = ops.tensor(sorted({*input.reshape(-1).tolist()}), dtype=input.dtype, device=input.device)
+            rows = ops.embedding(used, weight)
+            size = ops.norm(rows, norm_type, 1, True)
+            weight[used] = ops.where(size > max_norm, rows * (max_norm / (size + 1e-7)), rows)
+    out = ops.embedding(input, weight, padding_idx)
+    if scale_grad_by_freq and out.requires_grad:
+        flat = input.reshape(-1).tolist()
+        counts = ops.tensor([1.0 / flat.count(i) for i in flat], dtype=weight.dtype, device=weight.device).reshape(*input.shape, 1)
+        out = out * counts + (out * (1 - counts)).detach()  # the value of out, a share of its gradient
+    return out

@@ -175,7 +175,7 @@ def multi_margin_loss(F: Any, input: Any, target: Any, p: int = 1, margin: float
     """Math: Σ_{i ≠ y} weight[y] · max(0, margin − x[y] + x[i])^p / C."""
     C = input.shape[-1]
     at = F.unsqueeze(target, -1)
-    gap = F.clamp(margin - F.gather(input, -1, at) + input, min=0.0)
+    gap = F.relu(margin - F.gather(input, -1, at) + input)
     gap = gap * (1 - F.one_hot(target, C))  # the right class does not count
     if p == 2:
         gap = gap * gap

@@ -70,6 +70,21 @@ linear.vjp(input=lambda F, g, weight: F.matmul(g, weight),
            bias=lambda F, g: F.sum(rows(F, g), 0))
 
 
+@composite(method=False, cases=[Case([2, 3], [2, 4], [5, 3, 4], [5]), Case([2, 2, 3], [2, 2, 4], [5, 3, 4])])
+def bilinear(F, input1, input2, weight, bias=None):
+    """A bilinear form per output.
+
+    Math:   out_o = input1^T weight_o input2 + bias_o
+    Shape:  input1 (*, I1), input2 (*, I2), weight (O, I1, I2), bias (O), out (*, O)
+    """
+    if input1.shape[:-1] != input2.shape[:-1] or (input1.shape[-1], input2.shape[-1]) != tuple(weight.shape[1:]):
+        raise ShapeError(f"bilinear: inputs must be (*, {weight.shape[1]}) and (*, {weight.shape[2]}) with equal leading sizes, "
+                         f"got {tuple(input1.shape)} and {tuple(input2.shape)}. Check in1_features and in2_features.")
+    out = F.einsum("ni,oij,nj->no", rows(F, input1), weight, rows(F, input2))
+    out = F.reshape(out, (*input1.shape[:-1], weight.shape[0]))
+    return out if bias is None else out + bias
+
+
 def product(name, dims_a, dims_b, text, cases):
     def body(F, input, other):
         if input.ndim != dims_a or other.ndim != dims_b:

@@ -244,16 +244,31 @@ def adaptive_avg_nd(n, cases):
 
 
 def adaptive_max_nd(n, cases):
-    def body(F, input, output_size):
+    def body(F, input, output_size, return_indices=False):
         size = target(body.__name__, input, n, output_size)
-        out = input
+        out, position = input, None
         for axis, m in zip(range(-n, 0), size):  # max over one dim after another
-            out = F.stack([F.amax(F.narrow(out, axis % input.ndim, a, b - a), axis) for a, b in bounds(input.shape[axis], m)], axis)
-        return out
+            found = [F.max_dim(F.narrow(out, axis % input.ndim, a, b - a), axis) for a, b in bounds(input.shape[axis], m)]
+            if return_indices:
+                position = winners(F, position, [i + a for (_, i), (a, _) in zip(found, bounds(input.shape[axis], m))], out, axis, input.shape)
+            out = F.stack([v for v, _ in found], axis)
+        return (out, position) if return_indices else out
 
     body.__name__ = f"adaptive_max_pool{n}d"
     body.__doc__ = f"Largest element of windows chosen so that the output has `output_size`, over {n} spatial dim(s).\n\nMath:   out[i] = max x[floor(i n / m) .. ceil((i + 1) n / m)]"
     composite(body, method=False, cases=cases)
+
+
+def winners(F, position, picked, out, axis, shape):
+    """Positions in the flattened spatial dims: what the earlier dims found, at the place this dim picked, plus its own share."""
+    stride = volume(shape[len(shape) + axis + 1:])
+    parts = []
+    for index in picked:
+        part = index * stride
+        if position is not None:
+            part = part + F.squeeze(F.take_at(position, F.unsqueeze(index, axis), axis), axis)
+        parts.append(part)
+    return F.stack(parts, axis)
 
 
 adaptive_avg_nd(1, [Case([2, 3, 7], 3)])

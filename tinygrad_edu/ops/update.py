@@ -159,21 +159,25 @@ def adamax_update(xp: Any, param: Any, grad: Any, exp_avg: Any, exp_inf: Any, st
     param -= change
 
 
+def nadam_mu(step: int, beta1: float, momentum_decay: float) -> float:
+    """Momentum of NAdam at a step: grows from β1/2 to β1."""
+    return beta1 * (1 - 0.5 * 0.96 ** (step * momentum_decay))
+
+
 def nadam_update(xp: Any, param: Any, grad: Any, exp_avg: Any, exp_avg_sq: Any, mu_product: float, step: int, lr: float, beta1: float = 0.9,
                  beta2: float = 0.999, eps: float = 1e-8, weight_decay: float = 0.0, momentum_decay: float = 4e-3,
-                 decoupled_weight_decay: bool = False, maximize: bool = False) -> float:
+                 decoupled_weight_decay: bool = False, maximize: bool = False) -> None:
     """Adam with Nesterov momentum.
 
     Math:   μ_t = β1·(1 − ½·0.96^(t·momentum_decay));   m, v as in Adam;   v̂ = v / (1 − β2ᵗ)
             p ← p − lr / (√v̂ + eps) · ((1 − μ_t) / (1 − Π μ) · g + μ_{t+1} / (1 − μ_{t+1} Π μ) · m)
-    Returns: the product Π μ up to this step.
+    Args: mu_product: Π μ up to and with this step.
     Reference: T. Dozat, 2016, "Incorporating Nesterov momentum into Adam".
     """
     if decoupled_weight_decay and weight_decay:
         param *= 1 - lr * weight_decay
     g = effective_grad(xp, param, grad, 0.0 if decoupled_weight_decay else weight_decay, maximize)
-    mu, mu_next = (beta1 * (1 - 0.5 * 0.96 ** (t * momentum_decay)) for t in (step, step + 1))
-    mu_product *= mu
+    mu, mu_next = nadam_mu(step, beta1, momentum_decay), nadam_mu(step + 1, beta1, momentum_decay)
     blend(exp_avg, g, beta1)
     blend_square(exp_avg_sq, g, beta2)
     denominator = xp.sqrt(exp_avg_sq / (1 - beta2**step))
@@ -182,7 +186,6 @@ def nadam_update(xp: Any, param: Any, grad: Any, exp_avg: Any, exp_avg_sq: Any, 
     change += exp_avg * (lr * mu_next / (1 - mu_product * mu_next))
     change /= denominator
     param -= change
-    return mu_product
 
 
 def radam_update(xp: Any, param: Any, grad: Any, exp_avg: Any, exp_avg_sq: Any, step: int, lr: float, beta1: float = 0.9, beta2: float = 0.999,

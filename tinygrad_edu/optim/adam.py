@@ -6,7 +6,7 @@ from typing import Any
 
 from ..core.tensor import Tensor
 from ..functional import tensor, zeros_like
-from ..ops.update import adam_update, adamax_update, nadam_update, radam_update
+from ..ops.update import adam_update, adamax_update, nadam_mu, nadam_update, radam_update
 from .optimizer import Optimizer, step_of
 
 
@@ -79,10 +79,12 @@ class NAdam(Optimizer):
         if not state:
             state["step"], state["mu_product"] = tensor(0.0), tensor(1.0)
             state["exp_avg"], state["exp_avg_sq"] = zeros_like(param), zeros_like(param)
-        product = nadam_update(param.device.xp, param.array, param.grad.array, state["exp_avg"].array, state["exp_avg_sq"].array,
-                               state["mu_product"].item(), step_of(state), float(group["lr"]), *group["betas"], group["eps"],
-                               group["weight_decay"], group["momentum_decay"], group["decoupled_weight_decay"], group["maximize"])
-        state["mu_product"].fill_(product)
+        step = step_of(state)
+        mu = nadam_mu(step, group["betas"][0], group["momentum_decay"])
+        state["mu_product"] = state["mu_product"].float() * mu  # kept in float32, as PyTorch keeps it
+        nadam_update(param.device.xp, param.array, param.grad.array, state["exp_avg"].array, state["exp_avg_sq"].array,
+                     state["mu_product"].item(), step, float(group["lr"]), *group["betas"], group["eps"],
+                     group["weight_decay"], group["momentum_decay"], group["decoupled_weight_decay"], group["maximize"])
 
 
 class RAdam(Optimizer):
