@@ -94,13 +94,14 @@ def test_network_prints_as_pytorchs_does():
 @pytest.mark.skipif(not (MNIST / "train-images-idx3-ubyte.gz").exists(), reason=f"MNIST is not in {MNIST}; set TINYGRAD_EDU_TEST_DATA")
 def test_ten_epochs_on_all_of_mnist_reach_98_8_percent():
     import tinygrad_edu as torch
+    from tinygrad_edu.data import DataLoader
     from tinygrad_edu.nn import functional as F
     from tinygrad_edu.vision import datasets, transforms
 
     torch.manual_seed(1)
     transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((MEAN,), (STD,))])
-    train_loader = torch.utils.data.DataLoader(datasets.MNIST(MNIST, train=True, transform=transform), batch_size=64, shuffle=True)
-    test_loader = torch.utils.data.DataLoader(datasets.MNIST(MNIST, train=False, transform=transform), batch_size=1000)
+    train_loader = DataLoader(datasets.MNIST(MNIST, train=True, transform=transform), batch_size=64, shuffle=True)
+    test_loader = DataLoader(datasets.MNIST(MNIST, train=False, transform=transform), batch_size=1000)
     network = make_network(torch)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.5)
     for _ in range(10):

@@ -39,11 +39,12 @@ def blocks(n, bytes_per_image):
     return [slice(i, min(i + step, n)) for i in range(0, n, step)]
 
 
-def columns(xp, xs, kernel, size, stride, dilation):
-    """Patches of padded images: (n, C, *kernel, *size)."""
-    out = xp.empty((*xs.shape[:2], *kernel, *size), xs.dtype)
+def columns(xp, xs, kernel, size, stride, dilation, images_last=False):
+    """Patches of padded images: (n, C, *kernel, *size); or of images (C, n, *), with n behind the kernel dims."""
+    a, b = xs.shape[:2]
+    out = xp.empty((a, *kernel, b, *size) if images_last else (a, b, *kernel, *size), xs.dtype)
     for tap in taps(kernel):
-        out[(slice(None), slice(None), *tap)] = xs[(slice(None), slice(None), *tap_slices(tap, size, stride, dilation))]
+        out[(slice(None), *tap) if images_last else (slice(None), slice(None), *tap)] = xs[(slice(None), slice(None), *tap_slices(tap, size, stride, dilation))]
     return out
 
 
@@ -122,15 +123,10 @@ def convolution_weight(xp, y, input, /, size, stride, padding, dilation, groups)
     length = volume(spatial)
     out = xp.zeros((groups, size[0] // groups, size[1] * volume(kernel)), y.dtype)
     for block in blocks(n, x.shape[1] * volume(kernel) * length * x.itemsize):
-        patches = columns(xp, x[block], kernel, spatial, stride, dilation)
-        m = patches.shape[0]
-        left = y[block].reshape(m, groups, -1, length)
-        right = patches.reshape(m, groups, -1, length)
-        if groups == 1:  # few long products: one image after another would repeat the sum over n in memory
-            for i in range(m):
-                out[0] += left[i, 0] @ right[i, 0].T
-        else:
-            out += xp.matmul(left, right.swapaxes(2, 3)).sum(0)
+        patches = columns(xp, x[block].swapaxes(0, 1), kernel, spatial, stride, dilation, images_last=True)  # (C, *kernel, m, *spatial)
+        right = patches.reshape(groups, size[1] * volume(kernel), -1)
+        left = xp.ascontiguousarray(y[block].swapaxes(0, 1)).reshape(groups, size[0] // groups, -1)
+        out += xp.matmul(left, right.swapaxes(1, 2))  # one long product over all images of the block
     return out.reshape(size)
 
 

@@ -194,7 +194,7 @@ def multilabel_margin_loss(F: Any, input: Any, target: Any, reduction: str = "me
     there = F.cumsum(target < 0, -1) == 0  # (…, C): entries before the first −1
     safe = F.where(there, target, 0)
     right = (F.one_hot(safe, C) * there[..., None]).sum(-2) > 0  # (…, C): classes that are right
-    gap = F.clamp(1 - F.gather(input, -1, safe)[..., :, None] + input[..., None, :], min=0.0)  # (…, label, class)
+    gap = F.relu(1 - F.gather(input, -1, safe)[..., :, None] + input[..., None, :])  # (…, label, class)
     counts = there[..., :, None] & ~right[..., None, :]
     return reduce(F, "multilabel_margin_loss", F.sum(F.where(counts, gap, 0.0), (-2, -1)) / C, reduction)
 
