@@ -59,6 +59,7 @@ from .functional import batch_norm as batch_norm
 from .functional import batch_normalization as batch_normalization
 from .functional import bce_terms as bce_terms
 from .functional import bernoulli as bernoulli
+from .functional import bilinear as bilinear
 from .functional import binary_cross_entropy as binary_cross_entropy
 from .functional import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
 from .functional import bitwise_and as bitwise_and

@@ -23,7 +23,7 @@ EXTRAS = (  # (module, pip name, what it gives)
     ("matplotlib", "matplotlib", "curves.png and mistakes.png"),
     ("PIL", "pillow", "predict, which reads images"),
     ("numba", "numba", "faster kernels on the CPU"),
-    ("cupy", "cupy-cuda12x", "training on an NVIDIA GPU"),
+    ("cupy", "cupy-cuda13x", "training on an NVIDIA GPU"),
 )
 
 
@@ -104,7 +104,7 @@ def train(flags: argparse.Namespace) -> int:
     defaults = {"data": "embedded", "epochs": recipe.epochs, "lr": recipe.lr, "batch_size": recipe.batch_size, "seed": 0, "limit": None}
     settings = {name: getattr(flags, name) if getattr(flags, name) is not None or flags.resume else default for name, default in defaults.items()}
     if settings["data"] not in ("embedded", "download", None):
-        settings["data"] = os.path.abspath(settings["data"])
+        settings["data"] = os.path.abspath(settings["data"])  # type: ignore[arg-type]  # argparse gives a string
     out = flags.out or Path("runs") / recipe.name
     with Run(recipe, settings, out, flags.device, flags.resume, flags.overwrite, flags.save_every) as run:
         module.train(run)
@@ -193,12 +193,12 @@ def doctor(flags: argparse.Namespace) -> int:
     for module, package, gives in EXTRAS:
         there = importlib.util.find_spec(module) is not None
         print(f"{package:<13} {(version(package) or 'installed') if there else 'missing: ' + gives}")
-        if not there and package != "cupy-cuda12x":
+        if not there and package != "cupy-cuda13x":
             missing.append(package)
     if missing:
         print(f"\nGet what is missing: pip install {' '.join(missing)}")
     if importlib.util.find_spec("cupy") is None:
-        print(f"{'' if missing else chr(10)}With an NVIDIA GPU:  pip install cupy-cuda12x")
+        print(f"{'' if missing else chr(10)}With an NVIDIA GPU:  pip install cupy-cuda13x")
     return 0
 
 

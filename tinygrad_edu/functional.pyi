@@ -16,11 +16,11 @@ def adaptive_avg_pool2d(input: _Input, output_size: Any) -> Tensor:
     """Mean of windows chosen so that the output has `output_size`, over 2 spatial dim(s)."""
 def adaptive_avg_pool3d(input: _Input, output_size: Any) -> Tensor:
     """Mean of windows chosen so that the output has `output_size`, over 3 spatial dim(s)."""
-def adaptive_max_pool1d(input: _Input, output_size: Any) -> Tensor:
+def adaptive_max_pool1d(input: _Input, output_size: Any, return_indices: builtins.bool = False) -> Tensor:
     """Largest element of windows chosen so that the output has `output_size`, over 1 spatial dim(s)."""
-def adaptive_max_pool2d(input: _Input, output_size: Any) -> Tensor:
+def adaptive_max_pool2d(input: _Input, output_size: Any, return_indices: builtins.bool = False) -> Tensor:
     """Largest element of windows chosen so that the output has `output_size`, over 2 spatial dim(s)."""
-def adaptive_max_pool3d(input: _Input, output_size: Any) -> Tensor:
+def adaptive_max_pool3d(input: _Input, output_size: Any, return_indices: builtins.bool = False) -> Tensor:
     """Largest element of windows chosen so that the output has `output_size`, over 3 spatial dim(s)."""
 def add(a: _Input, b: _Input, alpha: Any = 1) -> Tensor:
     """Sum."""
@@ -66,6 +66,8 @@ def batch_normalization(x: _Input, weight: _Input = None, bias: _Input = None, d
     """Normalise over the batch; mean and (biased) variance come along for the running averages, without gradients."""
 def bce_terms(input: _Input, target: _Input) -> Tensor:
     """The binary cross-entropy of each probability."""
+def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Tensor:
+    """A bilinear form per output."""
 def binary_cross_entropy(input: _Input, target: Any, weight: Any = None, reduction: builtins.str = 'mean') -> Tensor:
     """Math: −(y log x + (1 − y) log(1 − x)) · weight, x a probability."""
 def binary_cross_entropy_with_logits(input: _Input, target: Any, weight: Any = None, reduction: builtins.str = 'mean', pos_weight: Any = None) -> Tensor:

@@ -14,11 +14,11 @@ def adaptive_avg_pool2d(input: _Input, output_size: Any) -> Tensor:
     """Mean of windows chosen so that the output has `output_size`, over 2 spatial dim(s)."""
 def adaptive_avg_pool3d(input: _Input, output_size: Any) -> Tensor:
     """Mean of windows chosen so that the output has `output_size`, over 3 spatial dim(s)."""
-def adaptive_max_pool1d(input: _Input, output_size: Any) -> Tensor:
+def adaptive_max_pool1d(input: _Input, output_size: Any, return_indices: builtins.bool = False) -> Tensor:
     """Largest element of windows chosen so that the output has `output_size`, over 1 spatial dim(s)."""
-def adaptive_max_pool2d(input: _Input, output_size: Any) -> Tensor:
+def adaptive_max_pool2d(input: _Input, output_size: Any, return_indices: builtins.bool = False) -> Tensor:
     """Largest element of windows chosen so that the output has `output_size`, over 2 spatial dim(s)."""
-def adaptive_max_pool3d(input: _Input, output_size: Any) -> Tensor:
+def adaptive_max_pool3d(input: _Input, output_size: Any, return_indices: builtins.bool = False) -> Tensor:
     """Largest element of windows chosen so that the output has `output_size`, over 3 spatial dim(s)."""
 def alpha_dropout(input: _Input, p: builtins.float = 0.5, training: builtins.bool = False, inplace: builtins.bool = False) -> Tensor:
     """Dropout that keeps mean and variance of self-normalising networks."""
@@ -30,6 +30,8 @@ def avg_pool3d(input: _Input, kernel_size: Any, stride: Any = None, padding: Any
     """Mean of each window over 3 spatial dim(s)."""
 def batch_norm(input: _Input, running_mean: Any, running_var: Any, weight: Any = None, bias: Any = None, training: builtins.bool = False, momentum: builtins.float = 0.1, eps: builtins.float = 1e-05) -> Tensor:
     """Normalise each channel (dim 1) over the batch, or by running averages when not training."""
+def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Tensor:
+    """A bilinear form per output."""
 def binary_cross_entropy(input: _Input, target: Any, weight: Any = None, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
     """Math: −(y log x + (1 − y) log(1 − x)) · weight, x a probability."""
 def binary_cross_entropy_with_logits(input: _Input, target: Any, weight: Any = None, reduction: builtins.str = 'mean', pos_weight: Any = None, *, size_average: Any = None, reduce: Any = None) -> Tensor:

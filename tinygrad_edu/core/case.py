@@ -1,1 +1,0 @@
-from ..base.case import *  # noqa: F403

@@ -1,1 +1,0 @@
-from ..base.dtype import *  # noqa: F403
