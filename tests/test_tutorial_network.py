@@ -90,7 +90,7 @@ def test_network_prints_as_pytorchs_does():
     assert repr(make_network(tinygrad_edu)) == repr(make_network(torch))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(not (MNIST / "train-images-idx3-ubyte.gz").exists(), reason=f"MNIST is not in {MNIST}; set TINYGRAD_EDU_TEST_DATA")
 def test_ten_epochs_on_all_of_mnist_reach_98_8_percent():
     import tinygrad_edu as torch
