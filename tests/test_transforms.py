@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tinygrad_edu.base import dtype as dtypes
 from tinygrad_edu.base.errors import TinygradEduError
-from tinygrad_edu.core import dtype as dtypes
 from tinygrad_edu.core.device import default_generator
 from tinygrad_edu.core.tensor import Tensor, as_tensor
 from tinygrad_edu.vision import _pillow
