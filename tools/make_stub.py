@@ -23,8 +23,9 @@ sys.path.insert(0, str(ROOT))
 
 import tinygrad_edu
 from tinygrad_edu import functional
+from tinygrad_edu.base.names import OPERATORS
 from tinygrad_edu.core.device import registry
-from tinygrad_edu.core.op import OPERATORS, Composite, Op
+from tinygrad_edu.core.op import Composite, Op
 from tinygrad_edu.core.tensor import Tensor
 from tinygrad_edu.nn import functional as nn_functional
 

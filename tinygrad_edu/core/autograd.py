@@ -31,7 +31,7 @@ class Node:
     """One recorded op: what it was, where its inputs came from, what its formulas need."""
 
     __slots__ = ("op", "parents", "shapes", "saved", "attrs", "device", "time", "__dict__", "__weakref__")
-    hooks: list[Callable] | None = None  # called with the cotangent of this node's output
+    hooks: dict[int, Callable] | None = None  # called with the cotangent of this node's output
     where: str | None = None  # the user's line, in anomaly mode
     index = None
 
@@ -60,8 +60,8 @@ class Leaf:
 
     op: Any = None
     parents = ()
-    hooks: list[Callable] | None = None
-    after: list[Callable] | None = None  # called with the tensor once its .grad is there
+    hooks: dict[int, Callable] | None = None
+    after: dict[int, Callable] | None = None  # called with the tensor once its .grad is there
 
     def __init__(self, tensor: Any):
         self.ref = weakref.ref(tensor)
@@ -74,7 +74,7 @@ class Output:
     """Output number `index` of an op with several outputs."""
 
     op: Any = None
-    hooks: list[Callable] | None = None
+    hooks: dict[int, Callable] | None = None
 
     def __init__(self, node: Node, index: int):
         self.parents, self.index = (node,), index
@@ -201,37 +201,34 @@ def walk(roots: list[tuple[Any, Any]], create_graph: bool = False, retain_graph:
                     if not waiting[parent]:
                         ready.append(parent)
                 continue
-            if g is None or (needed is not None and node not in needed):
-                for parent in node.parents:
-                    if parent is not None:
-                        waiting[parent] -= 1
-                        if not waiting[parent]:
-                            ready.append(parent)
-                continue
-            device = node.device
-            if node.saved is None:
-                raise freed(op)
-            if node.time != clock.now and op.keeps:
-                check_versions(node)
-            F = functional if create_graph else device.F
-            pieces = op.pullback(node, F, g, create_graph)
-            if anomaly:
-                check_finite(node, pieces)
-            if op.keeps and not retain_graph:
-                node.saved = None
+            if g is None or needed is not None and node not in needed:
+                pieces: Any = (None,) * len(node.parents)
+            else:
+                if node.saved is None:
+                    raise freed(op)
+                if node.time != clock.now and op.keeps:
+                    check_versions(node)
+                F = functional if create_graph else node.device.F
+                pieces = op.pullback(node, F, g, create_graph)
+                if anomaly:
+                    check_finite(node, pieces)
+                if op.keeps and not retain_graph:
+                    node.saved = None
             for parent, shape, piece in zip(node.parents, node.shapes, pieces):
                 if parent is None:
                     continue
                 if piece is not None and (needed is None or parent in needed):
                     if (piece.array if create_graph else piece).shape != shape:
                         piece = F.sum_to(piece, shape)
-                    old = grads.get(parent)
-                    grads[parent] = piece if old is None else old + piece
+                    if parent in grads:
+                        piece = grads[parent] + piece
+                    grads[parent] = piece
                 left = waiting[parent] - 1
-                waiting[parent] = left
-                if not left:
+                if left:
+                    waiting[parent] = left
+                else:
                     ready.append(parent)
-            pieces = piece = old = None  # so that a leaf's cotangent has one owner, see `accumulate`
+            pieces = piece = None  # so that a leaf's cotangent has one owner, see `accumulate`
         return found
     finally:
         mode.recording = before
@@ -246,7 +243,7 @@ def run_hooks(node: Any, g: Any, create_graph: bool) -> Any:
     """Give each hook the cotangent as a Tensor; a hook's return value, if any, takes its place."""
     from .tensor import Tensor
 
-    for hook in tuple(node.hooks):
+    for hook in tuple(node.hooks.values()):
         device = g.device if create_graph else (node.ref() if type(node) is Leaf else node.parents[0] if type(node) is Output else node).device
         result = hook(g if create_graph else Tensor(device.asarray(g), device))
         if result is not None:
@@ -269,7 +266,7 @@ def accumulate(leaf: Leaf, g: Any, create_graph: bool) -> None:
     else:
         tensor.grad.array[...] += g
         tensor.grad.bump_version()
-    for hook in leaf.after or ():
+    for hook in tuple((leaf.after or {}).values()):
         hook(tensor)
 
 

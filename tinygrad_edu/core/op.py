@@ -22,23 +22,12 @@ from typing import Any
 from ..base.case import Case
 from ..base.dtype import CATEGORY, PYTHON, result_dtype
 from ..base.errors import DeviceError, DTypeError, GraphError, explain
+from ..base.names import OPERATORS, RENAMED
 from .autograd import Node, Output, check_forward, clock, functional, mode, walk
-from .call import NUMBERS, make_binary, make_unary
+from .call import NUMBERS, make_binary, make_pullback, make_unary
 from .device import registry
 from .inplace import make_inplace, remember_view
 from .tensor import Tensor, as_tensor
-
-RENAMED = {"axis": "dim", "keepdims": "keepdim"}  # NumPy's names, which PyTorch accepts too
-OPERATORS = {  # symbol -> method, reflected method, in-place method
-    "+": ("__add__", "__radd__", "__iadd__"), "-": ("__sub__", "__rsub__", "__isub__"), "*": ("__mul__", "__rmul__", "__imul__"),
-    "/": ("__truediv__", "__rtruediv__", "__itruediv__"), "//": ("__floordiv__", "__rfloordiv__", "__ifloordiv__"),
-    "%": ("__mod__", "__rmod__", "__imod__"), "**": ("__pow__", "__rpow__", "__ipow__"), "@": ("__matmul__", "__rmatmul__", None),
-    "&": ("__and__", "__rand__", "__iand__"), "|": ("__or__", "__ror__", "__ior__"), "^": ("__xor__", "__rxor__", "__ixor__"),
-    "<<": ("__lshift__", "__rlshift__", "__ilshift__"), ">>": ("__rshift__", "__rrshift__", "__irshift__"),
-    "==": ("__eq__", None, None), "!=": ("__ne__", None, None), "<": ("__lt__", None, None), "<=": ("__le__", None, None),
-    ">": ("__gt__", None, None), ">=": ("__ge__", None, None), "neg": ("__neg__", None, None), "abs": ("__abs__", None, None),
-    "~": ("__invert__", None, None), "[]": ("__getitem__", None, None), "pos": ("__pos__", None, None),
-}
 
 
 class Op:
@@ -81,7 +70,7 @@ class Op:
             unknown = [w for w in wants if w not in full]
             if unknown:
                 raise TypeError(f"{self.name}.vjp: the formula of {name} names {unknown}, which is none of {full}. Rename it.")
-            rules.append(None if formula is None else (formula, picker([full.index(w) for w in wants])))
+            rules.append((formula, picker([full.index(w) for w in wants])))
             needs.append(tuple(w in wants for w in self.saved_names))
             wanted |= set(wants)
         if self.reference is not None:
@@ -90,6 +79,8 @@ class Op:
         self.keeps = any(any(row) for row in needs)
         self.keeps_outputs = any(any(row[len(self.inputs):]) for row in needs)
         self.plain = wanted <= set(frame)
+        if len(self.inputs) == 2 and not (self.outputs or self.residuals or self.reference or self.variadic):
+            self.pullback = make_pullback(self)  # type: ignore[method-assign]
         if self.quick is not None:  # its closure was made before the formulas were known
             self.quick.keep[:] = self.kept(True) if len(self.inputs) == 1 else [self.kept(bool(i & 1), bool(i & 2)) for i in range(4)]  # type: ignore[attr-defined]
         return self
@@ -103,7 +94,7 @@ class Op:
         """The raw function for a device's table. With residuals, `<op>_full` returns (out, *residuals)."""
         if self.residuals:
             return lambda *args, **attrs: getattr(device.F, self.name + "_full")(*args, **attrs)[0]
-        return partial(self.forward, device.xp)
+        return direct(self, device.xp) or partial(self.forward, device.xp)
 
     def input_name(self, i: int) -> str:
         return f"input {self.inputs[i]}"
@@ -115,23 +106,23 @@ class Op:
         if self.variadic:  # one formula gives the list of all pieces
             formula, pick = self.rules[0]  # type: ignore[index]
             return formula(*pick((F, g, *(None,) * len(self.saved_names), node.shapes, *node.attrs.values())))
-        saved = node.saved
+        saved, parents = node.saved, node.parents
         if create_graph:  # inputs are reconnected to where they came from, an output to this very node; residuals are constants
             array_type, device = node.device.array_type, node.device
-            ends = node.parents if self.plain and not self.keeps_outputs else (*node.parents, *self.ends(node))
+            ends = parents if self.plain and not self.keeps_outputs else (*parents, *self.ends(node))
             saved = [Tensor(v, device, end) if type(v) is array_type else v for v, end in zip(saved, ends)]
         if self.outputs:
             g = tuple(g[i] if i in g else F.zeros_raw(shape, dtype) if dtype.kind == "f" else None for i, (shape, dtype) in enumerate(node.outs))  # type: ignore[attr-defined]
         frame = (F, g, *saved) if self.plain else (F, g, *saved, *node.shapes, *node.attrs.values())
         try:
-            return [rule[0](*rule[1](frame)) if parent is not None and rule is not None else None for rule, parent in zip(self.rules, node.parents)]  # type: ignore[arg-type]
+            return [formula(*pick(frame)) if parent is not None and formula is not None else None for (formula, pick), parent in zip(self.rules, parents)]  # type: ignore[arg-type]
         except Exception as error:
             raise self.failed(node, frame, error) from error
 
     def failed(self, node: Node, frame: tuple, error: Exception) -> GraphError:
         """Name the formula that raised, and the forward line if anomaly mode knows it."""
-        names = [name for name, rule, parent in zip(self.inputs, self.rules, node.parents) if parent is not None and rule is not None]  # type: ignore[arg-type]
-        return GraphError(f"{self.name}: the vjp formulas of {', '.join(names)} failed with {type(error).__name__}: {error}{node.where or ''}. Check these formulas.")
+        names = ", ".join(name for name, rule, parent in zip(self.inputs, self.rules, node.parents) if parent is not None and rule[0] is not None)  # type: ignore[arg-type]
+        return GraphError(f"{self.name}: the vjp formulas of {names} failed with {type(error).__name__}: {error}{node.where or ''}. Check these formulas.")
 
     def ends(self, node: Node) -> tuple:
         """Where the kept outputs and residuals of a node come from, in a recorded backward pass."""
@@ -185,7 +176,8 @@ class Op:
                 if device is None:
                     device = x.device
                 elif x.device is not device:
-                    raise mixed_devices(self, inputs)
+                    where = ", ".join(f"{n} on {x.device}" for n, x in zip(self.inputs, inputs) if isinstance(x, Tensor))
+                    raise DeviceError(f"{self.name}: inputs must be on one device, got {where}. Move them with .to(device).")
             elif x is not None and type(x) not in NUMBERS:
                 try:
                     inputs[i] = as_tensor(x)
@@ -262,16 +254,20 @@ class Op:
         return result
 
 
+HANDS_ON = {f.__code__.co_code for f in (lambda xp, a: xp.f(a), lambda xp, a, b: xp.f(a, b), lambda xp, a, b, c: xp.f(a, b, c))}
+
+
+def direct(op: Op, xp: Any) -> Callable | None:
+    """The function of xp itself, if handing it the inputs is all that `forward` does: that saves a Python call."""
+    code = op.forward.__code__
+    return getattr(xp, code.co_names[0]) if code.co_code in HANDS_ON and not op.defaults else None
+
+
 def picker(positions: list[int]) -> Callable:
     """A function that takes those positions of a frame, as a tuple."""
     if len(positions) == 1:
         return lambda frame: (frame[positions[0]],)
     return itemgetter(*positions) if positions else lambda frame: ()
-
-
-def mixed_devices(op: Op, inputs: list) -> DeviceError:
-    where = ", ".join(f"{n} on {x.device}" for n, x in zip(op.inputs, inputs) if isinstance(x, Tensor))
-    return DeviceError(f"{op.name}: inputs must be on one device, got {where}. Move them with .to(device).")
 
 
 def through_reference(op: Op, node: Node, g: Any) -> list:

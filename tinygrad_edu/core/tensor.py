@@ -9,6 +9,7 @@ import numpy as np
 from ..base import dtype as dtypes
 from ..base.arrays import as_array, formatter
 from ..base.errors import DeviceError, DTypeError, GraphError, ShapeError
+from ..base.hooks import RemovableHandle
 from .autograd import Leaf, accumulate, bump_version, version_of, walk
 from .device import Device, cpu, get_device
 
@@ -148,16 +149,14 @@ class Tensor(OpMethods):
         """Call `hook(g)` with this tensor's gradient during backward; a returned Tensor takes its place."""
         if self.node is None:
             raise GraphError("register_hook: needs a tensor that requires gradients, got one that does not. Call requires_grad_() first.")
-        if self.node.hooks is None:
-            self.node.hooks = []
+        self.node.hooks = self.node.hooks or {}
         return RemovableHandle(self.node.hooks, hook)
 
     def register_post_accumulate_grad_hook(self, hook: Callable) -> RemovableHandle:
         """Call `hook(tensor)` after backward has added to this leaf's `.grad`."""
         if type(self.node) is not Leaf:
             raise GraphError("register_post_accumulate_grad_hook: needs a leaf that requires gradients. Use register_hook for other tensors.")
-        if self.node.after is None:
-            self.node.after = []
+        self.node.after = self.node.after or {}
         return RemovableHandle(self.node.after, hook)
 
     def retain_grad(self) -> None:
@@ -298,24 +297,6 @@ class Tensor(OpMethods):
         elif self.node is not None:
             notes.append(f"grad_fn=<{self.node.name()}>")
         return f"tensor({', '.join(notes)})"
-
-
-class RemovableHandle:
-    """What registering a hook returns: `remove()` takes the hook away again; also works in a `with` block."""
-
-    def __init__(self, hooks: list, hook: Callable):
-        self.hooks, self.hook = hooks, hook
-        hooks.append(hook)
-
-    def remove(self) -> None:
-        if self.hook in self.hooks:
-            self.hooks.remove(self.hook)
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.remove()
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:

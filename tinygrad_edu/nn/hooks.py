@@ -1,40 +1,12 @@
 """Hooks: user functions called around a module's forward pass and when gradients reach its inputs and outputs."""
 from __future__ import annotations
 
-import itertools
-from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
 from ..autograd import Function
+from ..base.hooks import RemovableHandle  # noqa: F401  # what registering returns
 from ..core.tensor import Tensor
-
-counter = itertools.count()
-
-
-class RemovableHandle:
-    """What a `register_..._hook` method returns: `remove()` takes the hook away; leaving a `with` block does too."""
-
-    def __init__(self, hooks: OrderedDict, hook: Any, prepend: bool = False):
-        self.hooks, self.id = hooks, next(counter)
-        hooks[self.id] = hook
-        if prepend:
-            hooks.move_to_end(self.id, last=False)
-
-    def remove(self) -> None:
-        self.hooks.pop(self.id, None)
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.remove()
-
-    def __getstate__(self) -> tuple:
-        return self.hooks, self.id
-
-    def __setstate__(self, state: tuple) -> None:
-        self.hooks, self.id = state
 
 
 class Watch(Function):

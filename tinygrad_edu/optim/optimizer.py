@@ -4,25 +4,12 @@ from __future__ import annotations
 import copy
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Mapping
-from itertools import count
 from typing import Any
 
 from ..autograd import enable_grad, no_grad
 from ..base.errors import DTypeError, GraphError, ShapeError
+from ..base.hooks import RemovableHandle
 from ..core.tensor import Tensor
-
-counter = count()
-
-
-class OptimizerHook:
-    """What registering a hook returns: `remove()` takes the hook away again."""
-
-    def __init__(self, hooks: OrderedDict, hook: Callable):
-        self.hooks, self.id = hooks, next(counter)
-        hooks[self.id] = hook
-
-    def remove(self) -> None:
-        self.hooks.pop(self.id, None)
 
 
 class Optimizer:
@@ -123,13 +110,13 @@ class Optimizer:
                 elif p.grad is not None:
                     p.grad.detach_().zero_()
 
-    def register_step_pre_hook(self, hook: Callable) -> OptimizerHook:
+    def register_step_pre_hook(self, hook: Callable) -> RemovableHandle:
         """Call `hook(optimizer, args, kwargs)` before each step."""
-        return OptimizerHook(self._pre_hooks, hook)
+        return RemovableHandle(self._pre_hooks, hook)
 
-    def register_step_post_hook(self, hook: Callable) -> OptimizerHook:
+    def register_step_post_hook(self, hook: Callable) -> RemovableHandle:
         """Call `hook(optimizer, args, kwargs)` after each step."""
-        return OptimizerHook(self._post_hooks, hook)
+        return RemovableHandle(self._post_hooks, hook)
 
     # ---- state ----
 
