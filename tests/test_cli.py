@@ -309,7 +309,7 @@ def test_doctor_never_fails_and_says_how_to_get_what_is_missing(monkeypatch, cap
     monkeypatch.setattr(platform, "platform", lambda: 1 / 0)
     assert main(["doctor"]) == 0
     out = capsys.readouterr().out
-    assert "pip install safetensors rich matplotlib pillow" in out and "could not be found out: ZeroDivisionError" in out
+    assert "pip install safetensors threadpoolctl rich matplotlib pillow" in out and "could not be found out: ZeroDivisionError" in out
 
 
 def test_list_shows_data_time_and_score_of_each_recipe(tmp_path):

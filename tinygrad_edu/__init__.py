@@ -3,7 +3,10 @@ from math import inf, nan, pi  # noqa: F401
 from warnings import filterwarnings as _filterwarnings
 
 from .base.memory import keep_freed_memory as _keep_freed_memory
+from .base.threads import get_num_threads, set_num_threads
+from .base.threads import sleep_when_idle as _sleep_when_idle
 
+_sleep_when_idle()
 _keep_freed_memory()
 _filterwarnings("ignore", category=RuntimeWarning, module=r"tinygrad_edu\.(ops|core)")  # 1/0 is inf and 0/0 is NaN here, as in PyTorch, without a word
 

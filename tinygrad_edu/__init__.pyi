@@ -139,6 +139,7 @@ from .functional import gaussian_nll_loss as gaussian_nll_loss
 from .functional import ge as ge
 from .functional import gelu as gelu
 from .base.dtype import get_default_dtype as get_default_dtype
+from .base.threads import get_num_threads as get_num_threads
 from .functional import getitem as getitem
 from .functional import glu as glu
 from .functional import group_norm as group_norm
@@ -260,6 +261,7 @@ from .functional import select as select
 from .functional import selu as selu
 from .base.dtype import set_default_dtype as set_default_dtype
 from .autograd import set_grad_enabled as set_grad_enabled
+from .base.threads import set_num_threads as set_num_threads
 from .functional import setitem as setitem
 from .functional import sigmoid as sigmoid
 from .functional import sign as sign

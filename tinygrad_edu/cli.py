@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from .base.errors import TinygradEduError
+from .base.threads import IDLE_SPIN, get_num_threads, set_num_threads, usable_cores
 
 EXTRAS = (  # (module, pip name, what it gives)
     ("safetensors", "safetensors", "saving and loading checkpoints"),
+    ("threadpoolctl", "threadpoolctl", "choosing the number of threads"),
     ("rich", "rich", "a progress bar that moves"),
     ("matplotlib", "matplotlib", "curves.png and mistakes.png"),
     ("PIL", "pillow", "predict, which reads images"),
@@ -86,6 +88,7 @@ def add_train(commands: Any) -> None:
     p.add_argument("--seed", type=number(int, 0), metavar="N", help="the same seed gives the same run (default 0)")
     p.add_argument("--limit", type=number(int, 10), metavar="N", help="use only N training images and at most N test images, for a quick try")
     p.add_argument("--device", default="cpu", metavar="D", help="cpu (default), cuda, ...")
+    p.add_argument("--threads", type=number(int, 1), metavar="N", help="threads for matrix products (default: all cores; 1 is best on a busy machine)")
     p.add_argument("--out", type=Path, metavar="DIR", help="folder for checkpoints, metrics and plots (default runs/RECIPE)")
     p.add_argument("--resume", action="store_true", help="go on with the run in --out; flags left away are taken from it")
     p.add_argument("--overwrite", action="store_true", help="replace the run in --out")
@@ -99,6 +102,8 @@ def train(flags: argparse.Namespace) -> int:
 
     if flags.resume and flags.overwrite:
         raise Stop("--resume and --overwrite must not be given together. Choose one.")
+    if flags.threads is not None:
+        set_num_threads(flags.threads)
     module = recipes.get(flags.recipe)
     recipe = module.RECIPE
     defaults = {"data": "embedded", "epochs": recipe.epochs, "lr": recipe.lr, "batch_size": recipe.batch_size, "seed": 0, "limit": None}
@@ -222,14 +227,17 @@ def blas() -> str:
 
 
 def cores() -> str:
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return f"{usable} usable of {os.cpu_count()}"
+    return f"{usable_cores()} usable of {os.cpu_count()}"
 
 
 def threads() -> str:
-    names = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
+    names = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS", *IDLE_SPIN)
     given = [f"{name}={os.environ[name]}" for name in names if name in os.environ]
-    return ", ".join(given) if given else "one for each core (no limit is set in the environment)"
+    try:
+        now = f"{get_num_threads()} for matrix products (--threads N, set_num_threads)"
+    except ModuleNotFoundError:
+        now = "as many as cores (threadpoolctl, which could tell, is not installed)"
+    return "; ".join([now, *given])
 
 
 def devices() -> str:
