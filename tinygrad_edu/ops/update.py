@@ -248,3 +248,27 @@ def lion_update(xp: Any, param: Any, grad: Any, exp_avg: Any, lr: float, beta1: 
     change *= lr
     param -= change
     blend(exp_avg, g, beta2)
+
+
+def orthogonalized(xp: Any, matrix: Any, coefficients: tuple[float, float, float], steps: int, eps: float) -> Any:
+    """About U Vᵀ of the SVD U S Vᵀ: Newton-Schulz steps X ← a X + (b A + c A²) X with A = X Xᵀ push all singular values towards 1."""
+    a, b, c = coefficients
+    wide = matrix.shape[0] <= matrix.shape[1]
+    x = matrix if wide else matrix.T
+    x = x / max(float(xp.sqrt((x * x).sum())), eps)
+    for _ in range(steps):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * (gram @ gram)) @ x
+    return x if wide else x.T
+
+
+def muon_update(xp: Any, param: Any, grad: Any, buf: Any, lr: float, scale: float, momentum: float = 0.95, weight_decay: float = 0.1,
+                nesterov: bool = True, coefficients: tuple[float, float, float] = (3.4445, -4.775, 2.0315), steps: int = 5, eps: float = 1e-7) -> None:
+    """Muon: SGD with momentum, its direction orthogonalized. `scale` fits lr to the matrix's shape; decay is straight on the parameter.
+
+    Math: buf ← μ buf + (1 − μ) g;   u = μ buf + (1 − μ) g if nesterov, else buf;   p ← (1 − lr λ) p − lr scale orth(u)
+    """
+    blend(buf, grad, momentum)
+    direction = momentum * buf + (1 - momentum) * grad if nesterov else buf
+    param *= 1 - lr * weight_decay
+    param -= lr * scale * orthogonalized(xp, direction, coefficients, steps, eps)

@@ -1,0 +1,213 @@
+"""L-BFGS: a quasi-Newton method that learns the curvature from the last steps. For full batches."""
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+from ..autograd import enable_grad, no_grad
+from ..base.errors import GraphError, ShapeError
+from .optimizer import Optimizer
+
+SUFFICIENT_DECREASE, CURVATURE = 1e-4, 0.9  # the constants of the strong Wolfe conditions
+MAX_TRIALS = 25  # evaluations of one line search
+
+
+class Point(NamedTuple):
+    """A place on the search line: step length, loss, gradient there, and the slope along the line."""
+
+    t: float
+    f: float
+    g: Any
+    slope: float
+
+
+class LBFGS(Optimizer):
+    """Limited-memory BFGS. `step(closure)` needs a closure that clears the gradients, calls backward and returns the loss.
+
+    Args: lr: length of a step in units of the quasi-Newton step; max_iter: iterations in one step(); max_eval: evaluations
+    in one step() (default 1.25 max_iter); tolerance_grad: stop where no gradient element is larger; tolerance_change: stop
+    where step and loss change less; history_size: remembered steps; line_search_fn: None or "strong_wolfe".
+    Raises: ShapeError for more than one parameter group; GraphError without a closure.
+    Reference: Nocedal and Wright, 2006, Numerical Optimization, algorithms 7.4 (two loops), 3.5 and 3.6 (strong Wolfe).
+    """
+
+    def __init__(self, params: Iterable, lr: Any = 1, max_iter: int = 20, max_eval: int | None = None, tolerance_grad: float = 1e-7,
+                 tolerance_change: float = 1e-9, history_size: int = 100, line_search_fn: str | None = None):
+        super().__init__(params, dict(lr=lr, max_iter=max_iter, max_eval=max_iter * 5 // 4 if max_eval is None else max_eval,
+                                      tolerance_grad=tolerance_grad, tolerance_change=tolerance_change, history_size=history_size,
+                                      line_search_fn=line_search_fn))
+        if len(self.param_groups) != 1:
+            raise ShapeError(f"LBFGS: all parameters must be in one group, got {len(self.param_groups)} groups. Pass one list of parameters.")
+        self.params = self.param_groups[0]["params"]
+
+    def check(self, group: dict[str, Any]) -> None:
+        super().check(group)
+        if group["line_search_fn"] not in (None, "strong_wolfe"):
+            raise ShapeError(f"LBFGS: line_search_fn must be None or 'strong_wolfe', got {group['line_search_fn']!r}. Use one of these.")
+
+    def _adopted(self, name: str, value: Any, p: Any) -> Any:
+        return copy.deepcopy(value)  # vectors over all parameters: none has the shape of `p`
+
+    # ---- the parameters as one long vector ----
+
+    def _gradient(self) -> Any:
+        xp = self.params[0].device.xp
+        return xp.concatenate([xp.zeros(p.numel(), p.array.dtype) if p.grad is None else p.grad.array.reshape(-1) for p in self.params])
+
+    def _move(self, direction: Any, t: float) -> None:
+        start = 0
+        for p in self.params:
+            p.array += t * direction[start:start + p.numel()].reshape(p.shape)
+            p.bump_version()
+            start += p.numel()
+
+    def _evaluate(self, closure: Callable[[], Any]) -> tuple[float, Any]:
+        with enable_grad():
+            loss = float(closure())
+        return loss, self._gradient()
+
+    # ---- a step ----
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Up to `max_iter` iterations. Returns the loss at the start, as the closure returned it."""
+        if closure is None:
+            raise GraphError("LBFGS.step: needs a closure, because it evaluates the loss several times, got none. "
+                             "Pass a function that calls zero_grad and backward and returns the loss.")
+        for hook in tuple(self._pre_hooks.values()):
+            hook(self, (closure,), {})
+        with no_grad():
+            first = self._iterate(closure)
+        for hook in tuple(self._post_hooks.values()):
+            hook(self, (closure,), {})
+        return first
+
+    def _iterate(self, closure: Callable[[], Any]) -> Any:
+        group, state = self.param_groups[0], self.state[self.params[0]]
+        lr, smallest = float(group["lr"]), group["tolerance_change"]
+        state.setdefault("func_evals", 0), state.setdefault("n_iter", 0)
+        with enable_grad():
+            first = closure()
+        loss, g = float(first), self._gradient()
+        evaluations = 1
+        state["func_evals"] += 1
+        for iteration in range(1, group["max_iter"] + 1):
+            if float(abs(g).max(initial=0)) <= group["tolerance_grad"]:
+                break
+            state["n_iter"] += 1
+            if state["n_iter"] == 1:
+                direction, t = -g, min(1.0, 1.0 / float(abs(g).sum())) * lr
+                state.update(old_dirs=[], old_stps=[], H_diag=1.0)
+            else:
+                direction, t = self._direction(g, state, group["history_size"]), lr
+            before = loss
+            state.update(prev_flat_grad=self.params[0].wrap(g), prev_loss=loss)
+            slope = float(g @ direction)
+            if slope > -smallest:
+                break
+            if group["line_search_fn"]:
+                loss, g, t, tried = self._search(closure, t, direction, loss, g, slope, smallest)
+                self._move(direction, t)
+            else:
+                self._move(direction, t)
+                tried = 0
+                if iteration < group["max_iter"]:  # the next step() evaluates there anyway
+                    loss, g = self._evaluate(closure)
+                    tried = 1
+            evaluations += tried
+            state.update(d=self.params[0].wrap(direction), t=t, func_evals=state["func_evals"] + tried)
+            if evaluations >= group["max_eval"] or float(abs(direction * t).max()) <= smallest or abs(loss - before) < smallest:
+                break
+        return first
+
+    def _direction(self, g: Any, state: dict[str, Any], size: int) -> Any:
+        """−H g, with H learnt from the differences of gradients (old_dirs) and of positions (old_stps)."""
+        wrap = self.params[0].wrap
+        y, s = g - state["prev_flat_grad"].array, state["d"].array * state["t"]
+        curvature = float(y @ s)
+        if curvature > 1e-10:
+            state.update(old_dirs=[*state["old_dirs"], wrap(y)][-size:], old_stps=[*state["old_stps"], wrap(s)][-size:], H_diag=curvature / float(y @ y))
+        pairs = [(y.array, s.array, 1.0 / float(y.array @ s.array)) for y, s in zip(state["old_dirs"], state["old_stps"])]
+        q, shares = -g, []
+        for y, s, rho in reversed(pairs):
+            shares.append(rho * float(s @ q))
+            q = q - shares[-1] * y
+        q = q * state["H_diag"]
+        for (y, s, rho), share in zip(pairs, reversed(shares)):
+            q = q + s * (share - rho * float(y @ q))
+        return q
+
+    # ---- the line search ----
+
+    def _search(self, closure: Callable[[], Any], t: float, direction: Any, f: float, g: Any, slope: float, smallest: float) -> tuple[float, Any, float, int]:
+        """A step length that meets the strong Wolfe conditions: (loss, gradient, length, evaluations)."""
+        origin = [p.array.copy() for p in self.params]
+
+        def at(t: float) -> Point:
+            self._move(direction, t)
+            loss, gradient = self._evaluate(closure)
+            for p, old in zip(self.params, origin):
+                p.array[...] = old
+                p.bump_version()
+            return Point(t, loss, gradient, float(gradient @ direction))
+
+        start = Point(0.0, f, g, slope)
+        previous, now, tried = start, at(t), 1
+        pair: list[Point] = []
+        while tried <= MAX_TRIALS:  # go further out until two points enclose a good one
+            if too_high(now, start) or tried > 2 and now.f >= previous.f:
+                pair = [previous, now]
+                break
+            if flat(now, start):
+                return now.f, now.g, now.t, tried
+            if now.slope >= 0:
+                pair = [previous, now]
+                break
+            t = cubic_minimum(previous, now, now.t + 0.01 * (now.t - previous.t), now.t * 10)
+            previous, now, tried = now, at(t), tried + 1
+        pair = pair or [start, now]
+        stalled = False
+        while tried <= MAX_TRIALS:  # shrink the enclosure
+            low, high = sorted(pair, key=lambda p: p.f)
+            left, right = sorted((low.t, high.t))
+            if (right - left) * float(abs(direction).max()) < smallest:
+                break
+            t = cubic_minimum(pair[0], pair[1])
+            margin = 0.1 * (right - left)
+            near_end = min(right - t, t - left) < margin
+            if near_end and (stalled or not left < t < right):
+                t = right - margin if right - t < t - left else left + margin
+                near_end = False
+            stalled = near_end
+            now, tried = at(t), tried + 1
+            if too_high(now, start) or now.f >= low.f:
+                pair = [now if p is high else p for p in pair]
+                continue
+            if flat(now, start):
+                return now.f, now.g, now.t, tried
+            other = low if now.slope * (high.t - low.t) >= 0 else high
+            pair = [now if p is low else other for p in pair]
+        best = min(pair, key=lambda p: p.f)
+        return best.f, best.g, best.t, tried
+
+
+def too_high(p: Point, start: Point) -> bool:
+    return p.f > start.f + SUFFICIENT_DECREASE * p.t * start.slope
+
+
+def flat(p: Point, start: Point) -> bool:
+    return abs(p.slope) <= -CURVATURE * start.slope
+
+
+def cubic_minimum(p: Point, q: Point, low: float | None = None, high: float | None = None) -> float:
+    """Where the cubic through both points and slopes is least, kept within [low, high] (default: between them)."""
+    low, high = (min(p.t, q.t) if low is None else low), (max(p.t, q.t) if high is None else high)
+    a, b = (p, q) if p.t <= q.t else (q, p)
+    d1 = p.slope + q.slope - 3 * (p.f - q.f) / (p.t - q.t)
+    square = d1 * d1 - p.slope * q.slope
+    if not square >= 0:
+        return (low + high) / 2
+    d2 = math.sqrt(square)
+    t = b.t - (b.t - a.t) * ((b.slope + d2 - d1) / (b.slope - a.slope + 2 * d2))
+    return min(max(t, low), high)
