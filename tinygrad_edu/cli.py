@@ -75,7 +75,8 @@ def make_parser() -> Parser:
 # ---- train -------------------------------------------------------------------------------------------------------------
 
 def add_train(commands: Any) -> None:
-    from .recipes import MODULES
+    from . import recipes
+    from .recipes import MODULES, Option
 
     p = commands.add_parser("train", help="train a recipe", description="Train a recipe. Ctrl-C saves and stops; --resume goes on, bit for bit.",
                             formatter_class=argparse.RawDescriptionHelpFormatter, epilog="examples:\n  tinygrad-edu train mnist-cnn\n"
@@ -93,7 +94,13 @@ def add_train(commands: Any) -> None:
     p.add_argument("--resume", action="store_true", help="go on with the run in --out; flags left away are taken from it")
     p.add_argument("--overwrite", action="store_true", help="replace the run in --out")
     p.add_argument("--save-every", type=number(float, 0), default=30.0, metavar="S", help="seconds between saves within an epoch (default 30)")
-    p.set_defaults(command=train)
+    own: dict[str, Option] = {}
+    for name in MODULES:
+        for option in recipes.get(name).RECIPE.options:
+            own.setdefault(option.name, option)
+    for option in own.values():
+        p.add_argument(option.flag, dest=option.name, type=type(option.default), choices=option.choices or None, metavar=option.name[0].upper(), help=option.help)
+    p.set_defaults(command=train, own=set(own))
 
 
 def train(flags: argparse.Namespace) -> int:
@@ -106,7 +113,11 @@ def train(flags: argparse.Namespace) -> int:
         set_num_threads(flags.threads)
     module = recipes.get(flags.recipe)
     recipe = module.RECIPE
-    defaults = {"data": "embedded", "epochs": recipe.epochs, "lr": recipe.lr, "batch_size": recipe.batch_size, "seed": 0, "limit": None}
+    defaults = {"data": "embedded", "epochs": recipe.epochs, "lr": recipe.lr, "batch_size": recipe.batch_size, "seed": 0, "limit": None,
+                **{option.name: option.default for option in recipe.options}}
+    foreign = sorted(name for name in flags.own - defaults.keys() if getattr(flags, name) is not None)
+    if foreign:
+        raise Stop(f"--{foreign[0].replace('_', '-')} is no flag of {recipe.name}, which has {', '.join(o.flag for o in recipe.options) or 'none of its own'}. Leave it out.")
     settings = {name: getattr(flags, name) if getattr(flags, name) is not None or flags.resume else default for name, default in defaults.items()}
     if settings["data"] not in ("embedded", "download", None):
         settings["data"] = os.path.abspath(settings["data"])  # type: ignore[arg-type]  # argparse gives a string

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from ..base.case import Case
 from ..core.op import op
-from .special import erf_array
+from .error_function import erf_array
 
 ONE = [Case([2, 3]), Case([]), Case([0, 3])]
 
@@ -92,25 +92,38 @@ def softplus(xp, x, /, beta=1.0, threshold=20.0):
 softplus.vjp(x=lambda F, g, x, beta, threshold: g * F.where(x * beta > threshold, x * 0 + 1, F.sigmoid(x * beta)))
 
 
-@op(types="float", method=False, cases=[Case([2, 3]), Case([2, 3], approximate="tanh")])
+def gelu_reference(F, x, approximate):
+    if approximate == "none":
+        return x * ((F.erf(x * 0.7071067811865476) + 1) * 0.5)
+    return x * ((F.tanh((x + x * x * x * 0.044715) * 0.7978845608028654) + 1) * 0.5)
+
+
+@op(types="float", method=False, residuals=("gate",), reference=gelu_reference, cases=[Case([2, 3]), Case([2, 3], approximate="tanh")])
 def gelu(xp, x, /, approximate="none"):
-    """Gaussian error linear unit.
+    """Gaussian error linear unit: x times the chance that a normal number is below x.
 
     Math:   out = x Phi(x);   tanh: out = x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)));   d x = g (Phi(x) + x phi(x))
     Reference: D. Hendrycks, K. Gimpel, 2016, "Gaussian error linear units"
     """
     if approximate == "none":
-        return x * (0.5 * (1 + erf_array(xp, x * 0.7071067811865476)))
-    if approximate != "tanh":
+        gate = erf_array(xp, x * x.dtype.type(0.7071067811865476))
+    elif approximate == "tanh":
+        gate = x * x
+        gate *= 0.044715
+        gate += 1
+        gate *= x
+        gate *= 0.7978845608028654
+        gate = xp.tanh(gate)
+    else:
         raise ValueError(f"approximate must be 'none' or 'tanh', not {approximate!r}")
-    return x * (0.5 * (1 + xp.tanh(0.7978845608028654 * (x + 0.044715 * (x * x * x)))))
+    gate = (gate + 1) * 0.5
+    return x * gate, gate
 
 
-def gelu_vjp(F, g, x, approximate):
+def gelu_vjp(F, g, x, gate, approximate):
     if approximate == "none":
-        return g * ((F.erf(x * 0.7071067811865476) + 1) * 0.5 + x * (F.exp(x * x * -0.5) * 0.3989422804014327))
-    t = F.tanh((x + x * x * x * 0.044715) * 0.7978845608028654)
-    return g * ((t + 1) * 0.5 + x * ((1 - t * t) * (x * x * (3 * 0.044715) + 1)) * (0.5 * 0.7978845608028654))
+        return g * (gate + x * (F.exp(x * x * -0.5) * 0.3989422804014327))
+    return g * (gate + x * (gate * (1 - gate)) * ((x * x * (3 * 0.044715) + 1) * (2 * 0.7978845608028654)))
 
 
 gelu.vjp(x=gelu_vjp)

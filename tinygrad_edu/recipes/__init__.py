@@ -17,11 +17,25 @@ from typing import Any, Protocol
 
 from ..base.errors import TinygradEduError
 
-MODULES = {"mnist-cnn": "mnist_cnn"}  # the only modules a checkpoint can name
+MODULES = {"mnist-cnn": "mnist_cnn", "char-gpt": "char_gpt"}  # the only modules a checkpoint can name
 
 
 class UsageError(TinygradEduError):
     """A request that cannot be met: wrong flag, missing file, folder in use. Shown as one line, exit code 2."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """A flag of one recipe: `--name VALUE`. Its value is one of the run's settings."""
+
+    name: str
+    default: Any
+    help: str
+    choices: tuple = ()
+
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
 
 
 @dataclass(frozen=True)
@@ -36,6 +50,8 @@ class Recipe:
     epochs: int  # defaults of the flags, from here on
     lr: float
     batch_size: int
+    unit: str = "images"  # what is counted: images, characters, sentences ...
+    options: tuple[Option, ...] = ()  # flags of this recipe alone
 
 
 class RecipeModule(Protocol):

@@ -14,10 +14,11 @@ TRAIN, TEST = "#2563a8", "#d1495b"
 
 
 def curves(path: Path, history: list[dict], losses: list[float]) -> None:
-    """Loss and accuracy over the epochs. `losses`: of every step, shown as a running mean."""
-    figure = Figure(figsize=(10, 4), dpi=110, layout="constrained")
-    left, right = figure.subplots(1, 2)
+    """Loss, and accuracy where there is one, over the epochs. `losses`: of every step, shown as a running mean."""
     last = history[-1]
+    counted = "accuracy" in last
+    figure = Figure(figsize=(10 if counted else 5.5, 4), dpi=110, layout="constrained")
+    left, *others = figure.subplots(1, 1 + counted, squeeze=False)[0]
     epochs = [e["epoch"] for e in history]
     window = min(20, len(losses))
     smooth = np.convolve(losses, np.full(window, 1 / window), "valid")
@@ -26,16 +27,17 @@ def curves(path: Path, history: list[dict], losses: list[float]) -> None:
     left.plot(epochs, [e["loss"] for e in history], color=TRAIN, marker="o", markersize=4, label="training, mean of the epoch")
     left.plot(epochs, [e["test_loss"] for e in history], color=TEST, marker="o", markersize=4, label="test")
     left.set(title="Loss (cross entropy)", xlabel="epoch", yscale="log")
-    right.plot(epochs, [100 * e["accuracy"] for e in history], color=TRAIN, marker="o", markersize=4, label="training (shifted images, dropout)")
-    right.plot(epochs, [100 * e["test_accuracy"] for e in history], color=TEST, marker="o", markersize=4, label="test")
-    right.annotate(f"{100 * last['test_accuracy']:.2f} %", (last["epoch"], 100 * last["test_accuracy"]), textcoords="offset points",
-                   xytext=(2, 7), ha="right", color=TEST, fontweight="bold")
-    lowest = 100 * min(e["test_accuracy"] for e in history)
-    right.set(title="Accuracy (%)", xlabel="epoch", ylim=(max(0, lowest - 0.6 * (100 - lowest) - 1), 100 + 0.15 * (100 - lowest) + 0.2))
-    for axes in (left, right):
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    left.xaxis.set_major_locator(MaxNLocator(integer=True))
     left.legend(frameon=False, loc="upper right")
-    right.legend(frameon=False, loc="lower right")
+    for right in others:
+        right.plot(epochs, [100 * e["accuracy"] for e in history], color=TRAIN, marker="o", markersize=4, label="training (with dropout and changed inputs, if any)")
+        right.plot(epochs, [100 * e["test_accuracy"] for e in history], color=TEST, marker="o", markersize=4, label="test")
+        right.annotate(f"{100 * last['test_accuracy']:.2f} %", (last["epoch"], 100 * last["test_accuracy"]), textcoords="offset points",
+                       xytext=(2, 7), ha="right", color=TEST, fontweight="bold")
+        lowest = 100 * min(e["test_accuracy"] for e in history)
+        right.set(title="Accuracy (%)", xlabel="epoch", ylim=(max(0, lowest - 0.6 * (100 - lowest) - 1), 100 + 0.15 * (100 - lowest) + 0.2))
+        right.xaxis.set_major_locator(MaxNLocator(integer=True))
+        right.legend(frameon=False, loc="lower right")
     figure.savefig(path)
 
 

@@ -2,7 +2,7 @@
 
 A run lives in a folder:
     last.safetensors   all that is needed to go on, bit for bit: weights, optimiser, random numbers, place in the epoch
-    best.safetensors   the weights of the epoch with the best test accuracy
+    best.safetensors   the weights of the epoch with the best test accuracy (or, where there is none, test loss)
     metrics.jsonl      one JSON object a line: start, step, epoch, end
     curves.png, mistakes.png
 """
@@ -60,7 +60,7 @@ class Run:
         self.settings = settings
         self.command = f"tinygrad-edu train {recipe.name} --out {out}"
         self.saved = self._meet(overwrite)
-        self.screen = make_screen()
+        self.screen = make_screen(recipe.unit)
         self.stopping = False
         self.handlers: dict[int, Any] = {}
         self.parts: dict[str, Any] = {}
@@ -125,7 +125,6 @@ class Run:
         self._catch_signals()
         total, self.begun, self.steps_here = self.settings["epochs"], time.monotonic(), 0
         self.save()
-        self.screen.header()
         for e in self.state["history"]:
             self.screen.epoch(e, total, e["epoch"] == (self.state["best"] or {}).get("epoch"))
         self.screen.start(self.step, total * len(self.loader))
@@ -171,32 +170,37 @@ class Run:
         raise Diverged(f"the loss must stay finite, got {loss.item()} in {where}; it began in {first_not_finite(self.parts['model'], inputs)}. "
                        f"Try a lower --lr (it was {self.settings['lr']:g}). The last good state is in {self.last}.")
 
-    def record(self, loss: Any, correct: int, count: int, lr: float) -> None:
-        """Note one finished step."""
+    def record(self, loss: Any, count: int, lr: float, correct: int | None = None) -> None:
+        """Note one finished step over `count` examples; `correct`: how many of them were answered rightly, where that is counted."""
         s, value = self.state, loss.item()
         s["batch"] += 1
         s["loss_sum"] += value * count
-        s["correct"] += correct
+        s["correct"] += correct or 0
         s["seen"] += count
         s["losses"].append(value)
         if self.step % STEPS_BETWEEN_METRICS == 0:
-            self._write({"event": "step", "step": self.step, "loss": value, "accuracy": correct / count, "lr": lr})
+            self._write({"event": "step", "step": self.step, "loss": value, **({} if correct is None else {"accuracy": correct / count}), "lr": lr})
         self.steps_here += 1
         elapsed = time.monotonic() - self.begun
         left = elapsed / self.steps_here * (self.settings["epochs"] * len(self.loader) - self.step)
         speed = s["seen"] / max(s["train_seconds"], 1e-9) if s["train_seconds"] else count * self.steps_here / max(elapsed, 1e-9)
-        self.screen.step(s["epoch"] + 1, self.settings["epochs"], s["batch"], len(self.loader), s["loss_sum"] / s["seen"], s["correct"] / s["seen"], speed, left)
+        self.screen.step(s["epoch"] + 1, self.settings["epochs"], s["batch"], len(self.loader), s["loss_sum"] / s["seen"],
+                         None if correct is None else s["correct"] / s["seen"], speed, left)
 
-    def end_epoch(self, test_loss: float, test_accuracy: float) -> None:
-        """Note the epoch's result, save it, and keep the weights if they are the best so far."""
+    def end_epoch(self, test_loss: float, test_accuracy: float | None = None, **more: float) -> None:
+        """Note the epoch's result, save it, and keep the weights if they are the best so far. `more`: further scores, only noted."""
         s, now = self.state, time.monotonic()
         seconds = now - self.begun + s["seconds"] - sum(e["seconds"] for e in s["history"])
-        e = {"epoch": s["epoch"] + 1, "step": self.step, "loss": s["loss_sum"] / s["seen"], "accuracy": s["correct"] / s["seen"], "test_loss": test_loss,
-             "test_accuracy": test_accuracy, "images_per_second": s["seen"] / max(s["train_seconds"], 1e-9), "seconds": seconds}
+        e = {"epoch": s["epoch"] + 1, "step": self.step, "loss": s["loss_sum"] / s["seen"], "test_loss": test_loss, **more,
+             f"{self.recipe.unit}_per_second": s["seen"] / max(s["train_seconds"], 1e-9), "seconds": seconds}
+        result = {"test_loss": test_loss}
+        if test_accuracy is not None:
+            e["accuracy"], e["test_accuracy"] = s["correct"] / s["seen"], test_accuracy
+            result = {"test_accuracy": test_accuracy}
         s["history"].append(e)
-        best = s["best"] is None or test_accuracy > s["best"]["test_accuracy"]
+        best = s["best"] is None or (test_accuracy > s["best"]["test_accuracy"] if test_accuracy is not None else test_loss < s["best"]["test_loss"])
         if best:
-            s["best"] = {"epoch": e["epoch"], "test_accuracy": test_accuracy}
+            s["best"] = {"epoch": e["epoch"], **result}
             io.save({"recipe": self.recipe.name, "settings": self.settings, "model": self.parts["model"].state_dict(), **s["best"]}, self.best)
         s.update(epoch=s["epoch"] + 1, batch=0, loss_sum=0.0, correct=0, seen=0, train_seconds=0.0)
         self.order = self.generator.get_state()
@@ -205,14 +209,24 @@ class Run:
         self.save()
         self._stop_if_asked()
 
-    def finish(self) -> None:
-        """Draw the curves and say what was reached and where it lies."""
+    def load_best(self) -> None:
+        """Put the weights of the best epoch into the model, for a last evaluation."""
+        self.parts["model"].load_state_dict(io.load(self.best)["model"])
+
+    def finish(self, **scores: Any) -> None:
+        """Draw the curves and say what was reached and where it lies. `scores`: results found after the last epoch."""
         self.screen.stop()
         result, best = self.state["history"][-1], self.state["best"]
-        self._write({"event": "end", "test_accuracy": result["test_accuracy"], "test_loss": result["test_loss"], "seconds": self.total_seconds})
+        ends = {key: result[key] for key in ("test_accuracy", "test_loss") if key in result}
+        self._write({"event": "end", **ends, **scores, "seconds": self.total_seconds})
         self.plot("curves", self.state["history"], self.state["losses"])
-        self.screen.say(f"Test accuracy {percent(result['test_accuracy'])} after {len(self.state['history'])} epochs in {self.total_seconds:.0f} s "
-                        f"(best epoch: {percent(best['test_accuracy'])}, epoch {best['epoch']}).", "bold")
+        if "test_accuracy" in result:
+            reached, top = f"Test accuracy {percent(result['test_accuracy'])}", percent(best["test_accuracy"])
+        else:
+            reached, top = f"Test loss {result['test_loss']:.4f}", f"{best['test_loss']:.4f}"
+        self.screen.say(f"{reached} after {len(self.state['history'])} epochs in {self.total_seconds:.0f} s (best epoch: {top}, epoch {best['epoch']}).", "bold")
+        for name, value in scores.items():
+            self.screen.say(f"{name.replace('_', ' ')}: {value:.2f}" if isinstance(value, float) else f"{name.replace('_', ' ')}: {value}", "bold")
         self.screen.say(f"In {self.out}: " + ", ".join(name for name in FILES if (self.out / name).exists()))
 
     def plot(self, name: str, *args: Any) -> None:
@@ -293,7 +307,7 @@ def read_lines(path: Path) -> list[dict]:
 
 
 def fingerprint(dataset: Any) -> int:
-    """A checksum of a TensorDataset, to notice that a run is continued on other data."""
+    """A checksum of a dataset's tensors, to notice that a run is continued on other data."""
     total = len(dataset)
     for tensor in dataset.tensors:
         total = zlib.crc32(tensor.numpy().tobytes(), total)

@@ -5,8 +5,6 @@ import sys
 import time
 from typing import Any
 
-COLUMNS = (("epoch", 7), ("loss", 9), ("accuracy", 10), ("test loss", 11), ("test accuracy", 15), ("images/s", 10), ("time", 8))
-
 
 def clock(seconds: float) -> str:
     """75 -> '1:15'."""
@@ -19,8 +17,12 @@ def percent(share: float) -> str:
     return f"{100 * share:.2f} %"
 
 
-def row(*cells: str) -> str:
-    return "".join(cell.rjust(width) for cell, (_, width) in zip(cells, COLUMNS, strict=True))
+def row(e: dict[str, Any], epochs: int, unit: str) -> list[tuple[str, str]]:
+    """The columns of an epoch: (heading, cell)."""
+    accuracy = [("accuracy", percent(e["accuracy"]))] if "accuracy" in e else []
+    test_accuracy = [("test accuracy", percent(e["test_accuracy"]))] if "accuracy" in e else []
+    return [("epoch", f"{e['epoch']}/{epochs}"), ("    loss", f"{e['loss']:.4f}"), *accuracy, ("test loss", f"{e['test_loss']:.4f}"), *test_accuracy,
+            (f"{unit}/s", f"{e[f'{unit}_per_second']:,.0f}"), ("   time", clock(e["seconds"]))]
 
 
 class Plain:
@@ -28,26 +30,27 @@ class Plain:
 
     every = 5.0  # seconds
 
-    def __init__(self) -> None:
-        self.last = time.monotonic()
+    def __init__(self, unit: str) -> None:
+        self.unit, self.headed, self.last = unit, False, time.monotonic()
 
     def say(self, text: str = "", style: str = "") -> None:
         print(text, flush=True)
 
-    def header(self) -> None:
-        self.say(row(*(name for name, _ in COLUMNS)), "bold")
-
     def start(self, done: int, total: int) -> None: ...
 
-    def step(self, epoch: int, epochs: int, batch: int, batches: int, loss: float, accuracy: float, speed: float, left: float) -> None:
+    def step(self, epoch: int, epochs: int, batch: int, batches: int, loss: float, accuracy: float | None, speed: float, left: float) -> None:
         if time.monotonic() - self.last >= self.every:
             self.last = time.monotonic()
-            self.say(f"  epoch {epoch}/{epochs}, batch {batch}/{batches}: loss {loss:.4f}, accuracy {percent(accuracy)}, {speed:,.0f} images/s, {clock(left)} left")
+            right = "" if accuracy is None else f", accuracy {percent(accuracy)}"
+            self.say(f"  epoch {epoch}/{epochs}, batch {batch}/{batches}: loss {loss:.4f}{right}, {speed:,.0f} {self.unit}/s, {clock(left)} left")
 
     def epoch(self, e: dict[str, Any], epochs: int, best: bool) -> None:
         self.last = time.monotonic()
-        self.say(row(f"{e['epoch']}/{epochs}", f"{e['loss']:.4f}", percent(e["accuracy"]), f"{e['test_loss']:.4f}", percent(e["test_accuracy"]),
-                     f"{e['images_per_second']:,.0f}", clock(e["seconds"])) + ("  best" if best else ""), "green" if best else "")
+        cells = row(e, epochs, self.unit)
+        if not self.headed:
+            self.headed = True
+            self.say("".join(heading.rjust(len(heading) + 2) for heading, _ in cells), "bold")
+        self.say("".join(cell.rjust(len(heading) + 2) for heading, cell in cells) + ("  best" if best else ""), "green" if best else "")
 
     def stop(self) -> None: ...
 
@@ -55,11 +58,11 @@ class Plain:
 class Rich(Plain):
     """The same lines above a bar that shows the current step."""
 
-    def __init__(self) -> None:
+    def __init__(self, unit: str) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn
 
-        super().__init__()
+        super().__init__(unit)
         self.console = Console(highlight=False, soft_wrap=True)
         self.bar = Progress(TextColumn("{task.description}"), BarColumn(bar_width=None, complete_style="cyan", finished_style="cyan"),
                             TextColumn("{task.fields[text]}"), console=self.console, transient=True, expand=True)
@@ -72,19 +75,20 @@ class Rich(Plain):
         self.task = self.bar.add_task("", total=total, completed=done, text="")
         self.bar.start()
 
-    def step(self, epoch: int, epochs: int, batch: int, batches: int, loss: float, accuracy: float, speed: float, left: float) -> None:
-        text = f"{batch}/{batches}  loss {loss:.3f}  acc {100 * accuracy:.1f} %  {speed:,.0f} images/s  {clock(left)} left"
+    def step(self, epoch: int, epochs: int, batch: int, batches: int, loss: float, accuracy: float | None, speed: float, left: float) -> None:
+        right = "" if accuracy is None else f"  acc {100 * accuracy:.1f} %"
+        text = f"{batch}/{batches}  loss {loss:.3f}{right}  {speed:,.0f} {self.unit}/s  {clock(left)} left"
         self.bar.update(self.task, completed=(epoch - 1) * batches + batch, description=f"epoch {epoch}/{epochs}", text=text)
 
     def stop(self) -> None:
         self.bar.stop()
 
 
-def make_screen() -> Plain:
-    """A bar if someone is watching and rich is installed."""
+def make_screen(unit: str) -> Plain:
+    """A bar if someone is watching and rich is installed. `unit`: what the speed counts."""
     if not sys.stdout.isatty():
-        return Plain()
+        return Plain(unit)
     try:
-        return Rich()
+        return Rich(unit)
     except ModuleNotFoundError:
-        return Plain()
+        return Plain(unit)

@@ -103,7 +103,7 @@ def train(run: Any) -> None:
             optimizer.step()
 
             correct = (logits.argmax(1) == labels).sum().item()
-            run.record(loss, correct, len(labels), lr)
+            run.record(loss, len(labels), lr, correct)
         test_logits = evaluate(model, test_images)
         run.end_epoch(F.cross_entropy(test_logits, test_labels).item(), (test_logits.argmax(1) == test_labels).float().mean().item())
 
