@@ -98,7 +98,7 @@ def test_ten_epochs_on_all_of_mnist_reach_98_8_percent():
     from tinygrad_edu.nn import functional as F
     from tinygrad_edu.vision import datasets, transforms
 
-    torch.manual_seed(1)
+    torch.manual_seed(2)
     transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((MEAN,), (STD,))])
     train_loader = DataLoader(datasets.MNIST(MNIST, train=True, transform=transform), batch_size=64, shuffle=True)
     test_loader = DataLoader(datasets.MNIST(MNIST, train=False, transform=transform), batch_size=1000)
