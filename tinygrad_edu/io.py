@@ -66,7 +66,8 @@ def save(obj: Any, f: Any) -> None:
 
 
 def load(f: Any, map_location: Any = None, *, weights_only: bool = True) -> Any:
-    """What `save` wrote to the file `f`, equal in every bit. A safetensors file from elsewhere gives a flat dict of tensors.
+    """What `save` wrote to the file `f`, equal in every bit. A safetensors file from elsewhere gives a flat dict of tensors, a file
+    of PyTorch's torch.save (`.pt`, `.pth`) the structure of tensors and plain values in it.
 
     Args:
         f: a path, or an object with a `read` method.
@@ -81,6 +82,13 @@ def load(f: Any, map_location: Any = None, *, weights_only: bool = True) -> Any:
     name = repr(getattr(f, "name", f) if hasattr(f, "read") else os.fspath(f))
     data = f.read() if hasattr(f, "read") else read_file(os.fspath(f), name)
     device = get_device("cpu" if map_location is None else map_location)
+    if data[:4] == b"PK\x03\x04":  # a zip archive
+        from .torch_files import from_torch
+
+        return from_torch(data, name, device)
+    if data[:2] == b"\x80\x02":  # a bare pickle
+        raise CheckpointError(f"load: pickles are never run, got {name}, which is one (torch.save's format before version 1.6). "
+                              "Load it with PyTorch and save it again with torch.save.")
     return from_bytes(data, name, device)
 
 

@@ -41,8 +41,8 @@ def curves(path: Path, history: list[dict], losses: list[float]) -> None:
     figure.savefig(path)
 
 
-def mistakes(path: Path, images: Any, labels: Any, probabilities: Any, most: int = 24) -> None:
-    """The wrong answers given with the most confidence: the picture, what it is, what was said."""
+def mistakes(path: Path, images: Any, labels: Any, probabilities: Any, most: int = 24, names: Any = None) -> None:
+    """The wrong answers given with the most confidence: the picture, what it is, what was said. `names`: of the classes, default numbers."""
     x, y, p = images.numpy(), labels.numpy(), probabilities.detach().numpy()
     said = p.argmax(1)
     wrong = np.flatnonzero(said != y)
@@ -56,5 +56,6 @@ def mistakes(path: Path, images: Any, labels: Any, probabilities: Any, most: int
         if n < len(worst):
             i = worst[n]
             axes.imshow(x[i], cmap="gray_r", vmin=0, vmax=255)
-            axes.set_title(f"a {y[i]}, read as {said[i]}\n{100 * p[i, said[i]]:.0f} % sure", fontsize=8, color="#333333")
+            answer = f"a {y[i]}, read as {said[i]}" if names is None else f"{names[y[i]]},\nnot {names[said[i]]}"
+            axes.set_title(f"{answer}\n{100 * p[i, said[i]]:.0f} % sure", fontsize=8 if names is None else 7, color="#333333")
     figure.savefig(path)

@@ -229,12 +229,12 @@ class Run:
             self.screen.say(f"{name.replace('_', ' ')}: {value:.2f}" if isinstance(value, float) else f"{name.replace('_', ' ')}: {value}", "bold")
         self.screen.say(f"In {self.out}: " + ", ".join(name for name in FILES if (self.out / name).exists()))
 
-    def plot(self, name: str, *args: Any) -> None:
+    def plot(self, name: str, *args: Any, **options: Any) -> None:
         """Write `<name>.png`, or say what to install for it."""
         try:
             from . import _plots
 
-            getattr(_plots, name)(self.out / f"{name}.png", *args)
+            getattr(_plots, name)(self.out / f"{name}.png", *args, **options)
         except ModuleNotFoundError as error:
             self.screen.say(f"No {name}.png: {error.name} is not installed. Run: pip install matplotlib")
 
