@@ -17,7 +17,8 @@ from tinygrad_edu.core.tensor import Tensor
 INTERNAL = {"alias", "cast", "cast_like", "sum_to", "zeros_raw", "mul_mask", "clamp_numbers", "trunc_divide", "prod_before", "embed", "zero_at", "setitem",
             "scatter_zeros", "take_at", "add_at", "put_at", "embed_rows", "einsum_pair", "diagonal_embed", "convolution", "convolution_input", "convolution_weight", "max_pool", "max_pool_spread",
             "max_pool_take", "max_pool_positions", "sum_pool", "sum_spread", "layer_normalization", "batch_normalization", "softmax_backward", "log_softmax_backward",
-            "clone_contiguous", "index_tensor", "nonzero_matrix", "view_as", "reshape_as", "expand_as"}
+            "clone_contiguous", "resample", "adaptive_sum", "adaptive_max", "image_columns", "columns_image", "unfold_back", "pad_constant",
+            "index_tensor", "nonzero_matrix", "view_as", "reshape_as", "expand_as"}
 OPS = {name: op for name, op in registry.items() if not isinstance(op, Full)}
 CASES = [pytest.param(name, case, id=f"{name}-{case}") for name, op in OPS.items() for case in op.cases]
 RANDOM = {"rrelu"}
@@ -149,7 +150,8 @@ def test_only_the_values_that_a_formula_names_are_kept(name):
 # ---- parity with PyTorch --------------------------------------------------------------------------------------------
 
 TORCH_NAMES = {"true_divide": "true_divide", "max_dim": None, "min_dim": None, "getitem": None, "positive_": "positive", "index_tensor": None, "conv": None,
-               "where": "where", "copy": None, "bce_terms": None, "dropout_keyed": None}
+               "where": "where", "copy": None, "bce_terms": None, "dropout_keyed": None,
+               "unfold": "unfold_copy", "im2col": "unfold"}
 NO_PARITY = {name for name, target in TORCH_NAMES.items() if target is None}
 
 

@@ -165,7 +165,7 @@ def nn_functions() -> str:
     """nn/functional.pyi: the same functions; losses and activations also take PyTorch's older arguments."""
     lines = [HEAD, "from ..core.tensor import Tensor", TYPES]
     for name, thing in sorted(vars(nn_functional).items()):
-        op = registry.get(name)
+        op = getattr(thing, "op", None) or registry.get(name)
         if not isinstance(thing, types.FunctionType) or (op is None and thing.__module__ != nn_functional.__name__) or name.startswith("_"):
             continue
         if op is None:

@@ -57,7 +57,7 @@ class Device:
 
     def storage(self, array: Any) -> Any:
         """The object that owns the memory `array` looks into: equal for all views of one tensor."""
-        while type(array.base) is self.array_type:
+        while type(array.base) is self.array_type or type(getattr(array.base, "base", None)) is self.array_type:  # as_strided puts an object between
             array = array.base
         return array
 

@@ -17,11 +17,11 @@ from ..core.inplace import make_inplace
 from ..core.tensor import Tensor
 
 PLAIN = """
-    linear bilinear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d unfold fold
-    max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d lp_pool1d lp_pool2d
+    linear bilinear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d fold
+    max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d lp_pool1d lp_pool2d lp_pool3d max_unpool1d max_unpool2d max_unpool3d
     adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d
     batch_norm layer_norm group_norm instance_norm rms_norm local_response_norm normalize
-    one_hot pad interpolate pixel_shuffle pixel_unshuffle
+    one_hot pad interpolate upsample grid_sample affine_grid pixel_shuffle pixel_unshuffle channel_shuffle
     sigmoid tanh logsigmoid softsign tanhshrink hardshrink softshrink softplus glu gelu prelu softmin softmax log_softmax gumbel_softmax
     cosine_similarity pairwise_distance scaled_dot_product_attention ctc_loss
 """.split()
@@ -73,6 +73,7 @@ def _fill(table: dict[str, Any]) -> None:
 
 
 _fill(globals())
+unfold = ops.im2col  # the Tensor method of that name is another function
 
 
 def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max_norm: float | None = None, norm_type: float = 2.0,

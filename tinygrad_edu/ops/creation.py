@@ -4,11 +4,9 @@ from __future__ import annotations
 import math
 
 from ..base.arrays import as_array
-from ..base.case import Case
 from ..base.dtype import as_dtype, get_default_dtype
 from ..base.errors import DTypeError, ShapeError
 from ..core.device import get_device
-from ..core.op import composite
 from ..core.tensor import Tensor, as_tensor
 from .random import sizes
 
@@ -107,41 +105,3 @@ def install_new(name, function):
 
 for _name, _function in dict(new_zeros=zeros, new_ones=ones, new_empty=empty, new_full=full, new_tensor=tensor).items():
     install_new(_name, _function)
-
-
-@composite(method=False, cases=[Case([3, 4], (1, 2)), Case([2, 3], (1, 1, 0, 2), value=0.5), Case([1, 2, 4, 4], (1, 2, 2, 1), mode="reflect"),
-                                Case([1, 2, 4, 4], (1, 2, 2, 1), mode="replicate"), Case([1, 2, 4, 4], (1, 2, 2, 1), mode="circular"), Case([4, 5], (-1, 2))])
-def pad(F, input, pad, mode="constant", value=None):
-    """Elements added at both ends of the last dims: (left, right, top, bottom ...), the last dim first; negative: taken away.
-
-    Math:   out[i] = x[i - left], else value (constant), or x mirrored, repeated or wrapped
-    """
-    if len(pad) % 2 or len(pad) // 2 > input.ndim:
-        raise ShapeError(f"pad: needs two numbers per dim and at most {2 * input.ndim}, got {tuple(pad)}. Count from the last dim.")
-    if mode not in ("constant", "reflect", "replicate", "circular"):
-        raise ShapeError(f"pad: mode must be 'constant', 'reflect', 'replicate' or 'circular', got {mode!r}. Use one of these.")
-    x = input
-    for i in range(len(pad) // 2):
-        low, high = pad[2 * i], pad[2 * i + 1]
-        if low or high:
-            x = pad_dim(F, x, x.ndim - 1 - i, low, high, mode, 0.0 if value is None else value)
-    return x if x is not input else F.clone(input)
-
-
-def pad_dim(F, x, dim, low, high, mode, value):
-    n = x.shape[dim]
-    if mode == "constant":
-        cut = F.narrow(x, dim, max(-low, 0), n + min(low, 0) + min(high, 0)) if low < 0 or high < 0 else x
-        sides = [(*x.shape[:dim], max(w, 0), *x.shape[dim + 1:]) for w in (low, high)]
-        left, right = (full(s, value, dtype=x.dtype, device=x.device) for s in sides)
-        return F.cat([t for t in (left, cut, right) if t.shape[dim]], dim)
-    if mode == "reflect" and max(low, high) >= n or mode == "circular" and max(low, high) > n:
-        raise ShapeError(f"pad: {mode} padding must be smaller than the size {n} of dim {dim}, got {low} and {high}. Use less, or mode='replicate'.")
-    place = range(-low, n + high)
-    if mode == "reflect":
-        where = [-i if i < 0 else 2 * (n - 1) - i if i >= n else i for i in place]
-    elif mode == "replicate":
-        where = [min(max(i, 0), n - 1) for i in place]
-    else:
-        where = [i % n for i in place]
-    return F.getitem(x, (slice(None),) * dim + (where,))

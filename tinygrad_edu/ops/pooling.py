@@ -1,8 +1,8 @@
 """Pooling over 1, 2 or 3 spatial dims: each output looks at a window of the input, one kernel position ("tap") at a time."""
 from __future__ import annotations
 
-from ..base.case import Case
-from ..base.errors import ShapeError
+from ..base.case import Array, Case, positive
+from ..base.errors import DTypeError, ShapeError
 from ..core.op import composite, op
 from .convolution import tap_slices, taps, volume
 
@@ -17,13 +17,14 @@ def geometry(name, shape, kernel, stride, padding, dilation, ceil_mode):
     """Output sizes, and how much the end must be padded so that the last window fits."""
     size, high = [], []
     for n, k, s, p, d in zip(shape, kernel, stride, padding, dilation):
-        if k < 1 or s < 1 or d < 1 or not 0 <= p <= k // 2:
-            raise ShapeError(f"{name}: kernel, stride and dilation must be at least 1 and padding at most half the kernel, got kernel {k}, stride {s}, padding {p}. Correct them.")
+        if k < 1 or s < 1 or d < 1 or not 0 <= p <= ((k - 1) * d + 1) // 2:
+            raise ShapeError(f"{name}: kernel, stride and dilation must be at least 1 and padding at most half the kernel's span, "
+                             f"got kernel {k}, stride {s}, padding {p}, dilation {d}. Correct them.")
         span = n + 2 * p - d * (k - 1) - 1
         m = (-(-span // s) if ceil_mode else span // s) + 1
         if ceil_mode and (m - 1) * s >= n + p:
             m -= 1  # a window must not begin in the padding at the end
-        if m < 1 or span < 0:
+        if m < 1:
             raise ShapeError(f"{name}: the window must fit into the padded input, got input sizes {tuple(shape)} and kernel {tuple(kernel)}. Use a smaller kernel.")
         size.append(m)
         high.append(max((m - 1) * s + d * (k - 1) + 1 - n - p, 0))
@@ -38,16 +39,24 @@ def max_pool(xp, x, /, kernel, stride, padding, dilation, ceil_mode=False):
     Note:   the winner is kept as a small tap number, not as a position
     """
     size, high = geometry("max_pool", x.shape[2:], kernel, stride, padding, dilation, ceil_mode)
-    xs = padded(xp, x, padding, high, -xp.inf if x.dtype.kind == "f" else xp.iinfo(x.dtype).min)
+    lowest = -xp.inf if x.dtype.kind == "f" else xp.iinfo(x.dtype).min
+    xs = padded(xp, x, padding, high, lowest)
     out = winners = None
     for i, tap in enumerate(taps(kernel)):
         piece = xs[(*ALL, *tap_slices(tap, size, stride, dilation))]
         if out is None:
             out, winners = xp.array(piece), xp.zeros(piece.shape, "uint8" if volume(kernel) < 256 else "int32")
         else:
-            better = piece > out if x.dtype.kind != "f" else ~(piece <= out)  # NaN wins
-            xp.copyto(winners, i, where=better)
+            xp.copyto(winners, i, where=piece > out)
             xp.maximum(out, piece, out=out)
+    odd = ~(out > lowest)
+    if odd.any():  # NaN: the last of a window wins; nothing above the padding's value: the first tap inside the image
+        inside = padded(xp, xp.ones((1, 1, *x.shape[2:]), bool), padding, high, False)
+        for i, tap in reversed(list(enumerate(taps(kernel)))):
+            xp.copyto(winners, i, where=odd & inside[(*ALL, *tap_slices(tap, size, stride, dilation))])
+        for i, tap in enumerate(taps(kernel)):
+            piece = xs[(*ALL, *tap_slices(tap, size, stride, dilation))]
+            xp.copyto(winners, i, where=piece != piece)
     return out, winners
 
 
@@ -134,11 +143,20 @@ def numbers(name, value, n):
 def batched(F, name, n, input):
     if input.ndim not in (n + 1, n + 2):
         raise ShapeError(f"{name}: input must have {n + 1} or {n + 2} dims, got shape {tuple(input.shape)}. Add the missing dims with unsqueeze.")
+    if min(input.shape[input.ndim - n - 1:]) < 1:
+        raise ShapeError(f"{name}: channels and sizes must be at least 1, got shape {tuple(input.shape)}. Only the batch may be empty.")
     return F.unsqueeze(input, 0) if input.ndim == n + 1 else input
+
+
+def check_numbers(name, input, kinds="f"):
+    dtype = getattr(input, "array", input).dtype
+    if dtype.kind not in kinds:
+        raise DTypeError(f"{name}: needs a {'numeric' if 'i' in kinds else 'floating-point'} input, got {dtype.name}. Convert it with x.float().")
 
 
 def max_pool_nd(n, cases):
     def body(F, input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
+        check_numbers(body.__name__, input, "fiu")
         kernel = numbers(body.__name__, kernel_size, n)
         stride = kernel if stride is None or stride == () else numbers(body.__name__, stride, n)
         settings = (kernel, stride, numbers(body.__name__, padding, n), numbers(body.__name__, dilation, n))
@@ -157,7 +175,7 @@ def max_pool_nd(n, cases):
 
 max_pool_nd(1, [Case([2, 3, 7], 2), Case([2, 3, 7], 3, 2, 1)])
 max_pool_nd(2, [Case([2, 3, 6, 6], 2), Case([2, 3, 7, 6], 3, 2, 1), Case([1, 2, 7, 7], (2, 3), (1, 2), 0, (2, 1)), Case([2, 5, 5], 2, ceil_mode=True)])
-max_pool_nd(3, [Case([1, 2, 4, 4, 4], 2)])
+max_pool_nd(3, [Case([1, 2, 4, 4, 4], 2), Case([1, 4, 5, 4], 3, 2, 1, return_indices=True)])
 
 
 @op(method=False, differentiable=False)
@@ -181,26 +199,33 @@ def max_pool_positions(xp, x, /, kernel, stride, padding, dilation, ceil_mode=Fa
 def avg_pool_nd(n, cases):
     def body(F, input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None):
         name = body.__name__
+        check_numbers(name, input, "fi")
         kernel, padding = numbers(name, kernel_size, n), numbers(name, padding, n)
         stride = kernel if stride is None or stride == () else numbers(name, stride, n)
+        if divisor_override == 0:
+            raise ShapeError(f"{name}: divisor_override must not be 0, got 0. Leave it out for the number of elements.")
         x = batched(F, name, n, input)
-        size, high = geometry(name, x.shape[2:], kernel, stride, padding, (1,) * n, ceil_mode)
-        reach = tuple((m - 1) * s + k - (s0 + p) for m, s, k, s0, p in zip(size, stride, kernel, x.shape[2:], padding))
-        total = F.sum_pool(x, kernel, stride, padding, reach) if max(reach) > 0 or min(reach) >= 0 else F.sum_pool(x, kernel, stride, padding, tuple(max(r, 0) for r in reach))
-        if divisor_override is not None:
-            out = total / divisor_override
-        else:
-            counts = 1
-            for axis, (k, s, p, s0, m) in enumerate(zip(kernel, stride, padding, x.shape[2:], size)):
-                low, top = (-p, s0 + p) if count_include_pad else (0, s0)
-                line = [min(i * s - p + k, top) - max(i * s - p, low) for i in range(m)]
-                counts = counts * F.reshape(constant(F, x, line), (m,) + (1,) * (n - axis - 1))
-            out = total / counts
+        size, _ = geometry(name, x.shape[2:], kernel, stride, padding, (1,) * n, ceil_mode)
+        reach = tuple(max((m - 1) * s + k - (s0 + p), 0) for m, s, k, s0, p in zip(size, stride, kernel, x.shape[2:], padding))
+        total = F.sum_pool(x, kernel, stride, padding, reach)
+        counts = divisor_override or window_sizes(F, x, size, kernel, stride, padding, count_include_pad)
+        out = total / counts if getattr(x, "array", x).dtype.kind == "f" else F.div(total, counts, rounding_mode="trunc")
         return out if x is input else F.squeeze(out, 0)
 
     body.__name__ = f"avg_pool{n}d"
-    body.__doc__ = f"Mean of each window over {n} spatial dim(s).\n\nMath:   out[p] = sum_t x[stride p + t - padding] / number of elements"
+    body.__doc__ = (f"Mean of each window over {n} spatial dim(s).\n\nMath:   out[p] = sum_t x[stride p + t - padding] / number of elements\n"
+                    "Args:   count_include_pad: padding counts as elements; divisor_override: divide by this instead")
     composite(body, method=False, cases=cases)
+
+
+def window_sizes(F, x, size, kernel, stride, padding, count_include_pad):
+    """Elements in each window, what `ceil_mode` adds at the end not counted."""
+    counts, n = 1, len(kernel)
+    for axis, (k, s, p, s0, m) in enumerate(zip(kernel, stride, padding, x.shape[2:], size)):
+        low, top = (-p, s0 + p) if count_include_pad else (0, s0)
+        line = [min(i * s - p + k, top) - max(i * s - p, low) for i in range(m)]
+        counts = counts * F.reshape(constant(F, x, line), (m,) + (1,) * (n - axis - 1))
+    return counts
 
 
 def constant(F, x, values):
@@ -216,64 +241,49 @@ avg_pool_nd(2, [Case([2, 3, 6, 6], 2), Case([2, 3, 7, 6], 3, 2, 1), Case([2, 3, 
 avg_pool_nd(3, [Case([1, 2, 4, 4, 4], 2)])
 
 
-def bounds(size, out):
-    """Adaptive windows: output i sees [floor(i n / m), ceil((i + 1) n / m))."""
-    return [(i * size // out, -(-(i + 1) * size // out)) for i in range(out)]
+def lp_pool_nd(n, cases):
+    def body(F, input, norm_type, kernel_size, stride=None, ceil_mode=False):
+        kernel = numbers(body.__name__, kernel_size, n)
+        mean = getattr(F, f"avg_pool{n}d")(input ** norm_type, kernel, stride, 0, ceil_mode)
+        return (F.masked_fill(mean, mean == 0, 0.0) * volume(kernel)) ** (1 / norm_type)  # the mask keeps the root's infinite slope at 0 away from the sum
 
-
-def target(name, input, n, output_size):
-    given = (output_size,) * n if isinstance(output_size, int) or output_size is None else tuple(output_size)
-    if len(given) != n:
-        raise ShapeError(f"{name}: output_size must be one number or {n}, got {output_size}. Give one per spatial dim.")
-    return tuple(s if o is None else o for s, o in zip(input.shape[-n:], given))
-
-
-def adaptive_avg_nd(n, cases):
-    def body(F, input, output_size):
-        size = target(body.__name__, input, n, output_size)
-        out = input
-        for axis, m in zip(range(-n, 0), size):  # one averaging matrix per dim
-            s = input.shape[axis]
-            matrix = constant(F, input, [[1 / (b - a) if a <= j < b else 0.0 for j in range(s)] for a, b in bounds(s, m)])
-            out = F.movedim(F.matmul(F.movedim(out, axis, -1), F.transpose(matrix, 0, 1)), -1, axis)
-        return F.contiguous(out)
-
-    body.__name__ = f"adaptive_avg_pool{n}d"
-    body.__doc__ = f"Mean of windows chosen so that the output has `output_size`, over {n} spatial dim(s).\n\nMath:   out[i] = mean x[floor(i n / m) .. ceil((i + 1) n / m)]"
+    body.__name__ = f"lp_pool{n}d"
+    body.__doc__ = (f"The p-norm of each window over {n} spatial dim(s), p = norm_type (no absolute value is taken, as in PyTorch).\n\n"
+                    "Math:   out[p] = (sum_t x[stride p + t]^norm)^(1 / norm)")
     composite(body, method=False, cases=cases)
 
 
-def adaptive_max_nd(n, cases):
-    def body(F, input, output_size, return_indices=False):
-        size = target(body.__name__, input, n, output_size)
-        out, position = input, None
-        for axis, m in zip(range(-n, 0), size):  # max over one dim after another
-            found = [F.max_dim(F.narrow(out, axis % input.ndim, a, b - a), axis) for a, b in bounds(input.shape[axis], m)]
-            if return_indices:
-                position = winners(F, position, [i + a for (_, i), (a, _) in zip(found, bounds(input.shape[axis], m))], out, axis, input.shape)
-            out = F.stack([v for v, _ in found], axis)
-        return (out, position) if return_indices else out
+lp_pool_nd(1, [Case(positive(2, 3, 7), 2, 3), Case(positive(2, 3, 7), 3.0, 3, 2, True)])
+lp_pool_nd(2, [Case(positive(1, 2, 5, 4), 2, 2), Case(positive(2, 5, 4), 1, (2, 3), 1)])
+lp_pool_nd(3, [Case(positive(1, 2, 4, 3, 4), 2, 2)])
 
-    body.__name__ = f"adaptive_max_pool{n}d"
-    body.__doc__ = f"Largest element of windows chosen so that the output has `output_size`, over {n} spatial dim(s).\n\nMath:   out[i] = max x[floor(i n / m) .. ceil((i + 1) n / m)]"
+
+def max_unpool_nd(n, cases):
+    def body(F, input, indices, kernel_size, stride=None, padding=0, output_size=None):
+        name = body.__name__
+        kernel, padding = numbers(name, kernel_size, n), numbers(name, padding, n)
+        stride = kernel if stride is None or stride == () else numbers(name, stride, n)
+        if tuple(input.shape) != tuple(indices.shape):
+            raise ShapeError(f"{name}: indices must have the input's shape {tuple(input.shape)}, got {tuple(indices.shape)}. Give what max_pool{n}d(return_indices=True) returned.")
+        x = batched(F, name, n, input)
+        size = tuple((m - 1) * s + k - 2 * p for m, s, k, p in zip(x.shape[2:], stride, kernel, padding))
+        if output_size is not None:
+            given = tuple(output_size)[-n:]
+            if len(tuple(output_size)) not in (n, n + 2) or any(not m - s < v < m + s for v, m, s in zip(given, size, stride)):
+                raise ShapeError(f"{name}: output_size must be less than one stride away from {size}, got {tuple(output_size)}. Give the shape that max_pool{n}d was called with.")
+            size = given
+        flat = (*x.shape[:2], volume(x.shape[2:]))
+        blank = constant(F, x, [[[0.0]]])
+        blank = F.broadcast_to(blank, (*x.shape[:2], volume(size)))
+        out = F.reshape(F.scatter(blank, 2, F.reshape(indices, flat), F.reshape(x, flat)), (*x.shape[:2], *size))
+        return out if x is input else F.squeeze(out, 0)
+
+    body.__name__ = f"max_unpool{n}d"
+    body.__doc__ = (f"Undoes max_pool{n}d as far as that goes: each maximum back to where it was, zeros elsewhere.\n\n"
+                    "Math:   out[indices[p]] = x[p], else 0\nArgs:   output_size: which of the possible input shapes of the pooling was it")
     composite(body, method=False, cases=cases)
 
 
-def winners(F, position, picked, out, axis, shape):
-    """Positions in the flattened spatial dims: what the earlier dims found, at the place this dim picked, plus its own share."""
-    stride = volume(shape[len(shape) + axis + 1:])
-    parts = []
-    for index in picked:
-        part = index * stride
-        if position is not None:
-            part = part + F.squeeze(F.take_at(position, F.unsqueeze(index, axis), axis), axis)
-        parts.append(part)
-    return F.stack(parts, axis)
-
-
-adaptive_avg_nd(1, [Case([2, 3, 7], 3)])
-adaptive_avg_nd(2, [Case([2, 3, 7, 6], (3, 2)), Case([2, 3, 5, 5], 1), Case([3, 5, 4], (None, 2))])
-adaptive_avg_nd(3, [Case([1, 2, 4, 3, 5], 2)])
-adaptive_max_nd(1, [Case([2, 3, 7], 3)])
-adaptive_max_nd(2, [Case([2, 3, 7, 6], (3, 2)), Case([2, 3, 5, 5], 1)])
-adaptive_max_nd(3, [Case([1, 2, 4, 3, 5], 2)])
+max_unpool_nd(1, [Case([1, 2, 3], Array(values=[[[1, 2, 5], [0, 3, 4]]]), 2), Case([2, 3], Array(values=[[0, 2, 6], [1, 3, 5]]), 2, 2, 0, (7,))])
+max_unpool_nd(2, [Case([1, 1, 2, 2], Array(values=[[[[0, 3], [9, 14]]]]), 2), Case([1, 1, 2, 2], Array(values=[[[[0, 3], [9, 14]]]]), 3, 2, 1, (1, 1, 4, 4))])
+max_unpool_nd(3, [Case([1, 1, 1, 2, 1], Array(values=[[[[[3], [12]]]]]), 2)])
