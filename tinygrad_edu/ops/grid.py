@@ -90,7 +90,7 @@ def grid_sample(F, input, grid, mode="bilinear", padding_mode="zeros", align_cor
     """
     check_grid_sample(input, grid, mode, padding_mode)
     sizes, n = tuple(input.shape[2:]), input.ndim - 2
-    N, C, out_sizes = input.shape[0], input.shape[1], tuple(grid.shape[1:-1])
+    N, C = input.shape[:2]
     rows = F.reshape(F.permute(input, (0, *range(2, n + 2), 1)), (N * volume(sizes), C))
     first = F.reshape(constant(F, input, range(N)), (N,) + (1,) * n).long() * volume(sizes)  # of each image
     taps = [corners(F, F.select(grid, -1, n - 1 - i), s, mode, padding_mode, align_corners) for i, s in enumerate(sizes)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 from ..base.case import Array, Case, positive
 from ..base.errors import ShapeError
 from ..core.op import composite, op
+from .convolution import volume
 
 
 def normalise_backward(F, d, xhat, rstd, dims):
@@ -45,21 +46,25 @@ layer_normalization.vjp(
     bias=lambda g: g)
 
 
-@composite(method=False, cases=[Case([2, 3, 4], (4,), positive(4), [4]), Case([2, 3, 4], (3, 4)), Case([2, 4], [4], positive(4))])
+def last_dims(name, input, normalized_shape, **given):
+    """The dims that normalized_shape stands for."""
+    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+    if not shape or tuple(input.shape[max(input.ndim - len(shape), 0):]) != shape:
+        raise ShapeError(f"{name}: input must end in the sizes {shape}, at least one, got shape {tuple(input.shape)}. Check normalized_shape.")
+    for what, value in given.items():
+        if value is not None and tuple(value.shape) != shape:
+            raise ShapeError(f"{name}: {what} must have the shape {shape} of normalized_shape, got {tuple(value.shape)}. Change one of them.")
+    return tuple(range(-len(shape), 0))
+
+
+@composite(method=False, cases=[Case([2, 3, 4], (4,), positive(4), [4]), Case([2, 3, 4], (3, 4)), Case([2, 4], (4,), positive(4))])
 def layer_norm(F, input, normalized_shape, weight=None, bias=None, eps=1e-5):
     """Normalise over the last dims, whose sizes are `normalized_shape`.
 
     Math:   out = (x - mean) / sqrt(var + eps) weight + bias
     Reference: J. L. Ba et al., 2016, "Layer normalization", eq. 4
     """
-    shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape.shape if hasattr(normalized_shape, "shape") else normalized_shape)
-    n = len(shape)
-    if tuple(input.shape[input.ndim - n:]) != shape:
-        raise ShapeError(f"layer_norm: input must end in the sizes {shape}, got shape {tuple(input.shape)}. Check normalized_shape.")
-    return F.layer_normalization(input, weight, bias, tuple(range(-n, 0)), eps)
-
-
-layer_norm.cases = [Case([2, 3, 4], (4,), positive(4), Array(4)), Case([2, 3, 4], (3, 4)), Case([2, 4], (4,), positive(4))]
+    return F.layer_normalization(input, weight, bias, last_dims("layer_norm", input, normalized_shape, weight=weight, bias=bias), eps)
 
 
 def batch_norm_reference(F, x, weight, bias, dims, eps):
@@ -97,6 +102,12 @@ def batch_norm_d_x(F, gs, x, weight, mean, var, dims, eps):
 batch_normalization.vjp(x=batch_norm_d_x, weight=lambda F, gs, x, mean, var, eps: gs[0] * ((x - mean) * F.rsqrt(var + eps)), bias=lambda gs: gs[0])
 
 
+def check_channels(name, input, **given):
+    for what, value in given.items():
+        if value is not None and tuple(value.shape) != (input.shape[1],):
+            raise ShapeError(f"{name}: {what} must have one value per channel, shape ({input.shape[1]},), got {tuple(value.shape)} for an input of shape {tuple(input.shape)}. Check dim 1.")
+
+
 @composite(method=False, cases=[
     Case([4, 3], None, None, positive(3), Array(3), True), Case([4, 3, 2, 2], None, None, positive(3), Array(3), True), Case([4, 3, 5], None, None, None, None, True),
     Case([4, 3], Array(3), positive(3), positive(3), Array(3), False), Case([2, 3, 4], Array(3), positive(3), None, None, False)])
@@ -108,6 +119,9 @@ def batch_norm(F, input, running_mean, running_var, weight=None, bias=None, trai
     """
     if input.ndim < 2:
         raise ShapeError(f"batch_norm: input must have at least 2 dims (N, C), got shape {tuple(input.shape)}. Add the batch dim with unsqueeze(0).")
+    check_channels("batch_norm", input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+    if not training and (running_mean is None or running_var is None):
+        raise ShapeError("batch_norm: needs running_mean and running_var when not training, got None. Give them, or training=True.")
     shape = (1, -1) + (1,) * (input.ndim - 2)
 
     def column(v):
@@ -119,7 +133,10 @@ def batch_norm(F, input, running_mean, running_var, weight=None, bias=None, trai
         out = (input - column(running_mean)) * scale
         return out if bias is None else out + column(bias)
     n = input.numel() // max(input.shape[1], 1)
-    if n <= 1:
+    if n == 0:
+        out = input if weight is None else input * column(weight)
+        return out if bias is None else out + column(bias)
+    if n == 1:
         raise ShapeError(f"batch_norm: needs more than one value per channel when training, got shape {tuple(input.shape)}. Use a larger batch, or eval().")
     out, mean, var = F.batch_normalization(input, column(weight), column(bias), tuple(i for i in range(input.ndim) if i != 1), eps)
     for running, batch in ((running_mean, mean.detach()), (running_var, var.detach() * (n / (n - 1)))):
@@ -137,7 +154,10 @@ def group_norm(F, input, num_groups, weight=None, bias=None, eps=1e-5):
     """
     if input.ndim < 2 or num_groups < 1 or input.shape[1] % num_groups:
         raise ShapeError(f"group_norm: channels (dim 1) must be a multiple of num_groups={num_groups}, got shape {tuple(input.shape)}. Choose a divisor of the channels.")
-    grouped = F.reshape(input, (input.shape[0], num_groups, -1))
+    if input.shape[0] * volume(input.shape[1:]) == num_groups:
+        raise ShapeError(f"group_norm: needs more than one value per group, got shape {tuple(input.shape)} for {num_groups} groups. Use fewer groups.")
+    check_channels("group_norm", input, weight=weight, bias=bias)
+    grouped = F.reshape(input, (input.shape[0], num_groups, volume(input.shape[1:]) // num_groups))
     out = F.reshape(F.layer_normalization(grouped, None, None, (-1,), eps), tuple(input.shape))
     shape = (1, -1) + (1,) * (input.ndim - 2)
     out = out if weight is None else out * F.reshape(weight, shape)
@@ -151,9 +171,14 @@ def instance_norm(F, input, running_mean=None, running_var=None, weight=None, bi
     Math:   out = (x - mean) / sqrt(var + eps) weight + bias, statistics over positions
     Reference: D. Ulyanov et al., 2016, "Instance normalization"
     """
+    if not use_input_stats and (running_mean is None or running_var is None):
+        raise ShapeError("instance_norm: needs running_mean and running_var when use_input_stats is False, got None. Give them, or use_input_stats=True.")
+    if input.ndim < 2 or use_input_stats and (input.ndim < 3 or volume(input.shape[2:]) < 2):
+        raise ShapeError(f"instance_norm: needs (N, C, *) with more than one element per channel, got shape {tuple(input.shape)}. Use a larger input.")
+    check_channels("instance_norm", input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
     if not use_input_stats:
         return F.batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
-    if running_mean is not None:
+    if running_mean is not None and input.shape[0]:
         dims = tuple(range(2, input.ndim))
         x = input.detach()
         running_mean.copy_(running_mean * (1 - momentum) + F.mean(F.mean(x, dims), 0) * momentum)
@@ -170,6 +195,24 @@ def rms_norm(F, input, normalized_shape, weight=None, eps=None):
     """
     if eps is None:
         eps = {"float64": 2.220446049250313e-16, "float32": 1.1920928955078125e-07, "float16": 0.0009765625}[input.dtype.name]
-    dims = tuple(range(-len(tuple(normalized_shape)), 0))
+    dims = last_dims("rms_norm", input, normalized_shape, weight=weight)
     out = input * F.rsqrt(F.mean(input * input, dims, True) + eps)
     return out if weight is None else out * weight
+
+
+@composite(method=False, cases=[Case([2, 5, 3], 3), Case([1, 4, 2, 3], 2, 0.5, 0.5, 2.0), Case([2, 3, 2, 1, 2], 5, 0.1)])
+def local_response_norm(F, input, size, alpha=1e-4, beta=0.75, k=1.0):
+    """Each element divided by what the `size` channels around it have.
+
+    Math:   out[c] = x[c] / (k + alpha mean_{c' in window(c)} x[c']^2)^beta
+    Shape:  (N, C, *), unchanged
+    Note:   the window starts size // 2 channels before c; channels beyond the ends count as zeros
+    Reference: A. Krizhevsky et al., 2012, "ImageNet classification with deep convolutional neural networks", section 3.3 (a sum there)
+    """
+    if input.ndim < 3 or size < 1:
+        raise ShapeError(f"local_response_norm: input must have at least 3 dims (N, C, *) and size be at least 1, got shape {tuple(input.shape)} and {size}. Correct them.")
+    if not volume(input.shape):
+        return input
+    squares = F.reshape(input * input, (input.shape[0], 1, input.shape[1], -1))
+    total = F.sum_pool(F.pad(squares, (0, 0, size // 2, (size - 1) // 2)), (size, 1), (1, 1), (0, 0), (0, 0))
+    return input / F.reshape(total * (alpha / size) + k, tuple(input.shape)) ** beta
