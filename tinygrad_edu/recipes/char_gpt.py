@@ -74,9 +74,9 @@ class Block(nn.Module):
 class GPT(nn.Module):
     """Embeddings of characters and places, blocks, and a score for each next character. Small: 0.8 million parameters."""
 
-    def __init__(self, vocabulary: int, size: str = "small") -> None:
+    def __init__(self, vocabulary: int, layers: int = 4, heads: int = 4, width: int = 128, context: int = 64, dropout: float = 0.0) -> None:
         super().__init__()
-        layers, heads, width, self.context, dropout = SIZES[size]
+        self.context = context
         self.tokens, self.places = nn.Embedding(vocabulary, width), nn.Embedding(self.context, width)
         self.drop = nn.Dropout(dropout)
         self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(layers))
@@ -130,7 +130,7 @@ def train(run: Any) -> None:
     settings, device = run.settings, run.device
     text, held_out, tokenizer, words = find_characters(settings["data"], settings["limit"])
     run.describe(words)
-    model = GPT(len(tokenizer), settings["size"]).to(device)
+    model = GPT(len(tokenizer), *SIZES[settings["size"]]).to(device)
     windows, batch = TokenWindows(text, model.context), settings["batch_size"]
     order = torch.Generator().manual_seed(settings["seed"])
     loader = DataLoader(windows, batch, sampler=RandomSampler(windows, replacement=True, num_samples=STEPS * batch, generator=order), generator=order)
