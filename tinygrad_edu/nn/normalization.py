@@ -10,6 +10,7 @@ from ..functional import empty, ones, zeros
 from ..functional import tensor as new_tensor
 from . import functional as F
 from . import init
+from .declared import Declared
 from .module import Module
 from .parameter import Parameter
 
@@ -218,3 +219,20 @@ class GroupNorm(Module):
 
     def extra_repr(self) -> str:
         return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, bias={self.bias is not None}"
+
+
+class LocalResponseNorm(Declared):
+    """Each element divided by what the `size` channels around it have. Shape: (N, C, *), unchanged.
+
+    Math:   y_c = x_c / (k + alpha · mean of x² over the window)^beta
+    Reference: A. Krizhevsky et al., 2012, "ImageNet classification with deep convolutional neural networks", section 3.3.
+    """
+
+    function = "local_response_norm"
+    size: int
+    alpha: float = 1e-4
+    beta: float = 0.75
+    k: float = 1.0
+
+    def extra_repr(self) -> str:
+        return f"{self.size}, alpha={self.alpha}, beta={self.beta}, k={self.k}"

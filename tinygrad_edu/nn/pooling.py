@@ -3,6 +3,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..core.tensor import Tensor
+from . import functional as F
 from .declared import Declared
 
 
@@ -134,3 +136,65 @@ class AdaptiveMaxPool3d(_AdaptiveMaxPool):
     """The largest value of even regions. Shape: (N, C, D, H, W) → (N, C, *output_size); None keeps that size."""
 
     function = "adaptive_max_pool3d"
+
+
+class _LPPool(Declared):
+    norm_type: float
+    kernel_size: Any
+    stride: Any = None
+    ceil_mode: bool = False
+
+
+class LPPool1d(_LPPool):
+    """The p-norm of each window, p = norm_type. Shape: (N, C, L) → (N, C, L_out). Args: stride: default kernel_size."""
+
+    function = "lp_pool1d"
+
+
+class LPPool2d(_LPPool):
+    """The p-norm of each window, p = norm_type. Shape: (N, C, H, W) → (N, C, H_out, W_out)."""
+
+    function = "lp_pool2d"
+
+
+class LPPool3d(_LPPool):
+    """The p-norm of each window, p = norm_type. Shape: (N, C, D, H, W) → (N, C, D_out, H_out, W_out)."""
+
+    function = "lp_pool3d"
+
+
+class _MaxUnpool(Declared):
+    kernel_size: Any
+    stride: Any = None
+    padding: Any = 0
+
+    def __post_init__(self) -> None:
+        n = int(self.function[-2])
+        self.stride = self.kernel_size if self.stride is None else self.stride
+        for name in ("kernel_size", "stride", "padding"):
+            value = getattr(self, name)
+            setattr(self, name, (value,) * n if isinstance(value, int) else tuple(value))
+
+    def forward(self, input: Tensor, indices: Tensor, output_size: Any = None) -> Tensor:
+        return getattr(F, self.function)(input, indices, self.kernel_size, self.stride, self.padding, output_size)
+
+
+class MaxUnpool1d(_MaxUnpool):
+    """Maxima back to where MaxPool1d(return_indices=True) found them, zeros elsewhere. Shape: (N, C, L) → (N, C, L_out).
+
+    Note: several input sizes give one output size of the pooling; `output_size` in the call says which it was.
+    """
+
+    function = "max_unpool1d"
+
+
+class MaxUnpool2d(_MaxUnpool):
+    """Maxima back to where MaxPool2d(return_indices=True) found them, zeros elsewhere. Shape: (N, C, H, W) → (N, C, H_out, W_out)."""
+
+    function = "max_unpool2d"
+
+
+class MaxUnpool3d(_MaxUnpool):
+    """Maxima back to where MaxPool3d(return_indices=True) found them, zeros elsewhere. Shape: (N, C, D, H, W) → (N, C, D_out, H_out, W_out)."""
+
+    function = "max_unpool3d"

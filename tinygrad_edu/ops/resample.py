@@ -49,13 +49,13 @@ def centres(xp, line, real):
 
 
 def nearest(xp, line, real):
-    place = xp.floor(xp.arange(line.m, dtype=real) * real(line.step))
+    place = xp.floor((xp.arange(line.m) * xp.float64(real(line.step))).astype("float32"))  # rounded as in PyTorch, in every dtype
     return xp.minimum(place, line.n - 1).astype("int64")[None], None
 
 
 def nearest_exact(xp, line, real):
-    place = xp.floor((xp.arange(line.m, dtype=real) + real(0.5)) * real(line.step))
-    return xp.minimum(place, line.n - 1).astype("int64")[None], None
+    place = ((xp.arange(line.m) + 0.5) * xp.float64(real(line.step)) - 0.5).astype("float32")
+    return xp.minimum(xp.floor(place + xp.float32(0.5)), line.n - 1).astype("int64")[None], None
 
 
 def linear(xp, line, real):
