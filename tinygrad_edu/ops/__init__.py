@@ -5,6 +5,7 @@ from . import (  # noqa: F401  # imported for what they register
     activation,
     attention,
     adaptive,
+    arithmetic,
     compare,
     conversion,
     convolution,
@@ -25,6 +26,7 @@ from . import (  # noqa: F401  # imported for what they register
     shape,
     smooth,
     softmax,
+    special,
     transcendental,
 )
 

@@ -57,3 +57,14 @@ def erf_precise(xp, x):
     tail = 1 - xp.exp(-large * large) / (fraction * 1.7724538509055159)
     result = xp.where(z < 3.0, total * xp.exp(-square), tail)
     return xp.copysign(xp.where(xp.isnan(x), x, result), x).astype(x.dtype)
+
+
+def erfc_precise(xp, x):
+    """1 - erf(x) to about 1e-15 of itself: the complement below 2, Legendre's continued fraction beyond."""
+    z = x.astype(xp.float64)
+    large = xp.maximum(z, 2.0)
+    fraction = large
+    for n in range(120, 0, -1):
+        fraction = large + (n / 2) / fraction
+    tail = xp.exp(-large * large) / (fraction * 1.7724538509055159)
+    return xp.where(z >= 2.0, tail, 1 - erf_precise(xp, z)).astype(x.dtype)

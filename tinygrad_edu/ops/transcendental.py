@@ -209,3 +209,108 @@ def cosh(xp, x, /):
 
 
 cosh.vjp(x=lambda F, g, x: g * F.sinh(x))
+
+
+@op(inplace=True, types="float", cases=INSIDE)
+def asin(xp, x, /):
+    """Inverse sine.
+
+    Math:   out = arcsin x;   d x = g / sqrt(1 - x^2)
+    """
+    return xp.arcsin(x)
+
+
+asin.vjp(x=lambda F, g, x: g * F.rsqrt(1 - x * x))
+
+
+@op(inplace=True, types="float", cases=INSIDE)
+def acos(xp, x, /):
+    """Inverse cosine.
+
+    Math:   out = arccos x;   d x = -g / sqrt(1 - x^2)
+    """
+    return xp.arccos(x)
+
+
+acos.vjp(x=lambda F, g, x: -g * F.rsqrt(1 - x * x))
+
+
+@op(inplace=True, types="float", cases=ONE)
+def atan(xp, x, /):
+    """Inverse tangent.
+
+    Math:   out = arctan x;   d x = g / (1 + x^2)
+    """
+    return xp.arctan(x)
+
+
+atan.vjp(x=lambda g, x: g / (x * x + 1))
+
+
+@op(inplace=True, types="float", cases=[Case([2, 3], positive(3)), Case([2, 1], [3]), Case([2], positive(2))])
+def atan2(xp, a, b, /):
+    """The angle of the point (b, a), from -pi to pi.
+
+    Math:   out = arctan(a / b) in the right quadrant;   d a = g b / (a^2 + b^2),   d b = -g a / (a^2 + b^2)
+    """
+    return xp.arctan2(a, b)
+
+
+atan2.vjp(a=lambda g, a, b: g * (b / (a * a + b * b)), b=lambda g, a, b: g * (-a / (a * a + b * b)))
+
+
+@op(inplace=True, types="float", cases=ONE)
+def asinh(xp, x, /):
+    """Inverse hyperbolic sine.
+
+    Math:   out = arsinh x;   d x = g / sqrt(x^2 + 1)
+    """
+    return xp.arcsinh(x)
+
+
+asinh.vjp(x=lambda F, g, x: g * F.rsqrt(x * x + 1))
+
+
+@op(inplace=True, types="float", cases=[Case(positive(2, 3, low=1.2, high=4)), Case(positive(0, 3))])
+def acosh(xp, x, /):
+    """Inverse hyperbolic cosine.
+
+    Math:   out = arcosh x;   d x = g / sqrt(x^2 - 1)
+    """
+    return xp.arccosh(x)
+
+
+acosh.vjp(x=lambda F, g, x: g * F.rsqrt(x * x - 1))
+
+
+@op(inplace=True, types="float", cases=INSIDE)
+def atanh(xp, x, /):
+    """Inverse hyperbolic tangent.
+
+    Math:   out = artanh x;   d x = g / (1 - x^2)
+    """
+    return xp.arctanh(x)
+
+
+atanh.vjp(x=lambda g, x: g / (1 - x * x))
+
+
+@op(inplace=True, types="float", cases=[Case(positive(2, 3, low=0.1, high=0.9)), Case(positive(2, 3, low=0.01, high=0.99), 0.2), Case(positive(2, 3, low=0.1, high=0.9), eps=1e-6)])
+def logit(xp, x, /, eps=None):
+    """Inverse of the sigmoid. `eps`: clamp x to [eps, 1 - eps] first.
+
+    Math:   out = ln(x / (1 - x));   d x = g / (x (1 - x)), 0 where clamped
+    """
+    z = x if eps is None else xp.clip(x, eps, 1 - eps)
+    return xp.log(z / (1 - z))
+
+
+def logit_vjp(F, g, x, eps):
+    if eps is None:
+        return F.where((x < 0) | (x > 1), float("nan"), g / (x * (1 - x)))
+    inside = (x >= eps) & (x <= 1 - eps)
+    z = F.where(inside, x, 0.5)
+    return F.where(inside, g / (z * (1 - z)), 0.0)
+
+
+logit.vjp(x=logit_vjp)
