@@ -14,7 +14,7 @@ from tinygrad_edu.core.op import Full, Op
 from tinygrad_edu.core.tensor import Tensor
 
 # Pieces of formulas and of composites: they have no public meaning, and the ops that use them test them.
-INTERNAL = {"alias", "polygamma_of", "cast", "cast_like", "sum_to", "zeros_raw", "mul_mask", "clamp_numbers", "trunc_divide", "prod_before", "embed", "zero_at", "setitem",
+INTERNAL = {"alias", "polygamma_of", "recurrence", "median_dim", "nanmedian_dim", "unique_parts", "places_in", "count_integers", "cast", "cast_like", "sum_to", "zeros_raw", "mul_mask", "clamp_numbers", "trunc_divide", "embed", "zero_at", "setitem",
             "scatter_zeros", "take_at", "add_at", "put_at", "embed_rows", "einsum_pair", "diagonal_embed", "convolution", "convolution_input", "convolution_weight", "max_pool", "max_pool_spread",
             "max_pool_take", "max_pool_positions", "sum_pool", "sum_spread", "layer_normalization", "batch_normalization", "softmax_backward", "log_softmax_backward",
             "clone_contiguous", "resample", "adaptive_sum", "adaptive_max", "image_columns", "columns_image", "unfold_back", "pad_constant",

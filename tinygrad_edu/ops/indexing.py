@@ -366,50 +366,6 @@ def nonzero(F, input, as_tuple=False):
     return F.unbind(found, 1) if as_tuple else found
 
 
-@op(outputs=("values", "indices"), cases=[Case([3, 4]), Case([3, 4], 0), Case([5], descending=True)])
-def sort(xp, x, /, dim=-1, descending=False, stable=False):
-    """Sorted along dim, with indexes. Stable in both directions; NaN counts as largest.
-
-    Math:   values = sorted x;   d x = g put back
-    """
-    if not x.ndim:
-        return xp.array(x), xp.zeros((), "int64")
-    if descending:  # reversed twice, so that equal values keep their order
-        n = x.shape[dim]
-        index = n - 1 - xp.flip(xp.argsort(xp.flip(x, dim), axis=dim, kind="stable"), dim)
-    else:
-        index = xp.argsort(x, axis=dim, kind="stable")
-    return xp.take_along_axis(x, index, dim), index
-
-
-sort.vjp(x=lambda F, gs, indices, x_shape, dim: F.scatter_zeros(gs[0], indices, dim, x_shape) if x_shape else gs[0])
-
-
-@composite(cases=[Case([3, 4], grad=False), Case([3, 4], 0, True, grad=False)])
-def argsort(F, input, dim=-1, descending=False, stable=False):
-    """Indexes that sort.
-
-    Math:   out = argsort x
-    """
-    return F.sort(input, dim, descending, stable)[1]
-
-
-@op(outputs=("values", "indices"), cases=[Case([3, 5], 2), Case([3, 5], 3, 0), Case([5], 2, largest=False)])
-def topk(xp, x, /, k, dim=-1, largest=True, sorted=True):
-    """The k largest (or smallest) along dim, in order.
-
-    Math:   values = first k of sorted x;   d x = g put back
-    """
-    if not 0 <= k <= x.shape[dim]:
-        raise ShapeError(f"topk: k must be in [0, {x.shape[dim]}], got {k}. Choose a smaller k.")
-    order = xp.argsort(-x if largest else x, axis=dim, kind="stable")
-    index = xp.take(order, xp.arange(k), axis=dim)
-    return xp.take_along_axis(x, index, dim), index
-
-
-topk.vjp(x=lambda F, gs, indices, x_shape, dim: F.scatter_zeros(gs[0], indices, dim, x_shape))
-
-
 @op(method=False, differentiable=False, cases=[Case(ints(4, high=3), 3), Case(ints(2, 2, high=3), 5)])
 def one_hot(xp, x, /, num_classes=-1):
     """Rows of an identity matrix.

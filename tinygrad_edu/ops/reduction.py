@@ -2,8 +2,9 @@
 from __future__ import annotations
 
 from ..base.case import Case, ints, positive
-from ..base.errors import ShapeError
+from ..base.errors import DTypeError, ShapeError
 from ..core.op import composite, op
+from .scan import shifted, turned
 
 OVER = [Case([2, 3]), Case([2, 3, 4], 1), Case([2, 3, 4], (0, -1)), Case([2, 3], dim=-1, keepdim=True), Case([], None)]
 
@@ -101,27 +102,12 @@ def prod_vjp(F, g, x, x_shape, dim, keepdim):
     """The product of the others is (product before) x (product after): exact at zeros, where out / x would fail."""
     flat = F.reshape(x, (-1,)) if dim is None else x
     d = 0 if dim is None else dim
-    others = F.prod_before(flat, d) * F.flip(F.prod_before(F.flip(flat, (d,)), d), (d,))
-    g = spread(F, g, x_shape, dim, keepdim)
-    return g * F.reshape(others, x_shape)
+    before = shifted(F, F.cumprod(flat, d), d, 1.0)
+    after = turned(F, shifted(F, F.cumprod(turned(F, flat, d), d), d, 1.0), d)
+    return spread(F, g, x_shape, dim, keepdim) * F.reshape(before * after, x_shape)
 
 
 prod.vjp(x=prod_vjp)
-
-
-@composite(method=False)
-def prod_before(F, x, dim):
-    """Product of all elements before each one along `dim`, out of differentiable pieces.
-
-    Math:   out_i = prod_{j<i} x_j
-    """
-    n = x.shape[dim]
-    parts, running = [], None
-    for i in range(n):
-        piece = F.narrow(x, dim, i, 1)
-        parts.append(piece * 0 + 1 if running is None else running)
-        running = piece if running is None else running * piece
-    return F.cat(parts, dim) if parts else x
 
 
 def variance_body(F, input, dim, correction, keepdim):
@@ -286,36 +272,38 @@ def count_nonzero(xp, x, /, dim=None):
     return xp.count_nonzero(x, axis=axes(dim))
 
 
-@op(inplace=True, cases=[Case([2, 3], 0), Case([2, 3, 4], dim=-1), Case(ints(2, 3), 1)])
-def cumsum(xp, x, /, dim, dtype=None):
-    """Running sum.
+@composite(cases=[Case([2, 3], dim=1), Case([2, 3, 4], 2, dim=(1, 2)), Case([2, 3]), Case([2, 3], 1, dim=1), Case([2, 3], float("inf"), dim=1), Case([2, 3], 3, 1),
+                  Case([2, 3], 0.5, 1), Case([2, 3], -1, 1), Case([2, 3], 0, 1), Case([2, 3], float("-inf")), Case([2, 3], "fro", (0, 1))])
+def norm(F, input, p="fro", dim=None, keepdim=False, dtype=None):
+    """p-norm of the elements; the gradient at a zero vector is 0.
 
-    Math:   out_i = sum_{j<=i} x_j;   d x_i = sum_{j>=i} g_j
-    """
-    from ..base.dtype import as_dtype
-
-    return xp.cumsum(x, axis=dim, dtype=as_dtype(dtype).numpy if dtype is not None else None if x.dtype.kind == "f" else "int64") if x.ndim else xp.array(x)
-
-
-cumsum.vjp(x=lambda F, g, x_shape, dim: F.flip(F.cumsum(F.flip(g, (dim,)), dim), (dim,)) if x_shape else g)
-
-
-@composite(cases=[Case([2, 3], dim=1), Case([2, 3, 4], 2, dim=(1, 2)), Case([2, 3]), Case([2, 3], 1, dim=1), Case([2, 3], float("inf"), dim=1)])
-def norm(F, input, p=2, dim=None, keepdim=False):
-    """p-norm; the gradient at the zero vector is 0 for p = 2.
-
+    Args:   p: a number, inf, -inf, 0 (counts what is not zero) or "fro" (the same as 2)
     Math:   out = (sum |x|^p)^(1/p)
     """
+    x = input if dtype is None else input.to(dtype)
+    if not x.dtype.name.startswith("float"):
+        raise DTypeError(f"norm: must be a floating-point tensor, got {x.dtype.name}. Convert it with x.float().")
     if p in ("fro", None, 2, 2.0):
-        total = F.sum(input * input, dim, keepdim)
-        zero = total == 0
-        return F.where(zero, total * 0, F.sqrt(F.where(zero, total * 0 + 1, total)))
+        return root(F, F.sum(x * x, dim, keepdim), 0.5)
+    if not isinstance(p, (int, float)):
+        raise ShapeError(f"norm: p must be a number, inf, -inf or 'fro', got {p!r}. Use tinygrad_edu.linalg.norm for matrix norms.")
+    size = F.abs(x)
     if p == float("inf"):
-        return F.amax(F.abs(input), dim, keepdim)
+        return F.amax(size, dim, keepdim)
     if p == -float("inf"):
-        return F.amin(F.abs(input), dim, keepdim)
+        return F.amin(size, dim, keepdim)
+    if p == 0:
+        return F.sum(F.cast_like(x != 0, x), dim, keepdim) + F.sum(x * 0, dim, keepdim)
     if p == 1:
-        return F.sum(F.abs(input), dim, keepdim)
-    if not isinstance(p, (int, float)) or p <= 0:
-        raise ShapeError(f"norm: p must be a positive number, inf, -inf or 'fro', got {p!r}. Use linalg functions for other norms.")
-    return F.pow(F.sum(F.pow(F.abs(input), p), dim, keepdim), 1 / p)
+        return F.sum(size, dim, keepdim)
+    if p < 1:  # the derivative of |x|^p at 0 is infinite; as in PyTorch it counts as 0
+        zero = x == 0
+        safe = F.pow(F.where(zero, 1.0, size), p)
+        return root(F, F.sum(F.where(zero, 0.0 if p > 0 else float("inf"), safe), dim, keepdim), 1 / p)
+    return root(F, F.sum(F.pow(size, p), dim, keepdim), 1 / p)
+
+
+def root(F, total, power):
+    """total^power, with gradient 0 where total is 0."""
+    zero = total == 0
+    return F.where(zero, 0.0 if power > 0 else float("inf"), F.pow(F.where(zero, 1.0, total), power))
