@@ -1,8 +1,27 @@
 """Every op and composite as a function, by name: `functional.matmul(a, b)`; and the functions that make tensors."""
 from . import ops as _ops  # noqa: F401  # fills the registry
 from .core.autograd import functional as _functions
-from .ops.creation import arange, empty, empty_like, eye, from_dlpack, from_numpy, full, full_like, linspace, ones, ones_like, tensor, zeros, zeros_like  # noqa: F401
-from .ops.random import bernoulli, multinomial, normal, rand, rand_like, randint, randint_like, randn, randn_like, randperm  # noqa: F401
+from .ops.creation import (  # noqa: F401
+    arange,
+    asarray,
+    empty,
+    empty_like,
+    eye,
+    from_dlpack,
+    from_numpy,
+    full,
+    full_like,
+    linspace,
+    logspace,
+    ones,
+    ones_like,
+    scalar_tensor,
+    tensor,
+    zeros,
+    zeros_like,
+)
+from .ops.diagonal import tril_indices, triu_indices  # noqa: F401
+from .ops.random import bernoulli, multinomial, normal, poisson, rand, rand_like, randint, randint_like, randn, randn_like, randperm  # noqa: F401
 
 for _name in (f for f in vars(_functions)):
     globals()[_name] = getattr(_functions, _name)

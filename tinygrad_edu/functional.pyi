@@ -10,28 +10,42 @@ _Dims: TypeAlias = builtins.int | Sequence[builtins.int] | None
 
 def abs(x: _Input) -> Tensor:
     """Absolute value."""
+def absolute(x: _Input) -> Tensor:
+    """Absolute value."""
+def acos(x: _Input) -> Tensor:
+    """Inverse cosine."""
+def acosh(x: _Input) -> Tensor:
+    """Inverse hyperbolic cosine."""
 def adaptive_avg_pool1d(input: _Input, output_size: Any) -> Tensor:
     """Mean of windows chosen so that the output has `output_size`, over 1 spatial dim(s)."""
 def adaptive_avg_pool2d(input: _Input, output_size: Any) -> Tensor:
     """Mean of windows chosen so that the output has `output_size`, over 2 spatial dim(s)."""
 def adaptive_avg_pool3d(input: _Input, output_size: Any) -> Tensor:
     """Mean of windows chosen so that the output has `output_size`, over 3 spatial dim(s)."""
+def adaptive_max(x: _Input, size: Any) -> Any:
+    """Largest element of each adaptive window over the last dims, and its position in those dims flattened."""
 def adaptive_max_pool1d(input: _Input, output_size: Any, return_indices: builtins.bool = False) -> Tensor:
-    """Largest element of windows chosen so that the output has `output_size`, over 1 spatial dim(s)."""
+    """Largest element of windows chosen so that the output has `output_size`, over 1 spatial dim(s); `return_indices` adds positions in the flattened input."""
 def adaptive_max_pool2d(input: _Input, output_size: Any, return_indices: builtins.bool = False) -> Tensor:
-    """Largest element of windows chosen so that the output has `output_size`, over 2 spatial dim(s)."""
+    """Largest element of windows chosen so that the output has `output_size`, over 2 spatial dim(s); `return_indices` adds positions in the flattened input."""
 def adaptive_max_pool3d(input: _Input, output_size: Any, return_indices: builtins.bool = False) -> Tensor:
-    """Largest element of windows chosen so that the output has `output_size`, over 3 spatial dim(s)."""
+    """Largest element of windows chosen so that the output has `output_size`, over 3 spatial dim(s); `return_indices` adds positions in the flattened input."""
+def adaptive_sum(x: _Input, dim: _Dims, size: Any) -> Tensor:
+    """Sum of each adaptive window along one dim."""
 def add(a: _Input, b: _Input, alpha: Any = 1) -> Tensor:
     """Sum."""
 def add_at(x: _Input, index: _Input, src: _Input, dim: _Dims) -> Tensor:
     """`scatter_add`, with the tensors first."""
+def add_to(x: _Input, value: _Input, index: Any) -> Tensor:
+    """A copy of x with value added at index (repeated indexes add up)."""
 def addcdiv(input: _Input, tensor1: Any, tensor2: Any, value: Any = 1) -> Tensor:
     """Math:   out = input + value tensor1 / tensor2"""
 def addcmul(input: _Input, tensor1: Any, tensor2: Any, value: Any = 1) -> Tensor:
     """Math:   out = input + value tensor1 tensor2"""
 def addmm(input: _Input, mat1: Any, mat2: Any, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """Math:   out = beta input + alpha mat1 mat2"""
+def affine_grid(theta: Any, size: Any, align_corners: Any = None) -> Tensor:
+    """The grid that makes grid_sample apply an affine map: where each output element lies in the input."""
 def alias(x: _Input) -> Tensor:
     """The same values, as a new node."""
 def all(x: _Input, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
@@ -44,14 +58,48 @@ def amax(x: _Input, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor
     """Largest element; ties share the gradient."""
 def amin(x: _Input, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
     """Smallest element; ties share the gradient."""
+def aminmax(input: _Input, *, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
+    """Smallest and largest element."""
 def any(x: _Input, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
     """Whether any elements are non-zero."""
+def arccos(x: _Input) -> Tensor:
+    """Inverse cosine."""
+def arccosh(x: _Input) -> Tensor:
+    """Inverse hyperbolic cosine."""
+def arcsin(x: _Input) -> Tensor:
+    """Inverse sine."""
+def arcsinh(x: _Input) -> Tensor:
+    """Inverse hyperbolic sine."""
+def arctan(x: _Input) -> Tensor:
+    """Inverse tangent."""
+def arctan2(a: _Input, b: _Input) -> Tensor:
+    """The angle of the point (b, a), from -pi to pi."""
+def arctanh(x: _Input) -> Tensor:
+    """Inverse hyperbolic tangent."""
 def argmax(x: _Input, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
     """Index of the largest element, the first of ties."""
 def argmin(x: _Input, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
     """Index of the smallest element, the first of ties."""
 def argsort(input: _Input, dim: _Dims = -1, descending: builtins.bool = False, stable: builtins.bool = False) -> Tensor:
     """Indexes that sort."""
+def as_strided(x: _Input, size: Any, stride: Any, storage_offset: Any = None) -> Tensor:
+    """A view with sizes and strides of your own on a contiguous tensor; elements may appear more than once."""
+def asin(x: _Input) -> Tensor:
+    """Inverse sine."""
+def asinh(x: _Input) -> Tensor:
+    """Inverse hyperbolic sine."""
+def atan(x: _Input) -> Tensor:
+    """Inverse tangent."""
+def atan2(a: _Input, b: _Input) -> Tensor:
+    """The angle of the point (b, a), from -pi to pi."""
+def atanh(x: _Input) -> Tensor:
+    """Inverse hyperbolic tangent."""
+def atleast_1d(*tensors: Any) -> Any:
+    """Dims of size 1 added to a tensor, or each of several, with fewer than 1."""
+def atleast_2d(*tensors: Any) -> Any:
+    """Dims of size 1 added to a tensor, or each of several, with fewer than 2."""
+def atleast_3d(*tensors: Any) -> Any:
+    """Dims of size 1 added to a tensor, or each of several, with fewer than 3."""
 def avg_pool1d(input: _Input, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: builtins.bool = False, count_include_pad: builtins.bool = True, divisor_override: Any = None) -> Tensor:
     """Mean of each window over 1 spatial dim(s)."""
 def avg_pool2d(input: _Input, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: builtins.bool = False, count_include_pad: builtins.bool = True, divisor_override: Any = None) -> Tensor:
@@ -72,32 +120,56 @@ def binary_cross_entropy(input: _Input, target: Any, weight: Any = None, reducti
     """Math: −(y log x + (1 − y) log(1 − x)) · weight, x a probability."""
 def binary_cross_entropy_with_logits(input: _Input, target: Any, weight: Any = None, reduction: builtins.str = 'mean', pos_weight: Any = None) -> Tensor:
     """Binary cross-entropy of sigmoid(x)."""
+def bincount(input: _Input, weights: Any = None, minlength: Any = 0) -> Tensor:
+    """How often each integer from 0 on occurs (or the sum of the weights there)."""
 def bitwise_and(a: _Input, b: _Input) -> Tensor:
     """And, bit by bit."""
+def bitwise_left_shift(a: _Input, b: _Input) -> Tensor:
+    """Math:   out = a 2^b, bits shifted to the left"""
 def bitwise_not(x: _Input) -> Tensor:
     """Not, bit by bit."""
 def bitwise_or(a: _Input, b: _Input) -> Tensor:
     """Or, bit by bit."""
+def bitwise_right_shift(a: _Input, b: _Input) -> Tensor:
+    """Math:   out = floor(a / 2^b), bits shifted to the right"""
 def bitwise_xor(a: _Input, b: _Input) -> Tensor:
     """Exclusive or, bit by bit."""
+def block_diag(*tensors: Any) -> Tensor:
+    """Matrices along the diagonal of one matrix, zeros elsewhere; vectors count as rows."""
 def bmm(input: _Input, other: _Input) -> Tensor:
     """Products of two stacks of matrices."""
+def broadcast_shapes(*shapes: Any) -> Any:
+    """The shape that tensors of these shapes broadcast to."""
+def broadcast_tensors(*tensors: Any) -> Any:
+    """Tensors repeated to one common shape, without copies."""
 def broadcast_to(x: _Input, shape: Any) -> Tensor:
     """Repeated along new and size-1 dims, without a copy."""
+def bucketize(input: _Input, boundaries: Any, *, out_int32: builtins.bool = False, right: builtins.bool = False) -> Tensor:
+    """The number of the bucket, between sorted boundaries, that each element falls into."""
+def cartesian_prod(*tensors: Any) -> Tensor:
+    """All ways to take one element from each vector, one a row (a single vector comes back as it is)."""
 def cast(x: _Input, dtype: Any, source: Any) -> Tensor:
     """Convert the dtype (`Tensor.to` calls it). `source` is the dtype of x, which the gradient goes back to."""
 def cast_like(x: _Input, y: _Input) -> Tensor:
     """x in y's dtype (a mask as numbers), for formulas."""
 def cat(tensors: _Input, dim: _Dims = 0) -> Tensor:
     """Tensors joined along an existing dim."""
+def cdist(x1: Any, x2: Any, p: builtins.float = 2.0, compute_mode: builtins.str = 'use_mm_for_euclid_dist_if_necessary') -> Tensor:
+    """All distances of order p between two sets of vectors."""
 def ceil(x: _Input) -> Tensor:
     """Round up."""
 def celu(input: _Input, alpha: builtins.float = 1.0) -> Tensor:
-    """x where x > 0, else alpha·(e^(x/alpha) − 1)."""
+    """elu whose slope has no jump for any alpha."""
+def channel_shuffle(input: _Input, groups: Any) -> Tensor:
+    """Channels dealt out: one of each group in turn."""
 def chunk(input: _Input, chunks: Any, dim: _Dims = 0) -> Any:
     """At most `chunks` pieces of equal size along dim (the last may be smaller)."""
 def clamp(input: _Input, min: Any = None, max: Any = None) -> Tensor:
     """Values below `min` become min, values above `max` become max (numbers or tensors)."""
+def clamp_max(input: _Input, max: Any) -> Tensor:
+    """Math:   out = min(x, max)"""
+def clamp_min(input: _Input, min: Any) -> Tensor:
+    """Math:   out = max(x, min)"""
 def clamp_numbers(x: _Input, min: Any, max: Any) -> Tensor:
     """Clamp by numbers."""
 def clip(input: _Input, min: Any = None, max: Any = None) -> Tensor:
@@ -106,6 +178,16 @@ def clone(x: _Input) -> Tensor:
     """A copy that gradients flow through."""
 def clone_contiguous(x: _Input) -> Tensor:
     """A copy in row-major order."""
+def column_stack(tensors: Any) -> Tensor:
+    """Tensors side by side, vectors as columns."""
+def columns_image(x: _Input, size: Any, kernel: Any, dilation: Any, padding: Any, stride: Any) -> Tensor:
+    """Columns added up where their patches were in images of `size`: the transpose of image_columns."""
+def combinations(input: _Input, r: Any = 2, with_replacement: builtins.bool = False) -> Tensor:
+    """All ways to take r elements of a vector, in order, one a row."""
+def concat(tensors: _Input, dim: _Dims = 0) -> Tensor:
+    """Tensors joined along an existing dim."""
+def concatenate(tensors: _Input, dim: _Dims = 0) -> Tensor:
+    """Tensors joined along an existing dim."""
 def contiguous(input: _Input) -> Tensor:
     """The tensor itself if its memory is in order, else a copy."""
 def conv1d(input: _Input, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: Any = 1) -> Tensor:
@@ -126,6 +208,8 @@ def convolution_input(y: _Input, weight: _Input, size: Any, stride: Any, padding
     """The transpose of `convolution` in its input: what each input element gave to y (`size`: shape of the input)."""
 def convolution_weight(y: _Input, input: _Input, size: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Tensor:
     """The transpose of `convolution` in its weight (`size`: shape of the weight)."""
+def copysign(a: _Input, b: _Input) -> Tensor:
+    """|a| with the sign of b."""
 def cos(x: _Input) -> Tensor:
     """Cosine."""
 def cosh(x: _Input) -> Tensor:
@@ -133,20 +217,44 @@ def cosh(x: _Input) -> Tensor:
 def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: builtins.float = 0.0, reduction: builtins.str = 'mean') -> Tensor:
     """Math: 1 − cos(x1, x2) where y = 1, max(0, cos − margin) where y = −1."""
 def cosine_similarity(x1: Any, x2: Any, dim: _Dims = 1, eps: builtins.float = 1e-08) -> Tensor:
-    """x1·x2 / (|x1| |x2|) along dim, each norm at least eps."""
+    """Cosine of the angle between x1 and x2 along dim."""
+def count_integers(x: _Input, weights: _Input = None, minlength: Any = 0) -> Tensor:
+    """bincount of raw arrays."""
 def count_nonzero(x: _Input, dim: _Dims = None) -> Tensor:
     """How many elements are non-zero."""
 def cross_entropy(input: _Input, target: Any, weight: Any = None, ignore_index: Any = -100, reduction: builtins.str = 'mean', label_smoothing: builtins.float = 0.0) -> Tensor:
     """Cross-entropy of unnormalised scores with class numbers or class probabilities."""
+def cummax(x: _Input, dim: _Dims) -> Any:
+    """Running maximum, with the index of its last occurrence."""
+def cummin(x: _Input, dim: _Dims) -> Any:
+    """Running minimum, with the index of its last occurrence."""
+def cumprod(x: _Input, dim: _Dims, dtype: Any = None) -> Tensor:
+    """Running product."""
 def cumsum(x: _Input, dim: _Dims, dtype: Any = None) -> Tensor:
     """Running sum."""
+def cumulative_trapezoid(y: Any, x: _Input = None, *, dx: Any = None, dim: _Dims = -1) -> Tensor:
+    """Area under a curve up to each point but the first."""
+def deg2rad(x: _Input) -> Tensor:
+    """Degrees as radians."""
 def diag(input: _Input, diagonal: Any = 0) -> Tensor:
     """A vector as a diagonal matrix, or a matrix's diagonal."""
+def diag_embed(input: _Input, offset: Any = 0, dim1: Any = -2, dim2: Any = -1) -> Tensor:
+    """The last dim laid on the diagonal of two new dims, zeros elsewhere."""
+def diagflat(input: _Input, offset: Any = 0) -> Tensor:
+    """All elements, in a row, on the diagonal of a matrix."""
 def diagonal(x: _Input, offset: Any = 0, dim1: Any = 0, dim2: Any = 1) -> Tensor:
     """The diagonal of two dims, as a new last dim; a view."""
 def diagonal_embed(x: _Input, shape: Any, offset: Any, dim1: Any, dim2: Any) -> Tensor:
     """Zeros of `shape` with x on the diagonal of two dims: the transpose of `diagonal`."""
+def diagonal_scatter(input: _Input, src: Any, offset: Any = 0, dim1: Any = 0, dim2: Any = 1) -> Tensor:
+    """input with src written on a diagonal."""
+def diff(input: _Input, n: Any = 1, dim: _Dims = -1, prepend: Any = None, append: Any = None) -> Tensor:
+    """Differences of neighbours, n times."""
+def digamma(x: _Input) -> Tensor:
+    """Derivative of lgamma."""
 def div(input: _Input, other: _Input, rounding_mode: Any = None) -> Tensor:
+    """Quotient; `rounding_mode` 'floor' or 'trunc' rounds it (then the gradient is 0)."""
+def divide(input: _Input, other: _Input, rounding_mode: Any = None) -> Tensor:
     """Quotient; `rounding_mode` 'floor' or 'trunc' rounds it (then the gradient is 0)."""
 def dot(input: _Input, other: _Input) -> Tensor:
     """Inner product of two vectors."""
@@ -160,24 +268,38 @@ def dropout3d(input: _Input, p: builtins.float = 0.5, training: builtins.bool = 
     """Zero whole channels (3 spatial dim(s)) at random when training."""
 def dropout_keyed(x: _Input, p: Any, key: Any) -> Tensor:
     """Zero each element with probability p, scale the rest by 1 / (1 - p). The mask is a function of key alone."""
+def dsplit(input: _Input, indices_or_sections: Any) -> Any:
+    """tensor_split along depth (dim 2)."""
+def dstack(tensors: Any) -> Tensor:
+    """Tensors behind each other: joined along dim 2."""
 def einsum(equation: Any, *operands: Any) -> Tensor:
     """Sum of products by index letters; several operands are taken pair by pair, from the left."""
 def einsum_pair(a: _Input, b: _Input, left: Any, right: Any, result: Any) -> Tensor:
     """Sum over indexes of a product of two."""
 def elu(input: _Input, alpha: builtins.float = 1.0) -> Tensor:
-    """x where x > 0, else alpha·(eˣ − 1)."""
+    """x above 0, an exponential that falls to -alpha below."""
 def embed(x: _Input, shape: Any, index: Any) -> Tensor:
     """Zeros of `shape` with x added at `index` (repeated indexes add up): the transpose of getitem."""
 def embed_rows(x: _Input, index: _Input, shape: Any) -> Tensor:
     """Zeros of `shape` with rows of x added at index: the transpose of taking rows."""
-def embedding(input: _Input, weight: _Input, padding_idx: Any = None) -> Tensor:
+def embedding(input: _Input, weight: Any, padding_idx: Any = None, max_norm: Any = None, norm_type: builtins.float = 2.0, scale_grad_by_freq: builtins.bool = False, sparse: builtins.bool = False) -> Tensor:
     """Rows of a table."""
+def embedding_bag(input: _Input, weight: Any, offsets: Any = None, max_norm: Any = None, norm_type: builtins.float = 2.0, scale_grad_by_freq: builtins.bool = False, mode: builtins.str = 'mean', sparse: builtins.bool = False, per_sample_weights: Any = None, include_last_offset: builtins.bool = False, padding_idx: Any = None) -> Tensor:
+    """Sum, mean or maximum of bags of rows."""
+def entr(input: _Input) -> Tensor:
+    """Elementwise entropy."""
 def eq(a: _Input, b: _Input) -> Tensor:
     """Whether a == b, elementwise."""
 def equal(input: _Input, other: _Input) -> Tensor:
     """Whether shapes and all values are equal, as a Python bool."""
 def erf(x: _Input) -> Tensor:
     """Error function, to the precision of the dtype."""
+def erfc(x: _Input) -> Tensor:
+    """One minus the error function, exact far out too."""
+def erfinv(x: _Input) -> Tensor:
+    """Inverse of the error function."""
+def euclidean_distances(x1: _Input, x2: _Input) -> Tensor:
+    """All distances between two sets of vectors by one matrix product."""
 def exp(x: _Input) -> Tensor:
     """Exponential."""
 def exp2(x: _Input) -> Tensor:
@@ -186,76 +308,162 @@ def expand(input: _Input, *sizes: Any) -> Tensor:
     """`broadcast_to` where -1 keeps a size."""
 def expand_as(input: _Input, other: _Input) -> Tensor:
     """`expand` to other's shape."""
+def expit(input: _Input) -> Tensor:
+    """`sigmoid` under its name in statistics."""
 def expm1(x: _Input) -> Tensor:
     """e^x - 1, exact near 0."""
+def exponential_unit(x: _Input, name: Any, alpha: Any, scale: Any, rate: Any) -> Tensor:
+    """The common form of elu, selu and celu."""
+def feature_alpha_dropout(input: _Input, p: builtins.float = 0.5, training: builtins.bool = False, inplace: builtins.bool = False) -> Tensor:
+    """alpha_dropout of whole channels (dim 1)."""
+def fix(x: _Input) -> Tensor:
+    """Round towards zero."""
 def flatten(input: _Input, start_dim: Any = 0, end_dim: Any = -1) -> Tensor:
     """Dims start_dim..end_dim as one."""
 def flip(x: _Input, *dims: _Dims) -> Tensor:
     """Reversed along dims."""
+def fliplr(input: _Input) -> Tensor:
+    """Columns in reverse order."""
+def flipud(input: _Input) -> Tensor:
+    """Rows in reverse order."""
+def float_power(input: _Input, exponent: Any) -> Tensor:
+    """Power in float64."""
 def floor(x: _Input) -> Tensor:
     """Round down."""
 def floor_divide(a: _Input, b: _Input) -> Tensor:
     """Quotient rounded down."""
+def fmax(a: _Input, b: _Input) -> Tensor:
+    """The larger of two; a NaN loses to a number."""
+def fmin(a: _Input, b: _Input) -> Tensor:
+    """The smaller of two; a NaN loses to a number."""
 def fmod(a: _Input, b: _Input) -> Tensor:
     """Remainder with the sign of a."""
+def fold(input: _Input, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:
+    """Columns added up where their patches were: the transpose of `nn.functional.unfold`, not its inverse where patches overlap."""
+def frac(x: _Input) -> Tensor:
+    """What follows the point, with the sign of x."""
 def gather(input: _Input, dim: _Dims, index: Any) -> Tensor:
     """Values picked along dim."""
 def gaussian_nll_loss(input: _Input, target: Any, var: Any, full: builtins.bool = False, eps: builtins.float = 1e-06, reduction: builtins.str = 'mean') -> Tensor:
     """Math: ½ (log v + (x − y)² / v), v = max(var, eps); full adds ½ log 2π. var may have size 1 or no entry for the last dim."""
+def gcd(a: _Input, b: _Input) -> Tensor:
+    """Greatest common divisor of integers."""
 def ge(a: _Input, b: _Input) -> Tensor:
     """Whether a >= b, elementwise."""
 def gelu(x: _Input, approximate: builtins.str = 'none') -> Tensor:
-    """Gaussian error linear unit."""
+    """Gaussian error linear unit: x times the chance that a normal number is below x."""
+def ger(input: _Input, vec2: Any) -> Tensor:
+    """Outer product of two vectors."""
 def getitem(x: _Input, index: Any) -> Tensor:
     """`x[index]`: ints, slices with steps, None, Ellipsis, integer and boolean arrays, mixed."""
-def glu(input: _Input, dim: _Dims = -1) -> Tensor:
-    """a·sigmoid(b), a and b the two halves along dim."""
+def glu(x: _Input, dim: _Dims = -1) -> Tensor:
+    """The first half along dim, gated by the sigmoid of the second half."""
+def greater(a: _Input, b: _Input) -> Tensor:
+    """Whether a > b, elementwise."""
+def greater_equal(a: _Input, b: _Input) -> Tensor:
+    """Whether a >= b, elementwise."""
+def grid_sample(input: _Input, grid: Any, mode: builtins.str = 'bilinear', padding_mode: builtins.str = 'zeros', align_corners: Any = None) -> Tensor:
+    """input read at the places that grid names, between elements by interpolation."""
 def group_norm(input: _Input, num_groups: Any, weight: Any = None, bias: Any = None, eps: builtins.float = 1e-05) -> Tensor:
     """Normalise groups of channels of each item."""
 def gt(a: _Input, b: _Input) -> Tensor:
     """Whether a > b, elementwise."""
-def hardshrink(input: _Input, lambd: builtins.float = 0.5) -> Tensor:
-    """x where |x| > lambd, else 0."""
-def hardsigmoid(input: _Input) -> Tensor:
-    """(x + 3) / 6 held in [0, 1]. Note: no gradient at the ends."""
-def hardswish(input: _Input) -> Tensor:
-    """x·hardsigmoid(x). Reference: A. Howard et al., 2019, 'Searching for MobileNetV3'."""
-def hardtanh(input: _Input, min_val: builtins.float = -1.0, max_val: builtins.float = 1.0) -> Tensor:
-    """x held in [min_val, max_val]. Note: no gradient at the ends."""
+def hardshrink(x: _Input, lambd: builtins.float = 0.5) -> Tensor:
+    """x, but 0 near 0."""
+def hardsigmoid(x: _Input) -> Tensor:
+    """A sigmoid of three straight pieces."""
+def hardswish(x: _Input) -> Tensor:
+    """x times its hardsigmoid."""
+def hardtanh(x: _Input, min_val: builtins.float = -1.0, max_val: builtins.float = 1.0) -> Tensor:
+    """x held in [min_val, max_val]."""
+def heaviside(x: _Input, values: _Input) -> Tensor:
+    """0 below zero (and for NaN), 1 above, `values` at zero."""
+def held_above(x: _Input, low: Any) -> Tensor:
+    """x or `low`, whichever is more; the gradient takes no notice."""
 def hinge_embedding_loss(input: _Input, target: Any, margin: builtins.float = 1.0, reduction: builtins.str = 'mean') -> Tensor:
     """Math: x where y = 1, max(0, margin − x) where y = −1."""
+def histc(x: _Input, bins: Any = 100, min: Any = 0, max: Any = 0) -> Tensor:
+    """How many elements fall into each of `bins` equal bins from min to max (default: of the data). Elements outside do not count."""
+def hsplit(input: _Input, indices_or_sections: Any) -> Any:
+    """tensor_split along columns (dim 1; dim 0 of a vector)."""
+def hstack(tensors: Any) -> Tensor:
+    """Tensors side by side: joined along dim 1 (vectors along dim 0)."""
 def huber_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', delta: builtins.float = 1.0) -> Tensor:
     """Math: ½d² where d = |x − y| < delta, else delta (d − ½delta)."""
+def hypot(a: _Input, b: _Input) -> Tensor:
+    """Length of the hypotenuse, without overflow on the way."""
+def im2col(input: _Input, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:
+    """`nn.functional.unfold`: the patches of images as columns."""
+def image_columns(x: _Input, kernel: Any, dilation: Any, padding: Any, stride: Any) -> Tensor:
+    """The patches of images as columns of a matrix."""
+def index_add(input: _Input, dim: _Dims, index: Any, source: Any, *, alpha: Any = 1) -> Tensor:
+    """input with alpha times source's slices added at index along dim; repeated indexes add up."""
+def index_copy(input: _Input, dim: _Dims, index: Any, source: Any) -> Tensor:
+    """input with source's slices written at index along dim."""
+def index_fill(input: _Input, dim: _Dims, index: Any, value: Any) -> Tensor:
+    """input with one number (or 0-d tensor) written at index along dim."""
+def index_put(input: _Input, indices: Any, values: Any, accumulate: builtins.bool = False) -> Tensor:
+    """input with values written (or added) at a tuple of index tensors: `x[indices] = values` without changing x."""
+def index_reduce(input: _Input, dim: _Dims, index: Any, source: Any, reduce: Any, *, include_self: builtins.bool = True) -> Tensor:
+    """input with source's slices combined into it at index along dim, by prod, mean, amax or amin."""
 def index_select(input: _Input, dim: _Dims, index: Any) -> Tensor:
     """Elements along dim by number."""
 def index_tensor(input: _Input, index: Any) -> Tensor:
     """What `x[index]` calls."""
 def instance_norm(input: _Input, running_mean: Any = None, running_var: Any = None, weight: Any = None, bias: Any = None, use_input_stats: builtins.bool = True, momentum: builtins.float = 0.1, eps: builtins.float = 1e-05) -> Tensor:
     """Normalise each channel of each item."""
+def interpolate(input: _Input, size: Any = None, scale_factor: Any = None, mode: builtins.str = 'nearest', align_corners: Any = None, recompute_scale_factor: Any = None, antialias: builtins.bool = False) -> Tensor:
+    """Resized to `size`, or by `scale_factor`, in 1, 2 or 3 spatial dims."""
 def isclose(a: _Input, b: _Input, rtol: builtins.float = 1e-05, atol: builtins.float = 1e-08, equal_nan: builtins.bool = False) -> Tensor:
     """Whether two values are nearly equal."""
 def isfinite(x: _Input) -> Tensor:
     """Whether it is neither infinite nor NaN."""
+def isin(elements: Any, test_elements: Any, *, assume_unique: builtins.bool = False, invert: builtins.bool = False) -> Tensor:
+    """Which elements occur among `test_elements`."""
 def isinf(x: _Input) -> Tensor:
     """Whether it is infinite."""
 def isnan(x: _Input) -> Tensor:
     """Whether it is NaN."""
+def isneginf(x: _Input) -> Tensor:
+    """Math:   out = [x = -inf]"""
+def isposinf(x: _Input) -> Tensor:
+    """Math:   out = [x = +inf]"""
+def isreal(x: _Input) -> Tensor:
+    """Whether the number is real: always True here."""
 def kl_div(input: _Input, target: Any, reduction: builtins.str = 'mean', log_target: builtins.bool = False) -> Tensor:
     """Math: y (log y − x), x log-probabilities, 0 where y = 0. reduction 'batchmean': the sum over the size of dim 0."""
+def kthvalue(x: _Input, k: Any, dim: _Dims = -1, keepdim: builtins.bool = False) -> Any:
+    """The k-th smallest along dim (k counts from 1), with its index."""
 def l1_loss(input: _Input, target: Any, reduction: builtins.str = 'mean') -> Tensor:
     """Math: |x − y|. Note: the gradient is 0 where x = y."""
+def largest_at(x: _Input, index: _Input, src: _Input, dim: _Dims) -> Tensor:
+    """x with the largest of what index sends to each place."""
 def layer_norm(input: _Input, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: builtins.float = 1e-05) -> Tensor:
     """Normalise over the last dims, whose sizes are `normalized_shape`."""
 def layer_normalization(x: _Input, weight: _Input = None, bias: _Input = None, dims: Any = ..., eps: builtins.float = 1e-05) -> Tensor:
     """Normalise over the last dims, scale and shift."""
+def lcm(a: _Input, b: _Input) -> Tensor:
+    """Least common multiple of integers."""
+def ldexp(input: _Input, other: _Input) -> Tensor:
+    """Math:   out = input 2^other"""
 def le(a: _Input, b: _Input) -> Tensor:
     """Whether a <= b, elementwise."""
-def leaky_relu(input: _Input, negative_slope: builtins.float = 0.01) -> Tensor:
-    """x where x > 0, else negative_slope·x. Note: the gradient at 0 is negative_slope."""
+def leaky_relu(x: _Input, negative_slope: builtins.float = 0.01) -> Tensor:
+    """x with a slope below 0."""
+def length(x: _Input, p: builtins.float = 2.0, dim: _Dims = -1, keepdim: builtins.bool = False) -> Tensor:
+    """Norm of order p along dim, with a gradient everywhere: 0 where the norm is 0."""
 def lerp(a: _Input, b: _Input, weight: Any) -> Tensor:
     """Between a and b."""
+def less(a: _Input, b: _Input) -> Tensor:
+    """Whether a < b, elementwise."""
+def less_equal(a: _Input, b: _Input) -> Tensor:
+    """Whether a <= b, elementwise."""
+def lgamma(x: _Input) -> Tensor:
+    """Logarithm of the absolute value of the gamma function."""
 def linear(input: _Input, weight: _Input, bias: _Input = None) -> Tensor:
     """Affine map, one 2-D product."""
+def local_response_norm(input: _Input, size: Any, alpha: builtins.float = 0.0001, beta: builtins.float = 0.75, k: builtins.float = 1.0) -> Tensor:
+    """Each element divided by what the `size` channels around it have."""
 def log(x: _Input) -> Tensor:
     """Natural logarithm."""
 def log10(x: _Input) -> Tensor:
@@ -268,6 +476,12 @@ def log_softmax(x: _Input, dim: _Dims, dtype: Any = None) -> Tensor:
     """Logarithm of softmax."""
 def log_softmax_backward(u: _Input, y: _Input, dim: _Dims) -> Tensor:
     """The cotangent of log_softmax, from the output's cotangent u and the output y."""
+def logaddexp(a: _Input, b: _Input) -> Tensor:
+    """Logarithm of a sum of exponentials."""
+def logaddexp2(a: _Input, b: _Input) -> Tensor:
+    """Logarithm to base 2 of a sum of powers of two."""
+def logcumsumexp(x: _Input, dim: _Dims) -> Tensor:
+    """Logarithm of the running sum of exponentials, without overflow."""
 def logical_and(a: _Input, b: _Input) -> Tensor:
     """Whether both are non-zero."""
 def logical_not(x: _Input) -> Tensor:
@@ -276,16 +490,26 @@ def logical_or(a: _Input, b: _Input) -> Tensor:
     """Whether either is non-zero."""
 def logical_xor(a: _Input, b: _Input) -> Tensor:
     """Whether exactly one is non-zero."""
-def logsigmoid(input: _Input) -> Tensor:
-    """log(1 / (1 + e⁻ˣ)) = min(x, 0) − log(1 + e^−|x|). Note: neither end overflows."""
+def logit(x: _Input, eps: Any = None) -> Tensor:
+    """Inverse of the sigmoid. `eps`: clamp x to [eps, 1 - eps] first."""
+def logsigmoid(x: _Input) -> Tensor:
+    """Logarithm of the sigmoid."""
 def logsumexp(x: _Input, dim: _Dims, keepdim: builtins.bool = False) -> Tensor:
     """Logarithm of a sum of exponentials."""
+def lp_pool1d(input: _Input, norm_type: Any, kernel_size: Any, stride: Any = None, ceil_mode: builtins.bool = False) -> Tensor:
+    """The p-norm of each window over 1 spatial dim(s), p = norm_type (no absolute value is taken, as in PyTorch)."""
+def lp_pool2d(input: _Input, norm_type: Any, kernel_size: Any, stride: Any = None, ceil_mode: builtins.bool = False) -> Tensor:
+    """The p-norm of each window over 2 spatial dim(s), p = norm_type (no absolute value is taken, as in PyTorch)."""
+def lp_pool3d(input: _Input, norm_type: Any, kernel_size: Any, stride: Any = None, ceil_mode: builtins.bool = False) -> Tensor:
+    """The p-norm of each window over 3 spatial dim(s), p = norm_type (no absolute value is taken, as in PyTorch)."""
 def lt(a: _Input, b: _Input) -> Tensor:
     """Whether a < b, elementwise."""
 def margin_ranking_loss(input1: Any, input2: Any, target: Any, margin: builtins.float = 0.0, reduction: builtins.str = 'mean') -> Tensor:
     """Math: max(0, −y (x1 − x2) + margin)."""
 def masked_fill(x: _Input, mask: _Input, value: Any) -> Tensor:
     """x with `value` where mask is True."""
+def masked_scatter(input: _Input, mask: Any, source: Any) -> Tensor:
+    """input with source's elements, in order, written where mask is True."""
 def masked_select(input: _Input, mask: Any) -> Tensor:
     """Elements where mask is True, in a row."""
 def matmul(a: _Input, b: _Input) -> Tensor:
@@ -308,24 +532,42 @@ def max_pool_spread(x: _Input, winners: _Input, shape: Any, kernel: Any, stride:
     """Zeros of `shape` with x added where each window's winner was: the transpose of `max_pool_take`."""
 def max_pool_take(x: _Input, winners: _Input, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Tensor:
     """The elements of x at given winners."""
+def max_unpool1d(input: _Input, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None) -> Tensor:
+    """Undoes max_pool1d as far as that goes: each maximum back to where it was, zeros elsewhere."""
+def max_unpool2d(input: _Input, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None) -> Tensor:
+    """Undoes max_pool2d as far as that goes: each maximum back to where it was, zeros elsewhere."""
+def max_unpool3d(input: _Input, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None) -> Tensor:
+    """Undoes max_pool3d as far as that goes: each maximum back to where it was, zeros elsewhere."""
 def maximum(a: _Input, b: _Input) -> Tensor:
     """The larger of two; NaN if either is."""
 def mean(x: _Input, dim: _Dims = None, keepdim: builtins.bool = False, dtype: Any = None) -> Tensor:
     """Mean."""
+def median(input: _Input, dim: _Dims = None, keepdim: builtins.bool = False) -> Any:
+    """Median, the lower of two middle elements; NaN if there is one; of all elements, or along `dim` with its index."""
+def median_dim(x: _Input, dim: _Dims, keepdim: builtins.bool = False) -> Any:
+    """Median, the lower of two middle elements; NaN if there is one"""
+def meshgrid(*tensors: Any, indexing: builtins.str = 'ij') -> Any:
+    """Vectors repeated over a common grid: one tensor per vector, each of shape (n_1, n_2, ...)."""
 def min(input: _Input, dim: _Dims = None, keepdim: builtins.bool = False) -> Any:
     """Smallest element of all; along `dim` (values, indices); or the elementwise minimum of two tensors."""
 def min_dim(x: _Input, dim: _Dims, keepdim: builtins.bool = False) -> Any:
     """Smallest element along one dim, with its index (the first of ties)."""
 def minimum(a: _Input, b: _Input) -> Tensor:
     """The smaller of two; NaN if either is."""
-def mish(input: _Input) -> Tensor:
-    """x·tanh(softplus(x)). Reference: D. Misra, 2019, 'Mish: a self regularized non-monotonic activation function'."""
+def mish(x: _Input) -> Tensor:
+    """x times the tanh of its softplus."""
 def mm(input: _Input, other: _Input) -> Tensor:
     """Product of two matrices."""
+def mode(x: _Input, dim: _Dims = -1, keepdim: builtins.bool = False) -> Any:
+    """The most frequent element along dim, the smallest of equally frequent ones, with the index of its last occurrence."""
+def moveaxis(input: _Input, source: Any, destination: Any) -> Tensor:
+    """Dims moved to other places, the rest in order."""
 def movedim(input: _Input, source: Any, destination: Any) -> Tensor:
     """Dims moved to other places, the rest in order."""
 def mse_loss(input: _Input, target: Any, reduction: builtins.str = 'mean') -> Tensor:
     """Math: (x − y)²."""
+def msort(input: _Input) -> Tensor:
+    """Sorted along the first dim."""
 def mul(a: _Input, b: _Input) -> Tensor:
     """Elementwise product."""
 def mul_mask(g: _Input, y: _Input) -> Tensor:
@@ -336,13 +578,37 @@ def multilabel_margin_loss(input: _Input, target: Any, reduction: builtins.str =
     """Math: Σ_{y right, i wrong} max(0, 1 − x[y] + x[i]) / C. The right classes are those before the first −1 in target's row."""
 def multilabel_soft_margin_loss(input: _Input, target: Any, weight: Any = None, reduction: builtins.str = 'mean') -> Tensor:
     """Math: −mean over classes of (y log σ(x) + (1 − y) log σ(−x)) · weight."""
+def multiply(a: _Input, b: _Input) -> Tensor:
+    """Elementwise product."""
+def multiply_at(x: _Input, index: _Input, src: _Input, dim: _Dims) -> Tensor:
+    """x with each place multiplied by what index sends there."""
 def mv(input: _Input, other: _Input) -> Tensor:
     """Matrix times vector."""
+def mvlgamma(input: _Input, p: Any) -> Tensor:
+    """Logarithm of the multivariate gamma function."""
+def nan_to_num(x: _Input, nan: Any = None, posinf: Any = None, neginf: Any = None) -> Tensor:
+    """NaN replaced by `nan` (default 0), infinities by `posinf` and `neginf` (default the dtype's largest and smallest number)."""
+def nanmean(input: _Input, dim: _Dims = None, keepdim: builtins.bool = False, *, dtype: Any = None) -> Tensor:
+    """Mean of what is not NaN."""
+def nanmedian(input: _Input, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
+    """Median of what is not NaN, the lower of two middle elements; of all elements, or along `dim` with its index."""
+def nanmedian_dim(x: _Input, dim: _Dims, keepdim: builtins.bool = False) -> Any:
+    """Median of what is not NaN, the lower of two middle elements"""
+def nanquantile(input: _Input, q: Any, dim: _Dims = None, keepdim: builtins.bool = False, *, interpolation: builtins.str = 'linear') -> Tensor:
+    """`quantile` of what is not NaN."""
+def nansum(input: _Input, dim: _Dims = None, keepdim: builtins.bool = False, *, dtype: Any = None) -> Tensor:
+    """Sum of what is not NaN."""
 def narrow(input: _Input, dim: _Dims, start: Any, length: Any) -> Tensor:
     """`length` elements from `start` along dim, a view."""
+def ndtr(input: _Input) -> Tensor:
+    """The chance that a normal number is below x."""
+def ndtri(input: _Input) -> Tensor:
+    """Inverse of ndtr."""
 def ne(a: _Input, b: _Input) -> Tensor:
     """Whether a != b, elementwise."""
 def neg(x: _Input) -> Tensor:
+    """Negative."""
+def negative(x: _Input) -> Tensor:
     """Negative."""
 def nll_loss(input: _Input, target: Any, weight: Any = None, ignore_index: Any = -100, reduction: builtins.str = 'mean') -> Tensor:
     """Negative log-likelihood of the target classes."""
@@ -350,44 +616,72 @@ def nonzero(input: _Input, as_tuple: builtins.bool = False) -> Tensor:
     """Coordinates of non-zero elements, one a row; `as_tuple`: one tensor per dim."""
 def nonzero_matrix(x: _Input) -> Tensor:
     """Coordinates of non-zero elements, one a row."""
-def norm(input: _Input, p: Any = 2, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
-    """p-norm; the gradient at the zero vector is 0 for p = 2."""
+def norm(input: _Input, p: builtins.str = 'fro', dim: _Dims = None, keepdim: builtins.bool = False, dtype: Any = None) -> Tensor:
+    """p-norm of the elements; the gradient at a zero vector is 0."""
 def normalize(input: _Input, p: builtins.float = 2.0, dim: _Dims = 1, eps: builtins.float = 1e-12) -> Tensor:
-    """x divided by its norm of order p along dim, or by eps if the norm is less."""
+    """x divided by its norm along dim."""
+def not_equal(a: _Input, b: _Input) -> Tensor:
+    """Whether a != b, elementwise."""
 def one_hot(x: _Input, num_classes: Any = -1) -> Tensor:
     """Rows of an identity matrix."""
 def outer(input: _Input, vec2: Any) -> Tensor:
     """Outer product of two vectors."""
 def pad(input: _Input, pad: Any, mode: builtins.str = 'constant', value: Any = None) -> Tensor:
     """Elements added at both ends of the last dims: (left, right, top, bottom ...), the last dim first; negative: taken away."""
+def pad_constant(x: _Input, pad: Any, value: Any) -> Tensor:
+    """`pad` with one value; widths as in `pad`."""
 def pairwise_distance(x1: Any, x2: Any, p: builtins.float = 2.0, eps: builtins.float = 1e-06, keepdim: builtins.bool = False) -> Tensor:
-    """The norm of order p of x1 − x2 + eps along the last dim."""
+    """Distance of order p between vectors, along the last dim."""
+def pdist(input: _Input, p: builtins.float = 2.0) -> Tensor:
+    """Distances of order p between all pairs of rows: the part of cdist(input, input) above its diagonal."""
 def permute(x: _Input, *dims: _Dims) -> Tensor:
     """Dims in another order."""
+def pixel_shuffle(input: _Input, upscale_factor: Any) -> Tensor:
+    """r^2 channels become an image r times as high and wide."""
+def pixel_unshuffle(input: _Input, downscale_factor: Any) -> Tensor:
+    """Blocks of r by r elements become r^2 channels: undoes pixel_shuffle."""
+def places_in(sequence: _Input, values: _Input, right: Any, int32: Any) -> Tensor:
+    """Where each value would stand in a sorted sequence (each row in its own, if the sequence has several dims)."""
 def poisson_nll_loss(input: _Input, target: Any, log_input: builtins.bool = True, full: builtins.bool = False, eps: builtins.float = 1e-08, reduction: builtins.str = 'mean') -> Tensor:
     """Math: eˣ − y x, or x − y log(x + eps) without log_input; full adds Stirling's y log y − y + ½ log(2π y) where y > 1."""
+def polygamma(n: Any, input: _Input) -> Tensor:
+    """The n-th derivative of digamma."""
+def polygamma_of(x: _Input, n: Any) -> Tensor:
+    """The n-th derivative of digamma, n >= 1."""
 def positive_(input: _Input) -> Tensor:
     """The input itself (`+x`)."""
 def pow(a: _Input, b: _Input) -> Tensor:
     """Power."""
 def prelu(input: _Input, weight: Any) -> Tensor:
-    """x where x > 0, else w·x, with one w in all or one per channel (dim 1)."""
+    """x with a learnt slope below 0: one in all, or one per channel (dim 1)."""
 def prod(x: _Input, dim: _Dims = None, keepdim: builtins.bool = False, dtype: Any = None) -> Tensor:
     """Product along one dim or of all elements."""
-def prod_before(x: _Input, dim: _Dims) -> Tensor:
-    """Product of all elements before each one along `dim`, out of differentiable pieces."""
+def put(input: _Input, index: Any, source: Any, accumulate: builtins.bool = False) -> Tensor:
+    """input with source written (or added) at places counted through the flattened tensor."""
 def put_at(x: _Input, index: _Input, src: _Input, dim: _Dims) -> Tensor:
     """`scatter`, with the tensors first."""
+def quantile(input: _Input, q: Any, dim: _Dims = None, keepdim: builtins.bool = False, *, interpolation: builtins.str = 'linear') -> Tensor:
+    """The value below which a share q of the elements lies; NaN if there is one. Dims of q come first."""
+def rad2deg(x: _Input) -> Tensor:
+    """Radians as degrees."""
+def ravel(input: _Input) -> Tensor:
+    """All elements in a row; a view where the memory layout allows it."""
 def reciprocal(x: _Input) -> Tensor:
     """One over x."""
+def recurrence(a: _Input, b: _Input, dim: _Dims) -> Tensor:
+    """What the formulas of products need: out_i = b_i + a_i out_{i-1} along dim."""
 def relu(x: _Input) -> Tensor:
     """Rectifier."""
 def relu6(input: _Input) -> Tensor:
-    """x held in [0, 6]. Note: no gradient at the ends."""
+    """x held in [0, 6]."""
 def remainder(a: _Input, b: _Input) -> Tensor:
     """Remainder with the sign of b."""
 def repeat(input: _Input, *repeats: Any) -> Tensor:
     """The tensor tiled: dims may be added in front."""
+def repeat_interleave(input: _Input, repeats: Any = None, dim: _Dims = None, *, output_size: Any = None) -> Tensor:
+    """Each element `repeats` times, one after the other; one number for all, or one per element."""
+def resample(x: _Input, dim: _Dims, line: Any) -> Tensor:
+    """A weighted gather along one dim: `line` says from how many inputs to how many outputs, and by which rule."""
 def reshape(x: _Input, *shape: Any) -> Tensor:
     """Another shape of the same elements; a view where the memory layout allows it."""
 def reshape_as(input: _Input, other: _Input) -> Tensor:
@@ -396,34 +690,56 @@ def rms_norm(input: _Input, normalized_shape: Any, weight: Any = None, eps: Any 
     """Divide by the root mean square over the last dims."""
 def roll(x: _Input, shifts: Any, dims: _Dims = None) -> Tensor:
     """Shifted around: what leaves at the end comes in at the start."""
+def rot90(input: _Input, k: Any = 1, dims: Any = ...) -> Tensor:
+    """Turned by k quarter turns, from the first of two dims towards the second."""
 def round(x: _Input, decimals: Any = 0) -> Tensor:
     """Round to `decimals` places, halves to the even neighbour."""
+def row_stack(tensors: Any) -> Tensor:
+    """Tensors on top of each other: joined along dim 0, vectors as rows."""
 def rrelu(input: _Input, lower: builtins.float = 0.125, upper: builtins.float = 0.3333333333333333, training: builtins.bool = False) -> Tensor:
-    """x where x > 0, else s·x: s random in [lower, upper) for each element in training, else their mean."""
+    """x with a slope below 0 that is random in [lower, upper) in training, else their mean."""
 def rsqrt(x: _Input) -> Tensor:
     """Reciprocal square root."""
-def scatter(input: _Input, dim: _Dims, index: Any, src: Any = None, value: Any = None) -> Tensor:
+def scaled_dot_product_attention(query: Any, key: Any, value: Any, attn_mask: Any = None, dropout_p: builtins.float = 0.0, is_causal: builtins.bool = False, scale: Any = None, enable_gqa: builtins.bool = False) -> Tensor:
+    """Weighted means of the values; the weights are the softmax of how well query and key fit."""
+def scatter(input: _Input, dim: _Dims, index: Any, src: Any = None, value: Any = None, *, reduce: Any = None) -> Tensor:
     """input with src (a tensor) or value (a number) written at index along dim."""
 def scatter_add(input: _Input, dim: _Dims, index: Any, src: Any) -> Tensor:
     """input with src added at index along dim."""
+def scatter_reduce(input: _Input, dim: _Dims, index: Any, src: Any, reduce: Any, *, include_self: builtins.bool = True) -> Tensor:
+    """input with what index sends to each place combined by sum, prod, mean, amax or amin."""
 def scatter_zeros(x: _Input, index: _Input, dim: _Dims, shape: Any) -> Tensor:
     """Zeros of `shape` with x added at index along dim: the transpose of take_at."""
+def searchsorted(sorted_sequence: Any, input: _Input, *, out_int32: builtins.bool = False, right: builtins.bool = False, side: Any = None, sorter: Any = None) -> Tensor:
+    """Where to put each element into a sorted sequence so that it stays sorted."""
 def select(input: _Input, dim: _Dims, index: Any) -> Tensor:
     """One element along dim, which goes away; a view."""
+def select_scatter(input: _Input, src: Any, dim: _Dims, index: Any) -> Tensor:
+    """input with src written at one index along dim."""
 def selu(input: _Input) -> Tensor:
-    """scale·elu(x, alpha), with the constants that keep mean 0 and variance 1."""
+    """elu with the constants that keep mean 0 and variance 1 through a deep network."""
 def setitem(x: _Input, value: _Input, index: Any) -> Tensor:
     """A copy of x with value at index (`x[index] = value` writes in place and records this)."""
+def sgn(input: _Input) -> Tensor:
+    """`sign`, the name for complex numbers too."""
 def sigmoid(x: _Input) -> Tensor:
     """Logistic function."""
 def sign(x: _Input) -> Tensor:
     """-1, 0 or 1 (0 for NaN, as in PyTorch)."""
+def signbit(x: _Input) -> Tensor:
+    """Whether the sign bit is set (True for -0.0)."""
 def silu(x: _Input) -> Tensor:
     """x times its sigmoid (swish)."""
 def sin(x: _Input) -> Tensor:
     """Sine."""
+def sinc(x: _Input) -> Tensor:
+    """sin(pi x) / (pi x), 1 at 0."""
 def sinh(x: _Input) -> Tensor:
     """Hyperbolic sine."""
+def slice_scatter(input: _Input, src: Any, dim: _Dims = 0, start: Any = None, end: Any = None, step: Any = 1) -> Tensor:
+    """input with src written at a slice along dim."""
+def smallest_at(x: _Input, index: _Input, src: _Input, dim: _Dims) -> Tensor:
+    """x with the smallest of what index sends to each place."""
 def smooth_l1_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', beta: builtins.float = 1.0) -> Tensor:
     """Math: ½d²/beta where d = |x − y| < beta, else d − ½beta; beta 0 gives l1_loss."""
 def soft_margin_loss(input: _Input, target: Any, reduction: builtins.str = 'mean') -> Tensor:
@@ -433,17 +749,19 @@ def softmax(x: _Input, dim: _Dims, dtype: Any = None) -> Tensor:
 def softmax_backward(u: _Input, y: _Input, dim: _Dims) -> Tensor:
     """The cotangent of softmax, from the output's cotangent u and the output y."""
 def softmin(input: _Input, dim: _Dims = None) -> Tensor:
-    """softmax(−x) along dim."""
+    """Softmax of -x along dim."""
 def softplus(x: _Input, beta: builtins.float = 1.0, threshold: builtins.float = 20.0) -> Tensor:
     """Smooth rectifier; linear where beta x > threshold."""
-def softshrink(input: _Input, lambd: builtins.float = 0.5) -> Tensor:
-    """x moved towards 0 by lambd, and 0 where |x| ≤ lambd."""
+def softshrink(x: _Input, lambd: builtins.float = 0.5) -> Tensor:
+    """x moved towards 0 by lambd."""
 def softsign(input: _Input) -> Tensor:
-    """x / (1 + |x|)."""
+    """x squeezed into (-1, 1)."""
 def sort(x: _Input, dim: _Dims = -1, descending: builtins.bool = False, stable: builtins.bool = False) -> Any:
     """Sorted along dim, with indexes. Stable in both directions; NaN counts as largest."""
 def split(input: _Input, split_size_or_sections: Any, dim: _Dims = 0) -> Any:
     """Pieces along dim: of one size (the last may be smaller), or of the sizes given."""
+def split_with_sizes(input: _Input, split_sizes: Any, dim: _Dims = 0) -> Any:
+    """Pieces of the sizes given, along dim."""
 def sqrt(x: _Input) -> Tensor:
     """Square root."""
 def square(input: _Input) -> Tensor:
@@ -454,7 +772,11 @@ def stack(tensors: _Input, dim: _Dims = 0) -> Tensor:
     """Tensors of one shape joined along a new dim."""
 def std(input: _Input, dim: _Dims = None, unbiased: Any = None, keepdim: builtins.bool = False, *, correction: Any = 1) -> Tensor:
     """Standard deviation."""
+def strided_back(x: _Input, shape: Any, stride: Any, offset: Any) -> Tensor:
+    """Zeros of `shape` with x added where as_strided took it from."""
 def sub(a: _Input, b: _Input, alpha: Any = 1) -> Tensor:
+    """Difference."""
+def subtract(a: _Input, b: _Input, alpha: Any = 1) -> Tensor:
     """Difference."""
 def sum(x: _Input, dim: _Dims = None, keepdim: builtins.bool = False, dtype: Any = None) -> Tensor:
     """Sum. Integers and booleans add up in int64."""
@@ -464,26 +786,44 @@ def sum_spread(x: _Input, shape: Any, kernel: Any, stride: Any, padding: Any, hi
     """Each element added to its whole window: the transpose of sum_pool."""
 def sum_to(x: _Input, shape: Any) -> Tensor:
     """Sum a broadcast value back to `shape`: what the walk does to a cotangent."""
+def swapaxes(x: _Input, dim0: Any, dim1: Any) -> Tensor:
+    """Two dims exchanged."""
+def swapdims(x: _Input, dim0: Any, dim1: Any) -> Tensor:
+    """Two dims exchanged."""
 def t(input: _Input) -> Tensor:
     """Transpose of a matrix."""
+def take(input: _Input, index: Any) -> Tensor:
+    """Elements by their place in the flattened tensor, in index's shape."""
+def take_along_dim(input: _Input, indices: Any, dim: _Dims = None) -> Tensor:
+    """`gather`, with input and indices broadcast together; without dim, through the flattened tensor."""
 def take_at(x: _Input, index: _Input, dim: _Dims) -> Tensor:
     """`gather`, with the tensors first."""
+def take_rows(index: _Input, weight: _Input, padding_idx: Any = None, scale_grad_by_freq: builtins.bool = False) -> Tensor:
+    """Rows of a table."""
 def tan(x: _Input) -> Tensor:
     """Tangent."""
 def tanh(x: _Input) -> Tensor:
     """Hyperbolic tangent."""
 def tanhshrink(input: _Input) -> Tensor:
-    """x − tanh(x)."""
-def threshold(input: _Input, threshold: Any, value: Any) -> Tensor:
-    """x where x > threshold, else value."""
+    """What tanh takes away."""
+def tensor_split(input: _Input, indices_or_sections: Any, dim: _Dims = 0) -> Any:
+    """Pieces along dim: as many as asked for, sizes differing by at most one, or cut before the given indexes."""
+def threshold(x: _Input, threshold: Any, value: Any) -> Tensor:
+    """x where it is above the threshold, else a value."""
 def tile(input: _Input, *dims: _Dims) -> Tensor:
     """`repeat`, with ones filled in front where dims are missing."""
+def times_taken(index: _Input) -> Tensor:
+    """For each index, how often it occurs."""
 def topk(x: _Input, k: Any, dim: _Dims = -1, largest: builtins.bool = True, sorted: builtins.bool = True) -> Any:
-    """The k largest (or smallest) along dim, in order."""
+    """The k largest (or smallest) along dim, in order; NaN counts as largest."""
 def trace(input: _Input) -> Tensor:
-    """Sum of the diagonal."""
+    """Sum of the diagonal of a matrix."""
 def transpose(x: _Input, dim0: Any, dim1: Any) -> Tensor:
     """Two dims exchanged."""
+def trapezoid(y: Any, x: _Input = None, *, dx: Any = None, dim: _Dims = -1) -> Tensor:
+    """Area under a curve by the trapezoid rule."""
+def trapz(y: Any, x: _Input = None, *, dx: Any = None, dim: _Dims = -1) -> Tensor:
+    """`trapezoid` under its older name."""
 def tril(x: _Input, diagonal: Any = 0) -> Tensor:
     """Lower triangle, zeros above."""
 def triplet_margin_loss(anchor: Any, positive: Any, negative: Any, margin: builtins.float = 1.0, p: builtins.float = 2.0, eps: builtins.float = 1e-06, swap: builtins.bool = False, reduction: builtins.str = 'mean') -> Tensor:
@@ -500,21 +840,42 @@ def unbind(input: _Input, dim: _Dims = 0) -> Any:
     """A tuple of all elements along dim."""
 def unflatten(input: _Input, dim: _Dims, sizes: Any) -> Tensor:
     """One dim as several."""
+def unfold(x: _Input, dimension: Any, size: Any, step: Any) -> Tensor:
+    """Windows of `size` elements, one every `step`, along one dim; a view with the window as last dim. (nn.functional.unfold is `im2col`.)"""
+def unfold_back(x: _Input, shape: Any, dimension: Any, step: Any) -> Tensor:
+    """Zeros of `shape` with each window added at its place: the transpose of `unfold`."""
+def unique(input: _Input, sorted: builtins.bool = True, return_inverse: builtins.bool = False, return_counts: builtins.bool = False, dim: _Dims = None) -> Any:
+    """Distinct values, sorted; where each element went; how often each occurs."""
+def unique_consecutive(input: _Input, return_inverse: builtins.bool = False, return_counts: builtins.bool = False, dim: _Dims = None) -> Any:
+    """Each run of equal neighbours once; where each element went; how long each run is."""
+def unique_parts(x: _Input, dim: _Dims) -> Any:
+    """Sorted distinct values (or slices along dim), the place of each element among them, and their counts."""
 def unsqueeze(x: _Input, dim: _Dims) -> Tensor:
     """A new dim of size 1 at `dim`."""
+def upsample(input: _Input, size: Any = None, scale_factor: Any = None, mode: builtins.str = 'nearest', align_corners: Any = None) -> Tensor:
+    """`interpolate` under its old name."""
 def var(input: _Input, dim: _Dims = None, unbiased: Any = None, keepdim: builtins.bool = False, *, correction: Any = 1) -> Tensor:
     """Variance, two passes, so large means do no harm."""
 def view(input: _Input, *shape: Any) -> Tensor:
     """`reshape` that never copies."""
 def view_as(input: _Input, other: _Input) -> Tensor:
     """`view` with other's shape."""
+def vsplit(input: _Input, indices_or_sections: Any) -> Any:
+    """tensor_split along rows (dim 0)."""
+def vstack(tensors: Any) -> Tensor:
+    """Tensors on top of each other: joined along dim 0, vectors as rows."""
 def where(condition: _Input, a: _Input, b: _Input) -> Tensor:
     """Choose elementwise; no gradient, not even NaN, comes from the untaken branch."""
+def xlog1py(input: _Input, other: _Input) -> Tensor:
+    """Math:   out = input ln(1 + other), 0 where input is 0"""
+def xlogy(a: _Input, b: _Input) -> Tensor:
+    """a ln b, 0 where a is 0 (NaN where b is)."""
 def zero_at(x: _Input, index: Any) -> Tensor:
     """x with zeros at index: the part of a cotangent that `x[index] = v` lets through."""
 def zeros_raw(shape: Any, dtype: Any) -> Tensor:
     """Zeros of a shape and NumPy dtype, for formulas."""
 def arange(start, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor: ...
+def asarray(obj, *, dtype: Any = None, device: Any = None, copy: Any = None, requires_grad: Any = False) -> Tensor: ...
 def bernoulli(input, *, generator: Any = None) -> Tensor: ...
 def empty(*size, dtype: Any = None, device: Any = None, requires_grad: Any = False, **ignored) -> Tensor: ...
 def empty_like(input, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor: ...
@@ -524,10 +885,12 @@ def from_numpy(array) -> Tensor: ...
 def full(size, fill_value, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor: ...
 def full_like(input, fill_value, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor: ...
 def linspace(start, end, steps, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor: ...
+def logspace(start, end, steps, base: Any = 10.0, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor: ...
 def multinomial(input, num_samples, replacement: Any = False, *, generator: Any = None) -> Tensor: ...
 def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any = None, dtype: Any = None, device: Any = None) -> Tensor: ...
 def ones(*size, dtype: Any = None, device: Any = None, requires_grad: Any = False, **ignored) -> Tensor: ...
 def ones_like(input, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor: ...
+def poisson(input, generator: Any = None) -> Tensor: ...
 def rand(*size, generator: Any = None, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor: ...
 def rand_like(input, *, dtype: Any = None, device: Any = None, requires_grad: Any = False, generator: Any = None) -> Tensor: ...
 def randint(low, high: Any = None, size: Any = None, *, generator: Any = None, dtype: Any = 'int64', device: Any = None) -> Tensor: ...
@@ -535,6 +898,9 @@ def randint_like(input, low, high: Any = None, *, dtype: Any = None, device: Any
 def randn(*size, generator: Any = None, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor: ...
 def randn_like(input, *, dtype: Any = None, device: Any = None, requires_grad: Any = False, generator: Any = None) -> Tensor: ...
 def randperm(n, *, generator: Any = None, dtype: Any = 'int64', device: Any = None) -> Tensor: ...
+def scalar_tensor(s, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor: ...
 def tensor(data, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor: ...
+def tril_indices(row, col, offset: Any = 0, *, dtype: Any = 'int64', device: Any = None) -> Tensor: ...
+def triu_indices(row, col, offset: Any = 0, *, dtype: Any = 'int64', device: Any = None) -> Tensor: ...
 def zeros(*size, dtype: Any = None, device: Any = None, requires_grad: Any = False, **ignored) -> Tensor: ...
 def zeros_like(input, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor: ...

@@ -40,6 +40,8 @@ _Input: TypeAlias = Any  # a Tensor, a number, or what tensor() takes
 _Dims: TypeAlias = builtins.int | Sequence[builtins.int] | None
 """
 BUILTIN = re.compile(r"(?<![\w.])(bool|int|float|str|tuple|list|dict|object|type|bytes|complex)\b")
+SEVERAL = set("""split chunk unbind tensor_split split_with_sizes hsplit vsplit dsplit meshgrid broadcast_tensors broadcast_shapes std_mean var_mean min max
+    median atleast_1d atleast_2d atleast_3d gradient unique unique_consecutive""".split())  # composites that give several tensors, or no tensor
 POSITIONAL, KEYWORD, VARARGS = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_POSITIONAL
 
 
@@ -97,7 +99,7 @@ def signature(op: Any, method: bool) -> str:
 def result(op: Any) -> str:
     """What an op returns: one Tensor, or a tuple of them. A composite may return either."""
     if isinstance(op, Composite):
-        return "Any" if op.name in ("split", "chunk", "unbind", "tensor_split", "meshgrid", "std_mean", "var_mean", "min", "max", "median") else "Tensor"
+        return "Any" if op.name in SEVERAL else "Tensor"
     return "Tensor" if not op.outputs else "Any"
 
 
@@ -126,18 +128,19 @@ def written(function: Any) -> str:
     return re.sub(r"(\w+)=", r"\1: Any = ", text) if "->" in text else re.sub(r"(\w+)=", r"\1: Any = ", text) + " -> Any"
 
 
-def methods(ops: list[Any]) -> str:
+def methods(ops: list[tuple[str, Any]]) -> str:
     """core/methods.pyi: the class that Tensor inherits from when a type checker looks."""
     lines = ["# mypy: disable-error-code=override", HEAD, "from .tensor import Tensor", TYPES, "", "class OpMethods:"]
     for name, member in vars(Tensor).items():  # conversions that are made in a loop: float(), long() ...
         if isinstance(member, types.FunctionType) and member.__name__ == "<lambda>" and name.isidentifier() and not name.startswith("_"):
             lines.append(f"    def {name}(self) -> Tensor: ...")
-    for op in ops:
+    for name, op in ops:
         if op.is_method:
-            lines.append(f"    def {op.name}({signature(op, True)}) -> {result(op)}:{docstring(op, '    ')}")
+            lines.append(f"    def {name}({signature(op, True)}) -> {result(op)}:{docstring(op, '    ')}")
         if hasattr(op, "inplace"):
-            lines.append(f"    def {op.name}_({signature(op, True)}) -> Tensor: ...")
-        lines += operators(op)
+            lines.append(f"    def {name}_({signature(op, True)}) -> Tensor: ...")
+        if name == op.name:
+            lines += operators(op)
     listed = set(re.findall(r"^    def (\w+)", "\n".join(lines), re.M))
     for name, member in sorted(vars(Tensor).items()):  # methods that the families of ops install by hand: copy_, uniform_ ...
         if isinstance(member, types.FunctionType) and member.__module__.startswith("tinygrad_edu.") and name not in listed | {"__getattr__"} \
@@ -150,10 +153,10 @@ def methods(ops: list[Any]) -> str:
     return "\n".join([*lines, ""])
 
 
-def functions(ops: list[Any]) -> str:
+def functions(ops: list[tuple[str, Any]]) -> str:
     """functional.pyi: ops, then what makes tensors."""
     lines = [HEAD, "from .core.tensor import Tensor", TYPES]
-    lines += [f"def {op.name}({signature(op, False)}) -> {result(op)}:{docstring(op, '')}" for op in ops]
+    lines += [f"def {name}({signature(op, False)}) -> {result(op)}:{docstring(op, '')}" for name, op in ops]
     for name in functional.__all__:
         thing = getattr(functional, name)
         if isinstance(thing, types.FunctionType) and not hasattr(thing, "op"):
@@ -205,7 +208,7 @@ def package() -> str:
 
 
 def make() -> dict[Path, str]:
-    ops = sorted((op for op in registry.values() if isinstance(op, (Op, Composite))), key=lambda op: op.name)
+    ops = sorted(((name, op) for name, op in registry.items() if isinstance(op, (Op, Composite))), key=lambda pair: pair[0])
     return {PACKAGE / "core" / "methods.pyi": methods(ops), PACKAGE / "functional.pyi": functions(ops),
             PACKAGE / "nn" / "functional.pyi": nn_functions(), PACKAGE / "__init__.pyi": package()}
 

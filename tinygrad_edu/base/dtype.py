@@ -64,6 +64,20 @@ def set_default_dtype(d: dtype) -> None:
     PYTHON[float] = as_dtype(d)
 
 
+def check_float(name: str, x: object, role: str = "input") -> None:
+    """Refuse a raw array or Tensor that is not floating-point."""
+    d = x.dtype  # type: ignore[attr-defined]
+    if getattr(d, "numpy", d).kind != "f":
+        raise DTypeError(f"{name}: {role} must be a floating-point tensor, got {getattr(d, 'name', d)}. Convert it with .float().")
+
+
+def check_number(name: str, x: object, role: str = "input") -> None:
+    """Refuse a raw array or Tensor of booleans."""
+    d = x.dtype  # type: ignore[attr-defined]
+    if getattr(d, "numpy", d).kind == "b":
+        raise DTypeError(f"{name}: {role} must hold numbers, got bool. Convert it with .float().")
+
+
 def promote_types(a: dtype, b: dtype) -> dtype:
     """The dtype two tensors of dtype `a` and `b` meet in: floating wins over integer, then the wider one."""
     if a is b:

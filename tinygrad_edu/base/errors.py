@@ -35,6 +35,17 @@ class IndexOutOfRange(ShapeError, IndexError):
     """An index or label beyond the size it points into."""
 
 
+def check_dim(name: str, dim: object, ndim: int) -> int:
+    """`dim` counted from the front; a 0-d tensor takes 0 and -1."""
+    n = max(ndim, 1)
+    if isinstance(dim, bool) or not hasattr(dim, "__index__"):
+        raise DTypeError(f"{name}: dim must be an int, got {dim!r:.60}. Count dims from 0, or back from -1.")
+    d = dim.__index__()
+    if not -n <= d < n:
+        raise IndexOutOfRange(f"{name}: dim must be in [{-n}, {n - 1}], got {d}. Count dims from 0, or back from -1.")
+    return d % n
+
+
 ADVICE = (  # (what the array library said, what the user can do about it)
     (r"broadcast", "Sizes must be equal or 1, counted from the last dim: reshape or unsqueeze one of them."),
     (r"matmul|mismatch in its core dimension|shapes .* not aligned", "The last size of the left operand must equal the second-last of the right one: transpose or reshape one of them."),

@@ -25,6 +25,15 @@ class OpMethods:
         """Absolute value."""
     def abs_(self) -> Tensor: ...
     def __abs__(self) -> Tensor: ...
+    def absolute(self) -> Tensor:
+        """Absolute value."""
+    def absolute_(self) -> Tensor: ...
+    def acos(self) -> Tensor:
+        """Inverse cosine."""
+    def acos_(self) -> Tensor: ...
+    def acosh(self) -> Tensor:
+        """Inverse hyperbolic cosine."""
+    def acosh_(self) -> Tensor: ...
     def add(self, b: _Input, alpha: Any = 1) -> Tensor:
         """Sum."""
     def add_(self, b: _Input, alpha: Any = 1) -> Tensor: ...
@@ -47,22 +56,67 @@ class OpMethods:
         """Largest element; ties share the gradient."""
     def amin(self, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
         """Smallest element; ties share the gradient."""
+    def aminmax(self, *, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
+        """Smallest and largest element."""
     def any(self, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
         """Whether any elements are non-zero."""
+    def arccos(self) -> Tensor:
+        """Inverse cosine."""
+    def arccos_(self) -> Tensor: ...
+    def arccosh(self) -> Tensor:
+        """Inverse hyperbolic cosine."""
+    def arccosh_(self) -> Tensor: ...
+    def arcsin(self) -> Tensor:
+        """Inverse sine."""
+    def arcsin_(self) -> Tensor: ...
+    def arcsinh(self) -> Tensor:
+        """Inverse hyperbolic sine."""
+    def arcsinh_(self) -> Tensor: ...
+    def arctan(self) -> Tensor:
+        """Inverse tangent."""
+    def arctan_(self) -> Tensor: ...
+    def arctan2(self, b: _Input) -> Tensor:
+        """The angle of the point (b, a), from -pi to pi."""
+    def arctan2_(self, b: _Input) -> Tensor: ...
+    def arctanh(self) -> Tensor:
+        """Inverse hyperbolic tangent."""
+    def arctanh_(self) -> Tensor: ...
     def argmax(self, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
         """Index of the largest element, the first of ties."""
     def argmin(self, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
         """Index of the smallest element, the first of ties."""
     def argsort(self, dim: _Dims = -1, descending: builtins.bool = False, stable: builtins.bool = False) -> Tensor:
         """Indexes that sort."""
+    def as_strided(self, size: Any, stride: Any, storage_offset: Any = None) -> Tensor:
+        """A view with sizes and strides of your own on a contiguous tensor; elements may appear more than once."""
+    def asin(self) -> Tensor:
+        """Inverse sine."""
+    def asin_(self) -> Tensor: ...
+    def asinh(self) -> Tensor:
+        """Inverse hyperbolic sine."""
+    def asinh_(self) -> Tensor: ...
+    def atan(self) -> Tensor:
+        """Inverse tangent."""
+    def atan_(self) -> Tensor: ...
+    def atan2(self, b: _Input) -> Tensor:
+        """The angle of the point (b, a), from -pi to pi."""
+    def atan2_(self, b: _Input) -> Tensor: ...
+    def atanh(self) -> Tensor:
+        """Inverse hyperbolic tangent."""
+    def atanh_(self) -> Tensor: ...
     def baddbmm(self, batch1: Any, batch2: Any, beta: Any = 1, alpha: Any = 1) -> Tensor:
         """Math:   out = beta input + alpha batch1 batch2"""
+    def bincount(self, weights: Any = None, minlength: Any = 0) -> Tensor:
+        """How often each integer from 0 on occurs (or the sum of the weights there)."""
     def bitwise_and(self, b: _Input) -> Tensor:
         """And, bit by bit."""
     def bitwise_and_(self, b: _Input) -> Tensor: ...
     def __and__(self, other: _Input) -> Tensor: ...
     def __rand__(self, other: _Input) -> Tensor: ...
     def __iand__(self, other: _Input) -> Tensor: ...
+    def bitwise_left_shift(self, b: _Input) -> Tensor:
+        """Math:   out = a 2^b, bits shifted to the left"""
+    def bitwise_left_shift_(self, b: _Input) -> Tensor: ...
     def bitwise_not(self) -> Tensor:
         """Not, bit by bit."""
     def __invert__(self) -> Tensor: ...
@@ -72,6 +126,9 @@ class OpMethods:
     def __or__(self, other: _Input) -> Tensor: ...
     def __ror__(self, other: _Input) -> Tensor: ...
     def __ior__(self, other: _Input) -> Tensor: ...
+    def bitwise_right_shift(self, b: _Input) -> Tensor:
+        """Math:   out = floor(a / 2^b), bits shifted to the right"""
+    def bitwise_right_shift_(self, b: _Input) -> Tensor: ...
     def bitwise_xor(self, b: _Input) -> Tensor:
         """Exclusive or, bit by bit."""
     def bitwise_xor_(self, b: _Input) -> Tensor: ...
@@ -82,6 +139,8 @@ class OpMethods:
         """Products of two stacks of matrices."""
     def broadcast_to(self, shape: Any) -> Tensor:
         """Repeated along new and size-1 dims, without a copy."""
+    def bucketize(self, boundaries: Any, *, out_int32: builtins.bool = False, right: builtins.bool = False) -> Tensor:
+        """The number of the bucket, between sorted boundaries, that each element falls into."""
     def ceil(self) -> Tensor:
         """Round up."""
     def ceil_(self) -> Tensor: ...
@@ -90,6 +149,12 @@ class OpMethods:
     def clamp(self, min: Any = None, max: Any = None) -> Tensor:
         """Values below `min` become min, values above `max` become max (numbers or tensors)."""
     def clamp_(self, min: Any = None, max: Any = None) -> Tensor: ...
+    def clamp_max(self, max: Any) -> Tensor:
+        """Math:   out = min(x, max)"""
+    def clamp_max_(self, max: Any) -> Tensor: ...
+    def clamp_min(self, min: Any) -> Tensor:
+        """Math:   out = max(x, min)"""
+    def clamp_min_(self, min: Any) -> Tensor: ...
     def clamp_numbers_(self, min: Any, max: Any) -> Tensor: ...
     def clip(self, min: Any = None, max: Any = None) -> Tensor:
         """`clamp` under NumPy's name."""
@@ -98,6 +163,9 @@ class OpMethods:
         """A copy that gradients flow through."""
     def contiguous(self) -> Tensor:
         """The tensor itself if its memory is in order, else a copy."""
+    def copysign(self, b: _Input) -> Tensor:
+        """|a| with the sign of b."""
+    def copysign_(self, b: _Input) -> Tensor: ...
     def cos(self) -> Tensor:
         """Cosine."""
     def cos_(self) -> Tensor: ...
@@ -106,21 +174,47 @@ class OpMethods:
     def cosh_(self) -> Tensor: ...
     def count_nonzero(self, dim: _Dims = None) -> Tensor:
         """How many elements are non-zero."""
+    def cummax(self, dim: _Dims) -> Any:
+        """Running maximum, with the index of its last occurrence."""
+    def cummin(self, dim: _Dims) -> Any:
+        """Running minimum, with the index of its last occurrence."""
+    def cumprod(self, dim: _Dims, dtype: Any = None) -> Tensor:
+        """Running product."""
+    def cumprod_(self, dim: _Dims, dtype: Any = None) -> Tensor: ...
     def cumsum(self, dim: _Dims, dtype: Any = None) -> Tensor:
         """Running sum."""
     def cumsum_(self, dim: _Dims, dtype: Any = None) -> Tensor: ...
+    def deg2rad(self) -> Tensor:
+        """Degrees as radians."""
+    def deg2rad_(self) -> Tensor: ...
     def diag(self, diagonal: Any = 0) -> Tensor:
         """A vector as a diagonal matrix, or a matrix's diagonal."""
+    def diag_embed(self, offset: Any = 0, dim1: Any = -2, dim2: Any = -1) -> Tensor:
+        """The last dim laid on the diagonal of two new dims, zeros elsewhere."""
+    def diagflat(self, offset: Any = 0) -> Tensor:
+        """All elements, in a row, on the diagonal of a matrix."""
     def diagonal(self, offset: Any = 0, dim1: Any = 0, dim2: Any = 1) -> Tensor:
         """The diagonal of two dims, as a new last dim; a view."""
+    def diagonal_scatter(self, src: Any, offset: Any = 0, dim1: Any = 0, dim2: Any = 1) -> Tensor:
+        """input with src written on a diagonal."""
+    def diff(self, n: Any = 1, dim: _Dims = -1, prepend: Any = None, append: Any = None) -> Tensor:
+        """Differences of neighbours, n times."""
+    def digamma(self) -> Tensor:
+        """Derivative of lgamma."""
+    def digamma_(self) -> Tensor: ...
     def div(self, other: _Input, rounding_mode: Any = None) -> Tensor:
         """Quotient; `rounding_mode` 'floor' or 'trunc' rounds it (then the gradient is 0)."""
     def div_(self, other: _Input, rounding_mode: Any = None) -> Tensor: ...
     def __truediv__(self, other: _Input) -> Tensor: ...
     def __rtruediv__(self, other: _Input) -> Tensor: ...
     def __itruediv__(self, other: _Input) -> Tensor: ...
+    def divide(self, other: _Input, rounding_mode: Any = None) -> Tensor:
+        """Quotient; `rounding_mode` 'floor' or 'trunc' rounds it (then the gradient is 0)."""
+    def divide_(self, other: _Input, rounding_mode: Any = None) -> Tensor: ...
     def dot(self, other: _Input) -> Tensor:
         """Inner product of two vectors."""
+    def dsplit(self, indices_or_sections: Any) -> Any:
+        """tensor_split along depth (dim 2)."""
     def eq(self, b: _Input) -> Tensor:
         """Whether a == b, elementwise."""
     def __eq__(self, other: _Input) -> Tensor: ...
@@ -129,6 +223,12 @@ class OpMethods:
     def erf(self) -> Tensor:
         """Error function, to the precision of the dtype."""
     def erf_(self) -> Tensor: ...
+    def erfc(self) -> Tensor:
+        """One minus the error function, exact far out too."""
+    def erfc_(self) -> Tensor: ...
+    def erfinv(self) -> Tensor:
+        """Inverse of the error function."""
+    def erfinv_(self) -> Tensor: ...
     def exp(self) -> Tensor:
         """Exponential."""
     def exp_(self) -> Tensor: ...
@@ -139,13 +239,25 @@ class OpMethods:
         """`broadcast_to` where -1 keeps a size."""
     def expand_as(self, other: _Input) -> Tensor:
         """`expand` to other's shape."""
+    def expit(self) -> Tensor:
+        """`sigmoid` under its name in statistics."""
     def expm1(self) -> Tensor:
         """e^x - 1, exact near 0."""
     def expm1_(self) -> Tensor: ...
+    def fix(self) -> Tensor:
+        """Round towards zero."""
+    def fix_(self) -> Tensor: ...
     def flatten(self, start_dim: Any = 0, end_dim: Any = -1) -> Tensor:
         """Dims start_dim..end_dim as one."""
     def flip(self, *dims: _Dims) -> Tensor:
         """Reversed along dims."""
+    def fliplr(self) -> Tensor:
+        """Columns in reverse order."""
+    def flipud(self) -> Tensor:
+        """Rows in reverse order."""
+    def float_power(self, exponent: Any) -> Tensor:
+        """Power in float64."""
+    def float_power_(self, exponent: Any) -> Tensor: ...
     def floor(self) -> Tensor:
         """Round down."""
     def floor_(self) -> Tensor: ...
@@ -155,17 +267,59 @@ class OpMethods:
     def __floordiv__(self, other: _Input) -> Tensor: ...
     def __rfloordiv__(self, other: _Input) -> Tensor: ...
     def __ifloordiv__(self, other: _Input) -> Tensor: ...
+    def fmax(self, b: _Input) -> Tensor:
+        """The larger of two; a NaN loses to a number."""
+    def fmin(self, b: _Input) -> Tensor:
+        """The smaller of two; a NaN loses to a number."""
     def fmod(self, b: _Input) -> Tensor:
         """Remainder with the sign of a."""
     def fmod_(self, b: _Input) -> Tensor: ...
+    def frac(self) -> Tensor:
+        """What follows the point, with the sign of x."""
+    def frac_(self) -> Tensor: ...
     def gather(self, dim: _Dims, index: Any) -> Tensor:
         """Values picked along dim."""
+    def gcd(self, b: _Input) -> Tensor:
+        """Greatest common divisor of integers."""
     def ge(self, b: _Input) -> Tensor:
         """Whether a >= b, elementwise."""
     def __ge__(self, other: _Input) -> Tensor: ...
+    def ger(self, vec2: Any) -> Tensor:
+        """Outer product of two vectors."""
+    def greater(self, b: _Input) -> Tensor:
+        """Whether a > b, elementwise."""
+    def greater_equal(self, b: _Input) -> Tensor:
+        """Whether a >= b, elementwise."""
     def gt(self, b: _Input) -> Tensor:
         """Whether a > b, elementwise."""
     def __gt__(self, other: _Input) -> Tensor: ...
+    def hardshrink(self, lambd: builtins.float = 0.5) -> Tensor:
+        """x, but 0 near 0."""
+    def heaviside(self, values: _Input) -> Tensor:
+        """0 below zero (and for NaN), 1 above, `values` at zero."""
+    def heaviside_(self, values: _Input) -> Tensor: ...
+    def histc(self, bins: Any = 100, min: Any = 0, max: Any = 0) -> Tensor:
+        """How many elements fall into each of `bins` equal bins from min to max (default: of the data). Elements outside do not count."""
+    def hsplit(self, indices_or_sections: Any) -> Any:
+        """tensor_split along columns (dim 1; dim 0 of a vector)."""
+    def hypot(self, b: _Input) -> Tensor:
+        """Length of the hypotenuse, without overflow on the way."""
+    def hypot_(self, b: _Input) -> Tensor: ...
+    def index_add(self, dim: _Dims, index: Any, source: Any, *, alpha: Any = 1) -> Tensor:
+        """input with alpha times source's slices added at index along dim; repeated indexes add up."""
+    def index_add_(self, dim: _Dims, index: Any, source: Any, *, alpha: Any = 1) -> Tensor: ...
+    def index_copy(self, dim: _Dims, index: Any, source: Any) -> Tensor:
+        """input with source's slices written at index along dim."""
+    def index_copy_(self, dim: _Dims, index: Any, source: Any) -> Tensor: ...
+    def index_fill(self, dim: _Dims, index: Any, value: Any) -> Tensor:
+        """input with one number (or 0-d tensor) written at index along dim."""
+    def index_fill_(self, dim: _Dims, index: Any, value: Any) -> Tensor: ...
+    def index_put(self, indices: Any, values: Any, accumulate: builtins.bool = False) -> Tensor:
+        """input with values written (or added) at a tuple of index tensors: `x[indices] = values` without changing x."""
+    def index_put_(self, indices: Any, values: Any, accumulate: builtins.bool = False) -> Tensor: ...
+    def index_reduce(self, dim: _Dims, index: Any, source: Any, reduce: Any, *, include_self: builtins.bool = True) -> Tensor:
+        """input with source's slices combined into it at index along dim, by prod, mean, amax or amin."""
+    def index_reduce_(self, dim: _Dims, index: Any, source: Any, reduce: Any, *, include_self: builtins.bool = True) -> Tensor: ...
     def index_select(self, dim: _Dims, index: Any) -> Tensor:
         """Elements along dim by number."""
     def __getitem__(self, other: _Input) -> Tensor: ...
@@ -177,12 +331,32 @@ class OpMethods:
         """Whether it is infinite."""
     def isnan(self) -> Tensor:
         """Whether it is NaN."""
+    def isneginf(self) -> Tensor:
+        """Math:   out = [x = -inf]"""
+    def isposinf(self) -> Tensor:
+        """Math:   out = [x = +inf]"""
+    def isreal(self) -> Tensor:
+        """Whether the number is real: always True here."""
+    def kthvalue(self, k: Any, dim: _Dims = -1, keepdim: builtins.bool = False) -> Any:
+        """The k-th smallest along dim (k counts from 1), with its index."""
+    def lcm(self, b: _Input) -> Tensor:
+        """Least common multiple of integers."""
+    def ldexp(self, other: _Input) -> Tensor:
+        """Math:   out = input 2^other"""
+    def ldexp_(self, other: _Input) -> Tensor: ...
     def le(self, b: _Input) -> Tensor:
         """Whether a <= b, elementwise."""
     def __le__(self, other: _Input) -> Tensor: ...
     def lerp(self, b: _Input, weight: Any) -> Tensor:
         """Between a and b."""
     def lerp_(self, b: _Input, weight: Any) -> Tensor: ...
+    def less(self, b: _Input) -> Tensor:
+        """Whether a < b, elementwise."""
+    def less_equal(self, b: _Input) -> Tensor:
+        """Whether a <= b, elementwise."""
+    def lgamma(self) -> Tensor:
+        """Logarithm of the absolute value of the gamma function."""
+    def lgamma_(self) -> Tensor: ...
     def log(self) -> Tensor:
         """Natural logarithm."""
     def log_(self) -> Tensor: ...
@@ -197,6 +371,12 @@ class OpMethods:
     def log2_(self) -> Tensor: ...
     def log_softmax(self, dim: _Dims, dtype: Any = None) -> Tensor:
         """Logarithm of softmax."""
+    def logaddexp(self, b: _Input) -> Tensor:
+        """Logarithm of a sum of exponentials."""
+    def logaddexp2(self, b: _Input) -> Tensor:
+        """Logarithm to base 2 of a sum of powers of two."""
+    def logcumsumexp(self, dim: _Dims) -> Tensor:
+        """Logarithm of the running sum of exponentials, without overflow."""
     def logical_and(self, b: _Input) -> Tensor:
         """Whether both are non-zero."""
     def logical_not(self) -> Tensor:
@@ -205,6 +385,9 @@ class OpMethods:
         """Whether either is non-zero."""
     def logical_xor(self, b: _Input) -> Tensor:
         """Whether exactly one is non-zero."""
+    def logit(self, eps: Any = None) -> Tensor:
+        """Inverse of the sigmoid. `eps`: clamp x to [eps, 1 - eps] first."""
+    def logit_(self, eps: Any = None) -> Tensor: ...
     def logsumexp(self, dim: _Dims, keepdim: builtins.bool = False) -> Tensor:
         """Logarithm of a sum of exponentials."""
     def lt(self, b: _Input) -> Tensor:
@@ -213,6 +396,9 @@ class OpMethods:
     def masked_fill(self, mask: _Input, value: Any) -> Tensor:
         """x with `value` where mask is True."""
     def masked_fill_(self, mask: _Input, value: Any) -> Tensor: ...
+    def masked_scatter(self, mask: Any, source: Any) -> Tensor:
+        """input with source's elements, in order, written where mask is True."""
+    def masked_scatter_(self, mask: Any, source: Any) -> Tensor: ...
     def masked_select(self, mask: Any) -> Tensor:
         """Elements where mask is True, in a row."""
     def matmul(self, b: _Input) -> Tensor:
@@ -225,22 +411,44 @@ class OpMethods:
         """The larger of two; NaN if either is."""
     def mean(self, dim: _Dims = None, keepdim: builtins.bool = False, dtype: Any = None) -> Tensor:
         """Mean."""
+    def median(self, dim: _Dims = None, keepdim: builtins.bool = False) -> Any:
+        """Median, the lower of two middle elements; NaN if there is one; of all elements, or along `dim` with its index."""
     def min(self, dim: _Dims = None, keepdim: builtins.bool = False) -> Any:
         """Smallest element of all; along `dim` (values, indices); or the elementwise minimum of two tensors."""
     def minimum(self, b: _Input) -> Tensor:
         """The smaller of two; NaN if either is."""
     def mm(self, other: _Input) -> Tensor:
         """Product of two matrices."""
+    def mode(self, dim: _Dims = -1, keepdim: builtins.bool = False) -> Any:
+        """The most frequent element along dim, the smallest of equally frequent ones, with the index of its last occurrence."""
+    def moveaxis(self, source: Any, destination: Any) -> Tensor:
+        """Dims moved to other places, the rest in order."""
     def movedim(self, source: Any, destination: Any) -> Tensor:
         """Dims moved to other places, the rest in order."""
+    def msort(self) -> Tensor:
+        """Sorted along the first dim."""
     def mul(self, b: _Input) -> Tensor:
         """Elementwise product."""
     def mul_(self, b: _Input) -> Tensor: ...
     def __mul__(self, other: _Input) -> Tensor: ...
     def __rmul__(self, other: _Input) -> Tensor: ...
     def __imul__(self, other: _Input) -> Tensor: ...
+    def multiply(self, b: _Input) -> Tensor:
+        """Elementwise product."""
+    def multiply_(self, b: _Input) -> Tensor: ...
     def mv(self, other: _Input) -> Tensor:
         """Matrix times vector."""
+    def nan_to_num(self, nan: Any = None, posinf: Any = None, neginf: Any = None) -> Tensor:
+        """NaN replaced by `nan` (default 0), infinities by `posinf` and `neginf` (default the dtype's largest and smallest number)."""
+    def nan_to_num_(self, nan: Any = None, posinf: Any = None, neginf: Any = None) -> Tensor: ...
+    def nanmean(self, dim: _Dims = None, keepdim: builtins.bool = False, *, dtype: Any = None) -> Tensor:
+        """Mean of what is not NaN."""
+    def nanmedian(self, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
+        """Median of what is not NaN, the lower of two middle elements; of all elements, or along `dim` with its index."""
+    def nanquantile(self, q: Any, dim: _Dims = None, keepdim: builtins.bool = False, *, interpolation: builtins.str = 'linear') -> Tensor:
+        """`quantile` of what is not NaN."""
+    def nansum(self, dim: _Dims = None, keepdim: builtins.bool = False, *, dtype: Any = None) -> Tensor:
+        """Sum of what is not NaN."""
     def narrow(self, dim: _Dims, start: Any, length: Any) -> Tensor:
         """`length` elements from `start` along dim, a view."""
     def ne(self, b: _Input) -> Tensor:
@@ -250,10 +458,15 @@ class OpMethods:
         """Negative."""
     def neg_(self) -> Tensor: ...
     def __neg__(self) -> Tensor: ...
+    def negative(self) -> Tensor:
+        """Negative."""
+    def negative_(self) -> Tensor: ...
     def nonzero(self, as_tuple: builtins.bool = False) -> Tensor:
         """Coordinates of non-zero elements, one a row; `as_tuple`: one tensor per dim."""
-    def norm(self, p: Any = 2, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
-        """p-norm; the gradient at the zero vector is 0 for p = 2."""
+    def norm(self, p: builtins.str = 'fro', dim: _Dims = None, keepdim: builtins.bool = False, dtype: Any = None) -> Tensor:
+        """p-norm of the elements; the gradient at a zero vector is 0."""
+    def not_equal(self, b: _Input) -> Tensor:
+        """Whether a != b, elementwise."""
     def outer(self, vec2: Any) -> Tensor:
         """Outer product of two vectors."""
     def permute(self, *dims: _Dims) -> Tensor:
@@ -268,9 +481,19 @@ class OpMethods:
     def __rpow__(self, other: _Input) -> Tensor: ...
     def __ipow__(self, other: _Input) -> Tensor: ...
     def prelu(self, weight: Any) -> Tensor:
-        """x where x > 0, else w·x, with one w in all or one per channel (dim 1)."""
+        """x with a learnt slope below 0: one in all, or one per channel (dim 1)."""
     def prod(self, dim: _Dims = None, keepdim: builtins.bool = False, dtype: Any = None) -> Tensor:
         """Product along one dim or of all elements."""
+    def put(self, index: Any, source: Any, accumulate: builtins.bool = False) -> Tensor:
+        """input with source written (or added) at places counted through the flattened tensor."""
+    def put_(self, index: Any, source: Any, accumulate: builtins.bool = False) -> Tensor: ...
+    def quantile(self, q: Any, dim: _Dims = None, keepdim: builtins.bool = False, *, interpolation: builtins.str = 'linear') -> Tensor:
+        """The value below which a share q of the elements lies; NaN if there is one. Dims of q come first."""
+    def rad2deg(self) -> Tensor:
+        """Radians as degrees."""
+    def rad2deg_(self) -> Tensor: ...
+    def ravel(self) -> Tensor:
+        """All elements in a row; a view where the memory layout allows it."""
     def reciprocal(self) -> Tensor:
         """One over x."""
     def reciprocal_(self) -> Tensor: ...
@@ -285,45 +508,66 @@ class OpMethods:
     def __imod__(self, other: _Input) -> Tensor: ...
     def repeat(self, *repeats: Any) -> Tensor:
         """The tensor tiled: dims may be added in front."""
+    def repeat_interleave(self, repeats: Any = None, dim: _Dims = None, *, output_size: Any = None) -> Tensor:
+        """Each element `repeats` times, one after the other; one number for all, or one per element."""
     def reshape(self, *shape: Any) -> Tensor:
         """Another shape of the same elements; a view where the memory layout allows it."""
     def reshape_as(self, other: _Input) -> Tensor:
         """`reshape` to other's shape."""
     def roll(self, shifts: Any, dims: _Dims = None) -> Tensor:
         """Shifted around: what leaves at the end comes in at the start."""
+    def rot90(self, k: Any = 1, dims: Any = ...) -> Tensor:
+        """Turned by k quarter turns, from the first of two dims towards the second."""
     def round(self, decimals: Any = 0) -> Tensor:
         """Round to `decimals` places, halves to the even neighbour."""
     def round_(self, decimals: Any = 0) -> Tensor: ...
     def rsqrt(self) -> Tensor:
         """Reciprocal square root."""
     def rsqrt_(self) -> Tensor: ...
-    def scatter(self, dim: _Dims, index: Any, src: Any = None, value: Any = None) -> Tensor:
+    def scatter(self, dim: _Dims, index: Any, src: Any = None, value: Any = None, *, reduce: Any = None) -> Tensor:
         """input with src (a tensor) or value (a number) written at index along dim."""
-    def scatter_(self, dim: _Dims, index: Any, src: Any = None, value: Any = None) -> Tensor: ...
+    def scatter_(self, dim: _Dims, index: Any, src: Any = None, value: Any = None, *, reduce: Any = None) -> Tensor: ...
     def scatter_add(self, dim: _Dims, index: Any, src: Any) -> Tensor:
         """input with src added at index along dim."""
     def scatter_add_(self, dim: _Dims, index: Any, src: Any) -> Tensor: ...
+    def scatter_reduce(self, dim: _Dims, index: Any, src: Any, reduce: Any, *, include_self: builtins.bool = True) -> Tensor:
+        """input with what index sends to each place combined by sum, prod, mean, amax or amin."""
+    def scatter_reduce_(self, dim: _Dims, index: Any, src: Any, reduce: Any, *, include_self: builtins.bool = True) -> Tensor: ...
     def select(self, dim: _Dims, index: Any) -> Tensor:
         """One element along dim, which goes away; a view."""
+    def select_scatter(self, src: Any, dim: _Dims, index: Any) -> Tensor:
+        """input with src written at one index along dim."""
+    def sgn(self) -> Tensor:
+        """`sign`, the name for complex numbers too."""
+    def sgn_(self) -> Tensor: ...
     def sigmoid(self) -> Tensor:
         """Logistic function."""
     def sigmoid_(self) -> Tensor: ...
     def sign(self) -> Tensor:
         """-1, 0 or 1 (0 for NaN, as in PyTorch)."""
     def sign_(self) -> Tensor: ...
+    def signbit(self) -> Tensor:
+        """Whether the sign bit is set (True for -0.0)."""
     def silu_(self) -> Tensor: ...
     def sin(self) -> Tensor:
         """Sine."""
     def sin_(self) -> Tensor: ...
+    def sinc(self) -> Tensor:
+        """sin(pi x) / (pi x), 1 at 0."""
+    def sinc_(self) -> Tensor: ...
     def sinh(self) -> Tensor:
         """Hyperbolic sine."""
     def sinh_(self) -> Tensor: ...
+    def slice_scatter(self, src: Any, dim: _Dims = 0, start: Any = None, end: Any = None, step: Any = 1) -> Tensor:
+        """input with src written at a slice along dim."""
     def softmax(self, dim: _Dims, dtype: Any = None) -> Tensor:
         """Exponentials that add up to one along dim."""
     def sort(self, dim: _Dims = -1, descending: builtins.bool = False, stable: builtins.bool = False) -> Any:
         """Sorted along dim, with indexes. Stable in both directions; NaN counts as largest."""
     def split(self, split_size_or_sections: Any, dim: _Dims = 0) -> Any:
         """Pieces along dim: of one size (the last may be smaller), or of the sizes given."""
+    def split_with_sizes(self, split_sizes: Any, dim: _Dims = 0) -> Any:
+        """Pieces of the sizes given, along dim."""
     def sqrt(self) -> Tensor:
         """Square root."""
     def sqrt_(self) -> Tensor: ...
@@ -340,22 +584,35 @@ class OpMethods:
     def __sub__(self, other: _Input) -> Tensor: ...
     def __rsub__(self, other: _Input) -> Tensor: ...
     def __isub__(self, other: _Input) -> Tensor: ...
+    def subtract(self, b: _Input, alpha: Any = 1) -> Tensor:
+        """Difference."""
+    def subtract_(self, b: _Input, alpha: Any = 1) -> Tensor: ...
     def sum(self, dim: _Dims = None, keepdim: builtins.bool = False, dtype: Any = None) -> Tensor:
         """Sum. Integers and booleans add up in int64."""
+    def swapaxes(self, dim0: Any, dim1: Any) -> Tensor:
+        """Two dims exchanged."""
+    def swapdims(self, dim0: Any, dim1: Any) -> Tensor:
+        """Two dims exchanged."""
     def t(self) -> Tensor:
         """Transpose of a matrix."""
+    def take(self, index: Any) -> Tensor:
+        """Elements by their place in the flattened tensor, in index's shape."""
+    def take_along_dim(self, indices: Any, dim: _Dims = None) -> Tensor:
+        """`gather`, with input and indices broadcast together; without dim, through the flattened tensor."""
     def tan(self) -> Tensor:
         """Tangent."""
     def tan_(self) -> Tensor: ...
     def tanh(self) -> Tensor:
         """Hyperbolic tangent."""
     def tanh_(self) -> Tensor: ...
+    def tensor_split(self, indices_or_sections: Any, dim: _Dims = 0) -> Any:
+        """Pieces along dim: as many as asked for, sizes differing by at most one, or cut before the given indexes."""
     def tile(self, *dims: _Dims) -> Tensor:
         """`repeat`, with ones filled in front where dims are missing."""
     def topk(self, k: Any, dim: _Dims = -1, largest: builtins.bool = True, sorted: builtins.bool = True) -> Any:
-        """The k largest (or smallest) along dim, in order."""
+        """The k largest (or smallest) along dim, in order; NaN counts as largest."""
     def trace(self) -> Tensor:
-        """Sum of the diagonal."""
+        """Sum of the diagonal of a matrix."""
     def transpose(self, dim0: Any, dim1: Any) -> Tensor:
         """Two dims exchanged."""
     def tril(self, diagonal: Any = 0) -> Tensor:
@@ -371,6 +628,12 @@ class OpMethods:
         """A tuple of all elements along dim."""
     def unflatten(self, dim: _Dims, sizes: Any) -> Tensor:
         """One dim as several."""
+    def unfold(self, dimension: Any, size: Any, step: Any) -> Tensor:
+        """Windows of `size` elements, one every `step`, along one dim; a view with the window as last dim. (nn.functional.unfold is `im2col`.)"""
+    def unique(self, sorted: builtins.bool = True, return_inverse: builtins.bool = False, return_counts: builtins.bool = False, dim: _Dims = None) -> Any:
+        """Distinct values, sorted; where each element went; how often each occurs."""
+    def unique_consecutive(self, return_inverse: builtins.bool = False, return_counts: builtins.bool = False, dim: _Dims = None) -> Any:
+        """Each run of equal neighbours once; where each element went; how long each run is."""
     def unsqueeze(self, dim: _Dims) -> Tensor:
         """A new dim of size 1 at `dim`."""
     def var(self, dim: _Dims = None, unbiased: Any = None, keepdim: builtins.bool = False, *, correction: Any = 1) -> Tensor:
@@ -379,13 +642,23 @@ class OpMethods:
         """`reshape` that never copies."""
     def view_as(self, other: _Input) -> Tensor:
         """`view` with other's shape."""
+    def vsplit(self, indices_or_sections: Any) -> Any:
+        """tensor_split along rows (dim 0)."""
+    def xlogy(self, b: _Input) -> Tensor:
+        """a ln b, 0 where a is 0 (NaN where b is)."""
+    def xlogy_(self, b: _Input) -> Tensor: ...
     def __setitem__(self, index: Any, value: Any) -> None: ...
     def bernoulli(self, *, generator: Any = None) -> Tensor: ...
     def bernoulli_(self, p: builtins.float = 0.5, *, generator: Any = None) -> Tensor: ...
+    def cauchy_(self, *args: Any, generator: Any = None, **names: Any) -> Tensor: ...
     def copy_(self, source: Any, non_blocking: builtins.bool = False) -> Tensor: ...
     def cpu(self) -> Tensor: ...
     def cuda(self, index: Any = None) -> Tensor: ...
+    def exponential_(self, *args: Any, generator: Any = None, **names: Any) -> Tensor: ...
     def fill_(self, value: Any) -> Tensor: ...
+    def fill_diagonal_(self, fill_value: Any, wrap: builtins.bool = False) -> Tensor: ...
+    def geometric_(self, *args: Any, generator: Any = None, **names: Any) -> Tensor: ...
+    def log_normal_(self, *args: Any, generator: Any = None, **names: Any) -> Tensor: ...
     def multinomial(self, num_samples: Any, replacement: builtins.bool = False, *, generator: Any = None) -> Tensor: ...
     def new_empty(self, *args: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False) -> Tensor: ...
     def new_full(self, *args: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False) -> Tensor: ...

@@ -11,7 +11,6 @@ from functools import wraps
 from typing import Any
 
 from .. import functional as ops
-from ..autograd import no_grad
 from ..core.device import registry
 from ..core.inplace import make_inplace
 from ..core.tensor import Tensor
@@ -21,16 +20,16 @@ PLAIN = """
     max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d lp_pool1d lp_pool2d lp_pool3d max_unpool1d max_unpool2d max_unpool3d
     adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d
     batch_norm layer_norm group_norm instance_norm rms_norm local_response_norm normalize
-    one_hot pad interpolate upsample grid_sample affine_grid pixel_shuffle pixel_unshuffle channel_shuffle
+    embedding embedding_bag one_hot pad interpolate upsample grid_sample affine_grid pixel_shuffle pixel_unshuffle channel_shuffle
     sigmoid tanh logsigmoid softsign tanhshrink hardshrink softshrink softplus glu gelu prelu softmin softmax log_softmax gumbel_softmax
-    cosine_similarity pairwise_distance scaled_dot_product_attention ctc_loss
+    cosine_similarity pairwise_distance cdist pdist scaled_dot_product_attention ctc_loss
 """.split()
 ACTIVATIONS = "relu relu6 leaky_relu rrelu elu selu celu silu mish hardtanh hardsigmoid hardswish threshold".split()
-DROPOUTS = "dropout dropout1d dropout2d dropout3d alpha_dropout".split()
+DROPOUTS = "dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout".split()
 LOSSES = """
     cross_entropy nll_loss mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy binary_cross_entropy_with_logits kl_div
     poisson_nll_loss gaussian_nll_loss hinge_embedding_loss margin_ranking_loss cosine_embedding_loss soft_margin_loss multi_margin_loss
-    multilabel_margin_loss multilabel_soft_margin_loss triplet_margin_loss
+    multilabel_margin_loss multilabel_soft_margin_loss triplet_margin_loss triplet_margin_with_distance_loss
 """.split()
 
 
@@ -74,24 +73,3 @@ def _fill(table: dict[str, Any]) -> None:
 
 _fill(globals())
 unfold = ops.im2col  # the Tensor method of that name is another function
-
-
-def embedding(input: Tensor, weight: Tensor, padding_idx: int | None = None, max_norm: float | None = None, norm_type: float = 2.0,
-              scale_grad_by_freq: bool = False, sparse: bool = False) -> Tensor:
-    """Rows of a table, looked up by number.
-
-    Args: max_norm: rows that are looked up are first shrunk, in place, to that norm; scale_grad_by_freq: divide a row's
-    gradient by how often the input has it; sparse: accepted, gradients are dense.
-    """
-    if max_norm is not None:
-        with no_grad():
-            used = ops.tensor(sorted({*input.reshape(-1).tolist()}), dtype=input.dtype, device=input.device)
-            rows = ops.embedding(used, weight)
-            size = ops.norm(rows, norm_type, 1, True)
-            weight[used] = ops.where(size > max_norm, rows * (max_norm / (size + 1e-7)), rows)
-    out = ops.embedding(input, weight, padding_idx)
-    if scale_grad_by_freq and out.requires_grad:
-        flat = input.reshape(-1).tolist()
-        counts = ops.tensor([1.0 / flat.count(i) for i in flat], dtype=weight.dtype, device=weight.device).reshape(*input.shape, 1)
-        out = out * counts + (out * (1 - counts)).detach()  # the value of out, a share of its gradient
-    return out

@@ -15,11 +15,13 @@ def adaptive_avg_pool2d(input: _Input, output_size: Any) -> Tensor:
 def adaptive_avg_pool3d(input: _Input, output_size: Any) -> Tensor:
     """Mean of windows chosen so that the output has `output_size`, over 3 spatial dim(s)."""
 def adaptive_max_pool1d(input: _Input, output_size: Any, return_indices: builtins.bool = False) -> Tensor:
-    """Largest element of windows chosen so that the output has `output_size`, over 1 spatial dim(s)."""
+    """Largest element of windows chosen so that the output has `output_size`, over 1 spatial dim(s); `return_indices` adds positions in the flattened input."""
 def adaptive_max_pool2d(input: _Input, output_size: Any, return_indices: builtins.bool = False) -> Tensor:
-    """Largest element of windows chosen so that the output has `output_size`, over 2 spatial dim(s)."""
+    """Largest element of windows chosen so that the output has `output_size`, over 2 spatial dim(s); `return_indices` adds positions in the flattened input."""
 def adaptive_max_pool3d(input: _Input, output_size: Any, return_indices: builtins.bool = False) -> Tensor:
-    """Largest element of windows chosen so that the output has `output_size`, over 3 spatial dim(s)."""
+    """Largest element of windows chosen so that the output has `output_size`, over 3 spatial dim(s); `return_indices` adds positions in the flattened input."""
+def affine_grid(theta: Any, size: Any, align_corners: Any = None) -> Tensor:
+    """The grid that makes grid_sample apply an affine map: where each output element lies in the input."""
 def alpha_dropout(input: _Input, p: builtins.float = 0.5, training: builtins.bool = False, inplace: builtins.bool = False) -> Tensor:
     """Dropout that keeps mean and variance of self-normalising networks."""
 def avg_pool1d(input: _Input, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: builtins.bool = False, count_include_pad: builtins.bool = True, divisor_override: Any = None) -> Tensor:
@@ -36,8 +38,12 @@ def binary_cross_entropy(input: _Input, target: Any, weight: Any = None, reducti
     """Math: −(y log x + (1 − y) log(1 − x)) · weight, x a probability."""
 def binary_cross_entropy_with_logits(input: _Input, target: Any, weight: Any = None, reduction: builtins.str = 'mean', pos_weight: Any = None, *, size_average: Any = None, reduce: Any = None) -> Tensor:
     """Binary cross-entropy of sigmoid(x)."""
+def cdist(x1: Any, x2: Any, p: builtins.float = 2.0, compute_mode: builtins.str = 'use_mm_for_euclid_dist_if_necessary') -> Tensor:
+    """All distances of order p between two sets of vectors."""
 def celu(input: _Input, alpha: builtins.float = 1.0, *, inplace: builtins.bool = False) -> Tensor:
-    """x where x > 0, else alpha·(e^(x/alpha) − 1)."""
+    """elu whose slope has no jump for any alpha."""
+def channel_shuffle(input: _Input, groups: Any) -> Tensor:
+    """Channels dealt out: one of each group in turn."""
 def conv1d(input: _Input, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: Any = 1) -> Tensor:
     """`convolution` over one spatial dim."""
 def conv2d(input: _Input, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: Any = 1) -> Tensor:
@@ -53,7 +59,7 @@ def conv_transpose3d(input: _Input, weight: Any, bias: Any = None, stride: Any =
 def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: builtins.float = 0.0, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
     """Math: 1 − cos(x1, x2) where y = 1, max(0, cos − margin) where y = −1."""
 def cosine_similarity(x1: Any, x2: Any, dim: _Dims = 1, eps: builtins.float = 1e-08) -> Tensor:
-    """x1·x2 / (|x1| |x2|) along dim, each norm at least eps."""
+    """Cosine of the angle between x1 and x2 along dim."""
 def cross_entropy(input: _Input, target: Any, weight: Any = None, ignore_index: Any = -100, reduction: builtins.str = 'mean', label_smoothing: builtins.float = 0.0, *, size_average: Any = None, reduce: Any = None) -> Tensor:
     """Cross-entropy of unnormalised scores with class numbers or class probabilities."""
 def dropout(input: _Input, p: builtins.float = 0.5, training: builtins.bool = True, inplace: builtins.bool = False) -> Tensor:
@@ -65,46 +71,64 @@ def dropout2d(input: _Input, p: builtins.float = 0.5, training: builtins.bool = 
 def dropout3d(input: _Input, p: builtins.float = 0.5, training: builtins.bool = True, inplace: builtins.bool = False) -> Tensor:
     """Zero whole channels (3 spatial dim(s)) at random when training."""
 def elu(input: _Input, alpha: builtins.float = 1.0, *, inplace: builtins.bool = False) -> Tensor:
-    """x where x > 0, else alpha·(eˣ − 1)."""
-def embedding(input: _Input, weight: _Input, padding_idx: Any = None) -> Tensor:
+    """x above 0, an exponential that falls to -alpha below."""
+def embedding(input: _Input, weight: Any, padding_idx: Any = None, max_norm: Any = None, norm_type: builtins.float = 2.0, scale_grad_by_freq: builtins.bool = False, sparse: builtins.bool = False) -> Tensor:
     """Rows of a table."""
+def embedding_bag(input: _Input, weight: Any, offsets: Any = None, max_norm: Any = None, norm_type: builtins.float = 2.0, scale_grad_by_freq: builtins.bool = False, mode: builtins.str = 'mean', sparse: builtins.bool = False, per_sample_weights: Any = None, include_last_offset: builtins.bool = False, padding_idx: Any = None) -> Tensor:
+    """Sum, mean or maximum of bags of rows."""
+def feature_alpha_dropout(input: _Input, p: builtins.float = 0.5, training: builtins.bool = False, inplace: builtins.bool = False) -> Tensor:
+    """alpha_dropout of whole channels (dim 1)."""
+def fold(input: _Input, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:
+    """Columns added up where their patches were: the transpose of `nn.functional.unfold`, not its inverse where patches overlap."""
 def gaussian_nll_loss(input: _Input, target: Any, var: Any, full: builtins.bool = False, eps: builtins.float = 1e-06, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
     """Math: ½ (log v + (x − y)² / v), v = max(var, eps); full adds ½ log 2π. var may have size 1 or no entry for the last dim."""
 def gelu(x: _Input, approximate: builtins.str = 'none') -> Tensor:
-    """Gaussian error linear unit."""
-def glu(input: _Input, dim: _Dims = -1) -> Tensor:
-    """a·sigmoid(b), a and b the two halves along dim."""
+    """Gaussian error linear unit: x times the chance that a normal number is below x."""
+def glu(x: _Input, dim: _Dims = -1) -> Tensor:
+    """The first half along dim, gated by the sigmoid of the second half."""
+def grid_sample(input: _Input, grid: Any, mode: builtins.str = 'bilinear', padding_mode: builtins.str = 'zeros', align_corners: Any = None) -> Tensor:
+    """input read at the places that grid names, between elements by interpolation."""
 def group_norm(input: _Input, num_groups: Any, weight: Any = None, bias: Any = None, eps: builtins.float = 1e-05) -> Tensor:
     """Normalise groups of channels of each item."""
-def hardshrink(input: _Input, lambd: builtins.float = 0.5) -> Tensor:
-    """x where |x| > lambd, else 0."""
-def hardsigmoid(input: _Input, *, inplace: builtins.bool = False) -> Tensor:
-    """(x + 3) / 6 held in [0, 1]. Note: no gradient at the ends."""
-def hardswish(input: _Input, *, inplace: builtins.bool = False) -> Tensor:
-    """x·hardsigmoid(x). Reference: A. Howard et al., 2019, 'Searching for MobileNetV3'."""
-def hardtanh(input: _Input, min_val: builtins.float = -1.0, max_val: builtins.float = 1.0, *, inplace: builtins.bool = False) -> Tensor:
-    """x held in [min_val, max_val]. Note: no gradient at the ends."""
+def hardshrink(x: _Input, lambd: builtins.float = 0.5) -> Tensor:
+    """x, but 0 near 0."""
+def hardsigmoid(x: _Input, *, inplace: builtins.bool = False) -> Tensor:
+    """A sigmoid of three straight pieces."""
+def hardswish(x: _Input, *, inplace: builtins.bool = False) -> Tensor:
+    """x times its hardsigmoid."""
+def hardtanh(x: _Input, min_val: builtins.float = -1.0, max_val: builtins.float = 1.0, *, inplace: builtins.bool = False) -> Tensor:
+    """x held in [min_val, max_val]."""
 def hinge_embedding_loss(input: _Input, target: Any, margin: builtins.float = 1.0, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
     """Math: x where y = 1, max(0, margin − x) where y = −1."""
 def huber_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', delta: builtins.float = 1.0, *, size_average: Any = None, reduce: Any = None) -> Tensor:
     """Math: ½d² where d = |x − y| < delta, else delta (d − ½delta)."""
 def instance_norm(input: _Input, running_mean: Any = None, running_var: Any = None, weight: Any = None, bias: Any = None, use_input_stats: builtins.bool = True, momentum: builtins.float = 0.1, eps: builtins.float = 1e-05) -> Tensor:
     """Normalise each channel of each item."""
+def interpolate(input: _Input, size: Any = None, scale_factor: Any = None, mode: builtins.str = 'nearest', align_corners: Any = None, recompute_scale_factor: Any = None, antialias: builtins.bool = False) -> Tensor:
+    """Resized to `size`, or by `scale_factor`, in 1, 2 or 3 spatial dims."""
 def kl_div(input: _Input, target: Any, reduction: builtins.str = 'mean', log_target: builtins.bool = False, *, size_average: Any = None, reduce: Any = None) -> Tensor:
     """Math: y (log y − x), x log-probabilities, 0 where y = 0. reduction 'batchmean': the sum over the size of dim 0."""
 def l1_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
     """Math: |x − y|. Note: the gradient is 0 where x = y."""
 def layer_norm(input: _Input, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: builtins.float = 1e-05) -> Tensor:
     """Normalise over the last dims, whose sizes are `normalized_shape`."""
-def leaky_relu(input: _Input, negative_slope: builtins.float = 0.01, *, inplace: builtins.bool = False) -> Tensor:
-    """x where x > 0, else negative_slope·x. Note: the gradient at 0 is negative_slope."""
+def leaky_relu(x: _Input, negative_slope: builtins.float = 0.01, *, inplace: builtins.bool = False) -> Tensor:
+    """x with a slope below 0."""
 def legacy_reduction(size_average: builtins.bool | None, reduce: builtins.bool | None) -> builtins.str: ...
 def linear(input: _Input, weight: _Input, bias: _Input = None) -> Tensor:
     """Affine map, one 2-D product."""
+def local_response_norm(input: _Input, size: Any, alpha: builtins.float = 0.0001, beta: builtins.float = 0.75, k: builtins.float = 1.0) -> Tensor:
+    """Each element divided by what the `size` channels around it have."""
 def log_softmax(x: _Input, dim: _Dims, dtype: Any = None) -> Tensor:
     """Logarithm of softmax."""
-def logsigmoid(input: _Input) -> Tensor:
-    """log(1 / (1 + e⁻ˣ)) = min(x, 0) − log(1 + e^−|x|). Note: neither end overflows."""
+def logsigmoid(x: _Input) -> Tensor:
+    """Logarithm of the sigmoid."""
+def lp_pool1d(input: _Input, norm_type: Any, kernel_size: Any, stride: Any = None, ceil_mode: builtins.bool = False) -> Tensor:
+    """The p-norm of each window over 1 spatial dim(s), p = norm_type (no absolute value is taken, as in PyTorch)."""
+def lp_pool2d(input: _Input, norm_type: Any, kernel_size: Any, stride: Any = None, ceil_mode: builtins.bool = False) -> Tensor:
+    """The p-norm of each window over 2 spatial dim(s), p = norm_type (no absolute value is taken, as in PyTorch)."""
+def lp_pool3d(input: _Input, norm_type: Any, kernel_size: Any, stride: Any = None, ceil_mode: builtins.bool = False) -> Tensor:
+    """The p-norm of each window over 3 spatial dim(s), p = norm_type (no absolute value is taken, as in PyTorch)."""
 def margin_ranking_loss(input1: Any, input2: Any, target: Any, margin: builtins.float = 0.0, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
     """Math: max(0, −y (x1 − x2) + margin)."""
 def max_pool1d(input: _Input, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: builtins.bool = False, return_indices: builtins.bool = False) -> Tensor:
@@ -113,8 +137,14 @@ def max_pool2d(input: _Input, kernel_size: Any, stride: Any = None, padding: Any
     """Largest element of each window over 2 spatial dim(s); `return_indices` adds positions in the flattened input."""
 def max_pool3d(input: _Input, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: builtins.bool = False, return_indices: builtins.bool = False) -> Tensor:
     """Largest element of each window over 3 spatial dim(s); `return_indices` adds positions in the flattened input."""
-def mish(input: _Input, *, inplace: builtins.bool = False) -> Tensor:
-    """x·tanh(softplus(x)). Reference: D. Misra, 2019, 'Mish: a self regularized non-monotonic activation function'."""
+def max_unpool1d(input: _Input, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None) -> Tensor:
+    """Undoes max_pool1d as far as that goes: each maximum back to where it was, zeros elsewhere."""
+def max_unpool2d(input: _Input, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None) -> Tensor:
+    """Undoes max_pool2d as far as that goes: each maximum back to where it was, zeros elsewhere."""
+def max_unpool3d(input: _Input, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None) -> Tensor:
+    """Undoes max_pool3d as far as that goes: each maximum back to where it was, zeros elsewhere."""
+def mish(x: _Input, *, inplace: builtins.bool = False) -> Tensor:
+    """x times the tanh of its softplus."""
 def mse_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
     """Math: (x − y)²."""
 def multi_margin_loss(input: _Input, target: Any, p: Any = 1, margin: builtins.float = 1.0, weight: Any = None, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
@@ -126,27 +156,35 @@ def multilabel_soft_margin_loss(input: _Input, target: Any, weight: Any = None, 
 def nll_loss(input: _Input, target: Any, weight: Any = None, ignore_index: Any = -100, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
     """Negative log-likelihood of the target classes."""
 def normalize(input: _Input, p: builtins.float = 2.0, dim: _Dims = 1, eps: builtins.float = 1e-12) -> Tensor:
-    """x divided by its norm of order p along dim, or by eps if the norm is less."""
+    """x divided by its norm along dim."""
 def one_hot(x: _Input, num_classes: Any = -1) -> Tensor:
     """Rows of an identity matrix."""
 def pad(input: _Input, pad: Any, mode: builtins.str = 'constant', value: Any = None) -> Tensor:
     """Elements added at both ends of the last dims: (left, right, top, bottom ...), the last dim first; negative: taken away."""
 def pairwise_distance(x1: Any, x2: Any, p: builtins.float = 2.0, eps: builtins.float = 1e-06, keepdim: builtins.bool = False) -> Tensor:
-    """The norm of order p of x1 − x2 + eps along the last dim."""
+    """Distance of order p between vectors, along the last dim."""
+def pdist(input: _Input, p: builtins.float = 2.0) -> Tensor:
+    """Distances of order p between all pairs of rows: the part of cdist(input, input) above its diagonal."""
+def pixel_shuffle(input: _Input, upscale_factor: Any) -> Tensor:
+    """r^2 channels become an image r times as high and wide."""
+def pixel_unshuffle(input: _Input, downscale_factor: Any) -> Tensor:
+    """Blocks of r by r elements become r^2 channels: undoes pixel_shuffle."""
 def poisson_nll_loss(input: _Input, target: Any, log_input: builtins.bool = True, full: builtins.bool = False, eps: builtins.float = 1e-08, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
     """Math: eˣ − y x, or x − y log(x + eps) without log_input; full adds Stirling's y log y − y + ½ log(2π y) where y > 1."""
 def prelu(input: _Input, weight: Any) -> Tensor:
-    """x where x > 0, else w·x, with one w in all or one per channel (dim 1)."""
+    """x with a learnt slope below 0: one in all, or one per channel (dim 1)."""
 def relu(x: _Input, *, inplace: builtins.bool = False) -> Tensor:
     """Rectifier."""
 def relu6(input: _Input, *, inplace: builtins.bool = False) -> Tensor:
-    """x held in [0, 6]. Note: no gradient at the ends."""
+    """x held in [0, 6]."""
 def rms_norm(input: _Input, normalized_shape: Any, weight: Any = None, eps: Any = None) -> Tensor:
     """Divide by the root mean square over the last dims."""
 def rrelu(input: _Input, lower: builtins.float = 0.125, upper: builtins.float = 0.3333333333333333, training: builtins.bool = False, *, inplace: builtins.bool = False) -> Tensor:
-    """x where x > 0, else s·x: s random in [lower, upper) for each element in training, else their mean."""
+    """x with a slope below 0 that is random in [lower, upper) in training, else their mean."""
+def scaled_dot_product_attention(query: Any, key: Any, value: Any, attn_mask: Any = None, dropout_p: builtins.float = 0.0, is_causal: builtins.bool = False, scale: Any = None, enable_gqa: builtins.bool = False) -> Tensor:
+    """Weighted means of the values; the weights are the softmax of how well query and key fit."""
 def selu(input: _Input, *, inplace: builtins.bool = False) -> Tensor:
-    """scale·elu(x, alpha), with the constants that keep mean 0 and variance 1."""
+    """elu with the constants that keep mean 0 and variance 1 through a deep network."""
 def sigmoid(x: _Input) -> Tensor:
     """Logistic function."""
 def silu(x: _Input, *, inplace: builtins.bool = False) -> Tensor:
@@ -158,20 +196,24 @@ def soft_margin_loss(input: _Input, target: Any, reduction: builtins.str = 'mean
 def softmax(x: _Input, dim: _Dims, dtype: Any = None) -> Tensor:
     """Exponentials that add up to one along dim."""
 def softmin(input: _Input, dim: _Dims = None) -> Tensor:
-    """softmax(−x) along dim."""
+    """Softmax of -x along dim."""
 def softplus(x: _Input, beta: builtins.float = 1.0, threshold: builtins.float = 20.0) -> Tensor:
     """Smooth rectifier; linear where beta x > threshold."""
-def softshrink(input: _Input, lambd: builtins.float = 0.5) -> Tensor:
-    """x moved towards 0 by lambd, and 0 where |x| ≤ lambd."""
+def softshrink(x: _Input, lambd: builtins.float = 0.5) -> Tensor:
+    """x moved towards 0 by lambd."""
 def softsign(input: _Input) -> Tensor:
-    """x / (1 + |x|)."""
+    """x squeezed into (-1, 1)."""
 def tanh(x: _Input) -> Tensor:
     """Hyperbolic tangent."""
 def tanhshrink(input: _Input) -> Tensor:
-    """x − tanh(x)."""
-def threshold(input: _Input, threshold: Any, value: Any, *, inplace: builtins.bool = False) -> Tensor:
-    """x where x > threshold, else value."""
+    """What tanh takes away."""
+def threshold(x: _Input, threshold: Any, value: Any, *, inplace: builtins.bool = False) -> Tensor:
+    """x where it is above the threshold, else a value."""
 def triplet_margin_loss(anchor: Any, positive: Any, negative: Any, margin: builtins.float = 1.0, p: builtins.float = 2.0, eps: builtins.float = 1e-06, swap: builtins.bool = False, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
     """Math: max(0, |a − p| − |a − n| + margin), distances of order p; swap: |p − n| where it is smaller than |a − n|."""
+def unfold(input: _Input, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:
+    """`nn.functional.unfold`: the patches of images as columns."""
+def upsample(input: _Input, size: Any = None, scale_factor: Any = None, mode: builtins.str = 'nearest', align_corners: Any = None) -> Tensor:
+    """`interpolate` under its old name."""
 def with_inplace(name: builtins.str) -> Any: ...
 def with_legacy(name: builtins.str) -> Any: ...

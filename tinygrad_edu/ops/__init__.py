@@ -3,26 +3,34 @@ from ..core.device import registry
 from ..core.op import Op
 from . import (  # noqa: F401  # imported for what they register
     activation,
-    attention,
     adaptive,
+    aliases,  # noqa: E402, F401  # when all are there
     arithmetic,
+    attention,
     compare,
     conversion,
     convolution,
     creation,
+    diagonal,
+    distance,
     elementwise,
+    embedding,
     fold,
     grid,
     image,
     indexing,
+    joining,
     loss,
     matmul,
     normalization,
+    order,
     padding,
     pooling,
     random,
     reduction,
     resample,
+    scan,
+    scatter,
     shape,
     smooth,
     softmax,
@@ -30,6 +38,7 @@ from . import (  # noqa: F401  # imported for what they register
     transcendental,
 )
 
+aliases.install()
 _unfinished = [name for name, op in registry.items() if isinstance(op, Op) and op.rules is None]
 if _unfinished:
     raise TypeError(f"op: {_unfinished} have neither .vjp(...) nor differentiable=False. Add one.")

@@ -1,191 +1,246 @@
-"""Activation functions made of elementwise ops, and the distances and normalisations that belong beside them."""
+"""Piecewise activation functions. Those with an exponential in them (sigmoid, silu, gelu, mish …) stand in `smooth.py`."""
 from __future__ import annotations
 
-from typing import Any
-
 from ..base.case import Case, positive
-from ..base.errors import ShapeError
-from ..core.op import composite
+from ..base.dtype import check_float, check_number
+from ..base.errors import DTypeError, ShapeError
+from ..core.op import composite, op
 
 X = [3, 5]  # the shape most cases use
 
 
-@composite(method=False, cases=[Case(X, 0.3, -2.0), Case([7], -0.5, 20.0)])
-def threshold(F: Any, input: Any, threshold: float, value: float) -> Any:
-    """x where x > threshold, else value.
+@op(method=False, cases=[Case(X, 0.3, -2.0), Case([7], -0.5, 20.0)])
+def threshold(xp, x, /, threshold, value):
+    """x where it is above the threshold, else a value.
 
-    Note: no gradient at or below the threshold.
+    Math:   out = x where x > threshold, else value;   d x = g [x > threshold]
     """
-    return F.where(input > threshold, input, value)
+    check_number("threshold", x)
+    number = x.dtype.type
+    return xp.where(x <= number(threshold), number(value), x)  # so that NaN stays
+
+
+threshold.vjp(x=lambda F, g, x, threshold: F.where(x <= threshold, 0.0, g))
+
+
+@op(method=False, cases=[Case(X), Case(X, -0.5, 1.5)])
+def hardtanh(xp, x, /, min_val=-1.0, max_val=1.0):
+    """x held in [min_val, max_val].
+
+    Math:   out = min(max(x, min_val), max_val);   d x = g [min_val < x < max_val]
+    """
+    check_number("hardtanh", x)
+    if min_val > max_val:
+        raise ShapeError(f"hardtanh: min_val must not be above max_val, got {min_val} and {max_val}. Swap them.")
+    return xp.clip(x, x.dtype.type(min_val), x.dtype.type(max_val))
+
+
+hardtanh.vjp(x=lambda F, g, x, min_val, max_val: F.where((x <= min_val) | (x >= max_val), 0.0, g))
 
 
 @composite(method=False, cases=[Case(X), Case(positive(7, low=5.0, high=7.0))])
-def relu6(F: Any, input: Any) -> Any:
-    """x held in [0, 6]. Note: no gradient at the ends."""
+def relu6(F, input):
+    """x held in [0, 6].
+
+    Math:   out = min(max(x, 0), 6);   no gradient at the ends
+    """
     return F.hardtanh(input, 0.0, 6.0)
 
 
-@composite(method=False, cases=[Case(X), Case(X, -0.5, 1.5)])
-def hardtanh(F: Any, input: Any, min_val: float = -1.0, max_val: float = 1.0) -> Any:
-    """x held in [min_val, max_val]. Note: no gradient at the ends."""
-    return F.where(input <= min_val, min_val, F.where(input >= max_val, max_val, input))
+@op(method=False, cases=[Case(X), Case(X, negative_slope=0.3)])
+def leaky_relu(xp, x, /, negative_slope=0.01):
+    """x with a slope below 0.
 
-
-@composite(method=False, cases=[Case(X), Case(X, negative_slope=0.3)])
-def leaky_relu(F: Any, input: Any, negative_slope: float = 0.01) -> Any:
-    """x where x > 0, else negative_slope·x. Note: the gradient at 0 is negative_slope."""
-    return F.where(input > 0, input, input * negative_slope)
-
-
-@composite(cases=[Case([2, 4, 3], positive(1)), Case([2, 4, 3], positive(4)), Case([4], positive(1))])
-def prelu(F: Any, input: Any, weight: Any) -> Any:
-    """x where x > 0, else w·x, with one w in all or one per channel (dim 1).
-
-    Reference: K. He et al., 2015, "Delving deep into rectifiers".
+    Math:   out = x where x > 0, else negative_slope x;   d x = g where x > 0, else negative_slope g
     """
-    if weight.shape not in ((), (1,)):
-        channels = input.shape[1] if input.ndim > 1 else 1
-        if weight.shape != (channels,):
-            raise ShapeError(f"prelu: weight must have 1 element or one per channel ({channels}), got shape {tuple(weight.shape)}. Set num_parameters to that.")
-        weight = F.reshape(weight, (channels,) + (1,) * (input.ndim - 2))
+    check_float("leaky_relu", x)
+    return xp.where(x > 0, x, x * negative_slope)
+
+
+leaky_relu.vjp(x=lambda F, g, x, negative_slope: F.where(x > 0, g, g * negative_slope))
+
+
+@composite(cases=[Case([2, 4, 3], positive(1)), Case([2, 4, 3], positive(4)), Case([4], positive(1)), Case([3], positive())])
+def prelu(F, input, weight):
+    """x with a learnt slope below 0: one in all, or one per channel (dim 1).
+
+    Math:   out = x where x > 0, else weight x
+    Reference: K. He et al., 2015, "Delving deep into rectifiers"
+    """
+    channels = input.shape[1] if input.ndim > 1 else 1
+    if weight.ndim > 1 or weight.numel() not in (1, channels):
+        raise ShapeError(f"prelu: weight must have 1 number, or one per channel ({channels}), for input {tuple(input.shape)}, got shape {tuple(weight.shape)}. Set num_parameters to that.")
+    check_float("prelu", input)
+    if weight.dtype is not input.dtype:
+        raise DTypeError(f"prelu: input and weight must have one floating-point dtype, got {input.dtype.name} and {weight.dtype.name}. Convert one of them.")
+    if input.ndim != 1 or weight.ndim:
+        weight = F.reshape(weight, (-1,) + (1,) * max(input.ndim - 2, 0)) if input.ndim else F.reshape(weight, ())
     return F.where(input > 0, input, weight * input)
 
 
 @composite(method=False, cases=[Case(X), Case(X, 0.1, 0.3)])
-def rrelu(F: Any, input: Any, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False) -> Any:
-    """x where x > 0, else s·x: s random in [lower, upper) for each element in training, else their mean.
+def rrelu(F, input, lower=1 / 8, upper=1 / 3, training=False):
+    """x with a slope below 0 that is random in [lower, upper) in training, else their mean.
 
-    Reference: B. Xu et al., 2015, "Empirical evaluation of rectified activations in convolutional network".
+    Math:   out = x where x > 0, else s x
+    Reference: B. Xu et al., 2015, "Empirical evaluation of rectified activations in convolutional network"
     """
-    slope: Any = F.rand_like(input) * (upper - lower) + lower if training else (lower + upper) / 2
-    return F.where(input > 0, input, input * slope)
+    if lower > upper:
+        raise ShapeError(f"rrelu: lower must not be above upper, got {lower} and {upper}. Swap them.")
+    if not training:
+        return F.leaky_relu(input, (lower + upper) / 2)
+    check_float("rrelu", input)
+    return F.where(input > 0, input, input * (F.rand_like(input) * (upper - lower) + lower))
+
+
+@op(method=False, cases=[])
+def exponential_unit(xp, x, /, name, alpha, scale, rate):
+    """The common form of elu, selu and celu.
+
+    Math:   out = scale x where x > 0, else scale alpha (e^(rate x) - 1);   d x = g scale where x > 0, else g scale alpha rate e^(rate x)
+    Note:   the exponential sees min(x, 0) only, so large x do not overflow
+    """
+    check_float(name, x)
+    return xp.where(x < 0, xp.expm1(xp.minimum(x, 0) * rate) * (scale * alpha), x * scale)
+
+
+exponential_unit.vjp(x=lambda F, g, x, alpha, scale, rate: g * F.where(x <= 0, F.exp(F.where(x <= 0, x, 0.0) * rate) * (scale * alpha * rate), scale))
 
 
 @composite(method=False, cases=[Case(X), Case(X, 1.7)])
-def elu(F: Any, input: Any, alpha: float = 1.0) -> Any:
-    """x where x > 0, else alpha·(eˣ − 1).
+def elu(F, input, alpha=1.0):
+    """x above 0, an exponential that falls to -alpha below.
 
-    Note: the exponential sees min(x, 0) only, so that large x make no overflow and no NaN gradient.
-    Reference: D.-A. Clevert et al., 2016, "Fast and accurate deep network learning by exponential linear units".
+    Math:   out = x where x > 0, else alpha (e^x - 1)
+    Reference: D.-A. Clevert et al., 2016, "Fast and accurate deep network learning by exponential linear units"
     """
-    return F.where(input > 0, input, alpha * F.expm1(F.where(input > 0, 0.0, input)))
+    return F.exponential_unit(input, "elu", alpha, 1.0, 1.0)
 
 
 @composite(method=False, cases=[Case(X)])
-def selu(F: Any, input: Any) -> Any:
-    """scale·elu(x, alpha), with the constants that keep mean 0 and variance 1.
+def selu(F, input):
+    """elu with the constants that keep mean 0 and variance 1 through a deep network.
 
-    Reference: G. Klambauer et al., 2017, "Self-normalizing neural networks", eq. 2 and 14.
+    Math:   out = 1.0507 elu(x, alpha=1.6733)
+    Reference: G. Klambauer et al., 2017, "Self-normalizing neural networks", eq. 2 and 14
     """
-    return 1.0507009873554804934193349852946 * F.elu(input, 1.6732632423543772848170429916717)
+    return F.exponential_unit(input, "selu", 1.6732632423543772848170429916717, 1.0507009873554804934193349852946, 1.0)
 
 
 @composite(method=False, cases=[Case(X), Case(X, 0.7, rtol=1e-6)])
-def celu(F: Any, input: Any, alpha: float = 1.0) -> Any:
-    """x where x > 0, else alpha·(e^(x/alpha) − 1).
+def celu(F, input, alpha=1.0):
+    """elu whose slope has no jump for any alpha.
 
-    Reference: J. Barron, 2017, "Continuously differentiable exponential linear units".
+    Math:   out = x where x > 0, else alpha (e^(x / alpha) - 1)
+    Reference: J. Barron, 2017, "Continuously differentiable exponential linear units"
     """
     if alpha == 0:
         raise ShapeError("celu: alpha must not be 0, got 0. Use relu, which is the limit.")
-    return F.where(input > 0, input, alpha * F.expm1(F.where(input > 0, 0.0, input) / alpha))
+    return F.exponential_unit(input, "celu", alpha, 1.0, 1 / alpha)
 
 
-@composite(method=False, cases=[Case(X)])
-def mish(F: Any, input: Any) -> Any:
-    """x·tanh(softplus(x)). Reference: D. Misra, 2019, "Mish: a self regularized non-monotonic activation function"."""
-    return input * F.tanh(F.softplus(input))
+@op(method=False, cases=[Case(X, rtol=1e-6), Case(positive(5, low=2.0, high=4.0), rtol=1e-6)])
+def hardsigmoid(xp, x, /):
+    """A sigmoid of three straight pieces.
+
+    Math:   out = min(max(x + 3, 0), 6) / 6;   d x = g / 6 where -3 < x < 3
+    Reference: M. Courbariaux et al., 2015, "BinaryConnect"
+    """
+    check_float("hardsigmoid", x)
+    return xp.clip(x + 3, 0, 6) / 6
 
 
-@composite(method=False, cases=[Case(X), Case(positive(3, low=-200.0, high=-100.0))])
-def logsigmoid(F: Any, input: Any) -> Any:
-    """log(1 / (1 + e⁻ˣ)) = min(x, 0) − log(1 + e^−|x|). Note: neither end overflows."""
-    return F.where(input < 0, input, 0.0) - F.log1p(F.exp(F.where(input < 0, input, -input)))
+hardsigmoid.vjp(x=lambda F, g, x: F.where((x > -3) & (x < 3), g / 6, 0.0))
 
 
-@composite(method=False, cases=[Case(X, rtol=1e-6), Case(positive(5, low=2.0, high=4.0), rtol=1e-6)])
-def hardsigmoid(F: Any, input: Any) -> Any:
-    """(x + 3) / 6 held in [0, 1]. Note: no gradient at the ends."""
-    return F.relu6(input + 3) / 6
+@op(method=False, cases=[Case(X), Case(positive(5, low=2.0, high=4.0))])
+def hardswish(xp, x, /):
+    """x times its hardsigmoid.
+
+    Math:   out = x min(max(x + 3, 0), 6) / 6;   d x = 0 where x <= -3, g (x / 3 + 1/2) where x < 3, else g
+    Reference: A. Howard et al., 2019, "Searching for MobileNetV3"
+    """
+    check_float("hardswish", x)
+    return x * xp.clip(x + 3, 0, 6) / 6
 
 
-@composite(method=False, cases=[Case(X), Case(positive(5, low=2.0, high=4.0))])
-def hardswish(F: Any, input: Any) -> Any:
-    """x·hardsigmoid(x). Reference: A. Howard et al., 2019, "Searching for MobileNetV3"."""
-    return input * F.hardsigmoid(input)
+hardswish.vjp(x=lambda F, g, x: F.where(x <= -3, 0.0, F.where(x < 3, g * (x / 3 + 0.5), g)))
 
 
-@composite(method=False, cases=[Case(X), Case(X, 0.9)])
-def hardshrink(F: Any, input: Any, lambd: float = 0.5) -> Any:
-    """x where |x| > lambd, else 0."""
-    return F.where((input > lambd) | (input < -lambd), input, 0.0)
+@op(cases=[Case(X), Case(X, 0.9)])
+def hardshrink(xp, x, /, lambd=0.5):
+    """x, but 0 near 0.
+
+    Math:   out = 0 where |x| <= lambd, else x;   d x = 0 where |x| <= lambd, else g
+    """
+    check_float("hardshrink", x)
+    return xp.where((x >= -lambd) & (x <= lambd), x.dtype.type(0), x)
 
 
-@composite(method=False, cases=[Case(X), Case(X, 0.9)])
-def softshrink(F: Any, input: Any, lambd: float = 0.5) -> Any:
-    """x moved towards 0 by lambd, and 0 where |x| ≤ lambd."""
+hardshrink.vjp(x=lambda F, g, x, lambd: F.where((x >= -lambd) & (x <= lambd), 0.0, g))
+
+
+@op(method=False, cases=[Case(X), Case(X, 0.9)])
+def softshrink(xp, x, /, lambd=0.5):
+    """x moved towards 0 by lambd.
+
+    Math:   out = sign(x) max(|x| - lambd, 0);   d x = 0 where |x| <= lambd, else g
+    """
+    check_float("softshrink", x)
     if lambd < 0:
         raise ShapeError(f"softshrink: lambd must be 0 or more, got {lambd}. Give its absolute value.")
-    return F.where(input > lambd, input - lambd, F.where(input < -lambd, input + lambd, 0.0))
+    return x - xp.clip(x, -lambd, lambd)
+
+
+softshrink.vjp(x=lambda F, g, x, lambd: F.where((x >= -lambd) & (x <= lambd), 0.0, g))
 
 
 @composite(method=False, cases=[Case(X)])
-def tanhshrink(F: Any, input: Any) -> Any:
-    """x − tanh(x)."""
+def tanhshrink(F, input):
+    """What tanh takes away.
+
+    Math:   out = x - tanh(x)
+    """
     return input - F.tanh(input)
 
 
 @composite(method=False, cases=[Case(X)])
-def softsign(F: Any, input: Any) -> Any:
-    """x / (1 + |x|)."""
-    return input / (1 + F.abs(input))
+def softsign(F, input):
+    """x squeezed into (-1, 1).
 
-
-@composite(method=False, cases=[Case([3, 4]), Case([4, 3], 0)])
-def glu(F: Any, input: Any, dim: int = -1) -> Any:
-    """a·sigmoid(b), a and b the two halves along dim.
-
-    Reference: Y. Dauphin et al., 2017, "Language modeling with gated convolutional networks".
+    Math:   out = x / (1 + |x|)
     """
-    size = input.shape[dim]
-    if size % 2:
-        raise ShapeError(f"glu: the size along dim {dim} must be even, got {size}. Pad it or choose another dim.")
-    before = (slice(None),) * (dim % input.ndim)
-    return input[(*before, slice(0, size // 2))] * F.sigmoid(input[(*before, slice(size // 2, size))])
+    return input / (F.abs(input) + 1)
+
+
+@op(method=False, cases=[Case([3, 4]), Case([4, 3], 0), Case([2, 4, 3], -2)])
+def glu(xp, x, /, dim=-1):
+    """The first half along dim, gated by the sigmoid of the second half.
+
+    Math:   out = a s, s = sigmoid(b), [a, b] = x;   d a = g s,   d b = g a s (1 - s)
+    Reference: Y. Dauphin et al., 2017, "Language modeling with gated convolutional networks"
+    """
+    check_float("glu", x)
+    if not -x.ndim <= dim < x.ndim or x.shape[dim] % 2:
+        raise ShapeError(f"glu: input must have an even size along dim {dim}, got shape {x.shape}. Pad it or choose another dim.")
+    a, b = xp.split(x, 2, axis=dim)
+    return a / (1 + xp.exp(-b))
+
+
+def glu_vjp(F, g, x, dim):
+    n = x.shape[dim] // 2
+    a, s = F.narrow(x, dim, 0, n), F.sigmoid(F.narrow(x, dim, n, n))
+    ga = g * s
+    return F.cat([ga, ga * (a * (1 - s))], dim)
+
+
+glu.vjp(x=glu_vjp)
 
 
 @composite(method=False, cases=[Case(X, 1), Case(X, dim=0)])
-def softmin(F: Any, input: Any, dim: int | None = None) -> Any:
-    """softmax(−x) along dim."""
+def softmin(F, input, dim=None):
+    """Softmax of -x along dim.
+
+    Math:   out_i = e^-x_i / sum_j e^-x_j
+    """
     return F.softmax(-input, dim)
-
-
-@composite(method=False, cases=[Case(X), Case([2, 3, 4], 1.0, -1), Case(X, 3.0)])
-def normalize(F: Any, input: Any, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Any:
-    """x divided by its norm of order p along dim, or by eps if the norm is less."""
-    size = vector_norm(F, input, p, dim, keepdim=True)
-    return input / F.clamp(size, min=eps)
-
-
-@composite(method=False, cases=[Case(X, X), Case([2, 3, 4], [2, 1, 4], dim=-1)])
-def cosine_similarity(F: Any, x1: Any, x2: Any, dim: int = 1, eps: float = 1e-8) -> Any:
-    """x1·x2 / (|x1| |x2|) along dim, each norm at least eps."""
-    size1, size2 = (F.clamp(vector_norm(F, x, 2.0, dim, keepdim=True), min=eps) for x in (x1, x2))
-    return F.sum((x1 / size1) * (x2 / size2), dim)
-
-
-@composite(method=False, cases=[Case(X, X), Case(X, X, 1.0), Case(X, X, 3.0, keepdim=True), Case([5], X)])
-def pairwise_distance(F: Any, x1: Any, x2: Any, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Any:
-    """The norm of order p of x1 − x2 + eps along the last dim."""
-    return vector_norm(F, x1 - x2 + eps, p, -1, keepdim)
-
-
-def vector_norm(F: Any, x: Any, p: float, dim: int, keepdim: bool) -> Any:
-    """(Σ |x|^p)^(1/p) along dim. Note: the gradient at x = 0 is 0, not NaN."""
-    if p == float("inf"):
-        return F.amax(F.abs(x), dim, keepdim)
-    if p == 1:
-        return F.sum(F.abs(x), dim, keepdim=keepdim)
-    total = F.sum(x * x if p == 2 else F.abs(x) ** p, dim, keepdim=keepdim)
-    zero = total == 0
-    return F.where(zero, 0.0, F.where(zero, 1.0, total) ** (1 / p))

@@ -5,10 +5,7 @@ import math
 
 from ..base.case import Array, Case, ints, positive
 from ..base.errors import DTypeError
-from ..core.autograd import functional
-from ..core.device import registry
 from ..core.op import composite, op
-from ..core.tensor import Tensor
 from . import compare, transcendental  # noqa: F401  # declare what gets other names here
 from .elementwise import zero_gradient
 
@@ -251,19 +248,3 @@ def isin(F, elements, test_elements, *, assume_unique=False, invert=False):
     """
     found = F.any(F.eq(F.unsqueeze(elements, -1), F.reshape(test_elements, (-1,))), -1)
     return F.logical_not(found) if invert else found
-
-
-def alias(name, of):
-    """`name` as another name of the op `of`, as function, method and in-place form."""
-    registry[name] = known = registry[of]
-    setattr(functional, name, known.function)
-    if known.is_method:
-        setattr(Tensor, name, known.function)
-    if hasattr(known, "inplace"):
-        setattr(Tensor, name + "_", known.inplace)
-
-
-for _name, _of in dict(subtract="sub", multiply="mul", divide="div", negative="neg", absolute="abs", arccos="acos", arcsin="asin", arctan="atan", arccosh="acosh",
-                       arcsinh="asinh", arctanh="atanh", arctan2="atan2", greater="gt", greater_equal="ge", less="lt", less_equal="le", not_equal="ne",
-                       fix="trunc").items():
-    alias(_name, _of)

@@ -25,6 +25,17 @@ def from_numpy(array):
     return as_tensor(array)
 
 
+def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
+    """`obj` (numbers, nested lists, arrays, tensors) as a tensor; shares memory where it can unless `copy`."""
+    t = tensor(obj, dtype, device) if copy else as_tensor(obj, dtype=dtype, device=device)
+    return t.detach().requires_grad_() if requires_grad else t
+
+
+def scalar_tensor(s, *, dtype=None, device=None, requires_grad=False):
+    """One number as a 0-d tensor of the default dtype."""
+    return full((), s, dtype=dtype or get_default_dtype(), device=device, requires_grad=requires_grad)
+
+
 def from_dlpack(source):
     """A tensor that shares memory with any object that speaks DLPack (on the CPU)."""
     where = get_device("cpu")
@@ -85,6 +96,13 @@ def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False)
     """`steps` numbers from start to end, both included."""
     where = get_device(device or "cpu")
     t = Tensor(where.xp.linspace(start, end, steps).astype((get_default_dtype() if dtype is None else as_dtype(dtype)).numpy), where)
+    return t.requires_grad_() if requires_grad else t
+
+
+def logspace(start, end, steps, base=10.0, *, dtype=None, device=None, requires_grad=False):
+    """`steps` numbers from base^start to base^end, evenly spaced in the exponent."""
+    exponents = linspace(start, end, steps, dtype="float64", device=device)
+    t = Tensor((base**exponents.array).astype((get_default_dtype() if dtype is None else as_dtype(dtype)).numpy), exponents.device)
     return t.requires_grad_() if requires_grad else t
 
 

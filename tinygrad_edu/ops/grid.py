@@ -102,7 +102,7 @@ def grid_sample(F, input, grid, mode="bilinear", padding_mode="zeros", align_cor
             inside = valid if inside is None else inside & valid
             index = index + F.masked_fill(at.detach(), ~valid, 0.0).long() * volume(sizes[dim + 1:])
             weight = share if weight is None else weight * share
-        piece = F.masked_fill(F.embedding(index, rows), F.unsqueeze(~inside, -1), 0.0)  # (N, *out_sizes, C)
+        piece = F.masked_fill(F.take_rows(index, rows), F.unsqueeze(~inside, -1), 0.0)  # (N, *out_sizes, C)
         piece = piece if weight is None else piece * F.unsqueeze(weight, -1)
         out = piece if out is None else out + piece
     return F.contiguous(F.permute(out, (0, n + 1, *range(1, n + 1))))

@@ -160,7 +160,7 @@ def mode(xp, x, /, dim=-1, keepdim=False):
 
 
 mode.vjp(x=put_back_one)
-Extremes = namedtuple("aminmax", ("min", "max"))
+Extremes = namedtuple("Extremes", ("min", "max"))
 
 
 @composite(cases=[Case([3, 4]), Case([3, 4], dim=1), Case([3, 4], dim=0, keepdim=True)])

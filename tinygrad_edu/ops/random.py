@@ -95,6 +95,41 @@ def multinomial(input, num_samples, replacement=False, *, generator=None):
     return make(get_device("cpu").asarray(drawn).reshape(*weights.shape[:-1], num_samples), "int64", input.device, False)
 
 
+def poisson(input, generator=None):
+    """Poisson numbers with the given rates."""
+    raw = input.device.to_host(input.array)
+    if raw.dtype.kind != "f" or not (raw >= 0).all():
+        raise ShapeError(f"poisson: rates must be floating-point and 0 or more, got {input.dtype.name}. Correct them.")
+    return make(source(generator).poisson(raw), input.dtype, input.device, False)
+
+
+def drawn(name, text, check, draw):
+    """A method that fills a tensor with numbers of one distribution."""
+    def fill(self, *args, generator=None, **names):
+        given = check(*args, **names)
+        wanted = self.array.dtype
+        return self.copy_(Tensor(self.device.asarray(self.device.xp.asarray(draw(source(generator), self.shape, *given)).astype(wanted)), self.device))
+
+    fill.__name__, fill.__doc__ = name, text
+    setattr(Tensor, name, fill)
+
+
+def above_zero(name, parameter, value):
+    if not value > 0:
+        raise ShapeError(f"{name}: {parameter} must be above 0, got {value}. Correct it.")
+    return value
+
+
+drawn("exponential_", "Fill with exponential numbers of rate `lambd`.",
+      lambda lambd=1.0: (above_zero("exponential_", "lambd", lambd),), lambda rng, shape, rate: rng.exponential(1 / rate, shape))
+drawn("log_normal_", "Fill with exp of normal numbers.",
+      lambda mean=1.0, std=2.0: (mean, above_zero("log_normal_", "std", std)), lambda rng, shape, mean, std: rng.lognormal(mean, std, shape))
+drawn("cauchy_", "Fill with Cauchy numbers.",
+      lambda median=0.0, sigma=1.0: (median, above_zero("cauchy_", "sigma", sigma)), lambda rng, shape, median, sigma: rng.standard_cauchy(shape) * sigma + median)
+drawn("geometric_", "Fill with how many trials of probability p it takes to succeed.",
+      lambda p: (above_zero("geometric_", "p", p),), lambda rng, shape, p: rng.geometric(p, shape))
+
+
 def normal_(self, mean=0.0, std=1.0, *, generator=None):
     """Fill with normal numbers."""
     return self.copy_(randn(*self.shape, generator=generator, dtype=self.dtype, device=self.device) * std + mean)
@@ -175,6 +210,19 @@ for _n in (1, 2, 3):
     channel_dropout(_n, [Case([2, 3, *(2,) * _n], 0.5, False)])
 
 
+def alpha_dropped(F, name, input, p, training, shape):
+    check_p(name, p)
+    if not training or p == 0.0:
+        return input
+    if p == 1.0:
+        return input * 0
+    s = -1.7580993408473766
+    a = ((1 - p) * (1 + p * s * s)) ** -0.5
+    ones = Tensor(input.device.xp.ones(shape, input.array.dtype), input.device)
+    m = F.dropout_keyed(ones, p, current_generator().next_key()) * (1 - p)
+    return (input * m + (1 - m) * s) * a - a * p * s
+
+
 @composite(method=False, cases=[Case([3, 4], 0.5, False)])
 def alpha_dropout(F, input, p=0.5, training=False, inplace=False):
     """Dropout that keeps mean and variance of self-normalising networks.
@@ -182,13 +230,14 @@ def alpha_dropout(F, input, p=0.5, training=False, inplace=False):
     Math:   out = a (x m + s (1 - m)) + b, s = -1.7580993
     Reference: G. Klambauer et al., 2017, "Self-normalizing neural networks"
     """
-    check_p("alpha_dropout", p)
-    if not training or p == 0.0:
-        return input
-    if p == 1.0:
-        return input * 0
-    s = -1.7580993408473766
-    a = ((1 - p) * (1 + p * s * s)) ** -0.5
-    ones = Tensor(input.device.xp.ones(input.shape, input.array.dtype), input.device)
-    m = F.dropout_keyed(ones, p, current_generator().next_key()) * (1 - p)
-    return (input * m + (1 - m) * s) * a - a * p * s
+    return alpha_dropped(F, "alpha_dropout", input, p, training, input.shape)
+
+
+@composite(method=False, cases=[Case([2, 3, 4], 0.5, False)])
+def feature_alpha_dropout(F, input, p=0.5, training=False, inplace=False):
+    """alpha_dropout of whole channels (dim 1).
+
+    Math:   out = a (x m + s (1 - m)) + b, one m per channel
+    Reference: G. Klambauer et al., 2017, "Self-normalizing neural networks"
+    """
+    return alpha_dropped(F, "feature_alpha_dropout", input, p, training, (*input.shape[:2], *(1,) * (input.ndim - 2)))

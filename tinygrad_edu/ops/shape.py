@@ -1,9 +1,10 @@
 """Movement: shapes change, values do not. Most results are views on the same memory."""
 from __future__ import annotations
 
-from ..base.case import Case
-from ..base.errors import ShapeError
+from ..base.case import Array, Case
+from ..base.errors import ShapeError, check_dim
 from ..core.op import composite, op
+from ..core.tensor import Tensor
 
 
 @op(view=True, varargs="shape", cases=[Case([2, 6], (3, 4)), Case([2, 6], (-1, 3)), Case([], (1, 1)), Case([0, 3], (3, 0))])
@@ -79,7 +80,9 @@ def unflatten(F, input, dim, sizes):
 
     Math:   out = x
     """
-    d = dim % input.ndim
+    d = check_dim("unflatten", dim, input.ndim)
+    if not len(sizes):
+        raise ShapeError("unflatten: sizes must not be empty, got (). Give the sizes that the dim becomes.")
     return F.reshape(input, (*input.shape[:d], *sizes, *input.shape[d + 1:]))
 
 
@@ -158,7 +161,11 @@ def movedim(F, input, source, destination):
     Math:   out = x
     """
     n = input.ndim
-    source, destination = ([d % n for d in (v if isinstance(v, (tuple, list)) else (v,))] for v in (source, destination))
+    source, destination = ([check_dim("movedim", d, n) for d in (v if isinstance(v, (tuple, list)) else (v,))] for v in (source, destination))
+    if len(source) != len(destination) or len(set(source)) < len(source) or len(set(destination)) < len(destination):
+        raise ShapeError(f"movedim: source and destination must be as many different dims, got {source} and {destination}. Name each once.")
+    if not n:
+        return input
     order = [d for d in range(n) if d not in source]
     for to, frm in sorted(zip(destination, source)):
         order.insert(to, frm)
@@ -269,25 +276,146 @@ def clone_contiguous(xp, x, /):
 clone_contiguous.vjp(x=lambda g: g)
 
 
-@op(inplace=True, cases=[Case([3, 4]), Case([2, 3, 3], -1)])
-def tril(xp, x, /, diagonal=0):
-    """Lower triangle, zeros above.
+@composite(method=False, cases=[Case([2, 1], [3]), Case([1], [2, 3], [])])
+def broadcast_tensors(F, *tensors):
+    """Tensors repeated to one common shape, without copies.
 
-    Math:   out_ij = x_ij [j <= i + diagonal];   d x = tril(g)
+    Math:   out_k = x_k
     """
-    return xp.tril(x, diagonal)
+    shape = F.broadcast_shapes(*(x.shape for x in tensors))
+    return tuple(x if tuple(x.shape) == shape else F.broadcast_to(x, shape) for x in tensors)
 
 
-tril.vjp(x=lambda F, g, diagonal: F.tril(g, diagonal))
+@composite(method=False, cases=[Case((2, 1), (3,), grad=False), Case((), (4, 1), grad=False)])
+def broadcast_shapes(F, *shapes):
+    """The shape that tensors of these shapes broadcast to.
 
-
-@op(inplace=True, cases=[Case([3, 4]), Case([2, 3, 3], 1)])
-def triu(xp, x, /, diagonal=0):
-    """Upper triangle, zeros below.
-
-    Math:   out_ij = x_ij [j >= i + diagonal];   d x = triu(g)
+    Math:   out_d = the size that is not 1
     """
-    return xp.triu(x, diagonal)
+    shapes = [(shape,) if isinstance(shape, int) else tuple(shape) for shape in shapes]
+    out = []
+    for d in range(-max(map(len, shapes), default=0), 0):
+        sizes = {shape[d] for shape in shapes if len(shape) >= -d} - {1}
+        if len(sizes) > 1:
+            raise ShapeError(f"broadcast_shapes: sizes must be equal or 1, counted from the last dim, got {shapes}. Reshape or unsqueeze one of them.")
+        out.append(sizes.pop() if sizes else 1)
+    return tuple(out)
 
 
-triu.vjp(x=lambda F, g, diagonal: F.triu(g, diagonal))
+@composite(cases=[Case([2, 3], 2), Case([2, 3], 2, 1), Case([3], Array(values=[1, 0, 2])), Case([2, 3], Array(values=[2, 1]), 0)])
+def repeat_interleave(F, input, repeats=None, dim=None, *, output_size=None):
+    """Each element `repeats` times, one after the other; one number for all, or one per element.
+
+    Math:   out = x_0, x_0, x_1, x_1, ... (along dim, or of the flattened tensor)
+    Note:   repeat_interleave(repeats) alone gives the indexes
+    """
+    xp = input.device.xp
+    if repeats is None:
+        counts = input.array
+        if counts.ndim != 1 or counts.dtype.kind not in "iu" or (counts < 0).any():
+            raise ShapeError(f"repeat_interleave: repeats must be a vector of whole numbers of 0 or more, got {input.dtype.name} {tuple(input.shape)}. Correct it.")
+        return Tensor(xp.repeat(xp.arange(counts.size), counts), input.device)
+    if dim is None:
+        input, dim = F.reshape(input, (-1,)), 0
+    d = check_dim("repeat_interleave", dim, input.ndim)
+    n = input.shape[d] if input.ndim else 1
+    counts = repeats.array if hasattr(repeats, "array") else xp.asarray(repeats)
+    if counts.ndim > 1 or counts.size not in (1, n) or (counts < 0).any():
+        raise ShapeError(f"repeat_interleave: repeats must be one number of 0 or more, or {n} of them, got {counts.tolist()!r:.80}. Correct it.")
+    return F.index_select(F.atleast_1d(input), d, Tensor(xp.repeat(xp.arange(n), counts.reshape(-1)), input.device))
+
+
+@composite(cases=[Case([2, 3])])
+def flipud(F, input):
+    """Rows in reverse order.
+
+    Math:   out = x backwards along dim 0
+    """
+    if not input.ndim:
+        raise ShapeError("flipud: needs at least one dim, got a 0-d tensor. Use it as it is.")
+    return F.flip(input, (0,))
+
+
+@composite(cases=[Case([2, 3])])
+def fliplr(F, input):
+    """Columns in reverse order.
+
+    Math:   out = x backwards along dim 1
+    """
+    if input.ndim < 2:
+        raise ShapeError(f"fliplr: needs at least two dims, got shape {tuple(input.shape)}. Use flipud() for a vector.")
+    return F.flip(input, (1,))
+
+
+@composite(cases=[Case([2, 3]), Case([2, 3], 2), Case([2, 3], -1), Case([2, 3, 2], 3, (1, 2))])
+def rot90(F, input, k=1, dims=(0, 1)):
+    """Turned by k quarter turns, from the first of two dims towards the second.
+
+    Math:   out = x turned
+    """
+    if len(dims) != 2 or check_dim("rot90", dims[0], input.ndim) == check_dim("rot90", dims[1], input.ndim):
+        raise ShapeError(f"rot90: dims must be two different dims, got {tuple(dims)} for shape {tuple(input.shape)}. Name two.")
+    a, b = dims
+    turns = k % 4
+    if turns == 0:
+        return F.clone(input)
+    if turns == 2:
+        return F.flip(input, (a, b))
+    return F.flip(F.transpose(input, a, b), (a,)) if turns == 1 else F.transpose(F.flip(input, (a,)), a, b)
+
+
+@composite(cases=[Case([2, 3])])
+def ravel(F, input):
+    """All elements in a row; a view where the memory layout allows it.
+
+    Math:   out = x
+    """
+    return F.reshape(input, (-1,))
+
+
+def at_least(n, place):
+    def body(F, *tensors):
+        """Dims of size 1 added where there are fewer than so many."""
+        if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
+            return tuple(F.reshape(x, place(tuple(x.shape))) if x.ndim < n else x for x in tensors[0])
+        many = tuple(F.reshape(x, place(tuple(x.shape))) if x.ndim < n else x for x in tensors)
+        return many[0] if len(many) == 1 else many
+
+    body.__name__, body.__doc__ = f"atleast_{n}d", f"Dims of size 1 added to a tensor, or each of several, with fewer than {n}.\n\nMath:   out = x"
+    composite(body, method=False, cases=[Case([]), Case([2]), Case([2, 3]), Case([2, 3, 2]), Case([], [2])])
+
+
+at_least(1, lambda shape: (1,))
+at_least(2, lambda shape: (1, *shape) if shape else (1, 1))
+at_least(3, lambda shape: {0: (1, 1, 1), 1: (1, *shape, 1), 2: (*shape, 1)}[len(shape)])
+
+
+@op(view=True, cases=[Case([3, 4], (2, 2), (1, 2)), Case([6], (2, 3), (1, 1), 1), Case([3, 4], (), ())])
+def as_strided(xp, x, /, size, stride, storage_offset=None):
+    """A view with sizes and strides of your own on a contiguous tensor; elements may appear more than once.
+
+    Math:   out_i = x.flat[storage_offset + sum_d i_d stride_d];   d x = g added where each element came from
+    Args:   stride, storage_offset: in elements
+    """
+    offset = storage_offset or 0
+    last = offset + sum((n - 1) * s for n, s in zip(size, stride))
+    if len(size) != len(stride) or any(v < 0 for v in (*size, *stride, offset)) or (0 not in size and last >= x.size) or not x.flags.c_contiguous:
+        raise ShapeError(f"as_strided: size {tuple(size)}, stride {tuple(stride)} and storage_offset {offset} must stay within a contiguous tensor of "
+                         f"{x.size} elements, got shape {x.shape}. Make it contiguous() or the sizes smaller.")
+    return xp.lib.stride_tricks.as_strided(x.reshape(-1)[offset:], size, tuple(s * x.itemsize for s in stride))
+
+
+@op(method=False)
+def strided_back(xp, x, /, shape, stride, offset):
+    """Zeros of `shape` with x added where as_strided took it from.
+
+    Math:   out.flat[offset + sum_d i_d stride_d] += x_i;   d x = as_strided(g)
+    """
+    out = xp.zeros(shape, x.dtype)
+    places = offset + sum((i * s for i, s in zip(xp.indices(x.shape, sparse=True), stride)), xp.zeros(x.shape, "int64"))
+    xp.add.at(out.reshape(-1), places, x)
+    return out
+
+
+as_strided.vjp(x=lambda F, g, x_shape, stride, storage_offset: F.strided_back(g, x_shape, stride, storage_offset or 0))
+strided_back.vjp(x=lambda F, g, x_shape, stride, offset: F.as_strided(F.contiguous(g), x_shape, stride, offset))

@@ -1,7 +1,8 @@
 """Smooth and piecewise functions with a forward and a formula of their own: the activations that deserve a kernel."""
 from __future__ import annotations
 
-from ..base.case import Case
+from ..base.case import Case, positive
+from ..base.dtype import check_float
 from ..core.op import op
 from .error_function import erf_array
 
@@ -77,6 +78,43 @@ def silu_vjp(F, g, x):
 
 
 silu.vjp(x=silu_vjp)
+
+
+@op(method=False, cases=[Case([2, 3]), Case([3], rtol=1e-6)])
+def mish(xp, x, /):
+    """x times the tanh of its softplus.
+
+    Math:   out = x t, t = tanh(ln(1 + e^x));   d x = g (t + x s (1 - t^2)), s = sigmoid(x)
+    Note:   t is a fraction in e = e^-|x|, so one exponential is enough and nothing overflows
+    Reference: D. Misra, 2019, "Mish: a self regularized non-monotonic activation function"
+    """
+    check_float("mish", x)
+    e = xp.exp(-xp.absolute(x))
+    two = 2 * e
+    square = e * e
+    return x * (xp.where(x > 0, 1 + two, square + two) / xp.where(x > 0, 1 + two + 2 * square, square + two + 2))
+
+
+def mish_vjp(F, g, x):
+    t = F.tanh(F.softplus(x))
+    return g * (t + x * (F.sigmoid(x) * (1 - t * t)))
+
+
+mish.vjp(x=mish_vjp)
+
+
+@op(method=False, cases=[Case([2, 3]), Case(positive(3, low=-200.0, high=-100.0))])
+def logsigmoid(xp, x, /):
+    """Logarithm of the sigmoid.
+
+    Math:   out = -ln(1 + e^-x) = min(x, 0) - ln(1 + e^-|x|);   d x = g sigmoid(-x)
+    Note:   neither end overflows
+    """
+    check_float("logsigmoid", x)
+    return xp.minimum(x, 0) - xp.log1p(xp.exp(-xp.absolute(x)))
+
+
+logsigmoid.vjp(x=lambda F, g, x: g * F.sigmoid(-x))
 
 
 @op(types="float", method=False, cases=[Case([2, 3]), Case([2, 3], 2.0, 1.5), Case([3], 1.0, 0.5)])

@@ -1,0 +1,31 @@
+"""Second names of ops, as PyTorch has them: `subtract` is `sub`, `concat` is `cat`."""
+from __future__ import annotations
+
+from ..core.autograd import functional
+from ..core.device import registry
+from ..core.tensor import Tensor
+
+
+def alias(name, of):
+    """`name` as another name of the op `of`, as function, method and in-place form."""
+    registry[name] = known = registry[of]
+    setattr(functional, name, known.function)
+    if known.is_method:
+        setattr(Tensor, name, known.function)
+    if hasattr(known, "inplace"):
+        setattr(Tensor, name + "_", known.inplace)
+
+
+ALIASES = {
+    "sub": "subtract", "mul": "multiply", "div": "divide", "neg": "negative", "abs": "absolute", "trunc": "fix",
+    "acos": "arccos", "asin": "arcsin", "atan": "arctan", "acosh": "arccosh", "asinh": "arcsinh", "atanh": "arctanh", "atan2": "arctan2",
+    "gt": "greater", "ge": "greater_equal", "lt": "less", "le": "less_equal", "ne": "not_equal",
+    "transpose": "swapaxes swapdims", "movedim": "moveaxis", "cat": "concat concatenate", "vstack": "row_stack", "outer": "ger",
+}
+
+
+def install():
+    """Register them all; called when every family is there."""
+    for of, names in ALIASES.items():
+        for name in names.split():
+            alias(name, of)
