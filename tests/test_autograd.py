@@ -437,3 +437,12 @@ def test_asking_for_a_missing_gpu_says_what_to_do():
         tg.ones(1).to("cuda")
     with pytest.raises(tg.DeviceError, match="must be one of"):
         tg.ones(1, device="tpu")
+
+
+def test_an_output_used_by_the_formula_and_by_the_user_gets_both_cotangents_in_the_second_order():
+    x = tg.tensor([[2.0, 0.3], [0.1, -1.5]], dtype=tg.float64).requires_grad_()
+    assert gradgradcheck(lambda x: tg.linalg.svdvals(x) ** 2, [x])  # sum of squares of the singular values has second derivative 2 I
+    s = tg.linalg.svdvals(x)
+    (g,) = tg.autograd.grad((s * s).sum(), x, create_graph=True)
+    (second,) = tg.autograd.grad(g.sum(), x)
+    np.testing.assert_allclose(second.array, 2.0)

@@ -15,6 +15,7 @@ from tinygrad_edu.core.tensor import Tensor
 
 # Pieces of formulas and of composites: they have no public meaning, and the ops that use them test them.
 INTERNAL = set("""
+    cofactors solve_matrices cholesky_lower qr_parts pseudo_inverse
     adaptive_max adaptive_sum add_at add_to alias batch_normalization cast cast_like clamp_numbers clone_contiguous columns_image convolution
     convolution_input convolution_weight count_integers diagonal_embed einsum_pair embed embed_rows euclidean_distances exponential_unit held_above
     image_columns index_tensor largest_at layer_normalization length log_softmax_backward max_pool max_pool_positions max_pool_spread max_pool_take
@@ -161,6 +162,8 @@ NO_PARITY = {name for name, target in TORCH_NAMES.items() if target is None}
 
 def torch_function(torch, name):
     name = TORCH_NAMES.get(name) or name
+    if name.startswith("linalg_"):
+        return getattr(torch.linalg, name.removeprefix("linalg_"))
     for place in (torch.nn.functional, torch, torch.special, torch.linalg):
         if hasattr(place, name) and not (place is torch.nn.functional and hasattr(torch, name) and name in ("max", "min", "pad_")):
             return getattr(place, name)

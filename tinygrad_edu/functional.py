@@ -25,6 +25,6 @@ from .ops.random import bernoulli, multinomial, normal, poisson, rand, rand_like
 
 for _name in (f for f in vars(_functions)):
     globals()[_name] = getattr(_functions, _name)
-for _name in ("rand", "rand_like", "randn_like", "zeros_like", "ones_like", "zeros", "ones", "full", "tensor", "arange", "full_like"):
+for _name in ("eye", "rand", "rand_like", "randn_like", "zeros_like", "ones_like", "zeros", "ones", "full", "tensor", "arange", "full_like"):
     setattr(_functions, _name, globals()[_name])  # composites reach them through F
 __all__ = sorted([n for n in globals() if not n.startswith("_")])

@@ -38,12 +38,18 @@ def add_at(x: _Input, index: _Input, src: _Input, dim: _Dims) -> Tensor:
     """`scatter_add`, with the tensors first."""
 def add_to(x: _Input, value: _Input, index: Any) -> Tensor:
     """A copy of x with value added at index (repeated indexes add up)."""
+def addbmm(input: _Input, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """Products of two stacks of matrices, all added."""
 def addcdiv(input: _Input, tensor1: Any, tensor2: Any, value: Any = 1) -> Tensor:
     """Math:   out = input + value tensor1 / tensor2"""
 def addcmul(input: _Input, tensor1: Any, tensor2: Any, value: Any = 1) -> Tensor:
     """Math:   out = input + value tensor1 tensor2"""
-def addmm(input: _Input, mat1: Any, mat2: Any, beta: Any = 1, alpha: Any = 1) -> Tensor:
-    """Math:   out = beta input + alpha mat1 mat2"""
+def addmm(input: _Input, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """Product of two matrices, added."""
+def addmv(input: _Input, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """Matrix times vector, added."""
+def addr(input: _Input, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """Outer product, added."""
 def affine_grid(theta: Any, size: Any, align_corners: Any = None) -> Tensor:
     """The grid that makes grid_sample apply an affine map: where each output element lies in the input."""
 def alias(x: _Input) -> Tensor:
@@ -106,8 +112,8 @@ def avg_pool2d(input: _Input, kernel_size: Any, stride: Any = None, padding: Any
     """Mean of each window over 2 spatial dim(s)."""
 def avg_pool3d(input: _Input, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: builtins.bool = False, count_include_pad: builtins.bool = True, divisor_override: Any = None) -> Tensor:
     """Mean of each window over 3 spatial dim(s)."""
-def baddbmm(input: _Input, batch1: Any, batch2: Any, beta: Any = 1, alpha: Any = 1) -> Tensor:
-    """Math:   out = beta input + alpha batch1 batch2"""
+def baddbmm(input: _Input, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+    """Products of two stacks of matrices, added."""
 def batch_norm(input: _Input, running_mean: Any, running_var: Any, weight: Any = None, bias: Any = None, training: builtins.bool = False, momentum: builtins.float = 0.1, eps: builtins.float = 1e-05) -> Tensor:
     """Normalise each channel (dim 1) over the batch, or by running averages when not training."""
 def batch_normalization(x: _Input, weight: _Input = None, bias: _Input = None, dims: Any = ..., eps: builtins.float = 1e-05) -> Any:
@@ -160,8 +166,18 @@ def ceil(x: _Input) -> Tensor:
     """Round up."""
 def celu(input: _Input, alpha: builtins.float = 1.0) -> Tensor:
     """elu whose slope has no jump for any alpha."""
+def chain_matmul(*matrices: Any) -> Tensor:
+    """Product of a chain of matrices in the cheapest order."""
 def channel_shuffle(input: _Input, groups: Any) -> Tensor:
     """Channels dealt out: one of each group in turn."""
+def cholesky(input: _Input, upper: builtins.bool = False) -> Tensor:
+    """Cholesky factor of symmetric positive-definite matrices."""
+def cholesky_inverse(L: Any, upper: builtins.bool = False) -> Tensor:
+    """A^-1 from A's Cholesky factor."""
+def cholesky_lower(x: _Input) -> Tensor:
+    """Lower Cholesky factor of symmetric positive-definite matrices; reads the lower triangle."""
+def cholesky_solve(input: _Input, L: Any, upper: builtins.bool = False) -> Tensor:
+    """The X with A X = input, from A's Cholesky factor."""
 def chunk(input: _Input, chunks: Any, dim: _Dims = 0) -> Any:
     """At most `chunks` pieces of equal size along dim (the last may be smaller)."""
 def clamp(input: _Input, min: Any = None, max: Any = None) -> Tensor:
@@ -178,6 +194,8 @@ def clone(x: _Input) -> Tensor:
     """A copy that gradients flow through."""
 def clone_contiguous(x: _Input) -> Tensor:
     """A copy in row-major order."""
+def cofactors(x: _Input) -> Tensor:
+    """Cofactors, by way of the singular values, so that singular matrices have them too."""
 def column_stack(tensors: Any) -> Tensor:
     """Tensors side by side, vectors as columns."""
 def columns_image(x: _Input, size: Any, kernel: Any, dilation: Any, padding: Any, stride: Any) -> Tensor:
@@ -210,6 +228,8 @@ def convolution_weight(y: _Input, input: _Input, size: Any, stride: Any, padding
     """The transpose of `convolution` in its weight (`size`: shape of the weight)."""
 def copysign(a: _Input, b: _Input) -> Tensor:
     """|a| with the sign of b."""
+def corrcoef(input: _Input) -> Tensor:
+    """Correlation coefficients: the covariance over the standard deviations, within [-1, 1]."""
 def cos(x: _Input) -> Tensor:
     """Cosine."""
 def cosh(x: _Input) -> Tensor:
@@ -222,6 +242,10 @@ def count_integers(x: _Input, weights: _Input = None, minlength: Any = 0) -> Ten
     """bincount of raw arrays."""
 def count_nonzero(x: _Input, dim: _Dims = None) -> Tensor:
     """How many elements are non-zero."""
+def cov(input: _Input, *, correction: Any = 1, fweights: Any = None, aweights: Any = None) -> Tensor:
+    """Covariance matrix: a row is a variable, a column an observation."""
+def cross(input: _Input, other: _Input, dim: _Dims = None) -> Tensor:
+    """Cross product of vectors of three, along dim (default: the first of size 3)."""
 def cross_entropy(input: _Input, target: Any, weight: Any = None, ignore_index: Any = -100, reduction: builtins.str = 'mean', label_smoothing: builtins.float = 0.0) -> Tensor:
     """Cross-entropy of unnormalised scores with class numbers or class probabilities."""
 def cummax(x: _Input, dim: _Dims) -> Any:
@@ -236,6 +260,8 @@ def cumulative_trapezoid(y: Any, x: _Input = None, *, dx: Any = None, dim: _Dims
     """Area under a curve up to each point but the first."""
 def deg2rad(x: _Input) -> Tensor:
     """Degrees as radians."""
+def det(x: _Input) -> Tensor:
+    """Determinant."""
 def diag(input: _Input, diagonal: Any = 0) -> Tensor:
     """A vector as a diagonal matrix, or a matrix's diagonal."""
 def diag_embed(input: _Input, offset: Any = 0, dim1: Any = -2, dim2: Any = -1) -> Tensor:
@@ -252,6 +278,8 @@ def diff(input: _Input, n: Any = 1, dim: _Dims = -1, prepend: Any = None, append
     """Differences of neighbours, n times."""
 def digamma(x: _Input) -> Tensor:
     """Derivative of lgamma."""
+def dist(input: _Input, other: _Input, p: Any = 2) -> Tensor:
+    """Norm of the difference, over all elements."""
 def div(input: _Input, other: _Input, rounding_mode: Any = None) -> Tensor:
     """Quotient; `rounding_mode` 'floor' or 'trunc' rounds it (then the gradient is 0)."""
 def divide(input: _Input, other: _Input, rounding_mode: Any = None) -> Tensor:
@@ -410,10 +438,14 @@ def index_select(input: _Input, dim: _Dims, index: Any) -> Tensor:
     """Elements along dim by number."""
 def index_tensor(input: _Input, index: Any) -> Tensor:
     """What `x[index]` calls."""
+def inner(input: _Input, other: _Input) -> Tensor:
+    """Sums of products over the last dims."""
 def instance_norm(input: _Input, running_mean: Any = None, running_var: Any = None, weight: Any = None, bias: Any = None, use_input_stats: builtins.bool = True, momentum: builtins.float = 0.1, eps: builtins.float = 1e-05) -> Tensor:
     """Normalise each channel of each item."""
 def interpolate(input: _Input, size: Any = None, scale_factor: Any = None, mode: builtins.str = 'nearest', align_corners: Any = None, recompute_scale_factor: Any = None, antialias: builtins.bool = False) -> Tensor:
     """Resized to `size`, or by `scale_factor`, in 1, 2 or 3 spatial dims."""
+def inverse(x: _Input) -> Tensor:
+    """Inverse."""
 def isclose(a: _Input, b: _Input, rtol: builtins.float = 1e-05, atol: builtins.float = 1e-08, equal_nan: builtins.bool = False) -> Tensor:
     """Whether two values are nearly equal."""
 def isfinite(x: _Input) -> Tensor:
@@ -432,6 +464,8 @@ def isreal(x: _Input) -> Tensor:
     """Whether the number is real: always True here."""
 def kl_div(input: _Input, target: Any, reduction: builtins.str = 'mean', log_target: builtins.bool = False) -> Tensor:
     """Math: y (log y − x), x log-probabilities, 0 where y = 0. reduction 'batchmean': the sum over the size of dim 0."""
+def kron(input: _Input, other: _Input) -> Tensor:
+    """Kronecker product: each element of input times all of other."""
 def kthvalue(x: _Input, k: Any, dim: _Dims = -1, keepdim: builtins.bool = False) -> Any:
     """The k-th smallest along dim (k counts from 1), with its index."""
 def l1_loss(input: _Input, target: Any, reduction: builtins.str = 'mean') -> Tensor:
@@ -460,6 +494,54 @@ def less_equal(a: _Input, b: _Input) -> Tensor:
     """Whether a <= b, elementwise."""
 def lgamma(x: _Input) -> Tensor:
     """Logarithm of the absolute value of the gamma function."""
+def linalg_cholesky(A: Any, *, upper: builtins.bool = False) -> Tensor:
+    """Cholesky factor of symmetric positive-definite matrices."""
+def linalg_cond(A: Any, p: Any = None) -> Tensor:
+    """Condition number: how much a relative error may grow when solving with A."""
+def linalg_cross(input: _Input, other: _Input, *, dim: _Dims = -1) -> Tensor:
+    """Cross product of vectors of three."""
+def linalg_det(x: _Input) -> Tensor:
+    """Determinant."""
+def linalg_eigh(x: _Input, UPLO: builtins.str = 'L') -> Any:
+    """Eigenvalues (rising) and eigenvectors of symmetric matrices; reads one triangle."""
+def linalg_eigvalsh(A: Any, UPLO: builtins.str = 'L') -> Tensor:
+    """Eigenvalues of symmetric matrices, rising."""
+def linalg_inv(x: _Input) -> Tensor:
+    """Inverse."""
+def linalg_lstsq(A: Any, B: Any, rcond: Any = None, *, driver: Any = None) -> Tensor:
+    """The X for which |A X - B| is least; of several the shortest."""
+def linalg_matmul(a: _Input, b: _Input) -> Tensor:
+    """Matrix product; leading dims broadcast, 1-d operands are vectors."""
+def linalg_matrix_exp(input: _Input) -> Tensor:
+    """Exponential of a matrix: a rational function of x / 2^s, squared s times."""
+def linalg_matrix_norm(A: Any, ord: builtins.str = 'fro', dim: Any = ..., keepdim: builtins.bool = False, *, dtype: Any = None) -> Tensor:
+    """Norm of matrices that lie in two dims."""
+def linalg_matrix_power(input: _Input, n: Any) -> Tensor:
+    """A matrix multiplied n times with itself (n < 0: its inverse), by repeated squaring."""
+def linalg_matrix_rank(A: Any, tol: Any = None, hermitian: builtins.bool = False, *, atol: Any = None, rtol: Any = None) -> Tensor:
+    """How many singular values are above max(atol, rtol s_max)."""
+def linalg_multi_dot(tensors: Any) -> Tensor:
+    """Product of a chain of matrices in the cheapest order; the first and the last may be vectors."""
+def linalg_norm(A: Any, ord: Any = None, dim: _Dims = None, keepdim: builtins.bool = False, *, dtype: Any = None) -> Tensor:
+    """Norm of a vector or a matrix: of all elements (ord None), along one dim, or of the matrices in two."""
+def linalg_pinv(A: Any, rcond: Any = None, hermitian: builtins.bool = False, *, atol: Any = None, rtol: Any = None) -> Tensor:
+    """Pseudo-inverse."""
+def linalg_qr(A: Any, mode: builtins.str = 'reduced') -> Tensor:
+    """Q with orthonormal columns and R upper triangular."""
+def linalg_slogdet(x: _Input) -> Any:
+    """Sign and logarithm of the absolute determinant, which do not overflow."""
+def linalg_solve(A: Any, B: Any, *, left: builtins.bool = True) -> Tensor:
+    """The X with A X = B (left=False: X A = B)."""
+def linalg_solve_triangular(A: Any, B: Any, *, upper: Any, left: builtins.bool = True, unitriangular: builtins.bool = False) -> Tensor:
+    """linalg.solve that reads one triangle of A (without its diagonal if unitriangular: ones)."""
+def linalg_svd(x: _Input, full_matrices: builtins.bool = True) -> Any:
+    """Singular value decomposition."""
+def linalg_svdvals(A: Any) -> Tensor:
+    """Singular values, largest first."""
+def linalg_vecdot(x: _Input, y: Any, *, dim: _Dims = -1) -> Tensor:
+    """Inner products along one dim, the others broadcast."""
+def linalg_vector_norm(x: _Input, ord: Any = 2, dim: _Dims = None, keepdim: builtins.bool = False, *, dtype: Any = None) -> Tensor:
+    """Norm of the elements as one vector, along one or more dims."""
 def linear(input: _Input, weight: _Input, bias: _Input = None) -> Tensor:
     """Affine map, one 2-D product."""
 def local_response_norm(input: _Input, size: Any, alpha: builtins.float = 0.0001, beta: builtins.float = 0.75, k: builtins.float = 1.0) -> Tensor:
@@ -482,6 +564,8 @@ def logaddexp2(a: _Input, b: _Input) -> Tensor:
     """Logarithm to base 2 of a sum of powers of two."""
 def logcumsumexp(x: _Input, dim: _Dims) -> Tensor:
     """Logarithm of the running sum of exponentials, without overflow."""
+def logdet(input: _Input) -> Tensor:
+    """Logarithm of the determinant: NaN where that is negative, -inf where it is 0."""
 def logical_and(a: _Input, b: _Input) -> Tensor:
     """Whether both are non-zero."""
 def logical_not(x: _Input) -> Tensor:
@@ -514,6 +598,10 @@ def masked_select(input: _Input, mask: Any) -> Tensor:
     """Elements where mask is True, in a row."""
 def matmul(a: _Input, b: _Input) -> Tensor:
     """Matrix product; leading dims broadcast, 1-d operands are vectors."""
+def matrix_exp(input: _Input) -> Tensor:
+    """Exponential of a matrix: a rational function of x / 2^s, squared s times."""
+def matrix_power(input: _Input, n: Any) -> Tensor:
+    """A matrix multiplied n times with itself (n < 0: its inverse), by repeated squaring."""
 def max(input: _Input, dim: _Dims = None, keepdim: builtins.bool = False) -> Any:
     """Largest element of all; along `dim` (values, indices); or the elementwise maximum of two tensors."""
 def max_dim(x: _Input, dim: _Dims, keepdim: builtins.bool = False) -> Any:
@@ -636,6 +724,8 @@ def pdist(input: _Input, p: builtins.float = 2.0) -> Tensor:
     """Distances of order p between all pairs of rows: the part of cdist(input, input) above its diagonal."""
 def permute(x: _Input, *dims: _Dims) -> Tensor:
     """Dims in another order."""
+def pinverse(input: _Input, rcond: builtins.float = 1e-15) -> Tensor:
+    """Pseudo-inverse."""
 def pixel_shuffle(input: _Input, upscale_factor: Any) -> Tensor:
     """r^2 channels become an image r times as high and wide."""
 def pixel_unshuffle(input: _Input, downscale_factor: Any) -> Tensor:
@@ -656,10 +746,14 @@ def prelu(input: _Input, weight: Any) -> Tensor:
     """x with a learnt slope below 0: one in all, or one per channel (dim 1)."""
 def prod(x: _Input, dim: _Dims = None, keepdim: builtins.bool = False, dtype: Any = None) -> Tensor:
     """Product along one dim or of all elements."""
+def pseudo_inverse(x: _Input, atol: Any, rtol: Any) -> Tensor:
+    """Moore-Penrose inverse: singular values up to max(atol, rtol s_max) count as 0."""
 def put(input: _Input, index: Any, source: Any, accumulate: builtins.bool = False) -> Tensor:
     """input with source written (or added) at places counted through the flattened tensor."""
 def put_at(x: _Input, index: _Input, src: _Input, dim: _Dims) -> Tensor:
     """`scatter`, with the tensors first."""
+def qr_parts(x: _Input, mode: Any) -> Any:
+    """Orthonormal columns times an upper triangle."""
 def quantile(input: _Input, q: Any, dim: _Dims = None, keepdim: builtins.bool = False, *, interpolation: builtins.str = 'linear') -> Tensor:
     """The value below which a share q of the elements lies; NaN if there is one. Dims of q come first."""
 def rad2deg(x: _Input) -> Tensor:
@@ -676,6 +770,8 @@ def relu6(input: _Input) -> Tensor:
     """x held in [0, 6]."""
 def remainder(a: _Input, b: _Input) -> Tensor:
     """Remainder with the sign of b."""
+def renorm(input: _Input, p: Any, dim: _Dims, maxnorm: Any) -> Tensor:
+    """Slices along dim scaled down to a norm of at most maxnorm."""
 def repeat(input: _Input, *repeats: Any) -> Tensor:
     """The tensor tiled: dims may be added in front."""
 def repeat_interleave(input: _Input, repeats: Any = None, dim: _Dims = None, *, output_size: Any = None) -> Tensor:
@@ -738,6 +834,8 @@ def sinh(x: _Input) -> Tensor:
     """Hyperbolic sine."""
 def slice_scatter(input: _Input, src: Any, dim: _Dims = 0, start: Any = None, end: Any = None, step: Any = 1) -> Tensor:
     """input with src written at a slice along dim."""
+def slogdet(x: _Input) -> Any:
+    """Sign and logarithm of the absolute determinant, which do not overflow."""
 def smallest_at(x: _Input, index: _Input, src: _Input, dim: _Dims) -> Tensor:
     """x with the smallest of what index sends to each place."""
 def smooth_l1_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', beta: builtins.float = 1.0) -> Tensor:
@@ -756,6 +854,8 @@ def softshrink(x: _Input, lambd: builtins.float = 0.5) -> Tensor:
     """x moved towards 0 by lambd."""
 def softsign(input: _Input) -> Tensor:
     """x squeezed into (-1, 1)."""
+def solve_matrices(a: _Input, b: _Input) -> Tensor:
+    """Solution of a X = b for matrices."""
 def sort(x: _Input, dim: _Dims = -1, descending: builtins.bool = False, stable: builtins.bool = False) -> Any:
     """Sorted along dim, with indexes. Stable in both directions; NaN counts as largest."""
 def split(input: _Input, split_size_or_sections: Any, dim: _Dims = 0) -> Any:
@@ -808,6 +908,8 @@ def tanhshrink(input: _Input) -> Tensor:
     """What tanh takes away."""
 def tensor_split(input: _Input, indices_or_sections: Any, dim: _Dims = 0) -> Any:
     """Pieces along dim: as many as asked for, sizes differing by at most one, or cut before the given indexes."""
+def tensordot(a: Any, b: Any, dims: _Dims = 2) -> Tensor:
+    """Sums of products over several dims at once: the last `dims` of a with the first of b, or the dims named for each."""
 def threshold(x: _Input, threshold: Any, value: Any) -> Tensor:
     """x where it is above the threshold, else a value."""
 def tile(input: _Input, *dims: _Dims) -> Tensor:
@@ -856,6 +958,8 @@ def upsample(input: _Input, size: Any = None, scale_factor: Any = None, mode: bu
     """`interpolate` under its old name."""
 def var(input: _Input, dim: _Dims = None, unbiased: Any = None, keepdim: builtins.bool = False, *, correction: Any = 1) -> Tensor:
     """Variance, two passes, so large means do no harm."""
+def vdot(input: _Input, other: _Input) -> Tensor:
+    """Inner product of two vectors."""
 def view(input: _Input, *shape: Any) -> Tensor:
     """`reshape` that never copies."""
 def view_as(input: _Input, other: _Input) -> Tensor:

@@ -134,6 +134,9 @@ def methods(ops: list[tuple[str, Any]]) -> str:
     for name, member in vars(Tensor).items():  # conversions that are made in a loop: float(), long() ...
         if isinstance(member, types.FunctionType) and member.__name__ == "<lambda>" and name.isidentifier() and not name.startswith("_"):
             lines.append(f"    def {name}(self) -> Tensor: ...")
+    for name, member in vars(Tensor).items():  # T, mT ...
+        if isinstance(member, property) and member.fget.__module__.startswith("tinygrad_edu.ops"):
+            lines += ["    @builtins.property", f"    def {name}(self) -> Tensor: ..."]
     for name, op in ops:
         if op.is_method:
             lines.append(f"    def {name}({signature(op, True)}) -> {result(op)}:{docstring(op, '    ')}")

@@ -196,7 +196,8 @@ def walk(roots: list[tuple[Any, Any]], create_graph: bool = False, retain_graph:
                 else:
                     parent = node.parents[0]
                     if g is not None and (needed is None or parent in needed):
-                        grads.setdefault(parent, {})[node.index] = g
+                        sent = grads.setdefault(parent, {})
+                        sent[node.index] = sent[node.index] + g if node.index in sent else g
                     waiting[parent] -= 1
                     if not waiting[parent]:
                         ready.append(parent)

@@ -21,6 +21,14 @@ class OpMethods:
     def byte(self) -> Tensor: ...
     def bool(self) -> Tensor: ...
     def zero_(self) -> Tensor: ...
+    @builtins.property
+    def T(self) -> Tensor: ...
+    @builtins.property
+    def H(self) -> Tensor: ...
+    @builtins.property
+    def mT(self) -> Tensor: ...
+    @builtins.property
+    def mH(self) -> Tensor: ...
     def abs(self) -> Tensor:
         """Absolute value."""
     def abs_(self) -> Tensor: ...
@@ -40,14 +48,24 @@ class OpMethods:
     def __add__(self, other: _Input) -> Tensor: ...
     def __radd__(self, other: _Input) -> Tensor: ...
     def __iadd__(self, other: _Input) -> Tensor: ...
+    def addbmm(self, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+        """Products of two stacks of matrices, all added."""
+    def addbmm_(self, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor: ...
     def addcdiv(self, tensor1: Any, tensor2: Any, value: Any = 1) -> Tensor:
         """Math:   out = input + value tensor1 / tensor2"""
     def addcdiv_(self, tensor1: Any, tensor2: Any, value: Any = 1) -> Tensor: ...
     def addcmul(self, tensor1: Any, tensor2: Any, value: Any = 1) -> Tensor:
         """Math:   out = input + value tensor1 tensor2"""
     def addcmul_(self, tensor1: Any, tensor2: Any, value: Any = 1) -> Tensor: ...
-    def addmm(self, mat1: Any, mat2: Any, beta: Any = 1, alpha: Any = 1) -> Tensor:
-        """Math:   out = beta input + alpha mat1 mat2"""
+    def addmm(self, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+        """Product of two matrices, added."""
+    def addmm_(self, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor: ...
+    def addmv(self, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+        """Matrix times vector, added."""
+    def addmv_(self, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor: ...
+    def addr(self, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+        """Outer product, added."""
+    def addr_(self, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor: ...
     def all(self, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
         """Whether all elements are non-zero."""
     def allclose(self, other: _Input, rtol: builtins.float = 1e-05, atol: builtins.float = 1e-08, equal_nan: builtins.bool = False) -> Tensor:
@@ -104,8 +122,9 @@ class OpMethods:
     def atanh(self) -> Tensor:
         """Inverse hyperbolic tangent."""
     def atanh_(self) -> Tensor: ...
-    def baddbmm(self, batch1: Any, batch2: Any, beta: Any = 1, alpha: Any = 1) -> Tensor:
-        """Math:   out = beta input + alpha batch1 batch2"""
+    def baddbmm(self, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
+        """Products of two stacks of matrices, added."""
+    def baddbmm_(self, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor: ...
     def bincount(self, weights: Any = None, minlength: Any = 0) -> Tensor:
         """How often each integer from 0 on occurs (or the sum of the weights there)."""
     def bitwise_and(self, b: _Input) -> Tensor:
@@ -144,6 +163,12 @@ class OpMethods:
     def ceil(self) -> Tensor:
         """Round up."""
     def ceil_(self) -> Tensor: ...
+    def cholesky(self, upper: builtins.bool = False) -> Tensor:
+        """Cholesky factor of symmetric positive-definite matrices."""
+    def cholesky_inverse(self, upper: builtins.bool = False) -> Tensor:
+        """A^-1 from A's Cholesky factor."""
+    def cholesky_solve(self, L: Any, upper: builtins.bool = False) -> Tensor:
+        """The X with A X = input, from A's Cholesky factor."""
     def chunk(self, chunks: Any, dim: _Dims = 0) -> Any:
         """At most `chunks` pieces of equal size along dim (the last may be smaller)."""
     def clamp(self, min: Any = None, max: Any = None) -> Tensor:
@@ -166,6 +191,8 @@ class OpMethods:
     def copysign(self, b: _Input) -> Tensor:
         """|a| with the sign of b."""
     def copysign_(self, b: _Input) -> Tensor: ...
+    def corrcoef(self) -> Tensor:
+        """Correlation coefficients: the covariance over the standard deviations, within [-1, 1]."""
     def cos(self) -> Tensor:
         """Cosine."""
     def cos_(self) -> Tensor: ...
@@ -174,6 +201,10 @@ class OpMethods:
     def cosh_(self) -> Tensor: ...
     def count_nonzero(self, dim: _Dims = None) -> Tensor:
         """How many elements are non-zero."""
+    def cov(self, *, correction: Any = 1, fweights: Any = None, aweights: Any = None) -> Tensor:
+        """Covariance matrix: a row is a variable, a column an observation."""
+    def cross(self, other: _Input, dim: _Dims = None) -> Tensor:
+        """Cross product of vectors of three, along dim (default: the first of size 3)."""
     def cummax(self, dim: _Dims) -> Any:
         """Running maximum, with the index of its last occurrence."""
     def cummin(self, dim: _Dims) -> Any:
@@ -202,6 +233,8 @@ class OpMethods:
     def digamma(self) -> Tensor:
         """Derivative of lgamma."""
     def digamma_(self) -> Tensor: ...
+    def dist(self, other: _Input, p: Any = 2) -> Tensor:
+        """Norm of the difference, over all elements."""
     def div(self, other: _Input, rounding_mode: Any = None) -> Tensor:
         """Quotient; `rounding_mode` 'floor' or 'trunc' rounds it (then the gradient is 0)."""
     def div_(self, other: _Input, rounding_mode: Any = None) -> Tensor: ...
@@ -323,6 +356,8 @@ class OpMethods:
     def index_select(self, dim: _Dims, index: Any) -> Tensor:
         """Elements along dim by number."""
     def __getitem__(self, other: _Input) -> Tensor: ...
+    def inner(self, other: _Input) -> Tensor:
+        """Sums of products over the last dims."""
     def isclose(self, b: _Input, rtol: builtins.float = 1e-05, atol: builtins.float = 1e-08, equal_nan: builtins.bool = False) -> Tensor:
         """Whether two values are nearly equal."""
     def isfinite(self) -> Tensor:
@@ -337,6 +372,8 @@ class OpMethods:
         """Math:   out = [x = +inf]"""
     def isreal(self) -> Tensor:
         """Whether the number is real: always True here."""
+    def kron(self, other: _Input) -> Tensor:
+        """Kronecker product: each element of input times all of other."""
     def kthvalue(self, k: Any, dim: _Dims = -1, keepdim: builtins.bool = False) -> Any:
         """The k-th smallest along dim (k counts from 1), with its index."""
     def lcm(self, b: _Input) -> Tensor:
@@ -357,6 +394,12 @@ class OpMethods:
     def lgamma(self) -> Tensor:
         """Logarithm of the absolute value of the gamma function."""
     def lgamma_(self) -> Tensor: ...
+    def linalg_matmul(self, b: _Input) -> Tensor:
+        """Matrix product; leading dims broadcast, 1-d operands are vectors."""
+    def linalg_matrix_exp(self) -> Tensor:
+        """Exponential of a matrix: a rational function of x / 2^s, squared s times."""
+    def linalg_matrix_power(self, n: Any) -> Tensor:
+        """A matrix multiplied n times with itself (n < 0: its inverse), by repeated squaring."""
     def log(self) -> Tensor:
         """Natural logarithm."""
     def log_(self) -> Tensor: ...
@@ -377,6 +420,8 @@ class OpMethods:
         """Logarithm to base 2 of a sum of powers of two."""
     def logcumsumexp(self, dim: _Dims) -> Tensor:
         """Logarithm of the running sum of exponentials, without overflow."""
+    def logdet(self) -> Tensor:
+        """Logarithm of the determinant: NaN where that is negative, -inf where it is 0."""
     def logical_and(self, b: _Input) -> Tensor:
         """Whether both are non-zero."""
     def logical_not(self) -> Tensor:
@@ -405,6 +450,10 @@ class OpMethods:
         """Matrix product; leading dims broadcast, 1-d operands are vectors."""
     def __matmul__(self, other: _Input) -> Tensor: ...
     def __rmatmul__(self, other: _Input) -> Tensor: ...
+    def matrix_exp(self) -> Tensor:
+        """Exponential of a matrix: a rational function of x / 2^s, squared s times."""
+    def matrix_power(self, n: Any) -> Tensor:
+        """A matrix multiplied n times with itself (n < 0: its inverse), by repeated squaring."""
     def max(self, dim: _Dims = None, keepdim: builtins.bool = False) -> Any:
         """Largest element of all; along `dim` (values, indices); or the elementwise maximum of two tensors."""
     def maximum(self, b: _Input) -> Tensor:
@@ -471,6 +520,8 @@ class OpMethods:
         """Outer product of two vectors."""
     def permute(self, *dims: _Dims) -> Tensor:
         """Dims in another order."""
+    def pinverse(self, rcond: builtins.float = 1e-15) -> Tensor:
+        """Pseudo-inverse."""
     def positive_(self) -> Tensor:
         """The input itself (`+x`)."""
     def __pos__(self) -> Tensor: ...
@@ -506,6 +557,9 @@ class OpMethods:
     def __mod__(self, other: _Input) -> Tensor: ...
     def __rmod__(self, other: _Input) -> Tensor: ...
     def __imod__(self, other: _Input) -> Tensor: ...
+    def renorm(self, p: Any, dim: _Dims, maxnorm: Any) -> Tensor:
+        """Slices along dim scaled down to a norm of at most maxnorm."""
+    def renorm_(self, p: Any, dim: _Dims, maxnorm: Any) -> Tensor: ...
     def repeat(self, *repeats: Any) -> Tensor:
         """The tensor tiled: dims may be added in front."""
     def repeat_interleave(self, repeats: Any = None, dim: _Dims = None, *, output_size: Any = None) -> Tensor:
@@ -638,6 +692,8 @@ class OpMethods:
         """A new dim of size 1 at `dim`."""
     def var(self, dim: _Dims = None, unbiased: Any = None, keepdim: builtins.bool = False, *, correction: Any = 1) -> Tensor:
         """Variance, two passes, so large means do no harm."""
+    def vdot(self, other: _Input) -> Tensor:
+        """Inner product of two vectors."""
     def view(self, *shape: Any) -> Tensor:
         """`reshape` that never copies."""
     def view_as(self, other: _Input) -> Tensor:
@@ -654,10 +710,12 @@ class OpMethods:
     def copy_(self, source: Any, non_blocking: builtins.bool = False) -> Tensor: ...
     def cpu(self) -> Tensor: ...
     def cuda(self, index: Any = None) -> Tensor: ...
+    def det(self) -> Tensor: ...
     def exponential_(self, *args: Any, generator: Any = None, **names: Any) -> Tensor: ...
     def fill_(self, value: Any) -> Tensor: ...
     def fill_diagonal_(self, fill_value: Any, wrap: builtins.bool = False) -> Tensor: ...
     def geometric_(self, *args: Any, generator: Any = None, **names: Any) -> Tensor: ...
+    def inverse(self) -> Tensor: ...
     def log_normal_(self, *args: Any, generator: Any = None, **names: Any) -> Tensor: ...
     def multinomial(self, num_samples: Any, replacement: builtins.bool = False, *, generator: Any = None) -> Tensor: ...
     def new_empty(self, *args: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False) -> Tensor: ...
@@ -667,6 +725,7 @@ class OpMethods:
     def new_zeros(self, *args: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False) -> Tensor: ...
     def normal_(self, mean: builtins.float = 0.0, std: builtins.float = 1.0, *, generator: Any = None) -> Tensor: ...
     def random_(self, low: Any = 0, high: Any = None, *, generator: Any = None) -> Tensor: ...
+    def slogdet(self, **kwargs: Any) -> Tensor: ...
     def to(self, *args: Any, dtype: Any = None, device: Any = None, copy: builtins.bool = False, non_blocking: builtins.bool = False) -> Tensor: ...
     def type(self, dtype: Any = None) -> Tensor: ...
     def type_as(self, other: _Input) -> Tensor: ...

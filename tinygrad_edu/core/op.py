@@ -112,7 +112,8 @@ class Op:
             ends = parents if self.plain and not self.keeps_outputs else (*parents, *self.ends(node))
             saved = [Tensor(v, device, end) if type(v) is array_type else v for v, end in zip(saved, ends)]
         if self.outputs:
-            g = tuple(g[i] if i in g else F.zeros_raw(shape, dtype) if dtype.kind == "f" else None for i, (shape, dtype) in enumerate(node.outs))  # type: ignore[attr-defined]
+            blank = (lambda *a: Tensor(node.device.F.zeros_raw(*a), node.device)) if create_graph else F.zeros_raw
+            g = tuple(g[i] if i in g else blank(shape, dtype) if dtype.kind == "f" else None for i, (shape, dtype) in enumerate(node.outs))  # type: ignore[attr-defined]
         frame = (F, g, *saved) if self.plain else (F, g, *saved, *node.shapes, *node.attrs.values())
         try:
             return [formula(*pick(frame)) if parent is not None and formula is not None else None for (formula, pick), parent in zip(self.rules, parents)]  # type: ignore[arg-type]

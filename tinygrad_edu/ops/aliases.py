@@ -10,17 +10,20 @@ def alias(name, of):
     """`name` as another name of the op `of`, as function, method and in-place form."""
     registry[name] = known = registry[of]
     setattr(functional, name, known.function)
-    if known.is_method:
+    if known.is_method or name in METHODS:
         setattr(Tensor, name, known.function)
     if hasattr(known, "inplace"):
         setattr(Tensor, name + "_", known.inplace)
 
 
+METHODS = "inverse det slogdet".split()  # of ops whose own name is not one
 ALIASES = {
     "sub": "subtract", "mul": "multiply", "div": "divide", "neg": "negative", "abs": "absolute", "trunc": "fix",
     "acos": "arccos", "asin": "arcsin", "atan": "arctan", "acosh": "arccosh", "asinh": "arcsinh", "atanh": "arctanh", "atan2": "arctan2",
     "gt": "greater", "ge": "greater_equal", "lt": "less", "le": "less_equal", "ne": "not_equal",
     "transpose": "swapaxes swapdims", "movedim": "moveaxis", "cat": "concat concatenate", "vstack": "row_stack", "outer": "ger",
+    "linalg_inv": "inverse", "linalg_det": "det", "linalg_slogdet": "slogdet", "matrix_exp": "linalg_matrix_exp", "matrix_power": "linalg_matrix_power",
+    "matmul": "linalg_matmul",
 }
 
 

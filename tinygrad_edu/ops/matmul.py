@@ -1,8 +1,10 @@
 """Matrix products."""
 from __future__ import annotations
 
+import math
+
 from ..base.case import Case
-from ..base.errors import ShapeError
+from ..base.errors import ShapeError, check_dim
 from ..core.op import composite, op
 
 
@@ -107,19 +109,27 @@ def outer(F, input, vec2):
 
     Math:   out_ij = input_i vec2_j
     """
+    if input.ndim != 1 or vec2.ndim != 1:
+        raise ShapeError(f"outer: needs two vectors, got shapes {tuple(input.shape)} and {tuple(vec2.shape)}. Flatten them.")
     return F.unsqueeze(input, -1) * F.unsqueeze(vec2, 0)
 
 
-@composite(cases=[Case([2, 4], [2, 3], [3, 4]), Case([4], [2, 3], [3, 4], beta=0.5, alpha=2.0)])
-def addmm(F, input, mat1, mat2, beta=1, alpha=1):
-    """Math:   out = beta input + alpha mat1 mat2"""
-    return F.matmul(mat1, mat2) * alpha + input * beta
+@composite(inplace=True, cases=[Case([2, 4], [2, 3], [3, 4]), Case([4], [2, 3], [3, 4], beta=0.5, alpha=2.0)])
+def addmm(F, input, mat1, mat2, *, beta=1, alpha=1):
+    """Product of two matrices, added.
+
+    Math:   out = beta input + alpha mat1 mat2
+    """
+    return added(F, input, F.mm(mat1, mat2), beta, alpha)
 
 
-@composite(cases=[Case([2, 3, 5], [2, 3, 4], [2, 4, 5])])
-def baddbmm(F, input, batch1, batch2, beta=1, alpha=1):
-    """Math:   out = beta input + alpha batch1 batch2"""
-    return F.matmul(batch1, batch2) * alpha + input * beta
+@composite(inplace=True, cases=[Case([2, 3, 5], [2, 3, 4], [2, 4, 5])])
+def baddbmm(F, input, batch1, batch2, *, beta=1, alpha=1):
+    """Products of two stacks of matrices, added.
+
+    Math:   out = beta input + alpha batch1 batch2
+    """
+    return added(F, input, F.bmm(batch1, batch2), beta, alpha)
 
 
 @op(method=False, types="match")
@@ -205,3 +215,131 @@ def einsum(F, equation, *operands):
         acc = F.sum(acc, gone)
         have = tuple(t for t in have if t in out)
     return F.permute(acc, tuple(have.index(t) for t in out)) if have != out else acc
+
+
+# ---- products of other forms ----------------------------------------------------------------------------------------
+
+
+@composite(cases=[Case([3], [3]), Case([2, 3], [4, 3]), Case([], [2])])
+def inner(F, input, other):
+    """Sums of products over the last dims.
+
+    Math:   out_{i.., j..} = sum_k input_{i.., k} other_{j.., k}
+    """
+    if not (input.ndim and other.ndim):
+        return input * other
+    if input.shape[-1] != other.shape[-1]:
+        raise ShapeError(f"inner: last sizes must be equal, got {tuple(input.shape)} and {tuple(other.shape)}. Transpose one of them.")
+    return F.tensordot(input, other, ((-1,), (-1,)))
+
+
+@composite(cases=[Case([3], [3])])
+def vdot(F, input, other):
+    """Inner product of two vectors.
+
+    Math:   out = sum_i input_i other_i
+    """
+    return F.dot(input, other)
+
+
+@composite(method=False, cases=[Case([2, 3], [2, 3]), Case([2, 3], [3], dim=1), Case([2, 3], [2, 1], dim=0)])
+def linalg_vecdot(F, x, y, *, dim=-1):
+    """Inner products along one dim, the others broadcast.
+
+    Math:   out = sum x y
+    """
+    return F.sum(x * y, dim)
+
+
+@composite(method=False, cases=[Case([2, 3, 4], [4, 3], ((1, 2), (1, 0))), Case([2, 3], [3, 4], 1), Case([2, 2], [2, 2], 2), Case([2], [3], 0)])
+def tensordot(F, a, b, dims=2):
+    """Sums of products over several dims at once: the last `dims` of a with the first of b, or the dims named for each.
+
+    Math:   out = sum over the paired dims of a b
+    """
+    if hasattr(dims, "tolist"):
+        dims = dims.tolist()
+    if isinstance(dims, int):
+        if not 0 <= dims <= min(a.ndim, b.ndim):
+            raise ShapeError(f"tensordot: dims must be in [0, {min(a.ndim, b.ndim)}], got {dims}. Choose fewer.")
+        dims = (tuple(range(a.ndim - dims, a.ndim)), tuple(range(dims)))
+    left, right = ([check_dim("tensordot", d, x.ndim) for d in ((v,) if isinstance(v, int) else v)] for v, x in zip(dims, (a, b)))
+    if len(left) != len(right) or any(a.shape[i] != b.shape[j] for i, j in zip(left, right)):
+        raise ShapeError(f"tensordot: paired dims must have equal sizes, got dims {left} of {tuple(a.shape)} and {right} of {tuple(b.shape)}. Pair others.")
+    free_a, free_b = [d for d in range(a.ndim) if d not in left], [d for d in range(b.ndim) if d not in right]
+    n = 1
+    for d in left:
+        n *= a.shape[d]
+    a2 = F.reshape(F.permute(a, (*free_a, *left)), (-1 if n else math.prod(a.shape[d] for d in free_a), n))
+    b2 = F.reshape(F.permute(b, (*right, *free_b)), (n, -1 if n else math.prod(b.shape[d] for d in free_b)))
+    return F.reshape(F.matmul(a2, b2), (*(a.shape[d] for d in free_a), *(b.shape[d] for d in free_b)))
+
+
+@composite(cases=[Case([2, 3], [2, 2]), Case([2], [3]), Case([2, 2, 1], [3, 2])])
+def kron(F, input, other):
+    """Kronecker product: each element of input times all of other.
+
+    Math:   out = [input_ij other]
+    """
+    n = max(input.ndim, other.ndim)
+    a = F.reshape(input, (1,) * (n - input.ndim) + tuple(input.shape))
+    b = F.reshape(other, (1,) * (n - other.ndim) + tuple(other.shape))
+    wide = F.reshape(a, tuple(v for s in a.shape for v in (s, 1))) * F.reshape(b, tuple(v for s in b.shape for v in (1, s)))
+    return F.reshape(wide, tuple(s * t for s, t in zip(a.shape, b.shape)))
+
+
+@composite(method=False, cases=[Case([2, 3], [2, 3]), Case([3, 2], [3, 2], dim=0), Case([1, 3], [2, 3])])
+def linalg_cross(F, input, other, *, dim=-1):
+    """Cross product of vectors of three.
+
+    Math:   out_i = x_{i+1} y_{i+2} - x_{i+2} y_{i+1}
+    """
+    if input.ndim != other.ndim or not input.ndim or any(x.shape[check_dim("linalg.cross", dim, x.ndim)] != 3 for x in (input, other)):
+        raise ShapeError(f"linalg.cross: inputs must have equally many dims and size 3 along dim {dim}, got {tuple(input.shape)} and {tuple(other.shape)}. Unsqueeze or choose another dim.")
+    return F.roll(input, -1, dim) * F.roll(other, -2, dim) - F.roll(input, -2, dim) * F.roll(other, -1, dim)
+
+
+@composite(cases=[Case([2, 3], [2, 3], 1), Case([3, 2], [3, 2])])
+def cross(F, input, other, dim=None):
+    """Cross product of vectors of three, along dim (default: the first of size 3).
+
+    Math:   out_i = x_{i+1} y_{i+2} - x_{i+2} y_{i+1}
+    """
+    if dim is None:
+        dim = next((d for d, n in enumerate(input.shape) if n == 3), None)
+        if dim is None:
+            raise ShapeError(f"cross: needs a dim of size 3, got shape {tuple(input.shape)}. Give vectors of three.")
+    return F.linalg_cross(input, other, dim=dim)
+
+
+@composite(inplace=True, cases=[Case([2], [2, 3], [3]), Case([2], [2, 3], [3], beta=0.5, alpha=2.0)])
+def addmv(F, input, mat, vec, *, beta=1, alpha=1):
+    """Matrix times vector, added.
+
+    Math:   out = beta input + alpha mat vec
+    """
+    return added(F, input, F.mv(mat, vec), beta, alpha)
+
+
+@composite(inplace=True, cases=[Case([2, 3], [2], [3]), Case([2, 3], [2], [3], beta=0.5, alpha=2.0)])
+def addr(F, input, vec1, vec2, *, beta=1, alpha=1):
+    """Outer product, added.
+
+    Math:   out = beta input + alpha vec1 vec2^T
+    """
+    return added(F, input, F.outer(vec1, vec2), beta, alpha)
+
+
+@composite(inplace=True, cases=[Case([2, 5], [3, 2, 4], [3, 4, 5]), Case([2, 5], [3, 2, 4], [3, 4, 5], beta=0.5, alpha=2.0)])
+def addbmm(F, input, batch1, batch2, *, beta=1, alpha=1):
+    """Products of two stacks of matrices, all added.
+
+    Math:   out = beta input + alpha sum_b batch1_b batch2_b
+    """
+    return added(F, input, F.sum(F.bmm(batch1, batch2), 0), beta, alpha)
+
+
+def added(F, input, product, beta, alpha):
+    """beta input + alpha product; beta = 0 leaves the input out, NaN and all."""
+    product = product if alpha == 1 else product * alpha
+    return product + (input if beta == 1 else input * beta) if beta != 0 else F.broadcast_to(product, F.broadcast_shapes(product.shape, input.shape))

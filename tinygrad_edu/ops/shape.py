@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from ..base.case import Array, Case
 from ..base.errors import ShapeError, check_dim
+from ..core.autograd import functional
 from ..core.op import composite, op
 from ..core.tensor import Tensor
 
@@ -152,6 +153,22 @@ def t(F, input):
     if input.ndim > 2:
         raise ShapeError(f"t: needs at most 2 dims, got shape {tuple(input.shape)}. Use transpose() or mT.")
     return F.transpose(input, 0, 1) if input.ndim == 2 else input
+
+
+def reversed_dims(self):
+    """All dims in reverse order: the transpose of a matrix."""
+    return functional.permute(self, tuple(range(self.ndim))[::-1])  # type: ignore[attr-defined]
+
+
+def matrix_transpose(self):
+    """The last two dims exchanged: the transpose of each matrix of a stack."""
+    if self.ndim < 2:
+        raise ShapeError(f"mT: needs at least 2 dims, got shape {self.shape}. Unsqueeze it first.")
+    return functional.transpose(self, -2, -1)  # type: ignore[attr-defined]
+
+
+Tensor.T = Tensor.H = property(reversed_dims)  # type: ignore[attr-defined]
+Tensor.mT = Tensor.mH = property(matrix_transpose)  # type: ignore[attr-defined]
 
 
 @composite(cases=[Case([2, 3, 4], 0, 2), Case([2, 3, 4], (0, 1), (1, 2))])
