@@ -15,6 +15,7 @@ from tinygrad_edu.core.tensor import Tensor
 
 # Pieces of formulas and of composites: they have no public meaning, and the ops that use them test them.
 INTERNAL = set("""
+    ctc_negative_log ctc_occupation
     cofactors solve_matrices cholesky_lower qr_parts pseudo_inverse
     adaptive_max adaptive_sum add_at add_to alias batch_normalization cast cast_like clamp_numbers clone_contiguous columns_image convolution
     convolution_input convolution_weight count_integers diagonal_embed einsum_pair embed embed_rows euclidean_distances exponential_unit held_above

@@ -84,7 +84,7 @@ def result_type(a, b):
 
 
 def __getattr__(name):
-    if name in ("nn", "optim", "linalg", "data", "vision", "io", "recipes", "cli"):  # imported where first used
+    if name in ("nn", "optim", "linalg", "func", "data", "vision", "io", "recipes", "cli"):  # imported where first used
         from importlib import import_module
 
         return import_module(f".{name}", __name__)

@@ -11,6 +11,7 @@ from . import (  # noqa: F401  # imported for what they register
     conversion,
     convolution,
     creation,
+    ctc,
     diagonal,
     distance,
     elementwise,
