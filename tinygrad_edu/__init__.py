@@ -16,12 +16,14 @@ from .base.dtype import (  # noqa: E402
     bool_,
     double,
     dtype,
+    finfo,
     float16,
     float32,
     float64,
     float_,
     get_default_dtype,
     half,
+    iinfo,
     int8,
     int16,
     int32,
@@ -88,6 +90,10 @@ def __getattr__(name):
         from importlib import import_module
 
         return import_module(f".{name}", __name__)
+    if name == "vmap":
+        from .func import vmap
+
+        return vmap
     if name in ("save", "load"):
         from . import io
 

@@ -13,6 +13,7 @@ from . import base as base
 from . import cli as cli
 from . import core as core
 from . import data as data
+from . import func as func
 from . import functional as functional
 from . import io as io
 from . import linalg as linalg
@@ -51,6 +52,7 @@ from .functional import addcmul as addcmul
 from .functional import addmm as addmm
 from .functional import addmv as addmv
 from .functional import addr as addr
+from .functional import adjoint as adjoint
 from .functional import affine_grid as affine_grid
 from .functional import alias as alias
 from .functional import all as all
@@ -71,6 +73,7 @@ from .functional import arctanh as arctanh
 from .functional import argmax as argmax
 from .functional import argmin as argmin
 from .functional import argsort as argsort
+from .functional import argwhere as argwhere
 from .functional import as_strided as as_strided
 from .core.tensor import as_tensor as as_tensor
 from .functional import asarray as asarray
@@ -106,6 +109,7 @@ from .functional import broadcast_shapes as broadcast_shapes
 from .functional import broadcast_tensors as broadcast_tensors
 from .functional import broadcast_to as broadcast_to
 from .functional import bucketize as bucketize
+from .functional import can_cast as can_cast
 from .functional import cartesian_prod as cartesian_prod
 from .functional import cast as cast
 from .functional import cast_like as cast_like
@@ -154,6 +158,9 @@ from .functional import count_nonzero as count_nonzero
 from .functional import cov as cov
 from .functional import cross as cross
 from .functional import cross_entropy as cross_entropy
+from .functional import ctc_loss as ctc_loss
+from .functional import ctc_negative_log as ctc_negative_log
+from .functional import ctc_occupation as ctc_occupation
 from .functional import cummax as cummax
 from .functional import cummin as cummin
 from .functional import cumprod as cumprod
@@ -190,7 +197,7 @@ from .functional import embedding as embedding
 from .functional import embedding_bag as embedding_bag
 from .functional import empty as empty
 from .functional import empty_like as empty_like
-from .autograd import enable_grad as enable_grad
+from .autograd.modes import enable_grad as enable_grad
 from .functional import entr as entr
 from .functional import eq as eq
 from .functional import equal as equal
@@ -207,6 +214,7 @@ from .functional import expm1 as expm1
 from .functional import exponential_unit as exponential_unit
 from .functional import eye as eye
 from .functional import feature_alpha_dropout as feature_alpha_dropout
+from .base.dtype import finfo as finfo
 from .functional import fix as fix
 from .functional import flatten as flatten
 from .functional import flip as flip
@@ -234,11 +242,13 @@ from .base.dtype import get_default_dtype as get_default_dtype
 from .base.threads import get_num_threads as get_num_threads
 from .functional import getitem as getitem
 from .functional import glu as glu
+from .functional import gradient as gradient
 from .functional import greater as greater
 from .functional import greater_equal as greater_equal
 from .functional import grid_sample as grid_sample
 from .functional import group_norm as group_norm
 from .functional import gt as gt
+from .functional import gumbel_softmax as gumbel_softmax
 from .functional import hardshrink as hardshrink
 from .functional import hardsigmoid as hardsigmoid
 from .functional import hardswish as hardswish
@@ -251,6 +261,7 @@ from .functional import hsplit as hsplit
 from .functional import hstack as hstack
 from .functional import huber_loss as huber_loss
 from .functional import hypot as hypot
+from .base.dtype import iinfo as iinfo
 from .functional import im2col as im2col
 from .functional import image_columns as image_columns
 from .functional import index_add as index_add
@@ -260,12 +271,16 @@ from .functional import index_put as index_put
 from .functional import index_reduce as index_reduce
 from .functional import index_select as index_select
 from .functional import index_tensor as index_tensor
-from .autograd import inference_mode as inference_mode
+from .autograd.modes import inference_mode as inference_mode
 from .functional import inner as inner
 from .functional import instance_norm as instance_norm
 from .functional import interpolate as interpolate
 from .functional import inverse as inverse
-from .autograd import is_grad_enabled as is_grad_enabled
+from .functional import is_complex as is_complex
+from .functional import is_floating_point as is_floating_point
+from .autograd.modes import is_grad_enabled as is_grad_enabled
+from .functional import is_nonzero as is_nonzero
+from .functional import is_same_size as is_same_size
 from .functional import isclose as isclose
 from .functional import isfinite as isfinite
 from .functional import isin as isin
@@ -396,7 +411,7 @@ from .functional import ne as ne
 from .functional import neg as neg
 from .functional import negative as negative
 from .functional import nll_loss as nll_loss
-from .autograd import no_grad as no_grad
+from .autograd.modes import no_grad as no_grad
 from .functional import nonzero as nonzero
 from .functional import nonzero_matrix as nonzero_matrix
 from .functional import norm as norm
@@ -420,7 +435,7 @@ from .functional import poisson as poisson
 from .functional import poisson_nll_loss as poisson_nll_loss
 from .functional import polygamma as polygamma
 from .functional import polygamma_of as polygamma_of
-from .functional import positive_ as positive_
+from .functional import positive as positive
 from .functional import pow as pow
 from .functional import prelu as prelu
 from .functional import prod as prod
@@ -468,7 +483,7 @@ from .functional import select as select
 from .functional import select_scatter as select_scatter
 from .functional import selu as selu
 from .base.dtype import set_default_dtype as set_default_dtype
-from .autograd import set_grad_enabled as set_grad_enabled
+from .autograd.modes import set_grad_enabled as set_grad_enabled
 from .base.threads import set_num_threads as set_num_threads
 from .functional import setitem as setitem
 from .functional import sgn as sgn
@@ -499,6 +514,7 @@ from .functional import square as square
 from .functional import squeeze as squeeze
 from .functional import stack as stack
 from .functional import std as std
+from .functional import std_mean as std_mean
 from .functional import strided_back as strided_back
 from .functional import sub as sub
 from .functional import subtract as subtract
@@ -530,6 +546,7 @@ from .functional import trapz as trapz
 from .functional import tril as tril
 from .functional import tril_indices as tril_indices
 from .functional import triplet_margin_loss as triplet_margin_loss
+from .functional import triplet_margin_with_distance_loss as triplet_margin_with_distance_loss
 from .functional import triu as triu
 from .functional import triu_indices as triu_indices
 from .functional import true_divide as true_divide
@@ -542,9 +559,12 @@ from .functional import unfold_back as unfold_back
 from .functional import unique as unique
 from .functional import unique_consecutive as unique_consecutive
 from .functional import unique_parts as unique_parts
+from .functional import unravel_index as unravel_index
 from .functional import unsqueeze as unsqueeze
 from .functional import upsample as upsample
+from .functional import vander as vander
 from .functional import var as var
+from .functional import var_mean as var_mean
 from .functional import vdot as vdot
 from .functional import view as view
 from .functional import view_as as view_as

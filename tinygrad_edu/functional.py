@@ -1,6 +1,7 @@
 """Every op and composite as a function, by name: `functional.matmul(a, b)`; and the functions that make tensors."""
 from . import ops as _ops  # noqa: F401  # fills the registry
 from .core.autograd import functional as _functions
+from .ops.conversion import can_cast, is_complex, is_floating_point, is_nonzero, is_same_size  # noqa: F401
 from .ops.creation import (  # noqa: F401
     arange,
     asarray,
@@ -25,6 +26,6 @@ from .ops.random import bernoulli, multinomial, normal, poisson, rand, rand_like
 
 for _name in (f for f in vars(_functions)):
     globals()[_name] = getattr(_functions, _name)
-for _name in ("eye", "rand", "rand_like", "randn_like", "zeros_like", "ones_like", "zeros", "ones", "full", "tensor", "arange", "full_like"):
+for _name in ("empty_like", "eye", "rand", "rand_like", "randn_like", "zeros_like", "ones_like", "zeros", "ones", "full", "tensor", "arange", "full_like"):
     setattr(_functions, _name, globals()[_name])  # composites reach them through F
 __all__ = sorted([n for n in globals() if not n.startswith("_")])

@@ -50,6 +50,8 @@ def addmv(input: _Input, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1) -
     """Matrix times vector, added."""
 def addr(input: _Input, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """Outer product, added."""
+def adjoint(input: _Input) -> Tensor:
+    """The last two dims exchanged."""
 def affine_grid(theta: Any, size: Any, align_corners: Any = None) -> Tensor:
     """The grid that makes grid_sample apply an affine map: where each output element lies in the input."""
 def alias(x: _Input) -> Tensor:
@@ -88,6 +90,8 @@ def argmin(x: _Input, dim: _Dims = None, keepdim: builtins.bool = False) -> Tens
     """Index of the smallest element, the first of ties."""
 def argsort(input: _Input, dim: _Dims = -1, descending: builtins.bool = False, stable: builtins.bool = False) -> Tensor:
     """Indexes that sort."""
+def argwhere(input: _Input) -> Tensor:
+    """Coordinates of non-zero elements, one a row."""
 def as_strided(x: _Input, size: Any, stride: Any, storage_offset: Any = None) -> Tensor:
     """A view with sizes and strides of your own on a contiguous tensor; elements may appear more than once."""
 def asin(x: _Input) -> Tensor:
@@ -248,6 +252,12 @@ def cross(input: _Input, other: _Input, dim: _Dims = None) -> Tensor:
     """Cross product of vectors of three, along dim (default: the first of size 3)."""
 def cross_entropy(input: _Input, target: Any, weight: Any = None, ignore_index: Any = -100, reduction: builtins.str = 'mean', label_smoothing: builtins.float = 0.0) -> Tensor:
     """Cross-entropy of unnormalised scores with class numbers or class probabilities."""
+def ctc_loss(log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any, blank: Any = 0, reduction: builtins.str = 'mean', zero_infinity: builtins.bool = False) -> Tensor:
+    """Connectionist temporal classification loss."""
+def ctc_negative_log(log_probs: _Input, targets: _Input, input_lengths: _Input, target_lengths: _Input, blank: Any, zero_infinity: Any) -> Tensor:
+    """Minus the log-probability of each target sequence, over all alignments."""
+def ctc_occupation(log_probs: _Input, targets: _Input, input_lengths: _Input, target_lengths: _Input, alpha: _Input, blank: Any, zero_infinity: Any) -> Tensor:
+    """How probable it is, given the target, that a path emits class c at time t."""
 def cummax(x: _Input, dim: _Dims) -> Any:
     """Running maximum, with the index of its last occurrence."""
 def cummin(x: _Input, dim: _Dims) -> Any:
@@ -386,6 +396,8 @@ def getitem(x: _Input, index: Any) -> Tensor:
     """`x[index]`: ints, slices with steps, None, Ellipsis, integer and boolean arrays, mixed."""
 def glu(x: _Input, dim: _Dims = -1) -> Tensor:
     """The first half along dim, gated by the sigmoid of the second half."""
+def gradient(input: _Input, *, spacing: Any = 1, dim: _Dims = None, edge_order: Any = 1) -> Any:
+    """Slopes of sampled values, by central differences, one tensor per dim."""
 def greater(a: _Input, b: _Input) -> Tensor:
     """Whether a > b, elementwise."""
 def greater_equal(a: _Input, b: _Input) -> Tensor:
@@ -396,6 +408,8 @@ def group_norm(input: _Input, num_groups: Any, weight: Any = None, bias: Any = N
     """Normalise groups of channels of each item."""
 def gt(a: _Input, b: _Input) -> Tensor:
     """Whether a > b, elementwise."""
+def gumbel_softmax(logits: Any, tau: builtins.float = 1.0, hard: builtins.bool = False, eps: builtins.float = 1e-10, dim: _Dims = -1) -> Tensor:
+    """A random choice along dim, made softly so that gradients pass."""
 def hardshrink(x: _Input, lambd: builtins.float = 0.5) -> Tensor:
     """x, but 0 near 0."""
 def hardsigmoid(x: _Input) -> Tensor:
@@ -738,7 +752,7 @@ def polygamma(n: Any, input: _Input) -> Tensor:
     """The n-th derivative of digamma."""
 def polygamma_of(x: _Input, n: Any) -> Tensor:
     """The n-th derivative of digamma, n >= 1."""
-def positive_(input: _Input) -> Tensor:
+def positive(input: _Input) -> Tensor:
     """The input itself (`+x`)."""
 def pow(a: _Input, b: _Input) -> Tensor:
     """Power."""
@@ -872,6 +886,8 @@ def stack(tensors: _Input, dim: _Dims = 0) -> Tensor:
     """Tensors of one shape joined along a new dim."""
 def std(input: _Input, dim: _Dims = None, unbiased: Any = None, keepdim: builtins.bool = False, *, correction: Any = 1) -> Tensor:
     """Standard deviation."""
+def std_mean(input: _Input, dim: _Dims = None, unbiased: Any = None, keepdim: builtins.bool = False, *, correction: Any = 1) -> Any:
+    """Standard deviation and mean."""
 def strided_back(x: _Input, shape: Any, stride: Any, offset: Any) -> Tensor:
     """Zeros of `shape` with x added where as_strided took it from."""
 def sub(a: _Input, b: _Input, alpha: Any = 1) -> Tensor:
@@ -930,6 +946,8 @@ def tril(x: _Input, diagonal: Any = 0) -> Tensor:
     """Lower triangle, zeros above."""
 def triplet_margin_loss(anchor: Any, positive: Any, negative: Any, margin: builtins.float = 1.0, p: builtins.float = 2.0, eps: builtins.float = 1e-06, swap: builtins.bool = False, reduction: builtins.str = 'mean') -> Tensor:
     """Math: max(0, |a − p| − |a − n| + margin), distances of order p; swap: |p − n| where it is smaller than |a − n|."""
+def triplet_margin_with_distance_loss(anchor: Any, positive: Any, negative: Any, *, distance_function: Any = None, margin: builtins.float = 1.0, swap: builtins.bool = False, reduction: builtins.str = 'mean') -> Tensor:
+    """triplet_margin_loss with a distance of your own (default: pairwise_distance)."""
 def triu(x: _Input, diagonal: Any = 0) -> Tensor:
     """Upper triangle, zeros below."""
 def true_divide(a: _Input, b: _Input) -> Tensor:
@@ -952,12 +970,18 @@ def unique_consecutive(input: _Input, return_inverse: builtins.bool = False, ret
     """Each run of equal neighbours once; where each element went; how long each run is."""
 def unique_parts(x: _Input, dim: _Dims) -> Any:
     """Sorted distinct values (or slices along dim), the place of each element among them, and their counts."""
+def unravel_index(indices: Any, shape: Any) -> Tensor:
+    """Coordinates of places counted through a flattened tensor of that shape: one tensor per dim."""
 def unsqueeze(x: _Input, dim: _Dims) -> Tensor:
     """A new dim of size 1 at `dim`."""
 def upsample(input: _Input, size: Any = None, scale_factor: Any = None, mode: builtins.str = 'nearest', align_corners: Any = None) -> Tensor:
     """`interpolate` under its old name."""
+def vander(x: _Input, N: Any = None, increasing: builtins.bool = False) -> Tensor:
+    """Powers of each element, one element a row; falling unless increasing."""
 def var(input: _Input, dim: _Dims = None, unbiased: Any = None, keepdim: builtins.bool = False, *, correction: Any = 1) -> Tensor:
     """Variance, two passes, so large means do no harm."""
+def var_mean(input: _Input, dim: _Dims = None, unbiased: Any = None, keepdim: builtins.bool = False, *, correction: Any = 1) -> Any:
+    """Variance and mean."""
 def vdot(input: _Input, other: _Input) -> Tensor:
     """Inner product of two vectors."""
 def view(input: _Input, *shape: Any) -> Tensor:
@@ -981,6 +1005,7 @@ def zeros_raw(shape: Any, dtype: Any) -> Tensor:
 def arange(start, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor: ...
 def asarray(obj, *, dtype: Any = None, device: Any = None, copy: Any = None, requires_grad: Any = False) -> Tensor: ...
 def bernoulli(input, *, generator: Any = None) -> Tensor: ...
+def can_cast(from_: Any, to: Any) -> builtins.bool: ...
 def empty(*size, dtype: Any = None, device: Any = None, requires_grad: Any = False, **ignored) -> Tensor: ...
 def empty_like(input, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor: ...
 def eye(n, m: Any = None, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor: ...
@@ -988,6 +1013,10 @@ def from_dlpack(source) -> Tensor: ...
 def from_numpy(array) -> Tensor: ...
 def full(size, fill_value, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor: ...
 def full_like(input, fill_value, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor: ...
+def is_complex(input: Tensor) -> builtins.bool: ...
+def is_floating_point(input: Tensor) -> builtins.bool: ...
+def is_nonzero(input: Tensor) -> builtins.bool: ...
+def is_same_size(input: Tensor, other: Tensor) -> builtins.bool: ...
 def linspace(start, end, steps, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor: ...
 def logspace(start, end, steps, base: Any = 10.0, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor: ...
 def multinomial(input, num_samples, replacement: Any = False, *, generator: Any = None) -> Tensor: ...

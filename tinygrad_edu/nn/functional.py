@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from .. import functional as ops
@@ -72,4 +72,9 @@ def _fill(table: dict[str, Any]) -> None:
 
 
 _fill(globals())
+for _name in "relu leaky_relu rrelu elu selu celu hardtanh threshold".split():  # PyTorch's in-place forms
+    globals()[_name + "_"] = make_inplace(registry[_name])
+for _kind in ("max_pool", "adaptive_max_pool"):
+    for _n in (1, 2, 3):
+        globals()[f"{_kind}{_n}d_with_indices"] = partial(getattr(ops, f"{_kind}{_n}d"), return_indices=True)
 unfold = ops.im2col  # the Tensor method of that name is another function

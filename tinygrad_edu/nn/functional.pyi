@@ -62,6 +62,8 @@ def cosine_similarity(x1: Any, x2: Any, dim: _Dims = 1, eps: builtins.float = 1e
     """Cosine of the angle between x1 and x2 along dim."""
 def cross_entropy(input: _Input, target: Any, weight: Any = None, ignore_index: Any = -100, reduction: builtins.str = 'mean', label_smoothing: builtins.float = 0.0, *, size_average: Any = None, reduce: Any = None) -> Tensor:
     """Cross-entropy of unnormalised scores with class numbers or class probabilities."""
+def ctc_loss(log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any, blank: Any = 0, reduction: builtins.str = 'mean', zero_infinity: builtins.bool = False) -> Tensor:
+    """Connectionist temporal classification loss."""
 def dropout(input: _Input, p: builtins.float = 0.5, training: builtins.bool = True, inplace: builtins.bool = False) -> Tensor:
     """Zero elements at random when training."""
 def dropout1d(input: _Input, p: builtins.float = 0.5, training: builtins.bool = True, inplace: builtins.bool = False) -> Tensor:
@@ -90,6 +92,8 @@ def grid_sample(input: _Input, grid: Any, mode: builtins.str = 'bilinear', paddi
     """input read at the places that grid names, between elements by interpolation."""
 def group_norm(input: _Input, num_groups: Any, weight: Any = None, bias: Any = None, eps: builtins.float = 1e-05) -> Tensor:
     """Normalise groups of channels of each item."""
+def gumbel_softmax(logits: Any, tau: builtins.float = 1.0, hard: builtins.bool = False, eps: builtins.float = 1e-10, dim: _Dims = -1) -> Tensor:
+    """A random choice along dim, made softly so that gradients pass."""
 def hardshrink(x: _Input, lambd: builtins.float = 0.5) -> Tensor:
     """x, but 0 near 0."""
 def hardsigmoid(x: _Input, *, inplace: builtins.bool = False) -> Tensor:
@@ -211,6 +215,8 @@ def threshold(x: _Input, threshold: Any, value: Any, *, inplace: builtins.bool =
     """x where it is above the threshold, else a value."""
 def triplet_margin_loss(anchor: Any, positive: Any, negative: Any, margin: builtins.float = 1.0, p: builtins.float = 2.0, eps: builtins.float = 1e-06, swap: builtins.bool = False, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
     """Math: max(0, |a − p| − |a − n| + margin), distances of order p; swap: |p − n| where it is smaller than |a − n|."""
+def triplet_margin_with_distance_loss(anchor: Any, positive: Any, negative: Any, *, distance_function: Any = None, margin: builtins.float = 1.0, swap: builtins.bool = False, reduction: builtins.str = 'mean', size_average: Any = None, reduce: Any = None) -> Tensor:
+    """triplet_margin_loss with a distance of your own (default: pairwise_distance)."""
 def unfold(input: _Input, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:
     """`nn.functional.unfold`: the patches of images as columns."""
 def upsample(input: _Input, size: Any = None, scale_factor: Any = None, mode: builtins.str = 'nearest', align_corners: Any = None) -> Tensor:

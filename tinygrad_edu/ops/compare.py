@@ -13,7 +13,7 @@ def comparison(name, symbol, ufunc):
 
     forward.__name__ = name
     forward.__doc__ = f"Whether a {symbol} b, elementwise.\n\nMath:   out = [a {symbol} b]"
-    op(forward, operator=symbol, types="promote", differentiable=False, cases=PAIRS)
+    op(forward, operator=symbol, types="promote", differentiable=False, inplace=True, cases=PAIRS)
 
 
 for _name, _symbol, _ufunc in (("eq", "==", "equal"), ("ne", "!=", "not_equal"), ("lt", "<", "less"), ("le", "<=", "less_equal"),
@@ -38,11 +38,11 @@ WHOLE = [*MASKS, Case(ints(2, 3, high=9), ints(3, high=9))]
 logic("bitwise_and", "&", 2, "bitwise_and", "And, bit by bit.", WHOLE, types="promote", inplace=True)
 logic("bitwise_or", "|", 2, "bitwise_or", "Or, bit by bit.", WHOLE, types="promote", inplace=True)
 logic("bitwise_xor", "^", 2, "bitwise_xor", "Exclusive or, bit by bit.", WHOLE, types="promote", inplace=True)
-logic("bitwise_not", "~", 1, "invert", "Not, bit by bit.", [Case(bools(2, 3)), Case(ints(3, high=9))])
-logic("logical_and", None, 2, "logical_and", "Whether both are non-zero.", WHOLE)
-logic("logical_or", None, 2, "logical_or", "Whether either is non-zero.", WHOLE)
-logic("logical_xor", None, 2, "logical_xor", "Whether exactly one is non-zero.", WHOLE)
-logic("logical_not", None, 1, "logical_not", "Whether it is zero.", [Case(bools(2, 3)), Case([3])])
+logic("bitwise_not", "~", 1, "invert", "Not, bit by bit.", [Case(bools(2, 3)), Case(ints(3, high=9))], inplace=True)
+logic("logical_and", None, 2, "logical_and", "Whether both are non-zero.", WHOLE, inplace=True)
+logic("logical_or", None, 2, "logical_or", "Whether either is non-zero.", WHOLE, inplace=True)
+logic("logical_xor", None, 2, "logical_xor", "Whether exactly one is non-zero.", WHOLE, inplace=True)
+logic("logical_not", None, 1, "logical_not", "Whether it is zero.", [Case(bools(2, 3)), Case([3])], inplace=True)
 SPECIAL = [Case(Array(values=[0.0, float("nan"), float("inf"), -float("inf"), 1.0]))]
 logic("isnan", None, 1, "isnan", "Whether it is NaN.", SPECIAL)
 logic("isinf", None, 1, "isinf", "Whether it is infinite.", SPECIAL)

@@ -4,6 +4,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..base import dtype as dtypes
+from ..base.errors import ShapeError
 from ..core.autograd import Node, functional, mode
 from ..core.device import Device, get_device
 from ..core.op import op
@@ -82,3 +83,73 @@ Tensor.type = type_  # type: ignore[attr-defined]
 for _name, _d in dict(float=dtypes.float32, double=dtypes.float64, half=dtypes.float16, long=dtypes.int64, int=dtypes.int32,
                       short=dtypes.int16, char=dtypes.int8, byte=dtypes.uint8, bool=dtypes.bool_).items():
     setattr(Tensor, _name, lambda self, _d=_d: self.to(_d))
+
+
+# ---- questions about tensors ----------------------------------------------------------------------------------------
+
+
+def is_floating_point(input: Tensor) -> bool:
+    """Whether the elements are floating-point numbers."""
+    return input.dtype.is_floating_point
+
+
+def is_complex(input: Tensor) -> bool:
+    """Whether the elements are complex numbers: never, here."""
+    return False
+
+
+def is_nonzero(input: Tensor) -> bool:
+    """Whether the one element is not 0."""
+    return bool(input)
+
+
+def is_same_size(input: Tensor, other: Tensor) -> bool:
+    """Whether the shapes are equal."""
+    return input.shape == other.shape
+
+
+def can_cast(from_: Any, to: Any) -> bool:
+    """Whether promotion may turn one dtype into another: not from floating to integer, nor from a number to bool."""
+    source, target = dtypes.as_dtype(from_).numpy.kind, dtypes.as_dtype(to).numpy.kind
+    return dtypes.CATEGORY[source] <= dtypes.CATEGORY[target]
+
+
+def sum_to_size(self: Tensor, *size: Any) -> Tensor:
+    """Sum over the dims that broadcasting from `size` would have added."""
+    size = tuple(size[0] if len(size) == 1 and isinstance(size[0], (tuple, list)) else size)
+    lead = self.ndim - len(size)
+    if lead < 0 or any(n not in (1, m) for n, m in zip(size, self.shape[lead:])):
+        raise ShapeError(f"sum_to_size: size must broadcast to {self.shape}, got {size}. Use sizes equal to the tensor's or 1.")
+    return functional.sum_to(self, size)  # type: ignore[attr-defined]
+
+
+def storage_offset(self: Tensor) -> int:
+    """Where in its memory the tensor begins, in elements."""
+    whole = self.device.storage(self.array)
+    return (self.array.__array_interface__["data"][0] - whole.__array_interface__["data"][0]) // self.array.itemsize
+
+
+def apply_(self: Tensor, callable: Any) -> Tensor:  # noqa: A002  # PyTorch's name
+    """Put each element through a Python function, in place. Slow; outside the graph."""
+    values = [callable(v) for v in self.array.reshape(-1).tolist()]
+    with_shape = self.device.asarray(values, dtype=self.array.dtype).reshape(self.shape)
+    return self.copy_(Tensor(with_shape, self.device))
+
+
+def ndimension(self: Tensor) -> int:
+    """Number of dims."""
+    return self.ndim
+
+
+def pin_memory(self: Tensor) -> Tensor:
+    """The tensor itself: memory of the CPU needs no pinning to be read by it."""
+    return self
+
+
+for _f in (is_complex, is_nonzero, is_same_size, sum_to_size, storage_offset, apply_, ndimension, pin_memory):
+    setattr(Tensor, _f.__name__, _f)
+Tensor.is_signed = lambda self: self.dtype.is_signed  # type: ignore[attr-defined]
+Tensor.is_pinned = lambda self, device=None: False  # type: ignore[attr-defined]
+for _name in ("is_sparse", "is_quantized", "is_meta", "is_nested", "is_mps", "is_xpu"):
+    setattr(Tensor, _name, False)
+Tensor.is_cpu = property(lambda self: self.device.type == "cpu")  # type: ignore[attr-defined]

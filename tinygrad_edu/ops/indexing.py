@@ -1,8 +1,8 @@
 """Indexing, joining and splitting: `x[...]`, gather and scatter, cat and split."""
 from __future__ import annotations
 
-from ..base.case import Case, bools, ints
-from ..base.errors import IndexOutOfRange, ShapeError
+from ..base.case import Case, bools, ints, positive
+from ..base.errors import DTypeError, IndexOutOfRange, ShapeError
 from ..core.autograd import functional, mode
 from ..core.inplace import check_writable, written
 from ..core.op import composite, op
@@ -162,3 +162,41 @@ def nonzero(F, input, as_tuple=False):
     """
     found = F.nonzero_matrix(input)
     return F.unbind(found, 1) if as_tuple else found
+
+
+@composite(cases=[Case(ints(2, 3, high=2), grad=False), Case(ints(high=2), grad=False)])
+def argwhere(F, input):
+    """Coordinates of non-zero elements, one a row.
+
+    Math:   out = {i : x_i != 0}
+    """
+    return F.nonzero(input)
+
+
+@composite(method=False, cases=[Case(ints(4, high=12), (3, 4), grad=False)])
+def unravel_index(F, indices, shape):
+    """Coordinates of places counted through a flattened tensor of that shape: one tensor per dim.
+
+    Math:   out_d = (indices // product of the later sizes) mod shape_d
+    """
+    if indices.dtype.is_floating_point or indices.dtype.name == "bool":
+        raise DTypeError(f"unravel_index: indices must hold integers, got {indices.dtype.name}. Convert them with .long().")
+    out, rest = [], indices
+    for n in reversed((shape,) if isinstance(shape, int) else tuple(shape)):
+        out.append(rest % n)
+        rest = rest // n
+    if bool(F.any(rest != 0)):
+        raise IndexOutOfRange(f"unravel_index: indices must be below the number of elements of shape {tuple(shape)}, got larger ones. Correct them.")
+    return tuple(reversed(out))
+
+
+@composite(method=False, cases=[Case(positive(4), torch=False), Case([3], 5, True, torch=False), Case(ints(3), 3), Case([3], 4, grad=False)])
+def vander(F, x, N=None, increasing=False):
+    """Powers of each element, one element a row; falling unless increasing.
+
+    Math:   out_ij = x_i^(N - 1 - j)
+    """
+    n = x.shape[-1] if N is None else N
+    if x.ndim != 1:
+        raise ShapeError(f"vander: must be a vector, got shape {tuple(x.shape)}. Use linalg.vander for stacks.")
+    return F.stack([x ** k for k in (range(n) if increasing else reversed(range(n)))], -1) if n else F.reshape(x[:0], (0,)).reshape(x.shape[0], 0)

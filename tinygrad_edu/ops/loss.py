@@ -217,3 +217,17 @@ def triplet_margin_loss(F: Any, anchor: Any, positive: Any, negative: Any, margi
     if swap:
         far = F.minimum(far, F.pairwise_distance(positive, negative, p, eps))
     return reduce(F, "triplet_margin_loss", F.clamp(near - far + margin, min=0.0), reduction)
+
+
+@composite(method=False, cases=[Case(X, X, X), Case(X, X, X, margin=0.5, swap=True, reduction="none")])
+def triplet_margin_with_distance_loss(F: Any, anchor: Any, positive: Any, negative: Any, *, distance_function: Any = None, margin: float = 1.0,
+                                      swap: bool = False, reduction: str = "mean") -> Any:
+    """triplet_margin_loss with a distance of your own (default: pairwise_distance).
+
+    Math: max(0, d(a, p) − d(a, n) + margin).
+    """
+    distance = F.pairwise_distance if distance_function is None else distance_function
+    near, far = distance(anchor, positive), distance(anchor, negative)
+    if swap:
+        far = F.minimum(far, distance(positive, negative))
+    return reduce(F, "triplet_margin_with_distance_loss", F.clamp(near - far + margin, min=0.0), reduction)

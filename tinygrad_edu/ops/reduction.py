@@ -146,6 +146,26 @@ def std(F, input, dim=None, unbiased=None, keepdim=False, *, correction=1):
     return F.sqrt(variance_body(F, input, dim, correction, keepdim))
 
 
+@composite(method=False, cases=SPREAD)
+def var_mean(F, input, dim=None, unbiased=None, keepdim=False, *, correction=1):
+    """Variance and mean.
+
+    Math:   sum (x - mean)^2 / (N - correction), mean
+    """
+    dim, correction = split_arguments(dim, unbiased, correction)
+    return F.var(input, dim, keepdim=keepdim, correction=correction), F.mean(input, dim, keepdim)
+
+
+@composite(method=False, cases=SPREAD)
+def std_mean(F, input, dim=None, unbiased=None, keepdim=False, *, correction=1):
+    """Standard deviation and mean.
+
+    Math:   sqrt(sum (x - mean)^2 / (N - correction)), mean
+    """
+    dim, correction = split_arguments(dim, unbiased, correction)
+    return F.std(input, dim, keepdim=keepdim, correction=correction), F.mean(input, dim, keepdim)
+
+
 def extreme_vjp(F, g, x, out, x_shape, dim, keepdim):
     """Ties share the cotangent equally."""
     hit = F.cast_like(x == F.broadcast_to(spread(F, out, x_shape, dim, keepdim), x_shape), g)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from ..base.case import Array, Case, bools, ints
 from ..base.dtype import as_dtype
-from ..base.errors import ShapeError
+from ..base.errors import ShapeError, check_dim
 from ..core.op import composite, op
 
 ALONG = [Case([2, 3], 0), Case([2, 3, 4], dim=-1), Case([2, 3], 1)]
@@ -167,3 +167,40 @@ def cumulative_trapezoid(F, y, x=None, *, dx=None, dim=-1):
     Math:   out_k = sum_{i<=k} (y_i + y_{i+1}) (x_{i+1} - x_i) / 2
     """
     return F.cumsum(steps(F, y, x, dx, dim), dim)
+
+
+@composite(method=False, cases=[Case([4]), Case([3, 4], dim=1), Case([3, 4], spacing=0.5), Case([4], spacing=2.0, edge_order=2), Case([3, 4], spacing=(0.5, 2.0))])
+def gradient(F, input, *, spacing=1, dim=None, edge_order=1):
+    """Slopes of sampled values, by central differences, one tensor per dim.
+
+    Math:   out_i = (x_{i+1} - x_{i-1}) / 2h inside; at the ends one-sided of order edge_order. Uneven coordinates weigh both neighbours
+    Args:   spacing: the step, or one per dim, or a tensor of coordinates per dim
+    """
+    dims = range(input.ndim) if dim is None else [check_dim("gradient", d, input.ndim) for d in ((dim,) if isinstance(dim, int) else dim)]
+    steps = list(spacing) if isinstance(spacing, (tuple, list)) else [spacing] * len(dims)
+    if len(steps) != len(dims) or edge_order not in (1, 2) or any(input.shape[d] < edge_order + 1 for d in dims):
+        raise ShapeError(f"gradient: needs one spacing per dim ({len(dims)}), edge_order 1 or 2 and more than edge_order values along each, "
+                         f"got {len(steps)}, {edge_order} and shape {tuple(input.shape)}. Correct them.")
+    return tuple(slopes(F, input, d, h, edge_order) for d, h in zip(dims, steps))
+
+
+def slopes(F, x, d, h, edge_order):
+    n = x.shape[d]
+
+    def at(start, length):
+        return F.narrow(x, d, start, length)
+
+    if hasattr(h, "shape") and h.ndim:
+        widths = F.reshape(F.diff(h), tuple(-1 if k == d else 1 for k in range(x.ndim)))
+    else:
+        widths = F.full(tuple(n - 1 if k == d else 1 for k in range(x.ndim)), float(h), dtype=x.dtype, device=x.device)
+    a, b = F.narrow(widths, d, 0, n - 2), F.narrow(widths, d, 1, n - 2)
+    middle = at(0, n - 2) * (-b / (a * (a + b))) + at(1, n - 2) * ((b - a) / (a * b)) + at(2, n - 2) * (a / (b * (a + b)))
+    first, last = F.narrow(widths, d, 0, 1), F.narrow(widths, d, n - 2, 1)
+    if edge_order == 1:
+        left, right = (at(1, 1) - at(0, 1)) / first, (at(n - 1, 1) - at(n - 2, 1)) / last
+    else:
+        second, before = F.narrow(widths, d, 1, 1), F.narrow(widths, d, n - 3, 1)
+        left = at(0, 1) * (-(2 * first + second) / (first * (first + second))) + at(1, 1) * ((first + second) / (first * second)) - at(2, 1) * (first / (second * (first + second)))
+        right = at(n - 3, 1) * (last / (before * (before + last))) - at(n - 2, 1) * ((last + before) / (before * last)) + at(n - 1, 1) * ((2 * last + before) / (last * (before + last)))
+    return F.cat([left, middle, right], d)

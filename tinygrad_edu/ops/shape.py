@@ -1,9 +1,12 @@
 """Movement: shapes change, values do not. Most results are views on the same memory."""
 from __future__ import annotations
 
+import weakref
+
 from ..base.case import Array, Case
 from ..base.errors import ShapeError, check_dim
 from ..core.autograd import functional
+from ..core.inplace import check_writable
 from ..core.op import composite, op
 from ..core.tensor import Tensor
 
@@ -436,3 +439,36 @@ def strided_back(xp, x, /, shape, stride, offset):
 
 as_strided.vjp(x=lambda F, g, x_shape, stride, storage_offset: F.strided_back(g, x_shape, stride, storage_offset or 0))
 strided_back.vjp(x=lambda F, g, x_shape, stride, offset: F.as_strided(F.contiguous(g), x_shape, stride, offset))
+
+
+def changed_in_place(name):
+    """`name_`: the tensor itself takes the new shape, over the same memory."""
+    def method(self, *args, **kwargs):
+        check_writable(name + "_", self)
+        old = Tensor(self.array, self.device, self.node)
+        old.base, old.steps, old.views = self.base, self.steps, self.views
+        for reference in old.views or ():  # views of this tensor look at its old shape from now on
+            if reference() is not None:
+                reference().base = old
+        new = getattr(functional, name)(old, *args, **kwargs)
+        self.array, self.node, self.base, self.steps, self.views = new.array, new.node, new.base, new.steps, None
+        if self.base is not None:
+            self.base.views.append(weakref.ref(self, self.base.views.remove))
+        return self
+
+    method.__name__, method.__doc__ = name + "_", f"In-place version of {name}: the tensor itself changes shape."
+    setattr(Tensor, name + "_", method)
+
+
+for _name in ("squeeze", "unsqueeze", "transpose", "t"):
+    changed_in_place(_name)
+Tensor.swapaxes_ = Tensor.swapdims_ = Tensor.transpose_  # type: ignore[attr-defined]
+
+
+@composite(cases=[Case([2, 3, 4])])
+def adjoint(F, input):
+    """The last two dims exchanged.
+
+    Math:   out = x^T
+    """
+    return F.transpose(input, -2, -1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 from ..base.case import Case, positive
 from ..base.dtype import check_float
 from ..core.op import op
+from .elementwise import keep_where
 from .error_function import erf_array
 
 ONE = [Case([2, 3]), Case([]), Case([0, 3])]
@@ -42,8 +43,9 @@ def mul_mask(xp, g, y, /):
     """g where y > 0, else 0: the cotangent of relu.
 
     Math:   out = g [y > 0];   d g = u [y > 0],   d y = 0
+    Note:   as in PyTorch g passes where y is NaN
     """
-    return g * (y > 0)
+    return keep_where.forward(xp, g, xp.logical_not(y <= 0))
 
 
 mul_mask.vjp(g=lambda F, g, y: F.mul_mask(g, y), y=None)

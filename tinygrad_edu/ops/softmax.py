@@ -185,3 +185,20 @@ def cross_entropy(F, input, target, weight=None, ignore_index=-100, reduction="m
     else:
         smooth = reduced(F, smooth, reduction, "cross_entropy")
     return hard * (1 - label_smoothing) + smooth * (label_smoothing / classes)
+
+
+@composite(method=False, cases=[Case([3, 4], torch=False, grad=False), Case([3, 4], 0.5, True, dim=0, torch=False, grad=False)])
+def gumbel_softmax(F, logits, tau=1.0, hard=False, eps=1e-10, dim=-1):
+    """A random choice along dim, made softly so that gradients pass.
+
+    Math:   out = softmax((logits + G) / tau), G = -ln E, E exponential with rate 1
+    Args:   tau: temperature above 0. hard: one-hot forward, the soft choice's gradient backward
+    Reference: E. Jang et al., 2017, "Categorical reparameterization with Gumbel-softmax"; C. Maddison et al., 2017, "The concrete distribution"
+    """
+    noise = -F.log(F.empty_like(logits).exponential_())
+    soft = F.softmax((logits + noise) / tau, dim)
+    if not hard:
+        return soft
+    best = F.argmax(soft, dim, True)
+    one_hot = F.scatter(F.zeros_like(soft.detach()), dim, best, 1.0)
+    return one_hot - soft.detach() + soft
