@@ -289,6 +289,7 @@ from .functional import isnan as isnan
 from .functional import isneginf as isneginf
 from .functional import isposinf as isposinf
 from .functional import isreal as isreal
+from .functional import keep_where as keep_where
 from .functional import kl_div as kl_div
 from .functional import kron as kron
 from .functional import kthvalue as kthvalue

@@ -476,6 +476,8 @@ def isposinf(x: _Input) -> Tensor:
     """Math:   out = [x = +inf]"""
 def isreal(x: _Input) -> Tensor:
     """Whether the number is real: always True here."""
+def keep_where(x: _Input, mask: _Input) -> Tensor:
+    """x where mask, else 0: what lets a cotangent through, or not."""
 def kl_div(input: _Input, target: Any, reduction: builtins.str = 'mean', log_target: builtins.bool = False) -> Tensor:
     """Math: y (log y − x), x log-probabilities, 0 where y = 0. reduction 'batchmean': the sum over the size of dim 0."""
 def kron(input: _Input, other: _Input) -> Tensor:
