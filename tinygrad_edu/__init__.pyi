@@ -247,6 +247,9 @@ from .functional import greater as greater
 from .functional import greater_equal as greater_equal
 from .functional import grid_sample as grid_sample
 from .functional import group_norm as group_norm
+from .functional import gru_cell as gru_cell
+from .functional import gru_sequence as gru_sequence
+from .functional import gru_sequence_backward as gru_sequence_backward
 from .functional import gt as gt
 from .functional import gumbel_softmax as gumbel_softmax
 from .functional import hardshrink as hardshrink
@@ -354,6 +357,9 @@ from .functional import logsumexp as logsumexp
 from .functional import lp_pool1d as lp_pool1d
 from .functional import lp_pool2d as lp_pool2d
 from .functional import lp_pool3d as lp_pool3d
+from .functional import lstm_cell as lstm_cell
+from .functional import lstm_sequence as lstm_sequence
+from .functional import lstm_sequence_backward as lstm_sequence_backward
 from .functional import lt as lt
 from .functional import margin_ranking_loss as margin_ranking_loss
 from .functional import masked_fill as masked_fill
@@ -467,6 +473,10 @@ from .functional import resample as resample
 from .functional import reshape as reshape
 from .functional import reshape_as as reshape_as
 from .functional import rms_norm as rms_norm
+from .functional import rnn_relu_cell as rnn_relu_cell
+from .functional import rnn_sequence as rnn_sequence
+from .functional import rnn_sequence_backward as rnn_sequence_backward
+from .functional import rnn_tanh_cell as rnn_tanh_cell
 from .functional import roll as roll
 from .functional import rot90 as rot90
 from .functional import round as round

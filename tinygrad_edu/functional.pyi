@@ -406,6 +406,12 @@ def grid_sample(input: _Input, grid: Any, mode: builtins.str = 'bilinear', paddi
     """input read at the places that grid names, between elements by interpolation."""
 def group_norm(input: _Input, num_groups: Any, weight: Any = None, bias: Any = None, eps: builtins.float = 1e-05) -> Tensor:
     """Normalise groups of channels of each item."""
+def gru_cell(input: _Input, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Tensor:
+    """h after one step of a gated recurrent unit."""
+def gru_sequence(gx: _Input, h0: _Input, w_hh: _Input, b_hh: _Input = None) -> Tensor:
+    """A gated recurrent unit over a sequence."""
+def gru_sequence_backward(g: _Input, h0: _Input, w_hh: _Input, out: _Input, gates: _Input, hn: _Input) -> Any:
+    """The cotangents of gx, h0, w_hh and b_hh."""
 def gt(a: _Input, b: _Input) -> Tensor:
     """Whether a > b, elementwise."""
 def gumbel_softmax(logits: Any, tau: builtins.float = 1.0, hard: builtins.bool = False, eps: builtins.float = 1e-10, dim: _Dims = -1) -> Tensor:
@@ -602,6 +608,12 @@ def lp_pool2d(input: _Input, norm_type: Any, kernel_size: Any, stride: Any = Non
     """The p-norm of each window over 2 spatial dim(s), p = norm_type (no absolute value is taken, as in PyTorch)."""
 def lp_pool3d(input: _Input, norm_type: Any, kernel_size: Any, stride: Any = None, ceil_mode: builtins.bool = False) -> Tensor:
     """The p-norm of each window over 3 spatial dim(s), p = norm_type (no absolute value is taken, as in PyTorch)."""
+def lstm_cell(input: _Input, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Tensor:
+    """(h, c) after one step of a long short-term memory."""
+def lstm_sequence(gx: _Input, h0: _Input, c0: _Input, w_hh: _Input) -> Tensor:
+    """A long short-term memory over a sequence."""
+def lstm_sequence_backward(g: _Input, h0: _Input, c0: _Input, w_hh: _Input, out: _Input, gates: _Input) -> Any:
+    """The cotangents of gx, h0, c0 and w_hh."""
 def lt(a: _Input, b: _Input) -> Tensor:
     """Whether a < b, elementwise."""
 def margin_ranking_loss(input1: Any, input2: Any, target: Any, margin: builtins.float = 0.0, reduction: builtins.str = 'mean') -> Tensor:
@@ -800,6 +812,14 @@ def reshape_as(input: _Input, other: _Input) -> Tensor:
     """`reshape` to other's shape."""
 def rms_norm(input: _Input, normalized_shape: Any, weight: Any = None, eps: Any = None) -> Tensor:
     """Divide by the root mean square over the last dims."""
+def rnn_relu_cell(input: _Input, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Tensor:
+    """h after one step of a simple recurrent network."""
+def rnn_sequence(gx: _Input, h0: _Input, w_hh: _Input, nonlinearity: builtins.str = 'tanh') -> Tensor:
+    """A simple (Elman) recurrent network over a sequence."""
+def rnn_sequence_backward(g: _Input, h0: _Input, w_hh: _Input, out: _Input, nonlinearity: Any) -> Any:
+    """The cotangents of gx, h0 and w_hh."""
+def rnn_tanh_cell(input: _Input, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Tensor:
+    """h after one step of a simple recurrent network."""
 def roll(x: _Input, shifts: Any, dims: _Dims = None) -> Tensor:
     """Shifted around: what leaves at the end comes in at the start."""
 def rot90(input: _Input, k: Any = 1, dims: Any = ...) -> Tensor:

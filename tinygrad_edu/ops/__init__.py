@@ -31,6 +31,7 @@ from . import (  # noqa: F401  # imported for what they register
     padding,
     pooling,
     random,
+    recurrent,
     reduction,
     resample,
     scan,

@@ -339,7 +339,7 @@ def where(xp, condition, a, b, /):
 
     Math:   out = a where condition, else b;   d a = g where condition,   d b = g elsewhere
     """
-    if getattr(condition, "dtype", None) != bool:
+    if getattr(condition, "dtype", None) != xp.bool_:
         raise DTypeError(f"where: condition must be a bool tensor, got {getattr(condition, 'dtype', type(condition).__name__)}. Compare it with 0 first.")
     return xp.where(condition, a, b)
 

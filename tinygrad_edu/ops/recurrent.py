@@ -1,0 +1,290 @@
+"""Recurrent layers: one op runs over a whole sequence, and its backward runs back through time.
+
+Each op takes the input's share of the gates ready made, `gx = x W_ih^T + b`, one matrix product for all steps, and does only
+what must be done step by step. T steps, B sequences, H hidden units. The reference of each op is the same in small ops.
+"""
+from __future__ import annotations
+
+from ..base.case import Array, Case
+from ..base.errors import ShapeError
+from ..core.op import composite, op
+
+
+class Once:
+    """Lets the formulas of several inputs share one backward pass: the last result, for the cotangent it came from."""
+
+    def __init__(self):
+        self.g = self.result = None
+
+    def __call__(self, g, compute):
+        if self.g is not g:
+            self.g, self.result = g, compute()
+        return self.result
+
+
+def halves(xp, n, h, places, dtype):
+    """(scale, slope, shift) rows that make one tanh serve for sigmoids too: sigmoid(x) = tanh(x / 2) / 2 + 1/2 at the `places` of n gates."""
+    half = xp.zeros((n, h), dtype)
+    half[list(places)] = 0.5
+    half = half.reshape(-1)
+    return xp.where(half > 0, half, 1), xp.where(half > 0, half, 1), half
+
+
+def weight_gradients(xp, dq, before):
+    """d W_hh and d b_hh from the cotangents (T, B, n H) of W_hh h + b_hh and the h (T, B, H) that went in."""
+    flat = dq.reshape(-1, dq.shape[-1])
+    return xp.matmul(flat.T, before.reshape(-1, before.shape[-1])), flat.sum(0)
+
+
+def earlier(xp, first, states):
+    """The state before each step."""
+    return xp.concatenate([first[None], states[:-1]])
+
+
+# ---- LSTM -----------------------------------------------------------------------------------------------------------
+
+
+def lstm_step(F, gates, c):
+    """(h, c) after one step, from the gates before their functions."""
+    i, f, new, o = F.chunk(gates, 4, -1)
+    c = F.sigmoid(f) * c + F.sigmoid(i) * F.tanh(new)
+    return F.sigmoid(o) * F.tanh(c), c
+
+
+def lstm_reference(F, gx, h0, c0, w_hh):
+    h, c, hs, cs = h0, c0, [], []
+    for t in range(gx.shape[0]):
+        h, c = lstm_step(F, gx[t] + F.matmul(h, F.transpose(w_hh, 0, 1)), c)
+        hs.append(h)
+        cs.append(c)
+    return F.stack([F.stack(hs), F.stack(cs)])
+
+
+@op(method=False, residuals=("gates", "once"), reference=lstm_reference, cases=[Case([3, 2, 8], [2, 2], [2, 2], [8, 2], torch=False), Case([1, 1, 12], [1, 3], [1, 3], [12, 3], torch=False)])
+def lstm_sequence(xp, gx, h0, c0, w_hh, /):
+    """A long short-term memory over a sequence.
+
+    Math:   [i, f, n, o] = gx_t + W_hh h_{t-1};   c_t = s(f) c_{t-1} + s(i) tanh(n),   h_t = s(o) tanh(c_t), s the sigmoid;   out = [h, c];
+            dh_t = g_h + W_hh^T dz_{t+1},   dc_t = g_c + dh_t s(o) (1 - tanh(c_t)^2) + dc_{t+1} s(f_{t+1}),   dz = the gates' slopes times dc, dc, dc, dh
+    Shape:  gx (T, B, 4 H), h0, c0 (B, H), w_hh (4 H, H), out (2, T, B, H): all h, all c
+    Reference: S. Hochreiter, J. Schmidhuber, 1997, "Long short-term memory"; F. Gers et al., 2000, "Learning to forget"
+    """
+    T, B, H = gx.shape[0], *h0.shape
+    scale, slope, shift = halves(xp, 4, H, (0, 1, 3), gx.dtype)
+    gates, w = gx * scale, (w_hh * scale[:, None]).T.copy()
+    out, more, product = xp.empty((2, T, B, H), gx.dtype), xp.empty((B, 4 * H), gx.dtype), xp.empty((B, H), gx.dtype)
+    h, c = h0, c0
+    for t in range(T):
+        z = gates[t]
+        z += xp.matmul(h, w, out=more)
+        xp.tanh(z, out=z)
+        z *= slope
+        z += shift
+        h_new, c_new = out[0, t], out[1, t]
+        xp.multiply(z[:, H:2 * H], c, out=c_new)
+        c_new += xp.multiply(z[:, :H], z[:, 2 * H:3 * H], out=product)
+        xp.multiply(z[:, 3 * H:], xp.tanh(c_new, out=h_new), out=h_new)
+        h, c = h_new, c_new
+    return out, gates, Once()
+
+
+@op(method=False, differentiable=False, outputs=True)
+def lstm_sequence_backward(xp, g, h0, c0, w_hh, out, gates, /):
+    """The cotangents of gx, h0, c0 and w_hh."""
+    T, B, H = out.shape[1:]
+    i, f, new, o = (gates[..., k * H:(k + 1) * H] for k in range(4))
+    tanh_c = xp.tanh(out[1])
+    slopes = gates * (1 - gates)
+    slopes[..., :H] *= new
+    slopes[..., H:2 * H] *= earlier(xp, c0, out[1])
+    slopes[..., 2 * H:3 * H] = i * (1 - new * new)
+    slopes[..., 3 * H:] *= tanh_c
+    into_c = o * (1 - tanh_c * tanh_c)
+    dh, dc = xp.zeros_like(h0), xp.zeros_like(c0)
+    for t in range(T - 1, -1, -1):
+        dh += g[0, t]
+        dc += g[1, t]
+        dc += into_c[t] * dh
+        z = slopes[t]
+        z.reshape(B, 4, H)[:, :3] *= dc[:, None]
+        z[:, 3 * H:] *= dh
+        dc *= f[t]
+        xp.matmul(z, w_hh, out=dh)
+    return slopes, dh, dc, weight_gradients(xp, slopes, earlier(xp, h0, out[0]))[0]
+
+
+def lstm_part(k):
+    return lambda F, g, h0, c0, w_hh, out, gates, once: once(g, lambda: F.lstm_sequence_backward(g, h0, c0, w_hh, out, gates))[k]
+
+
+lstm_sequence.vjp(gx=lstm_part(0), h0=lstm_part(1), c0=lstm_part(2), w_hh=lstm_part(3))
+
+
+# ---- GRU ------------------------------------------------------------------------------------------------------------
+
+
+def gru_step(F, x_gates, h_gates, h):
+    """h after one step, from the input's and the state's share of the gates."""
+    xr, xz, xn = F.chunk(x_gates, 3, -1)
+    hr, hz, hn = F.chunk(h_gates, 3, -1)
+    z = F.sigmoid(xz + hz)
+    new = F.tanh(xn + F.sigmoid(xr + hr) * hn)
+    return new + z * (h - new)
+
+
+def gru_reference(F, gx, h0, w_hh, b_hh=None):
+    h, hs = h0, []
+    for t in range(gx.shape[0]):
+        h = gru_step(F, gx[t], F.linear(h, w_hh, b_hh), h)
+        hs.append(h)
+    return F.stack(hs)
+
+
+@op(method=False, residuals=("gates", "hn", "once"), reference=gru_reference, cases=[Case([3, 2, 6], [2, 2], [6, 2], [6], torch=False), Case([2, 1, 6], [1, 2], [6, 2], torch=False)])
+def gru_sequence(xp, gx, h0, w_hh, b_hh=None, /):
+    """A gated recurrent unit over a sequence.
+
+    Math:   [ar, az, an] = gx_t,   [br, bz, bn] = W_hh h_{t-1} + b_hh;   r = s(ar + br), z = s(az + bz), n = tanh(an + r bn),   h_t = (1 - z) n + z h_{t-1};
+            dh_t = g + z_{t+1} dh_{t+1} + W_hh^T db_{t+1},   d an = dh (1 - z) (1 - n^2),   d bn = r d an,   d ar = bn d an r (1 - r),   d az = dh (h_{t-1} - n) z (1 - z)
+    Shape:  gx (T, B, 3 H), h0 (B, H), w_hh (3 H, H), b_hh (3 H), out (T, B, H)
+    Reference: K. Cho et al., 2014, "Learning phrase representations using RNN encoder-decoder"; the reset gate after the product, as PyTorch has it
+    """
+    T, B, H = gx.shape[0], *h0.shape
+    w = w_hh.T.copy()
+    gates, hn, out = xp.empty((T, B, 3 * H), gx.dtype), xp.empty((T, B, H), gx.dtype), xp.empty((T, B, H), gx.dtype)
+    share = xp.empty((B, 3 * H), gx.dtype)
+    h = h0
+    for t in range(T):
+        xp.matmul(h, w, out=share)
+        if b_hh is not None:
+            share += b_hh
+        z, new, state = gates[t, :, :2 * H], gates[t, :, 2 * H:], out[t]
+        xp.add(gx[t, :, :2 * H], share[:, :2 * H], out=z)
+        z *= 0.5
+        xp.tanh(z, out=z)
+        z *= 0.5
+        z += 0.5
+        hn[t] = share[:, 2 * H:]
+        xp.multiply(z[:, :H], hn[t], out=new)
+        new += gx[t, :, 2 * H:]
+        xp.tanh(new, out=new)
+        xp.subtract(h, new, out=state)
+        state *= z[:, H:]
+        state += new
+        h = state
+    return out, gates, hn, Once()
+
+
+@op(method=False, differentiable=False, outputs=True)
+def gru_sequence_backward(xp, g, h0, w_hh, out, gates, hn, /):
+    """The cotangents of gx, h0, w_hh and b_hh."""
+    T, B, H = out.shape
+    r, z, new = (gates[..., k * H:(k + 1) * H] for k in range(3))
+    before = earlier(xp, h0, out)
+    into_n = (1 - z) * (1 - new * new)
+    slopes = xp.empty_like(gates)
+    slopes[..., :H] = into_n * hn * r * (1 - r)
+    slopes[..., H:2 * H] = (before - new) * z * (1 - z)
+    slopes[..., 2 * H:] = into_n * r
+    dh, product = xp.zeros_like(h0), xp.empty_like(h0)
+    for t in range(T - 1, -1, -1):
+        dh += g[t]
+        slopes[t].reshape(B, 3, H)[...] *= dh[:, None]
+        into_n[t] *= dh
+        xp.matmul(slopes[t], w_hh, out=product)
+        dh *= z[t]
+        dh += product
+    dw, db = weight_gradients(xp, slopes, before)
+    dgx = slopes.copy()
+    dgx[..., 2 * H:] = into_n
+    return dgx, dh, dw, db
+
+
+def gru_part(k):
+    return lambda F, g, h0, w_hh, out, gates, hn, once: once(g, lambda: F.gru_sequence_backward(g, h0, w_hh, out, gates, hn))[k]
+
+
+gru_sequence.vjp(gx=gru_part(0), h0=gru_part(1), w_hh=gru_part(2), b_hh=gru_part(3))
+
+
+# ---- the simple recurrent network -----------------------------------------------------------------------------------
+
+
+def rnn_reference(F, gx, h0, w_hh, nonlinearity):
+    h, hs, function = h0, [], F.tanh if nonlinearity == "tanh" else F.relu
+    for t in range(gx.shape[0]):
+        h = function(gx[t] + F.matmul(h, F.transpose(w_hh, 0, 1)))
+        hs.append(h)
+    return F.stack(hs)
+
+
+@op(method=False, residuals=("once",), reference=rnn_reference, cases=[Case([3, 2, 4], [2, 4], [4, 4], "tanh", torch=False), Case([2, 2, 3], [2, 3], [3, 3], "relu", torch=False)])
+def rnn_sequence(xp, gx, h0, w_hh, /, nonlinearity="tanh"):
+    """A simple (Elman) recurrent network over a sequence.
+
+    Math:   h_t = f(gx_t + W_hh h_{t-1}), f tanh or relu;   dh_t = g + W_hh^T dz_{t+1},   dz_t = dh_t f'
+    Shape:  gx (T, B, H), h0 (B, H), w_hh (H, H), out (T, B, H)
+    Reference: J. Elman, 1990, "Finding structure in time"
+    """
+    if nonlinearity not in ("tanh", "relu"):
+        raise ShapeError(f"rnn_sequence: nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}. Choose one of them.")
+    out, w, h = xp.empty_like(gx), w_hh.T.copy(), h0
+    for t in range(gx.shape[0]):
+        state = out[t]
+        xp.matmul(h, w, out=state)
+        state += gx[t]
+        h = xp.tanh(state, out=state) if nonlinearity == "tanh" else xp.maximum(state, 0, out=state)
+    return out, Once()
+
+
+@op(method=False, differentiable=False, outputs=True)
+def rnn_sequence_backward(xp, g, h0, w_hh, out, /, nonlinearity):
+    """The cotangents of gx, h0 and w_hh."""
+    slopes = 1 - out * out if nonlinearity == "tanh" else (out > 0).astype(out.dtype)
+    dh = xp.zeros_like(h0)
+    for t in range(out.shape[0] - 1, -1, -1):
+        dh += g[t]
+        slopes[t] *= dh
+        xp.matmul(slopes[t], w_hh, out=dh)
+    return slopes, dh, weight_gradients(xp, slopes, earlier(xp, h0, out))[0]
+
+
+def rnn_part(k):
+    return lambda F, g, h0, w_hh, out, once, nonlinearity: once(g, lambda: F.rnn_sequence_backward(g, h0, w_hh, out, nonlinearity))[k]
+
+
+rnn_sequence.vjp(gx=rnn_part(0), h0=rnn_part(1), w_hh=rnn_part(2))
+
+
+# ---- single steps ---------------------------------------------------------------------------------------------------
+
+
+@composite(method=False, cases=[Case([2, 3], (Array(2, 4), Array(2, 4)), [16, 3], [16, 4], [16], [16])])
+def lstm_cell(F, input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
+    """(h, c) after one step of a long short-term memory.
+
+    Math:   [i, f, n, o] = W_ih x + b_ih + W_hh h + b_hh;   c' = s(f) c + s(i) tanh(n),   h' = s(o) tanh(c')
+    """
+    h, c = hx
+    return lstm_step(F, F.linear(input, w_ih, b_ih) + F.linear(h, w_hh, b_hh), c)
+
+
+@composite(method=False, cases=[Case([2, 3], [2, 4], [12, 3], [12, 4], [12], [12]), Case([2, 3], [2, 4], [12, 3], [12, 4])])
+def gru_cell(F, input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
+    """h after one step of a gated recurrent unit.
+
+    Math:   r, z = s(W x + b + U h + d), n = tanh(W x + b + r (U h + d)),   h' = (1 - z) n + z h
+    """
+    return gru_step(F, F.linear(input, w_ih, b_ih), F.linear(hx, w_hh, b_hh), hx)
+
+
+def rnn_cell(name, word):
+    def body(F, input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
+        return getattr(F, word)(F.linear(input, w_ih, b_ih) + F.linear(hx, w_hh, b_hh))
+
+    body.__name__, body.__doc__ = name, f"h after one step of a simple recurrent network.\n\nMath:   h' = {word}(W_ih x + b_ih + W_hh h + b_hh)"
+    composite(body, method=False, cases=[Case([2, 3], [2, 4], [4, 3], [4, 4], [4], [4])])
+
+
+rnn_cell("rnn_tanh_cell", "tanh")
+rnn_cell("rnn_relu_cell", "relu")
