@@ -56,3 +56,12 @@ class AlphaDropout(_Dropout):
     """
 
     function = "alpha_dropout"
+
+
+class FeatureAlphaDropout(_Dropout):
+    """AlphaDropout of whole channels (dim 1).
+
+    Reference: G. Klambauer et al., 2017, "Self-normalizing neural networks".
+    """
+
+    function = "feature_alpha_dropout"

@@ -194,6 +194,16 @@ class TripletMarginLoss(_Loss):
     reduction: str = "mean"
 
 
+class TripletMarginWithDistanceLoss(_Loss):
+    """TripletMarginLoss with a distance of your own: a function of two tensors (default: pairwise_distance)."""
+
+    function = "triplet_margin_with_distance_loss"
+    distance_function: Any = None
+    margin: float = 1.0
+    swap: bool = False
+    reduction: str = "mean"
+
+
 class CTCLoss(_Loss):
     """Connectionist temporal classification, called with (log_probs, targets, input_lengths, target_lengths).
 

@@ -57,7 +57,7 @@ class RNNBase(Module):
         out, wide = proj_size or hidden_size, self.gates * hidden_size
         for layer in range(num_layers):
             for suffix in self.suffixes(layer):
-                sizes = {"weight_ih": (wide, input_size if layer == 0 else out * self.directions), "weight_hh": (wide, out)}
+                sizes: dict[str, tuple[int, ...]] = {"weight_ih": (wide, input_size if layer == 0 else out * self.directions), "weight_hh": (wide, out)}
                 if bias:
                     sizes.update(bias_ih=(wide,), bias_hh=(wide,))
                 if proj_size:

@@ -141,15 +141,19 @@ def ndimension(self: Tensor) -> int:
     return self.ndim
 
 
+def is_pinned(self: Tensor, device: Any = None) -> bool:
+    """Whether the memory is pinned for a GPU: never, here."""
+    return False
+
+
 def pin_memory(self: Tensor) -> Tensor:
     """The tensor itself: memory of the CPU needs no pinning to be read by it."""
     return self
 
 
-for _f in (is_complex, is_nonzero, is_same_size, sum_to_size, storage_offset, apply_, ndimension, pin_memory):
+for _f in (is_complex, is_nonzero, is_same_size, sum_to_size, storage_offset, apply_, ndimension, is_pinned, pin_memory):
     setattr(Tensor, _f.__name__, _f)
 Tensor.is_signed = lambda self: self.dtype.is_signed  # type: ignore[attr-defined]
-Tensor.is_pinned = lambda self, device=None: False  # type: ignore[attr-defined]
 for _name in ("is_sparse", "is_quantized", "is_meta", "is_nested", "is_mps", "is_xpu"):
     setattr(Tensor, _name, False)
 Tensor.is_cpu = property(lambda self: self.device.type == "cpu")  # type: ignore[attr-defined]

@@ -69,7 +69,7 @@ def lstm_sequence(xp, gx, h0, c0, w_hh, /):
     Shape:  gx (T, B, 4 H), h0, c0 (B, H), w_hh (4 H, H), out (2, T, B, H): all h, all c
     Reference: S. Hochreiter, J. Schmidhuber, 1997, "Long short-term memory"; F. Gers et al., 2000, "Learning to forget"
     """
-    T, B, H = gx.shape[0], *h0.shape
+    T, (B, H) = gx.shape[0], h0.shape
     scale, slope, shift = halves(xp, 4, H, (0, 1, 3), gx.dtype)
     gates, w = gx * scale, (w_hh * scale[:, None]).T.copy()
     out, more, product = xp.empty((2, T, B, H), gx.dtype), xp.empty((B, 4 * H), gx.dtype), xp.empty((B, H), gx.dtype)
@@ -149,7 +149,7 @@ def gru_sequence(xp, gx, h0, w_hh, b_hh=None, /):
     Shape:  gx (T, B, 3 H), h0 (B, H), w_hh (3 H, H), b_hh (3 H), out (T, B, H)
     Reference: K. Cho et al., 2014, "Learning phrase representations using RNN encoder-decoder"; the reset gate after the product, as PyTorch has it
     """
-    T, B, H = gx.shape[0], *h0.shape
+    T, (B, H) = gx.shape[0], h0.shape
     w = w_hh.T.copy()
     gates, hn, out = xp.empty((T, B, 3 * H), gx.dtype), xp.empty((T, B, H), gx.dtype), xp.empty((T, B, H), gx.dtype)
     share = xp.empty((B, 3 * H), gx.dtype)
