@@ -246,8 +246,7 @@ class Op:
             results = [Tensor(v, device, Output(node, i) if node is not None and v.dtype.kind == "f" else None) for i, v in enumerate(outs)]
             return tuple(results) if self.result_type is tuple else self.result_type(*results)
         out, residuals = (r[0], tuple(r[1:])) if self.residuals else (r, ())
-        if type(out) is not array_type:
-            out = device.asarray(out)
+        out = out if type(out) is array_type else device.asarray(out)
         node = self.record(inputs, raw, (out, *residuals), attrs, device)
         result = Tensor(out, device, node if out.dtype.kind == "f" else None)
         if self.view and mode.recording:
@@ -311,11 +310,13 @@ class Composite:
 
     def general(self, *args: Any, **kwargs: Any) -> Any:
         for key in kwargs.keys() - set(self.order):
-            first = {"input": 0, "self": 0, "other": 1}.get(key)
-            new = RENAMED.get(key) if first is None else self.order[first]
+            new = self.order[key == "other"] if key in ("input", "self", "other") else RENAMED.get(key)
             if new in self.order:
                 kwargs[new] = kwargs.pop(key)
-        return self.body(functional, *args, **kwargs)
+        try:
+            return self.body(functional, *args, **kwargs)
+        except (IndexError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise explain(self.name, {**dict(zip(self.order, args)), **kwargs}, error) from error
 
 
 def register(op: Any, inplace: bool) -> None:

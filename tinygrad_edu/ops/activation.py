@@ -201,6 +201,7 @@ def tanhshrink(F, input):
 
     Math:   out = x - tanh(x)
     """
+    check_number("tanhshrink", input)
     return input - F.tanh(input)
 
 

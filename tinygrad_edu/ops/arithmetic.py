@@ -37,7 +37,7 @@ def fmin(xp, a, b, /):
 fmin.vjp(a=lambda F, g, a, b: F.where((a <= b) | (b != b), g, g * 0), b=lambda F, g, a, b: F.where((a <= b) | (b != b), g * 0, g))
 
 
-@op(types="match", inplace=True, cases=[Case([2, 3], positive(3)), Case([2, 1], [3])])
+@op(types="promote", inplace=True, cases=[Case([2, 3], positive(3)), Case([2, 1], [3])])
 def hypot(xp, a, b, /):
     """Length of the hypotenuse, without overflow on the way.
 
@@ -167,8 +167,11 @@ frac.vjp(x=lambda g: g)
 
 @composite(inplace=True, cases=[Case([2, 3], ints(3))])
 def ldexp(F, input, other):
-    """Math:   out = input 2^other"""
-    return F.mul(input, F.pow(2.0, other))
+    """A number from its fraction and its power of two.
+
+    Math:   out = input 2^other
+    """
+    return F.mul(input, F.pow(2.0, other.to(input.dtype) if input.dtype.is_floating_point else other))
 
 
 @composite(inplace=True, cases=[Case([2, 3])])

@@ -49,7 +49,7 @@ logic("isinf", None, 1, "isinf", "Whether it is infinite.", SPECIAL)
 logic("isfinite", None, 1, "isfinite", "Whether it is neither infinite nor NaN.", SPECIAL)
 
 
-@op(types="promote", differentiable=False, cases=[Case([2, 3], [2, 3]), Case(Array(values=[1.0, float("nan")]), Array(values=[1.0, float("nan")]), equal_nan=True)])
+@op(types="match", differentiable=False, cases=[Case([2, 3], [2, 3]), Case(Array(values=[1.0, float("nan")]), Array(values=[1.0, float("nan")]), equal_nan=True)])
 def isclose(xp, a, b, /, rtol=1e-5, atol=1e-8, equal_nan=False):
     """Whether two values are nearly equal.
 

@@ -68,7 +68,7 @@ def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
     """A tensor of that size, filled with one number (whose kind decides the dtype)."""
     where = get_device(device or "cpu")
     wanted = as_dtype(dtype if dtype is not None else type(fill_value) if isinstance(fill_value, (bool, int, float)) else fill_value.dtype)
-    t = Tensor(where.xp.full(sizes((size,)), float(fill_value) if wanted.is_floating_point else int(fill_value), wanted.numpy), where)
+    t = Tensor(where.xp.full(sizes((size,)), float(fill_value) if wanted.is_floating_point else bool(fill_value) if wanted.name == "bool" else int(fill_value), wanted.numpy), where)
     return t.requires_grad_() if requires_grad else t
 
 

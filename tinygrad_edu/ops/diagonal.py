@@ -92,7 +92,10 @@ def diagonal_scatter(F, input, src, offset=0, dim1=0, dim2=1):
     here = F.diagonal(input, offset, dim1, dim2)
     if tuple(here.shape) != tuple(src.shape):
         raise ShapeError(f"diagonal_scatter: src must have the shape {tuple(here.shape)} of the diagonal, got {tuple(src.shape)}. Reshape it.")
-    return input + F.diagonal_embed(src.to(input.dtype) - here, input.shape, offset, dim1, dim2)
+    xp, ends = input.device.xp, (-2, -1)
+    i = xp.arange(here.shape[-1])
+    flat = F.setitem(F.movedim(input, (dim1, dim2), ends), src.to(input.dtype), (Ellipsis, i + max(-offset, 0), i + max(offset, 0)))
+    return F.movedim(flat, ends, (dim1, dim2))
 
 
 def fill_diagonal_(self, fill_value, wrap=False):

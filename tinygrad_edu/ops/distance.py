@@ -4,7 +4,7 @@ from __future__ import annotations
 from math import inf
 
 from ..base.case import Case
-from ..base.dtype import check_float
+from ..base.dtype import check_float, check_number, promote_types
 from ..base.errors import DTypeError, ShapeError
 from ..core.op import composite, op
 from ..core.tensor import Tensor
@@ -21,7 +21,7 @@ def length(xp, x, /, p=2.0, dim=-1, keepdim=False):
     if p == 2:
         return xp.sqrt((x * x).sum(axis=dim, keepdims=keepdim))
     if p == 0:
-        return (x != 0).astype(x.dtype).sum(axis=dim, keepdims=keepdim)
+        return xp.where(xp.isnan(x), x, (x != 0).astype(x.dtype)).sum(axis=dim, keepdims=keepdim)
     size = xp.absolute(x)
     if p in (1, inf, -inf):
         return size.sum(axis=dim, keepdims=keepdim) if p == 1 else size.max(axis=dim, keepdims=keepdim) if p > 0 else size.min(axis=dim, keepdims=keepdim)
@@ -78,7 +78,8 @@ def cosine_similarity(F, x1, x2, dim=1, eps=1e-8):
     """
     if not (x1.dtype.is_floating_point or x2.dtype.is_floating_point):
         raise DTypeError(f"cosine_similarity: x1 or x2 must be a floating-point tensor, got {x1.dtype.name} and {x2.dtype.name}. Convert one with .float().")
-    x1, x2 = F.broadcast_tensors(x1, x2)
+    dtype = promote_types(x1.dtype, x2.dtype)
+    x1, x2 = F.broadcast_tensors(x1.to(dtype), x2.to(dtype))
     return F.sum((x1 / F.held_above(F.length(x1, 2.0, dim, True), eps)) * (x2 / F.held_above(F.length(x2, 2.0, dim, True), eps)), dim)
 
 
@@ -88,6 +89,8 @@ def pairwise_distance(F, x1, x2, p=2.0, eps=1e-6, keepdim=False):
 
     Math:   out = |x1 - x2 + eps|_p
     """
+    check_number("pairwise_distance", x1, "x1")
+    check_number("pairwise_distance", x2, "x2")
     return F.length(x1 - x2 + eps, p, -1, keepdim)
 
 

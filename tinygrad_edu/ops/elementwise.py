@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from ..base.case import Array, Case, ints, positive
-from ..base.errors import DTypeError
+from ..base.errors import DTypeError, ShapeError
 from ..core.op import composite, op
 
 ONE = [Case([2, 3]), Case([]), Case([0, 3])]
@@ -33,6 +33,13 @@ def clone(xp, x, /):
 clone.vjp(x=lambda g: g)
 
 
+def whole(name, alpha, a, b):
+    """alpha, if it is a whole number or a or b is floating-point."""
+    if type(alpha) is float and "f" not in [getattr(getattr(x, "dtype", None), "kind", "f" if type(x) is float else "i") for x in (a, b)]:
+        raise DTypeError(f"{name}: alpha must be a whole number for integers, got {alpha}. Convert the inputs with .float().")
+    return alpha
+
+
 def alpha_case(first, second):
     return [*TWO, Case(first, second, alpha=2.0)]
 
@@ -44,7 +51,7 @@ def add(xp, a, b, /, alpha=1):
     Math:   out = a + alpha b;   d a = g,   d b = alpha g
     Shape:  a, b broadcast together
     """
-    return xp.add(a, b) if alpha == 1 else xp.add(a, b * alpha)
+    return xp.add(a, b) if alpha == 1 else xp.add(a, b * whole("add", alpha, a, b))
 
 
 add.vjp(a=lambda g: g, b=lambda g, alpha: g if alpha == 1 else g * alpha)
@@ -57,7 +64,7 @@ def sub(xp, a, b, /, alpha=1):
     Math:   out = a - alpha b;   d a = g,   d b = -alpha g
     Shape:  a, b broadcast together
     """
-    return xp.subtract(a, b) if alpha == 1 else xp.subtract(a, b * alpha)
+    return xp.subtract(a, b) if alpha == 1 else xp.subtract(a, b * whole("sub", alpha, a, b))
 
 
 sub.vjp(a=lambda g: g, b=lambda g, alpha: -g if alpha == 1 else g * -alpha)
@@ -142,6 +149,8 @@ def trunc_divide(xp, a, b, /):
     """
     if xp.result_type(a, b).kind == "f":
         return xp.trunc(xp.true_divide(a, b))
+    if not xp.all(b):
+        raise ShapeError("div: integers must not be divided by 0, got a 0 in the divisor. Use floating-point numbers for inf and NaN.")
     q = xp.floor_divide(a, b)
     return q + ((q < 0) & (q * b != a))
 
@@ -294,7 +303,7 @@ def clamp(F, input, min=None, max=None):
     if min is None and max is None:
         raise ValueError("clamp: needs min, max or both, got neither. Give at least one.")
     if isinstance(min, (int, float, type(None))) and isinstance(max, (int, float, type(None))):
-        if input.dtype.name[0] in "iu" and (type(min) is float or type(max) is float):
+        if input.dtype.name[0] in "iub" and (type(min) is float or type(max) is float):
             input = input.float()
         return F.clamp_numbers(input, min, max)
     out = input if min is None else F.maximum(input, min)
@@ -361,27 +370,41 @@ def masked_fill(xp, x, mask, /, value):
 masked_fill.vjp(x=lambda F, g, mask: F.masked_fill(g, mask, 0.0), mask=None)
 
 
-@op(inplace=True, types="promote", cases=[Case([2, 3], [2, 3], 0.3), Case([2, 3], [3], 0.7)])
+@op(inplace=True, types="match", cases=[Case([2, 3], [2, 3], 0.3), Case([2, 3], [3], 0.7)])
 def lerp(xp, a, b, /, weight):
     """Between a and b.
 
     Math:   out = a + weight (b - a);   d a = g (1 - weight),   d b = g weight
     """
-    return a + weight * (b - a)
+    return a + weight * (b - a) if weight < 0.5 else b - (b - a) * (1 - weight)  # exact at both ends
 
 
 lerp.vjp(a=lambda g, weight: g * (1 - weight), b=lambda g, weight: g * weight)
 
 
+def check_value(name, value, *tensors):
+    if type(value) is float and not any(x.dtype.is_floating_point for x in tensors):
+        raise DTypeError(f"{name}: value must be a whole number for integers, got {value}. Convert the tensors with .float().")
+
+
 @composite(inplace=True, cases=[Case([2, 3], [2, 3], [3], value=0.5)])
 def addcmul(F, input, tensor1, tensor2, value=1):
-    """Math:   out = input + value tensor1 tensor2"""
+    """A scaled product, added.
+
+    Math:   out = input + value tensor1 tensor2
+    """
+    check_value("addcmul", value, input, tensor1, tensor2)
     return input + tensor1 * tensor2 * value
 
 
 @composite(inplace=True, cases=[Case([2, 3], [2, 3], positive(3), value=0.5)])
 def addcdiv(F, input, tensor1, tensor2, value=1):
-    """Math:   out = input + value tensor1 / tensor2"""
+    """A scaled quotient, added.
+
+    Math:   out = input + value tensor1 / tensor2
+    """
+    if not any(x.dtype.is_floating_point for x in (tensor1, tensor2)):
+        raise DTypeError(f"addcdiv: tensor1 or tensor2 must be floating-point, got {tensor1.dtype.name} and {tensor2.dtype.name}. Convert one with .float().")
     return input + tensor1 / tensor2 * value
 
 

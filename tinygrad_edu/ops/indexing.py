@@ -199,4 +199,5 @@ def vander(F, x, N=None, increasing=False):
     n = x.shape[-1] if N is None else N
     if x.ndim != 1:
         raise ShapeError(f"vander: must be a vector, got shape {tuple(x.shape)}. Use linalg.vander for stacks.")
+    x = x if x.dtype.is_floating_point else x.long()
     return F.stack([x ** k for k in (range(n) if increasing else reversed(range(n)))], -1) if n else F.reshape(x[:0], (0,)).reshape(x.shape[0], 0)

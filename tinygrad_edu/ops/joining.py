@@ -200,6 +200,8 @@ def meshgrid(F, *tensors, indexing="ij"):
     """
     if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
         tensors = tuple(tensors[0])
+    if len({x.dtype.name for x in tensors}) > 1:
+        raise DTypeError(f"meshgrid: tensors must have one dtype, got {[x.dtype.name for x in tensors]}. Convert them.")
     if indexing not in ("ij", "xy") or not tensors or any(x.ndim > 1 for x in tensors):
         raise ShapeError(f"meshgrid: needs vectors and indexing 'ij' or 'xy', got shapes {[tuple(x.shape) for x in tensors]} and {indexing!r}. Flatten them.")
     swapped = indexing == "xy" and len(tensors) > 1

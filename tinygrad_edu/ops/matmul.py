@@ -4,7 +4,8 @@ from __future__ import annotations
 import math
 
 from ..base.case import Case
-from ..base.errors import ShapeError, check_dim
+from ..base.dtype import check_float, promote_types
+from ..base.errors import DTypeError, ShapeError, check_dim
 from ..core.op import composite, op
 
 
@@ -57,14 +58,14 @@ def linear(xp, input, weight, bias=None, /):
     if weight.ndim != 2 or input.ndim == 0 or input.shape[-1] != weight.shape[1]:
         raise ShapeError(f"linear: the last size of input must equal the second size of weight, got input {input.shape} and weight {weight.shape}. "
                          "Check in_features, or flatten the input first.")
-    out = xp.matmul(input.reshape(-1, input.shape[-1]), weight.T)
+    out = xp.matmul(input.reshape(-1 if input.size else math.prod(input.shape[:-1]), input.shape[-1]), weight.T)
     if bias is not None:
         out += bias
     return out.reshape(*input.shape[:-1], weight.shape[0])
 
 
 def rows(F, x):
-    return F.reshape(x, (-1, x.shape[-1]))
+    return F.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
 
 
 linear.vjp(input=lambda F, g, weight: F.matmul(g, weight),
@@ -120,7 +121,7 @@ def addmm(F, input, mat1, mat2, *, beta=1, alpha=1):
 
     Math:   out = beta input + alpha mat1 mat2
     """
-    return added(F, input, F.mm(mat1, mat2), beta, alpha)
+    return added(F, input, F.mm(mat1, mat2), beta, alpha, "addmm")
 
 
 @composite(inplace=True, cases=[Case([2, 3, 5], [2, 3, 4], [2, 4, 5])])
@@ -129,7 +130,7 @@ def baddbmm(F, input, batch1, batch2, *, beta=1, alpha=1):
 
     Math:   out = beta input + alpha batch1 batch2
     """
-    return added(F, input, F.bmm(batch1, batch2), beta, alpha)
+    return added(F, input, F.bmm(batch1, batch2), beta, alpha, "baddbmm")
 
 
 @op(method=False, types="match")
@@ -248,6 +249,7 @@ def linalg_vecdot(F, x, y, *, dim=-1):
 
     Math:   out = sum x y
     """
+    check_float("linalg.vecdot", x, "x")
     return F.sum(x * y, dim)
 
 
@@ -296,6 +298,8 @@ def linalg_cross(F, input, other, *, dim=-1):
     """
     if input.ndim != other.ndim or not input.ndim or any(x.shape[check_dim("linalg.cross", dim, x.ndim)] != 3 for x in (input, other)):
         raise ShapeError(f"linalg.cross: inputs must have equally many dims and size 3 along dim {dim}, got {tuple(input.shape)} and {tuple(other.shape)}. Unsqueeze or choose another dim.")
+    if input.dtype is not other.dtype:
+        raise DTypeError(f"linalg.cross: inputs must have one dtype, got {input.dtype.name} and {other.dtype.name}. Convert one of them.")
     return F.roll(input, -1, dim) * F.roll(other, -2, dim) - F.roll(input, -2, dim) * F.roll(other, -1, dim)
 
 
@@ -318,7 +322,7 @@ def addmv(F, input, mat, vec, *, beta=1, alpha=1):
 
     Math:   out = beta input + alpha mat vec
     """
-    return added(F, input, F.mv(mat, vec), beta, alpha)
+    return added(F, input, F.mv(mat, vec), beta, alpha, "addmv")
 
 
 @composite(inplace=True, cases=[Case([2, 3], [2], [3]), Case([2, 3], [2], [3], beta=0.5, alpha=2.0)])
@@ -327,7 +331,8 @@ def addr(F, input, vec1, vec2, *, beta=1, alpha=1):
 
     Math:   out = beta input + alpha vec1 vec2^T
     """
-    return added(F, input, F.outer(vec1, vec2), beta, alpha)
+    dtype = promote_types(promote_types(input.dtype, vec1.dtype), vec2.dtype)
+    return added(F, input.to(dtype), F.outer(vec1.to(dtype), vec2.to(dtype)), beta, alpha, "addr")
 
 
 @composite(inplace=True, cases=[Case([2, 5], [3, 2, 4], [3, 4, 5]), Case([2, 5], [3, 2, 4], [3, 4, 5], beta=0.5, alpha=2.0)])
@@ -336,10 +341,14 @@ def addbmm(F, input, batch1, batch2, *, beta=1, alpha=1):
 
     Math:   out = beta input + alpha sum_b batch1_b batch2_b
     """
-    return added(F, input, F.sum(F.bmm(batch1, batch2), 0), beta, alpha)
+    return added(F, input, F.sum(F.bmm(batch1, batch2), 0, dtype=batch1.dtype), beta, alpha, "addbmm")
 
 
-def added(F, input, product, beta, alpha):
+def added(F, input, product, beta, alpha, name):
     """beta input + alpha product; beta = 0 leaves the input out, NaN and all."""
+    if input.dtype is not product.dtype:
+        raise DTypeError(f"{name}: all tensors must have one dtype, got {input.dtype.name} and {product.dtype.name}. Convert one of them.")
+    if not input.dtype.is_floating_point and float in (type(beta), type(alpha)):
+        raise DTypeError(f"{name}: beta and alpha must be whole numbers for {input.dtype.name}, got {beta} and {alpha}. Convert the input with .float().")
     product = product if alpha == 1 else product * alpha
     return product + (input if beta == 1 else input * beta) if beta != 0 else F.broadcast_to(product, F.broadcast_shapes(product.shape, input.shape))

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from ..base.case import Array, Case, positive
+from ..base.dtype import check_float
 from ..base.errors import ShapeError
 from ..core.op import composite, op
 from .convolution import volume
@@ -117,6 +118,7 @@ def batch_norm(F, input, running_mean, running_var, weight=None, bias=None, trai
     Math:   out = (x - mean) / sqrt(var + eps) weight + bias;   running = (1 - momentum) running + momentum batch (unbiased variance)
     Reference: S. Ioffe, C. Szegedy, 2015, "Batch normalization", alg. 1
     """
+    check_float("batch_norm", input)
     if input.ndim < 2:
         raise ShapeError(f"batch_norm: input must have at least 2 dims (N, C), got shape {tuple(input.shape)}. Add the batch dim with unsqueeze(0).")
     check_channels("batch_norm", input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
@@ -193,6 +195,7 @@ def rms_norm(F, input, normalized_shape, weight=None, eps=None):
     Math:   out = x / sqrt(mean(x^2) + eps) weight
     Reference: B. Zhang, R. Sennrich, 2019, "Root mean square layer normalization"
     """
+    check_float("rms_norm", input)
     if eps is None:
         eps = {"float64": 2.220446049250313e-16, "float32": 1.1920928955078125e-07, "float16": 0.0009765625}[input.dtype.name]
     dims = last_dims("rms_norm", input, normalized_shape, weight=weight)

@@ -4,7 +4,7 @@ from __future__ import annotations
 from math import inf
 
 from ..base.case import Case
-from ..base.dtype import check_float
+from ..base.dtype import check_float, check_number, get_default_dtype
 from ..base.errors import ShapeError, check_dim
 from ..core.op import composite
 from .linalg import SQUARE, STACK, TALL, check_matrix
@@ -121,6 +121,8 @@ def cov(F, input, *, correction=1, fweights=None, aweights=None):
     """
     if input.ndim > 2:
         raise ShapeError(f"cov: must have at most 2 dims, got shape {tuple(input.shape)}. Give variables as rows.")
+    check_number("cov", input)
+    input = input if input.dtype.is_floating_point else input.to(get_default_dtype())
     x = F.reshape(input, (1, -1)) if input.ndim < 2 else input
     weight = None
     for given in (fweights, aweights):
@@ -137,7 +139,7 @@ def cov(F, input, *, correction=1, fweights=None, aweights=None):
         scale = total - correction * (float(F.sum(weight * aweights)) / total if aweights is not None else 1.0)
     product = F.matmul(centred, F.transpose(centred if weight is None else centred * weight, 0, 1))
     out = product / scale if scale > 0 else product * inf  # too few observations: NaN or inf, as PyTorch has it
-    return F.reshape(out, ()) if input.ndim < 2 else out
+    return F.reshape(out, ()) if x.shape[0] == 1 else out
 
 
 @composite(cases=[Case([3, 5]), Case([5], second=False, grad=False)])

@@ -5,6 +5,7 @@ import math
 from collections import namedtuple
 
 from ..base.case import Array, Case, ints, positive
+from ..base.dtype import check_number
 from ..base.errors import DTypeError, IndexOutOfRange, ShapeError
 from ..core.op import composite, op
 
@@ -66,6 +67,7 @@ def topk(xp, x, /, k, dim=-1, largest=True, sorted=True):
 
     Math:   values = first k of sorted x;   d x = g put back
     """
+    check_number("topk", x)
     n = x.shape[dim] if x.ndim else 1
     if not 0 <= k <= n:
         raise ShapeError(f"topk: k must be in [0, {n}], got {k}. Choose a smaller k.")
@@ -195,8 +197,8 @@ def quantiles(F, name, input, q, dim, keepdim, interpolation, ignore):
     rules = ("linear", "lower", "higher", "midpoint", "nearest")
     if interpolation not in rules:
         raise ValueError(f"{name}: interpolation must be one of {', '.join(rules)}, got {interpolation!r}. Use one of these.")
-    if not input.dtype.name.startswith("float"):
-        raise DTypeError(f"{name}: must be a floating-point tensor, got {input.dtype.name}. Convert it with x.float().")
+    if input.dtype.name not in ("float32", "float64"):
+        raise DTypeError(f"{name}: must be a float32 or float64 tensor, got {input.dtype.name}. Convert it with x.float().")
     shares = q if hasattr(q, "array") else F.tensor(q, dtype=input.dtype, device=input.device)
     if shares.ndim > 1 or shares.numel() and not bool(F.all((shares >= 0) & (shares <= 1))):
         raise ShapeError(f"{name}: q must be a number or a 1-d tensor of numbers from 0 to 1, got {shares.tolist()}. Correct it.")

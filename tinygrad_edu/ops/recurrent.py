@@ -6,6 +6,7 @@ what must be done step by step. T steps, B sequences, H hidden units. The refere
 from __future__ import annotations
 
 from ..base.case import Array, Case
+from ..base.dtype import check_float
 from ..base.errors import ShapeError
 from ..core.op import composite, op
 
@@ -30,6 +31,12 @@ def halves(xp, n, h, places, dtype):
     return xp.where(half > 0, half, 1), xp.where(half > 0, half, 1), half
 
 
+def check_state(name, gates, state, n):
+    check_float(name, gates)
+    if gates.shape[-1] != n * state.shape[-1] or tuple(gates.shape[:-1]) != tuple(state.shape[:-1]):
+        raise ShapeError(f"{name}: weights must make {n} gates of the state's shape {tuple(state.shape)}, got {tuple(gates.shape)}. Check w_ih and w_hh.")
+
+
 def weight_gradients(xp, dq, before):
     """d W_hh and d b_hh from the cotangents (T, B, n H) of W_hh h + b_hh and the h (T, B, H) that went in."""
     flat = dq.reshape(-1, dq.shape[-1])
@@ -46,6 +53,7 @@ def earlier(xp, first, states):
 
 def lstm_step(F, gates, c):
     """(h, c) after one step, from the gates before their functions."""
+    check_state("lstm_cell", gates, c, 4)
     i, f, new, o = F.chunk(gates, 4, -1)
     c = F.sigmoid(f) * c + F.sigmoid(i) * F.tanh(new)
     return F.sigmoid(o) * F.tanh(c), c
@@ -125,6 +133,8 @@ lstm_sequence.vjp(gx=lstm_part(0), h0=lstm_part(1), c0=lstm_part(2), w_hh=lstm_p
 
 def gru_step(F, x_gates, h_gates, h):
     """h after one step, from the input's and the state's share of the gates."""
+    check_state("gru_cell", x_gates, h, 3)
+    check_state("gru_cell", h_gates, h, 3)
     xr, xz, xn = F.chunk(x_gates, 3, -1)
     hr, hz, hn = F.chunk(h_gates, 3, -1)
     z = F.sigmoid(xz + hz)

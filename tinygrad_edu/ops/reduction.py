@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 from ..base.case import Case, ints, positive
-from ..base.errors import DTypeError, ShapeError
+from ..base.dtype import check_number
+from ..base.errors import DTypeError, ShapeError, check_dim
 from ..core.op import composite, op
 from .scan import shifted, turned
 
@@ -63,7 +64,7 @@ def count(shape, dim):
     dims = range(len(shape)) if dim is None or dim == () else (dim if isinstance(dim, (tuple, list)) else (dim,))
     n = 1
     for d in dims:
-        n *= shape[d] if shape else 1
+        n *= shape[check_dim("reduction", d, len(shape))] if shape else 1
     return n
 
 
@@ -235,6 +236,11 @@ best_along("max", "argmax", "Largest element")
 best_along("min", "argmin", "Smallest element")
 
 
+def check_pair(name, keepdim):
+    if keepdim:
+        raise DTypeError(f"{name}: keepdim goes with a dim, got two tensors and keepdim=True. Leave keepdim out.")
+
+
 @composite(cases=[Case([2, 3]), Case([2, 3, 4], 1), Case([2, 3], dim=-1, keepdim=True), Case([2, 3], [3])])
 def max(F, input, dim=None, keepdim=False):
     """Largest element of all; along `dim` (values, indices); or the elementwise maximum of two tensors.
@@ -242,6 +248,7 @@ def max(F, input, dim=None, keepdim=False):
     Math:   out = max x
     """
     if hasattr(dim, "array"):
+        check_pair("max", keepdim)
         return F.maximum(input, dim)
     return F.amax(input) if dim is None else F.max_dim(input, dim, keepdim)
 
@@ -253,12 +260,14 @@ def min(F, input, dim=None, keepdim=False):
     Math:   out = min x
     """
     if hasattr(dim, "array"):
+        check_pair("min", keepdim)
         return F.minimum(input, dim)
     return F.amin(input) if dim is None else F.min_dim(input, dim, keepdim)
 
 
 def index_of(name):
     def forward(xp, x, /, dim=None, keepdim=False):
+        check_number(name, x)
         return getattr(xp, name)(x, axis=dim, keepdims=keepdim)
 
     forward.__name__ = name
@@ -313,7 +322,7 @@ def norm(F, input, p="fro", dim=None, keepdim=False, dtype=None):
     if p == -float("inf"):
         return F.amin(size, dim, keepdim)
     if p == 0:
-        return F.sum(F.cast_like(x != 0, x), dim, keepdim) + F.sum(x * 0, dim, keepdim)
+        return F.sum(F.where(x != 0, F.masked_fill(x, (x == x) | (x != x), 1.0), 0.0), dim, keepdim)  # a constant, but part of the graph
     if p == 1:
         return F.sum(size, dim, keepdim)
     if p < 1:  # the derivative of |x|^p at 0 is infinite; as in PyTorch it counts as 0

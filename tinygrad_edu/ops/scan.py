@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from ..base.case import Array, Case, bools, ints
-from ..base.dtype import as_dtype
+from ..base.dtype import as_dtype, check_number
 from ..base.errors import ShapeError, check_dim
 from ..core.op import composite, op
 
@@ -123,6 +123,7 @@ def diff(F, input, n=1, dim=-1, prepend=None, append=None):
         raise ShapeError("diff: needs at least one dim, got a 0-d tensor. Reshape it.")
     if n < 0:
         raise ShapeError(f"diff: n must be at least 0, got {n}. Correct it.")
+    check_dim("diff", dim, input.ndim)
     parts = [p for p in (prepend, input, append) if p is not None]
     x = F.cat(parts, dim) if len(parts) > 1 else input
     for _ in range(n):
@@ -136,7 +137,10 @@ def diff(F, input, n=1, dim=-1, prepend=None, append=None):
 
 def steps(F, y, x, dx, dim):
     """Mean heights times widths of the pieces under a curve."""
-    n = y.shape[dim]
+    n = y.shape[check_dim("trapezoid", dim, y.ndim)] if y.ndim else 0
+    check_number("trapezoid", y, "y")
+    if not n:
+        return F.narrow(y, dim, 0, 0) * 1.0
     heights = (F.narrow(y, dim, 1, n - 1) + F.narrow(y, dim, 0, n - 1)) / 2
     if x is None:
         return heights * (1 if dx is None else dx)
@@ -156,7 +160,10 @@ def trapezoid(F, y, x=None, *, dx=None, dim=-1):
 
 @composite(method=False, cases=[Case([2, 5])])
 def trapz(F, y, x=None, *, dx=None, dim=-1):
-    """`trapezoid` under its older name."""
+    """`trapezoid` under its older name.
+
+    Math:   out = sum_i (y_i + y_{i+1}) (x_{i+1} - x_i) / 2
+    """
     return F.trapezoid(y, x, dx=dx, dim=dim)
 
 
@@ -190,10 +197,12 @@ def slopes(F, x, d, h, edge_order):
     def at(start, length):
         return F.narrow(x, d, start, length)
 
-    if hasattr(h, "shape") and h.ndim:
-        widths = F.reshape(F.diff(h), tuple(-1 if k == d else 1 for k in range(x.ndim)))
-    else:
-        widths = F.full(tuple(n - 1 if k == d else 1 for k in range(x.ndim)), float(h), dtype=x.dtype, device=x.device)
+    if not (hasattr(h, "shape") and h.ndim):  # even steps: the neighbour in the middle has no weight, so its NaN does not count
+        middle = (at(2, n - 2) - at(0, n - 2)) / (2 * h)
+        if edge_order == 1:
+            return F.cat([(at(1, 1) - at(0, 1)) / h, middle, (at(n - 1, 1) - at(n - 2, 1)) / h], d)
+        return F.cat([(at(1, 1) * 4 - at(0, 1) * 3 - at(2, 1)) / (2 * h), middle, (at(n - 1, 1) * 3 - at(n - 2, 1) * 4 + at(n - 3, 1)) / (2 * h)], d)
+    widths = F.reshape(F.diff(h), tuple(-1 if k == d else 1 for k in range(x.ndim)))
     a, b = F.narrow(widths, d, 0, n - 2), F.narrow(widths, d, 1, n - 2)
     middle = at(0, n - 2) * (-b / (a * (a + b))) + at(1, n - 2) * ((b - a) / (a * b)) + at(2, n - 2) * (a / (b * (a + b)))
     first, last = F.narrow(widths, d, 0, 1), F.narrow(widths, d, n - 2, 1)

@@ -132,7 +132,10 @@ def scatter(F, input, dim, index, src=None, value=None, *, reduce=None):
             raise ShapeError(f"scatter: reduce must be 'add' or 'multiply', got {reduce!r}. Use scatter_reduce for others.")
         src = src if hasattr(src, "shape") else F.full(tuple(index.shape), src, dtype=input.dtype, device=input.device)
         return F.scatter_reduce(input, dim, index, src, "sum" if reduce == "add" else "prod")
-    if hasattr(src, "shape") and src.dtype.name != input.dtype.name:
+    if not hasattr(src, "shape"):
+        src = F.full((), src, dtype=input.dtype, device=input.device)
+        return F.put_at(input, index, src, dim)
+    if src.dtype.name != input.dtype.name:
         raise DTypeError(f"scatter: src must have the input's dtype {input.dtype.name}, got {src.dtype.name}. Convert it with .to().")
     return F.put_at(input, index, leading(F, src, index) if hasattr(src, "shape") else src, dim)
 
@@ -401,7 +404,7 @@ def masked_scatter(F, input, mask, source):
     """
     if mask.dtype.name != "bool" or source.dtype.name != input.dtype.name:
         raise DTypeError(f"masked_scatter: mask must be bool and source {input.dtype.name}, got {mask.dtype.name} and {source.dtype.name}. Convert them.")
-    mask = F.broadcast_to(mask, input.shape) if tuple(mask.shape) != tuple(input.shape) else mask
+    input, mask = F.broadcast_tensors(input, mask)
     raw = mask.array
     n = int(raw.sum())
     if n > source.numel():

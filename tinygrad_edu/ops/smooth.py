@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from ..base.case import Case, positive
-from ..base.dtype import check_float
+from ..base.dtype import check_float, check_number
 from ..core.op import op
 from .elementwise import keep_where
 from .error_function import erf_array
@@ -32,6 +32,8 @@ def relu(xp, x, /):
     Note:   the subgradient at 0 is 0
     Reference: V. Nair, G. Hinton, 2010, "Rectified linear units improve restricted Boltzmann machines"
     """
+    if x.dtype.kind == "b":
+        check_number("relu", x)
     return xp.maximum(x, 0)
 
 

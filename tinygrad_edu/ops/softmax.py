@@ -10,7 +10,7 @@ LAST = [Case([2, 3], -1), Case([2, 3, 4], 1), Case([2, 3], dim=0), Case([], 0)]
 
 def shifted(xp, x, dim):
     """x minus its largest, so that exp cannot overflow (with an infinite largest the result is NaN, as in PyTorch)."""
-    return x - x.max(axis=dim, keepdims=True)
+    return x - x.max(axis=dim, keepdims=True) if x.size else xp.array(x)
 
 
 def dim_of(x, dim):
@@ -25,7 +25,7 @@ def softmax(xp, x, /, dim, dtype=None):
     Note:   computed from x - max x, so nothing overflows
     """
     if not x.ndim:
-        return xp.ones_like(x)
+        return xp.exp(x - x)
     e = shifted(xp, x, dim)
     xp.exp(e, out=e)
     e /= e.sum(axis=dim, keepdims=True)
@@ -57,7 +57,7 @@ def log_softmax(xp, x, /, dim, dtype=None):
     Math:   out_i = x_i - ln sum_j e^x_j;   d x = g - e^out sum_j g_j
     """
     if not x.ndim:
-        return xp.zeros_like(x)
+        return x - x
     s = shifted(xp, x, dim)
     s -= xp.log(xp.exp(s).sum(axis=dim, keepdims=True))
     return s
@@ -90,7 +90,7 @@ def logsumexp(xp, x, /, dim, keepdim=False):
     Math:   out = ln sum e^x;   d x = g e^(x - out)
     """
     axis = tuple(dim) if isinstance(dim, (list, tuple)) else dim_of(x, dim)
-    top = x.max(axis=axis, keepdims=True)
+    top = x.max(axis=axis, keepdims=True, initial=-xp.inf)
     top = xp.where(xp.isfinite(top), top, 0)
     out = xp.log(xp.exp(x - top).sum(axis=axis, keepdims=True)) + top
     return out if keepdim else out.squeeze(axis)

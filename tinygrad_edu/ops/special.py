@@ -201,17 +201,25 @@ xlogy.vjp(a=xlogy_d_a, b=lambda g, a, b: g * (a / b))
 
 @composite(method=False, cases=[Case([2, 3], positive(3))])
 def xlog1py(F, input, other):
-    """Math:   out = input ln(1 + other), 0 where input is 0"""
-    return F.xlogy(input, other + 1)
+    """input times ln(1 + other), exact for small other.
+
+    Math:   out = input ln(1 + other), 0 where input is 0
+    """
+    nothing = (input == 0) & ((other <= -1) | (other == math.inf))
+    return F.where(nothing, 0.0, input * F.log1p(other))
 
 
-@composite(method=False, cases=[Case(positive(2, 3)), Case(Array(values=[0.0, 1.0, -1.0]), grad=False)])
-def entr(F, input):
+@op(method=False, types="float", cases=[Case(positive(2, 3)), Case(Array(values=[0.0, 1.0, -1.0]), grad=False)])
+def entr(xp, x, /):
     """Elementwise entropy.
 
-    Math:   out = -x ln x, 0 at 0, -inf below
+    Math:   out = -x ln x, 0 at 0, -inf below;   d x = g (-ln x - 1), infinite at 0
     """
-    return F.where(input < 0, -math.inf, -F.xlogy(input, input))
+    some = x > 0
+    return xp.where(some, -x * xp.log(xp.where(some, x, 1)), xp.where(x == 0, 0, xp.where(x < 0, -xp.inf, xp.nan))).astype(x.dtype)
+
+
+entr.vjp(x=lambda F, g, x: g * (-F.log(x) - 1))
 
 
 @composite(method=False, cases=ONE)
@@ -229,7 +237,7 @@ def ndtri(F, input):
 
     Math:   out = sqrt 2 erfinv(2 x - 1)
     """
-    return F.erfinv(input * 2 - 1) * 1.4142135623730951
+    return F.erfinv(input * 2.0 - 1) * 1.4142135623730951
 
 
 @composite(cases=ONE)

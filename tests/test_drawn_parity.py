@@ -1,0 +1,263 @@
+"""Parity with PyTorch on calls that the op's author did not choose: each case is drawn anew, with other dtypes, memory layouts, sizes,
+dims (negative, out of range), flags and extreme values. What PyTorch refuses must be refused, what it answers must be equal."""
+from __future__ import annotations
+
+import math
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_ops import CASES, INTERNAL, NO_PARITY, OPS, RANDOM, torch_function
+
+import tinygrad_edu as tg
+from tinygrad_edu.base.case import Array
+from tinygrad_edu.base.errors import TinygradEduError
+from tinygrad_edu.core.tensor import Tensor
+
+torch = pytest.importorskip("torch")
+warnings.filterwarnings("ignore", module="torch")
+
+FLOATS, OTHERS = ["float64", "float32", "float16"], ["int64", "int32", "uint8", "int8", "bool"]
+EXTREMES = [0.0, -0.0, math.inf, -math.inf, math.nan, 1e-310, 1e-40, 1e30, -1e30, 1e-30, 1.0, -1.0, 0.5]
+TOLERANCE = {"float64": 1e-8, "float32": 2e-4, "float16": 2e-2}
+DIMS = {"dim", "dim0", "dim1", "dim2", "start_dim", "end_dim", "dims", "source", "destination"}
+
+# What is deliberately not as in PyTorch, each with its reason: {op: {kind: reason}}.
+WHOLE = "PyTorch cuts the fraction of a factor off without a word"
+DIFFERENT: dict = {
+    "addcmul": {"refused": WHOLE}, "addmm": {"refused": WHOLE}, "addmv": {"refused": WHOLE}, "addbmm": {"refused": WHOLE}, "baddbmm": {"refused": WHOLE},
+    "adaptive_avg_pool2d": {"refused": "needs at least one element"}, "instance_norm": {"refused": "needs at least one channel"},
+    "softmax": {"dtype": "PyTorch leaves empty integers as they are"}, "softmin": {"dtype": "as softmax"}, "threshold": {"accepted": "a number below 0 compares with uint8"},
+    "pixel_unshuffle": {"shape": "sizes of 0"}, "gradient": {"accepted": "uint8 has slopes here"},
+    "as_strided": {"refused": "strides are those of a contiguous tensor here"},
+    "bincount": {"graph": "counts have no gradient; PyTorch fails in backward"}, "heaviside": {"graph": "no gradient; PyTorch fails in backward"},
+    "cholesky_inverse": {"gradient": "PyTorch's has entries in the triangle that is not read"}, "cholesky_solve": {"gradient": "as cholesky_inverse"},
+    "dist": {"accepted": "bool counts as 0 and 1"}, "einsum": {"dtype": "PyTorch sums lone letters first, in int64", "refused": "PyTorch promotes where no sum is left"},
+    "interpolate": {"refused": "uint8 images: convert them"}, "upsample": {"refused": "uint8 images: convert them"},
+    "isin": {"accepted": "bool is compared as 0 and 1"}, "kron": {"accepted": "PyTorch fails on some memory layouts"},
+    "linalg_qr": {"graph": "R alone has no gradient"}, "linalg_matrix_exp": {"refused": "no float16 in linear algebra"}, "matrix_exp": {"refused": "as linalg_matrix_exp"},
+    "linalg_solve_triangular": {"refused": "both must have one dtype"}, "pow": {"refused": "integers to negative powers would be cut to 0"},
+    "std_mean": {"value": "the mean of inf and numbers is inf, not NaN"}, "var_mean": {"value": "as std_mean"},
+    "trapezoid": {"value": "inf at an end is inf, not NaN"}, "trapz": {"value": "as trapezoid"}, "cumulative_trapezoid": {"value": "integer widths do not wrap around"},
+}
+# sums over many elements: where NaN goes depends on the algorithm
+MILD = ("conv linalg cholesky matrix norm cell loss adaptive pairwise cosine attention entropy kl_div logdet det pinverse inverse addmm addbmm baddbmm addmv").split()
+UNSORTED = {"kthvalue", "topk", "median", "nanmedian", "mode", "sort", "argsort", "msort"}  # which of several equal values is chosen
+
+
+CRASHES = {"pdist"}  # PyTorch's backward, the whole process with it
+
+
+def by_name() -> dict:
+    found: dict = {}
+    for param in CASES:
+        name, case = param.values
+        if name not in NO_PARITY | RANDOM | INTERNAL and case.torch:
+            found.setdefault(name, []).append(case)
+    return found
+
+
+TEMPLATES = by_name()
+
+
+def laid_out(array, how):
+    """The same values in another memory layout."""
+    if how == "transposed" and array.ndim > 1:
+        return np.ascontiguousarray(array.T).T
+    if how == "strided" and array.ndim:
+        wide = np.zeros((*array.shape[:-1], 2 * array.shape[-1]), array.dtype)
+        wide[..., ::2] = array
+        return wide[..., ::2]
+    return array
+
+
+def draw_array(draw, recipe, dtype, resize, extreme, layout):
+    """The values of one input."""
+    if recipe.values is not None or recipe.kind != "float":
+        array = recipe.make(draw(100), "float64")
+        if array.dtype.kind == "f" and dtype in FLOATS:
+            array = array.astype(dtype)
+    else:
+        shape = tuple(resize.get(n, n) for n in recipe.shape)
+        array = Array(*shape, low=recipe.low, high=recipe.high).make(draw(100))
+        if dtype not in FLOATS:
+            array = np.abs(array * 3) if dtype == "uint8" else array * 3
+        if dtype == "bool":
+            array = array > 0
+        array = np.asarray(array).astype(dtype)
+        if extreme and array.size and dtype in FLOATS:
+            flat = array.reshape(-1).copy()
+            with np.errstate(over="ignore"):
+                for _ in range(1 + draw(3)):
+                    flat[draw(flat.size)] = EXTREMES[draw(len(EXTREMES))]
+            array = flat.reshape(array.shape)
+    return laid_out(np.asarray(array), layout)
+
+
+def draw_call(draw, name):
+    """(arguments with NumPy arrays, keywords, whether extreme values are among them)."""
+    case = TEMPLATES[name][draw(len(TEMPLATES[name]))]
+    kind = draw(10)
+    dtype = "float64" if kind < 4 else "float32" if kind < 6 else (FLOATS + OTHERS)[draw(8)]
+    recipes = [r for a in case.args for r in (a if isinstance(a, tuple) else (a,)) if isinstance(r, Array)]
+    sizes = sorted({n for r in recipes if r.values is None for n in r.shape})
+    resize = {sizes[draw(len(sizes))]: [0, 1, 1, 2, 7][draw(5)]} if sizes and not draw(4) else {}
+    extreme, mixed = not draw(3) and not any(word in name for word in MILD), not draw(5)
+    if name.endswith(("_loss", "kl_div", "local_response_norm")):  # PyTorch's answers for integers are accidents
+        dtype, mixed = dtype if dtype in FLOATS else "float64", False
+    layout = ["plain", "transposed", "strided"][draw(3)]
+
+    def made(a):
+        if isinstance(a, Array):
+            return draw_array(draw, a, (FLOATS + OTHERS)[draw(8)] if mixed else dtype, resize, extreme, layout)
+        return tuple(made(v) for v in a) if isinstance(a, tuple) and a and isinstance(a[0], Array) else a
+
+    args = [made(a) for a in case.args]
+    attrs = dict(case.attrs)
+    order = OPS[name].order
+    ndim = args[0].ndim if args and isinstance(args[0], np.ndarray) else 0
+    for i, value in enumerate(args):
+        if i < len(order) and order[i] in DIMS and type(value) is int:
+            args[i] = [value, value - ndim, value, ndim, -ndim - 1, 0, -1][draw(7)]
+    for key, value in attrs.items():
+        if key in DIMS and type(value) is int:
+            attrs[key] = [value, value - ndim, value, ndim, -ndim - 1, 0, -1][draw(7)]
+        elif type(value) is bool:
+            attrs[key] = bool(draw(2))
+    if "keepdim" in order and "keepdim" not in attrs and len(args) <= order.index("keepdim") and "dim" in [*attrs, *order[:len(args)]] and not draw(3):
+        attrs["keepdim"] = True
+    return args, attrs, extreme
+
+
+def ours_of(v, grad):
+    if isinstance(v, tuple) and v and isinstance(v[0], np.ndarray):
+        return tuple(ours_of(a, grad) for a in v)
+    if not isinstance(v, np.ndarray):
+        return v
+    t = Tensor(v, tg.device("cpu"))
+    return t.requires_grad_() if grad and v.dtype.kind == "f" else t
+
+
+def theirs_of(v, grad):
+    if isinstance(v, tuple) and v and isinstance(v[0], np.ndarray):
+        return tuple(theirs_of(a, grad) for a in v)
+    if not isinstance(v, np.ndarray):
+        return v
+    t = torch.from_numpy(v.copy(order="K"))
+    return t.requires_grad_() if grad and v.dtype.kind == "f" else t
+
+
+def flat(x):
+    return [t for v in x for t in flat(v)] if isinstance(x, (tuple, list)) else [x]
+
+
+def written(name, args, attrs):
+    """The call, to be typed again."""
+    def show(v):
+        if isinstance(v, np.ndarray):
+            layout = "" if v.flags.c_contiguous else ".strided"
+            return f"{v.dtype}{list(v.shape)}{layout}" if v.size > 24 else f"tensor({v.tolist()}, {v.dtype}){layout}"
+        return "(" + ", ".join(map(show, v)) + ")" if isinstance(v, tuple) and v and isinstance(v[0], np.ndarray) else repr(v)
+    return f"{name}({', '.join([*map(show, args), *(f'{k}={v!r}' for k, v in attrs.items())])})"
+
+
+def run(function, args, attrs):
+    """(result, None) or (None, the error)."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return function(*args, **attrs), None
+    except Exception as error:  # noqa: BLE001  # any refusal counts
+        return None, error
+
+
+def close(a, b, dtype, rtol=0.0):
+    tolerance = max(TOLERANCE.get(dtype, 0), rtol)
+    finite = b[np.isfinite(b)] if b.dtype.kind == "f" else b
+    size = float(np.abs(finite).max()) if tolerance and finite.size else 0.0
+    with np.errstate(all="ignore"):
+        return np.allclose(a.astype("float64"), b.astype("float64"), rtol=tolerance, atol=tolerance * max(size if size < 1e20 else 1.0, 1e-3 if dtype != "float64" else 1e-6), equal_nan=True) \
+            if dtype != "int64" else np.array_equal(a, b)
+
+
+def difference(draw, name):
+    """(kind, description) of how a drawn call differs from PyTorch's, or None."""
+    args, attrs, extreme = draw_call(draw, name)
+    arrays = [a for a in flat(args) if isinstance(a, np.ndarray)]
+    odd = any(not a.size for a in arrays) or len({a.dtype for a in arrays}) > 1  # what PyTorch refuses then differs from op to op
+    text = written(name, args, attrs)
+    theirs_function = torch_function(torch, name)
+    rtol = max((case.rtol or 0.0 for case in TEMPLATES[name]), default=0.0)
+    grad = any(a.dtype == np.float64 for a in arrays) and not extreme and name not in CRASHES
+    their_args = [theirs_of(a, grad) for a in args]
+    theirs, their_error = run(theirs_function, their_args, attrs)
+    if their_error is not None and "is not differentiable with respect to" in str(their_error):
+        return None
+    if their_error is not None and ("not implemented for" in str(their_error) or isinstance(their_error, NotImplementedError)):
+        return None
+    if their_error is not None and grad:
+        again, error = run(theirs_function, [theirs_of(a, False) for a in args], attrs)
+        if error is None:
+            return None
+    ours_args = [ours_of(a, grad) for a in args]
+    ours, error = run(getattr(tg.functional, name), ours_args, attrs)
+    if error is not None and not isinstance(error, TinygradEduError):
+        return ("raw error" if their_error is None else "raw refusal"), f"{text}: {type(error).__name__}: {str(error)[:150]}"
+    if their_error is not None:
+        return None if error is not None or odd else ("accepted", f"{text}: PyTorch refuses: {str(their_error)[:150]}")
+    if error is not None:
+        empty = all(not t.numel() for t in flat(theirs) if isinstance(t, torch.Tensor))
+        return None if empty else ("refused", f"{text}: {str(error)[:200]}")
+    found, expected = flat(ours), flat(theirs)
+    if len(found) != len(expected):
+        return "count", f"{text}: {len(found)} results instead of {len(expected)}"
+    pairs = []
+    for a, b in zip(found, expected):
+        if not isinstance(b, torch.Tensor):
+            if a != b and not (a != a and b != b):
+                return "value", f"{text}: {a!r} instead of {b!r}"
+            continue
+        kind = str(b.dtype).split(".")[-1]
+        if not isinstance(a, Tensor) or a.dtype.name != kind:
+            return "dtype", f"{text}: {getattr(getattr(a, 'dtype', None), 'name', type(a).__name__)} instead of {kind}"
+        x, y = a.detach().array, b.numpy(force=True)
+        if x.shape != y.shape:
+            return "shape", f"{text}: {x.shape} instead of {y.shape}"
+        if name in UNSORTED and kind == "int64" and np.unique(arrays[0]).size < arrays[0].size:
+            continue
+        if not close(x, y, kind):
+            return "value", f"{text}: {x.tolist()} instead of {y.tolist()}"[:600]
+        if a.requires_grad and b.requires_grad:
+            pairs.append((a, b))
+        elif grad and a.requires_grad != b.requires_grad:
+            return "graph", f"{text}: requires_grad {a.requires_grad} instead of {b.requires_grad}"
+    if grad and pairs:
+        rng = np.random.default_rng(0)
+        weights = [rng.uniform(0.5, 1.5, a.shape) for a, _ in pairs]
+        _, error = run(lambda: sum((b * torch.from_numpy(np.asarray(w)).to(b.dtype)).sum() for (_, b), w in zip(pairs, weights)).backward(), (), {})
+        if error is not None:
+            return None  # a mistake of PyTorch's
+        _, error = run(lambda: sum((a * tg.tensor(w, dtype=a.dtype)).sum() for (a, _), w in zip(pairs, weights)).backward(), (), {})
+        if error is not None:
+            return "gradient error", f"{text}: {type(error).__name__}: {str(error)[:150]}"
+        for x, y in zip(flat(list(ours_args)), flat(list(their_args))):
+            if isinstance(y, torch.Tensor) and y.requires_grad:
+                g = np.zeros(x.shape) if x.grad is None else x.grad.array
+                h = np.zeros(x.shape) if y.grad is None else y.grad.numpy(force=True)
+                if not close(g, h, "float64", max(rtol, *(TOLERANCE.get(v.dtype.name, 0.0) for v in arrays))):
+                    return "gradient", f"{text}: {g.tolist()} instead of {h.tolist()}"[:600]
+    return None
+
+
+def excused(name, kind):
+    return DIFFERENT.get(name, {}).get(kind)
+
+
+@pytest.mark.parametrize("name", sorted(TEMPLATES))
+@settings(max_examples=12)
+@given(data=st.data())
+def test_drawn_calls_answer_and_refuse_as_pytorch_does(name, data):
+    found = difference(lambda n: data.draw(st.integers(0, n - 1)), name)
+    assert found is None or excused(name, found[0]), found
