@@ -31,7 +31,15 @@ DIFFERENT: dict = {
     "adaptive_avg_pool2d": {"refused": "needs at least one element"}, "instance_norm": {"refused": "needs at least one channel"},
     "softmax": {"dtype": "PyTorch leaves empty integers as they are"}, "softmin": {"dtype": "as softmax"}, "threshold": {"accepted": "a number below 0 compares with uint8"},
     "pixel_unshuffle": {"shape": "sizes of 0"}, "gradient": {"accepted": "uint8 has slopes here"},
+    "block_diag": {"dtype": "numbers count as tensors with dims", "gradient": "PyTorch's is wrong beside an empty tensor"}, "gelu": {"value": "gelu(inf) is inf"},
+    "ndtri": {"value": "loses digits below 1e-16"}, "polygamma": {"value": "0 at inf"}, "take_along_dim": {"refused": "PyTorch reads beyond the end"},
+    "tensordot": {"refused": "sizes of 1 do not stretch"}, "soft_margin_loss": {"accepted": "shapes broadcast"}, "histc": {"accepted": "bounds below 0 beside uint8"},
+    "sub": {"accepted": "bool counts as 0 and 1 beside a number"}, "subtract": {"accepted": "as sub"}, "local_response_norm": {"accepted": "PyTorch fails on some memory layouts"},
+    "conv_transpose2d": {"accepted": "an empty result"}, "conv2d": {"shape": "sizes of 0"}, "conv3d": {"shape": "sizes of 0"},
+    "xlog1py": {"dtype": "bool counts as float32", "value": "float32 beside float64"},
     "as_strided": {"refused": "strides are those of a contiguous tensor here"},
+    "bmm": {"refused": "one dtype, also for empty matrices"}, "cross_entropy": {"value": "sizes of 0"}, "scaled_dot_product_attention": {"refused": "one dtype"},
+    "cosine_similarity": {"value": "float16 is promoted first", "gradient": "as value"}, "rms_norm": {"dtype": "the weight is promoted"},
     "bincount": {"graph": "counts have no gradient; PyTorch fails in backward"}, "heaviside": {"graph": "no gradient; PyTorch fails in backward"},
     "cholesky_inverse": {"gradient": "PyTorch's has entries in the triangle that is not read"}, "cholesky_solve": {"gradient": "as cholesky_inverse"},
     "dist": {"accepted": "bool counts as 0 and 1"}, "einsum": {"dtype": "PyTorch sums lone letters first, in int64", "refused": "PyTorch promotes where no sum is left"},
@@ -40,10 +48,11 @@ DIFFERENT: dict = {
     "linalg_qr": {"graph": "R alone has no gradient"}, "linalg_matrix_exp": {"refused": "no float16 in linear algebra"}, "matrix_exp": {"refused": "as linalg_matrix_exp"},
     "linalg_solve_triangular": {"refused": "both must have one dtype"}, "pow": {"refused": "integers to negative powers would be cut to 0"},
     "std_mean": {"value": "the mean of inf and numbers is inf, not NaN"}, "var_mean": {"value": "as std_mean"},
-    "trapezoid": {"value": "inf at an end is inf, not NaN"}, "trapz": {"value": "as trapezoid"}, "cumulative_trapezoid": {"value": "integer widths do not wrap around"},
+    "trapezoid": {"value": "inf at an end is inf, not NaN", "dtype": "sizes of 0", "graph": "sizes of 0"},
+    "trapz": {"value": "as trapezoid", "dtype": "sizes of 0", "graph": "sizes of 0", "refused": "bool, also if empty"}, "cumulative_trapezoid": {"value": "integer widths do not wrap around"},
 }
 # sums over many elements: where NaN goes depends on the algorithm
-MILD = ("conv linalg cholesky matrix norm cell loss adaptive pairwise cosine attention entropy kl_div logdet det pinverse inverse addmm addbmm baddbmm addmv").split()
+MILD = ("conv linalg cholesky matrix norm cell loss adaptive pairwise cosine attention entropy kl_div dist grid_sample logdet det pinverse inverse addmm addbmm baddbmm addmv").split()
 UNSORTED = {"kthvalue", "topk", "median", "nanmedian", "mode", "sort", "argsort", "msort"}  # which of several equal values is chosen
 
 
@@ -105,7 +114,7 @@ def draw_call(draw, name):
     sizes = sorted({n for r in recipes if r.values is None for n in r.shape})
     resize = {sizes[draw(len(sizes))]: [0, 1, 1, 2, 7][draw(5)]} if sizes and not draw(4) else {}
     extreme, mixed = not draw(3) and not any(word in name for word in MILD), not draw(5)
-    if name.endswith(("_loss", "kl_div", "local_response_norm")):  # PyTorch's answers for integers are accidents
+    if name.endswith(("_loss", "kl_div", "local_response_norm", "entropy", "with_logits")):  # PyTorch's answers for integers are accidents
         dtype, mixed = dtype if dtype in FLOATS else "float64", False
     layout = ["plain", "transposed", "strided"][draw(3)]
 

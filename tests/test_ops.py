@@ -111,7 +111,7 @@ def test_gradients_have_the_shape_and_dtype_of_their_inputs(name, case, dtype):
             assert x.grad.dtype is x.dtype
 
 
-@pytest.mark.parametrize(("name", "case"), [c for c in CASES if c.values[0] != "as_strided"])  # whose meaning is the memory layout
+@pytest.mark.parametrize(("name", "case"), [c for c in CASES if c.values[0] not in ("as_strided", "view", "view_as")])  # whose meaning is the memory layout
 def test_forward_leaves_its_inputs_alone_and_takes_any_memory_layout(name, case):
     values = case.make()
     tg.manual_seed(0)

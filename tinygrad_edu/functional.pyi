@@ -41,9 +41,9 @@ def add_to(x: _Input, value: _Input, index: Any) -> Tensor:
 def addbmm(input: _Input, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """Products of two stacks of matrices, all added."""
 def addcdiv(input: _Input, tensor1: Any, tensor2: Any, value: Any = 1) -> Tensor:
-    """Math:   out = input + value tensor1 / tensor2"""
+    """A scaled quotient, added."""
 def addcmul(input: _Input, tensor1: Any, tensor2: Any, value: Any = 1) -> Tensor:
-    """Math:   out = input + value tensor1 tensor2"""
+    """A scaled product, added."""
 def addmm(input: _Input, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """Product of two matrices, added."""
 def addmv(input: _Input, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
@@ -324,7 +324,7 @@ def embedding(input: _Input, weight: Any, padding_idx: Any = None, max_norm: Any
     """Rows of a table."""
 def embedding_bag(input: _Input, weight: Any, offsets: Any = None, max_norm: Any = None, norm_type: builtins.float = 2.0, scale_grad_by_freq: builtins.bool = False, mode: builtins.str = 'mean', sparse: builtins.bool = False, per_sample_weights: Any = None, include_last_offset: builtins.bool = False, padding_idx: Any = None) -> Tensor:
     """Sum, mean or maximum of bags of rows."""
-def entr(input: _Input) -> Tensor:
+def entr(x: _Input) -> Tensor:
     """Elementwise entropy."""
 def eq(a: _Input, b: _Input) -> Tensor:
     """Whether a == b, elementwise."""
@@ -501,7 +501,7 @@ def layer_normalization(x: _Input, weight: _Input = None, bias: _Input = None, d
 def lcm(a: _Input, b: _Input) -> Tensor:
     """Least common multiple of integers."""
 def ldexp(input: _Input, other: _Input) -> Tensor:
-    """Math:   out = input 2^other"""
+    """A number from its fraction and its power of two."""
 def le(a: _Input, b: _Input) -> Tensor:
     """Whether a <= b, elementwise."""
 def leaky_relu(x: _Input, negative_slope: builtins.float = 0.01) -> Tensor:
@@ -1017,7 +1017,7 @@ def vstack(tensors: Any) -> Tensor:
 def where(condition: _Input, a: _Input, b: _Input) -> Tensor:
     """Choose elementwise; no gradient, not even NaN, comes from the untaken branch."""
 def xlog1py(input: _Input, other: _Input) -> Tensor:
-    """Math:   out = input ln(1 + other), 0 where input is 0"""
+    """input times ln(1 + other), exact for small other."""
 def xlogy(a: _Input, b: _Input) -> Tensor:
     """a ln b, 0 where a is 0 (NaN where b is)."""
 def zero_at(x: _Input, index: Any) -> Tensor:

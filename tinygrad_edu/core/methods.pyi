@@ -55,10 +55,10 @@ class OpMethods:
         """Products of two stacks of matrices, all added."""
     def addbmm_(self, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor: ...
     def addcdiv(self, tensor1: Any, tensor2: Any, value: Any = 1) -> Tensor:
-        """Math:   out = input + value tensor1 / tensor2"""
+        """A scaled quotient, added."""
     def addcdiv_(self, tensor1: Any, tensor2: Any, value: Any = 1) -> Tensor: ...
     def addcmul(self, tensor1: Any, tensor2: Any, value: Any = 1) -> Tensor:
-        """Math:   out = input + value tensor1 tensor2"""
+        """A scaled product, added."""
     def addcmul_(self, tensor1: Any, tensor2: Any, value: Any = 1) -> Tensor: ...
     def addmm(self, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
         """Product of two matrices, added."""
@@ -392,7 +392,7 @@ class OpMethods:
     def lcm(self, b: _Input) -> Tensor:
         """Least common multiple of integers."""
     def ldexp(self, other: _Input) -> Tensor:
-        """Math:   out = input 2^other"""
+        """A number from its fraction and its power of two."""
     def ldexp_(self, other: _Input) -> Tensor: ...
     def le(self, b: _Input) -> Tensor:
         """Whether a <= b, elementwise."""

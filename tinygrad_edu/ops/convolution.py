@@ -100,6 +100,8 @@ def convolution_input(xp, y, weight, /, size, stride, padding, dilation, groups)
 
     Math:   out[n, c, stride p + dilation t - padding] += sum_o weight[o, c, t] y[n, o, p]
     """
+    if not y.size or not weight.size:
+        return xp.zeros(size, y.dtype)
     n, kernel, spatial = y.shape[0], weight.shape[2:], y.shape[2:]
     w = weight.reshape(groups, weight.shape[0] // groups, -1).swapaxes(1, 2)
     w = xp.ascontiguousarray(w)
@@ -118,6 +120,8 @@ def convolution_weight(xp, y, input, /, size, stride, padding, dilation, groups)
 
     Math:   out[o, c, t] = sum_{n, p} y[n, o, p] input[n, c, stride p + dilation t - padding]
     """
+    if not y.size or not input.size:
+        return xp.zeros(size, y.dtype)
     n, kernel, spatial = y.shape[0], size[2:], y.shape[2:]
     x = pad(xp, input, padding)
     length = volume(spatial)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from ..base.case import Array, Case, ints, positive
+from ..base.dtype import promote_types
 from ..base.errors import DTypeError, ShapeError
 from ..core.op import composite, op
 
@@ -394,7 +395,8 @@ def addcmul(F, input, tensor1, tensor2, value=1):
     Math:   out = input + value tensor1 tensor2
     """
     check_value("addcmul", value, input, tensor1, tensor2)
-    return input + tensor1 * tensor2 * value
+    dtype = promote_types(promote_types(input.dtype, tensor1.dtype), tensor2.dtype)
+    return input + tensor1.to(dtype) * tensor2.to(dtype) * value
 
 
 @composite(inplace=True, cases=[Case([2, 3], [2, 3], positive(3), value=0.5)])

@@ -107,8 +107,7 @@ def kl_div(F: Any, input: Any, target: Any, reduction: str = "mean", log_target:
     if log_target:
         loss = F.exp(target) * (target - input)
     else:
-        there = target > 0
-        loss = target * (F.log(F.where(there, target, 1.0)) - input)
+        loss = F.xlogy(target, target) - target * input
     if reduction == "batchmean":
         return F.sum(loss) / input.shape[0]
     return reduce(F, "kl_div", loss, reduction)

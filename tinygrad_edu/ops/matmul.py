@@ -17,7 +17,7 @@ def matmul(xp, a, b, /):
     Math:   out = a b;   d a = g b^T,   d b = a^T g
     Shape:  a (*, M, K), b (*, K, N), out (*, M, N)
     """
-    if a.ndim > 2 and b.ndim == 2 and a.flags.c_contiguous:  # one large product instead of many small ones
+    if a.ndim > 2 and b.ndim == 2 and a.size and a.flags.c_contiguous:  # one large product instead of many small ones
         return xp.matmul(a.reshape(-1, a.shape[-1]), b).reshape(*a.shape[:-1], b.shape[-1])
     return xp.matmul(a, b)
 

@@ -221,8 +221,11 @@ def quantiles(F, name, input, q, dim, keepdim, interpolation, ignore):
 
     if hasattr(weight, "array"):
         weight = F.squeeze(F.expand(weight, (lead, *wide, 1)), -1)
-    below = at(low)
-    out = below + (at(high) - below) * weight
+    below, above = at(low), at(high)
+    if hasattr(weight, "array"):  # from the nearer end, so that an infinite neighbour without weight does no harm
+        out = F.where(weight < 0.5, below + (above - below) * weight, above - (above - below) * (1 - weight))
+    else:
+        out = below + (above - below) * weight
     if not ignore:
         out = F.where(F.any(F.isnan(x), -1), math.nan, out)
     if keepdim:

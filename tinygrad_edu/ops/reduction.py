@@ -144,7 +144,7 @@ def std(F, input, dim=None, unbiased=None, keepdim=False, *, correction=1):
     Math:   out = sqrt(sum (x - mean)^2 / (N - correction))
     """
     dim, correction = split_arguments(dim, unbiased, correction)
-    return F.sqrt(variance_body(F, input, dim, correction, keepdim))
+    return root(F, variance_body(F, input, dim, correction, keepdim), 0.5)  # equal values: gradient 0, not NaN
 
 
 @composite(method=False, cases=SPREAD)

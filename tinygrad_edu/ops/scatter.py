@@ -227,7 +227,7 @@ def scatter_reduce(F, input, dim, index, src, reduce, *, include_self=True):
     if not include_self:
         is_float, kind = input.dtype.is_floating_point, input.dtype.numpy
         low, high = (-inf, inf) if is_float else (False, True) if kind.kind == "b" else (int(input.device.xp.iinfo(kind).min), int(input.device.xp.iinfo(kind).max))
-        input = F.put_at(input, index, {"prod": 1, "amax": low, "amin": high}.get(reduce, 0), dim)
+        input = F.put_at(input, index, F.full((), {"prod": 1, "amax": low, "amin": high}.get(reduce, 0), dtype=input.dtype, device=input.device), dim)
     if reduce == "sum":
         return F.add_at(input, index, src, dim)
     if reduce != "mean":

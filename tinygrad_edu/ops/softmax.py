@@ -168,11 +168,11 @@ def cross_entropy(F, input, target, weight=None, ignore_index=-100, reduction="m
     if target.dtype.is_floating_point:
         if target.shape != input.shape:
             raise ShapeError(f"cross_entropy: probabilities must have the input's shape {tuple(input.shape)}, got {tuple(target.shape)}. Use class numbers (integers) for one class per item.")
-        q = target * (1 - label_smoothing) + label_smoothing / classes
+        q = target * (1 - label_smoothing) + label_smoothing / max(classes, 1)
         loss = -F.sum(q * logp if column is None else q * logp * column, dim)
         if reduction != "mean":
             return reduced(F, loss, reduction, "cross_entropy")
-        return F.sum(loss) / max(loss.numel(), 1)
+        return F.mean(loss)
     hard = nll_loss.function(logp, target, weight, ignore_index=ignore_index, reduction=reduction)
     if not label_smoothing:
         return hard

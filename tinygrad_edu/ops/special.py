@@ -4,6 +4,7 @@ from __future__ import annotations
 import math
 
 from ..base.case import Array, Case, positive
+from ..base.dtype import check_number
 from ..core.op import composite, op
 from .error_function import erf_array, erfc_precise
 
@@ -155,6 +156,7 @@ def mvlgamma(F, input, p):
 
     Math:   out = p (p - 1) / 4 ln pi + sum_{i<p} lgamma(x - i / 2)
     """
+    check_number("mvlgamma", input)
     total = F.lgamma(input)
     for i in range(1, p):
         total = total + F.lgamma(input - i / 2)
