@@ -125,6 +125,72 @@ def test_gradients_of_two_orders_agree_with_finite_differences(name):
     assert gradgradcheck(call, [x])
 
 
+@pytest.mark.parametrize(("name", "own"), KINDS)
+@pytest.mark.parametrize("form", ["single", "packed"])
+def test_batch_first_with_given_states_unbatched_or_packed(name, own, form):
+    torch, ours, theirs = pair(name, batch_first=True, bidirectional=True, **own)
+    x, y = both(torch, *((T, I) if form == "single" else (B, T, I)))
+    inputs, others = [x], [y]
+    for k, size in enumerate([own.get("proj_size", H), H] if name == "LSTM" else [H]):
+        a, b = both(torch, *((2, size) if form == "single" else (2, B, size)), seed=k + 5)
+        inputs.append(a)
+        others.append(b)
+    hx, their_hx = (tuple(inputs[1:]), tuple(others[1:])) if name == "LSTM" else (inputs[1], others[1])
+    fed, their_fed = x, y
+    if form == "packed":
+        fed = rnn.pack_padded_sequence(x, LENGTHS, batch_first=True, enforce_sorted=False)
+        their_fed = torch.nn.utils.rnn.pack_padded_sequence(y, LENGTHS, batch_first=True, enforce_sorted=False)
+    compare(torch, ours, theirs, ours(fed, hx), theirs(their_fed, their_hx), inputs, others)
+
+
+@pytest.mark.parametrize(("name", "gates"), [("rnn", 1), ("gru", 3), ("lstm", 4)])
+def test_every_backward_pass_over_a_kept_graph_computes_anew(name, gates):
+    leaf = lambda *shape: tg.randn(*shape, dtype=tg.float64).requires_grad_()  # noqa: E731
+    inputs = [leaf(3, 2, gates * H), leaf(2, H), *([leaf(2, H)] if name == "lstm" else []), leaf(gates * H, H)]
+    out = getattr(tg.functional, f"{name}_sequence")(*inputs)
+    g = tg.ones(*out.shape, dtype=tg.float64)
+    out.backward(g, retain_graph=True)
+    once = [x.grad.array.copy() for x in inputs]
+    out.backward(g, retain_graph=True)
+    out.backward(g, retain_graph=True)
+    for x, d in zip(inputs, once):
+        np.testing.assert_allclose(x.grad.array, 3 * d)
+        x.grad.zero_()
+    out.backward(g, retain_graph=True)
+    for x, d in zip(inputs, once):
+        np.testing.assert_allclose(x.grad.array, d)
+        x.grad = None
+    g.mul_(2.0)
+    out.backward(g)
+    for x, d in zip(inputs, once):
+        np.testing.assert_allclose(x.grad.array, 2 * d)
+
+
+def test_what_happens_past_the_end_of_a_packed_sequence_does_not_matter():
+    layer = nn.RNN(1, 1, nonlinearity="relu")
+    with tg.no_grad():
+        for p, value in zip(layer.parameters(), (1.0, 3.0, 0.0, 0.0)):
+            p.fill_(value)
+    x = tg.zeros(200, 2, 1)
+    x[0, 1, 0], x[1:, 0, 0] = 1.0, -1.0  # the second would reach 3^199, but it ends after two steps
+    layer(rnn.pack_padded_sequence(x, [200, 2]))[0].data.sum().backward()
+    assert [p.grad.item() for p in layer.parameters()] == [4.0, 1.0, 5.0, 5.0]
+
+
+@pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
+def test_an_empty_batch_passes_through(name):
+    layer = getattr(nn, name)(I, H)
+    out, _ = layer(tg.ones(T, 0, I))
+    out.sum().backward()
+    assert tuple(out.shape) == (T, 0, H)
+    assert all(not p.grad.array.any() for p in layer.parameters())
+
+
+def test_dropout_that_does_nothing_is_pointed_out():
+    with pytest.warns(UserWarning, match="LSTM: dropout works between layers"):
+        nn.LSTM(I, H, dropout=0.5)
+
+
 def test_dropout_works_between_layers_and_only_in_training():
     layer = nn.LSTM(I, H, num_layers=2, dropout=0.5)
     x = tg.randn(T, B, I)
@@ -159,6 +225,7 @@ def test_an_lstm_carries_its_state_over_calls():
     (lambda: nn.LSTM(I, H)(tg.ones(T, B, I + 1)), "LSTM: input must have 4 features"),
     (lambda: nn.GRU(I, H)(tg.ones(T)), "GRU: input must be 2-d or 3-d"),
     (lambda: nn.RNN(I, H)(tg.ones(T, B, I), tg.ones(1, B, H + 1)), "RNN: hx must have shape"),
+    (lambda: nn.GRU(I, H)(tg.ones(T, B, I), tg.ones(1, B, H, dtype=tg.float64)), "GRU: hx must have the input's dtype"),
     (lambda: nn.LSTM(I, H)(tg.ones(T, B, I), tg.ones(1, B, H)), "LSTM: hx must be a pair"),
     (lambda: nn.GRU(I, H, proj_size=2), "GRU: proj_size"),
     (lambda: nn.RNN(I, H, nonlinearity="sigmoid"), "RNN: nonlinearity"),

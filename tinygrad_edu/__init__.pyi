@@ -174,6 +174,7 @@ from .functional import diag_embed as diag_embed
 from .functional import diagflat as diagflat
 from .functional import diagonal as diagonal
 from .functional import diagonal_embed as diagonal_embed
+from .functional import diagonal_of_matrices as diagonal_of_matrices
 from .functional import diagonal_scatter as diagonal_scatter
 from .functional import diff as diff
 from .functional import digamma as digamma
@@ -313,6 +314,7 @@ from .functional import linalg_cholesky as linalg_cholesky
 from .functional import linalg_cond as linalg_cond
 from .functional import linalg_cross as linalg_cross
 from .functional import linalg_det as linalg_det
+from .functional import linalg_diagonal as linalg_diagonal
 from .functional import linalg_eigh as linalg_eigh
 from .functional import linalg_eigvalsh as linalg_eigvalsh
 from .functional import linalg_inv as linalg_inv
@@ -331,6 +333,7 @@ from .functional import linalg_solve as linalg_solve
 from .functional import linalg_solve_triangular as linalg_solve_triangular
 from .functional import linalg_svd as linalg_svd
 from .functional import linalg_svdvals as linalg_svdvals
+from .functional import linalg_vander as linalg_vander
 from .functional import linalg_vecdot as linalg_vecdot
 from .functional import linalg_vector_norm as linalg_vector_norm
 from .functional import linear as linear
@@ -368,6 +371,7 @@ from .functional import masked_select as masked_select
 from .functional import matmul as matmul
 from .functional import matrix_exp as matrix_exp
 from .functional import matrix_power as matrix_power
+from .functional import matrix_rank as matrix_rank
 from .functional import max as max
 from .functional import max_dim as max_dim
 from .functional import max_pool as max_pool
@@ -448,6 +452,7 @@ from .functional import prelu as prelu
 from .functional import prod as prod
 from .base.dtype import promote_types as promote_types
 from .functional import pseudo_inverse as pseudo_inverse
+from .functional import psi as psi
 from .functional import put as put
 from .functional import put_at as put_at
 from .functional import qr_parts as qr_parts
@@ -483,6 +488,7 @@ from .functional import round as round
 from .functional import row_stack as row_stack
 from .functional import rrelu as rrelu
 from .functional import rsqrt as rsqrt
+from .functional import rsub as rsub
 from .functional import scalar_tensor as scalar_tensor
 from .functional import scaled_dot_product_attention as scaled_dot_product_attention
 from .functional import scatter as scatter

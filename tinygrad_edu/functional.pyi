@@ -127,7 +127,7 @@ def bce_terms(input: _Input, target: _Input) -> Tensor:
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Tensor:
     """A bilinear form per output."""
 def binary_cross_entropy(input: _Input, target: Any, weight: Any = None, reduction: builtins.str = 'mean') -> Tensor:
-    """Math: −(y log x + (1 − y) log(1 − x)) · weight, x a probability."""
+    """Cross-entropy of probabilities with yes-or-no targets."""
 def binary_cross_entropy_with_logits(input: _Input, target: Any, weight: Any = None, reduction: builtins.str = 'mean', pos_weight: Any = None) -> Tensor:
     """Binary cross-entropy of sigmoid(x)."""
 def bincount(input: _Input, weights: Any = None, minlength: Any = 0) -> Tensor:
@@ -135,13 +135,13 @@ def bincount(input: _Input, weights: Any = None, minlength: Any = 0) -> Tensor:
 def bitwise_and(a: _Input, b: _Input) -> Tensor:
     """And, bit by bit."""
 def bitwise_left_shift(a: _Input, b: _Input) -> Tensor:
-    """Math:   out = a 2^b, bits shifted to the left"""
+    """Bits shifted to the left."""
 def bitwise_not(x: _Input) -> Tensor:
     """Not, bit by bit."""
 def bitwise_or(a: _Input, b: _Input) -> Tensor:
     """Or, bit by bit."""
 def bitwise_right_shift(a: _Input, b: _Input) -> Tensor:
-    """Math:   out = floor(a / 2^b), bits shifted to the right"""
+    """Bits shifted to the right."""
 def bitwise_xor(a: _Input, b: _Input) -> Tensor:
     """Exclusive or, bit by bit."""
 def block_diag(*tensors: Any) -> Tensor:
@@ -187,9 +187,9 @@ def chunk(input: _Input, chunks: Any, dim: _Dims = 0) -> Any:
 def clamp(input: _Input, min: Any = None, max: Any = None) -> Tensor:
     """Values below `min` become min, values above `max` become max (numbers or tensors)."""
 def clamp_max(input: _Input, max: Any) -> Tensor:
-    """Math:   out = min(x, max)"""
+    """Values above `max` become max."""
 def clamp_min(input: _Input, min: Any) -> Tensor:
-    """Math:   out = max(x, min)"""
+    """Values below `min` become min."""
 def clamp_numbers(x: _Input, min: Any, max: Any) -> Tensor:
     """Clamp by numbers."""
 def clip(input: _Input, min: Any = None, max: Any = None) -> Tensor:
@@ -239,7 +239,7 @@ def cos(x: _Input) -> Tensor:
 def cosh(x: _Input) -> Tensor:
     """Hyperbolic cosine."""
 def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: builtins.float = 0.0, reduction: builtins.str = 'mean') -> Tensor:
-    """Math: 1 − cos(x1, x2) where y = 1, max(0, cos − margin) where y = −1."""
+    """Small angles for pairs labelled 1, large for those labelled -1."""
 def cosine_similarity(x1: Any, x2: Any, dim: _Dims = 1, eps: builtins.float = 1e-08) -> Tensor:
     """Cosine of the angle between x1 and x2 along dim."""
 def count_integers(x: _Input, weights: _Input = None, minlength: Any = 0) -> Tensor:
@@ -282,6 +282,8 @@ def diagonal(x: _Input, offset: Any = 0, dim1: Any = 0, dim2: Any = 1) -> Tensor
     """The diagonal of two dims, as a new last dim; a view."""
 def diagonal_embed(x: _Input, shape: Any, offset: Any, dim1: Any, dim2: Any) -> Tensor:
     """Zeros of `shape` with x on the diagonal of two dims: the transpose of `diagonal`."""
+def diagonal_of_matrices(A: Any, *, offset: Any = 0, dim1: Any = -2, dim2: Any = -1) -> Tensor:
+    """`diagonal` of the last two dims: linalg.diagonal."""
 def diagonal_scatter(input: _Input, src: Any, offset: Any = 0, dim1: Any = 0, dim2: Any = 1) -> Tensor:
     """input with src written on a diagonal."""
 def diff(input: _Input, n: Any = 1, dim: _Dims = -1, prepend: Any = None, append: Any = None) -> Tensor:
@@ -383,7 +385,7 @@ def frac(x: _Input) -> Tensor:
 def gather(input: _Input, dim: _Dims, index: Any) -> Tensor:
     """Values picked along dim."""
 def gaussian_nll_loss(input: _Input, target: Any, var: Any, full: builtins.bool = False, eps: builtins.float = 1e-06, reduction: builtins.str = 'mean') -> Tensor:
-    """Math: ½ (log v + (x − y)² / v), v = max(var, eps); full adds ½ log 2π. var may have size 1 or no entry for the last dim."""
+    """Negative log-likelihood of targets under normal distributions."""
 def gcd(a: _Input, b: _Input) -> Tensor:
     """Greatest common divisor of integers."""
 def ge(a: _Input, b: _Input) -> Tensor:
@@ -429,7 +431,7 @@ def heaviside(x: _Input, values: _Input) -> Tensor:
 def held_above(x: _Input, low: Any) -> Tensor:
     """x or `low`, whichever is more; the gradient takes no notice."""
 def hinge_embedding_loss(input: _Input, target: Any, margin: builtins.float = 1.0, reduction: builtins.str = 'mean') -> Tensor:
-    """Math: x where y = 1, max(0, margin − x) where y = −1."""
+    """Small distances for pairs labelled 1, larger than the margin for those labelled -1."""
 def histc(x: _Input, bins: Any = 100, min: Any = 0, max: Any = 0) -> Tensor:
     """How many elements fall into each of `bins` equal bins from min to max (default: of the data). Elements outside do not count."""
 def hsplit(input: _Input, indices_or_sections: Any) -> Any:
@@ -437,7 +439,7 @@ def hsplit(input: _Input, indices_or_sections: Any) -> Any:
 def hstack(tensors: Any) -> Tensor:
     """Tensors side by side: joined along dim 1 (vectors along dim 0)."""
 def huber_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', delta: builtins.float = 1.0) -> Tensor:
-    """Math: ½d² where d = |x − y| < delta, else delta (d − ½delta)."""
+    """Squared error up to delta, straight on with that slope beyond."""
 def hypot(a: _Input, b: _Input) -> Tensor:
     """Length of the hypotenuse, without overflow on the way."""
 def im2col(input: _Input, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:
@@ -477,21 +479,21 @@ def isinf(x: _Input) -> Tensor:
 def isnan(x: _Input) -> Tensor:
     """Whether it is NaN."""
 def isneginf(x: _Input) -> Tensor:
-    """Math:   out = [x = -inf]"""
+    """Whether it is -inf."""
 def isposinf(x: _Input) -> Tensor:
-    """Math:   out = [x = +inf]"""
+    """Whether it is +inf."""
 def isreal(x: _Input) -> Tensor:
     """Whether the number is real: always True here."""
 def keep_where(x: _Input, mask: _Input) -> Tensor:
     """x where mask, else 0: what lets a cotangent through, or not."""
 def kl_div(input: _Input, target: Any, reduction: builtins.str = 'mean', log_target: builtins.bool = False) -> Tensor:
-    """Math: y (log y − x), x log-probabilities, 0 where y = 0. reduction 'batchmean': the sum over the size of dim 0."""
+    """Kullback-Leibler divergence of target probabilities from log-probabilities."""
 def kron(input: _Input, other: _Input) -> Tensor:
     """Kronecker product: each element of input times all of other."""
 def kthvalue(x: _Input, k: Any, dim: _Dims = -1, keepdim: builtins.bool = False) -> Any:
     """The k-th smallest along dim (k counts from 1), with its index."""
 def l1_loss(input: _Input, target: Any, reduction: builtins.str = 'mean') -> Tensor:
-    """Math: |x − y|. Note: the gradient is 0 where x = y."""
+    """Absolute error."""
 def largest_at(x: _Input, index: _Input, src: _Input, dim: _Dims) -> Tensor:
     """x with the largest of what index sends to each place."""
 def layer_norm(input: _Input, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: builtins.float = 1e-05) -> Tensor:
@@ -524,6 +526,8 @@ def linalg_cross(input: _Input, other: _Input, *, dim: _Dims = -1) -> Tensor:
     """Cross product of vectors of three."""
 def linalg_det(x: _Input) -> Tensor:
     """Determinant."""
+def linalg_diagonal(A: Any, *, offset: Any = 0, dim1: Any = -2, dim2: Any = -1) -> Tensor:
+    """`diagonal` of the last two dims: linalg.diagonal."""
 def linalg_eigh(x: _Input, UPLO: builtins.str = 'L') -> Any:
     """Eigenvalues (rising) and eigenvectors of symmetric matrices; reads one triangle."""
 def linalg_eigvalsh(A: Any, UPLO: builtins.str = 'L') -> Tensor:
@@ -560,6 +564,8 @@ def linalg_svd(x: _Input, full_matrices: builtins.bool = True) -> Any:
     """Singular value decomposition."""
 def linalg_svdvals(A: Any) -> Tensor:
     """Singular values, largest first."""
+def linalg_vander(x: _Input, N: Any = None, increasing: builtins.bool = False) -> Tensor:
+    """Powers of each element, one element a row; falling unless increasing."""
 def linalg_vecdot(x: _Input, y: Any, *, dim: _Dims = -1) -> Tensor:
     """Inner products along one dim, the others broadcast."""
 def linalg_vector_norm(x: _Input, ord: Any = 2, dim: _Dims = None, keepdim: builtins.bool = False, *, dtype: Any = None) -> Tensor:
@@ -617,7 +623,7 @@ def lstm_sequence_backward(g: _Input, h0: _Input, c0: _Input, w_hh: _Input, out:
 def lt(a: _Input, b: _Input) -> Tensor:
     """Whether a < b, elementwise."""
 def margin_ranking_loss(input1: Any, input2: Any, target: Any, margin: builtins.float = 0.0, reduction: builtins.str = 'mean') -> Tensor:
-    """Math: max(0, −y (x1 − x2) + margin)."""
+    """The first input above the second by a margin (target 1), or below (target -1)."""
 def masked_fill(x: _Input, mask: _Input, value: Any) -> Tensor:
     """x with `value` where mask is True."""
 def masked_scatter(input: _Input, mask: Any, source: Any) -> Tensor:
@@ -630,6 +636,8 @@ def matrix_exp(input: _Input) -> Tensor:
     """Exponential of a matrix: a rational function of x / 2^s, squared s times."""
 def matrix_power(input: _Input, n: Any) -> Tensor:
     """A matrix multiplied n times with itself (n < 0: its inverse), by repeated squaring."""
+def matrix_rank(A: Any, tol: Any = None, hermitian: builtins.bool = False, *, atol: Any = None, rtol: Any = None) -> Tensor:
+    """How many singular values are above max(atol, rtol s_max)."""
 def max(input: _Input, dim: _Dims = None, keepdim: builtins.bool = False) -> Any:
     """Largest element of all; along `dim` (values, indices); or the elementwise maximum of two tensors."""
 def max_dim(x: _Input, dim: _Dims, keepdim: builtins.bool = False) -> Any:
@@ -659,9 +667,9 @@ def maximum(a: _Input, b: _Input) -> Tensor:
 def mean(x: _Input, dim: _Dims = None, keepdim: builtins.bool = False, dtype: Any = None) -> Tensor:
     """Mean."""
 def median(input: _Input, dim: _Dims = None, keepdim: builtins.bool = False) -> Any:
-    """Median, the lower of two middle elements; NaN if there is one; of all elements, or along `dim` with its index."""
+    """Median, the lower of two middle elements; NaN if there is one.; of all elements, or along `dim` with its index."""
 def median_dim(x: _Input, dim: _Dims, keepdim: builtins.bool = False) -> Any:
-    """Median, the lower of two middle elements; NaN if there is one"""
+    """Median, the lower of two middle elements; NaN if there is one."""
 def meshgrid(*tensors: Any, indexing: builtins.str = 'ij') -> Any:
     """Vectors repeated over a common grid: one tensor per vector, each of shape (n_1, n_2, ...)."""
 def min(input: _Input, dim: _Dims = None, keepdim: builtins.bool = False) -> Any:
@@ -681,7 +689,7 @@ def moveaxis(input: _Input, source: Any, destination: Any) -> Tensor:
 def movedim(input: _Input, source: Any, destination: Any) -> Tensor:
     """Dims moved to other places, the rest in order."""
 def mse_loss(input: _Input, target: Any, reduction: builtins.str = 'mean') -> Tensor:
-    """Math: (x − y)²."""
+    """Squared error."""
 def msort(input: _Input) -> Tensor:
     """Sorted along the first dim."""
 def mul(a: _Input, b: _Input) -> Tensor:
@@ -689,11 +697,11 @@ def mul(a: _Input, b: _Input) -> Tensor:
 def mul_mask(g: _Input, y: _Input) -> Tensor:
     """g where y > 0, else 0: the cotangent of relu."""
 def multi_margin_loss(input: _Input, target: Any, p: Any = 1, margin: builtins.float = 1.0, weight: Any = None, reduction: builtins.str = 'mean') -> Tensor:
-    """Math: Σ_{i ≠ y} weight[y] · max(0, margin − x[y] + x[i])^p / C."""
+    """The target class ahead of every other by a margin."""
 def multilabel_margin_loss(input: _Input, target: Any, reduction: builtins.str = 'mean') -> Tensor:
-    """Math: Σ_{y right, i wrong} max(0, 1 − x[y] + x[i]) / C. The right classes are those before the first −1 in target's row."""
+    """Each of several target classes ahead of every other class by a margin."""
 def multilabel_soft_margin_loss(input: _Input, target: Any, weight: Any = None, reduction: builtins.str = 'mean') -> Tensor:
-    """Math: −mean over classes of (y log σ(x) + (1 − y) log σ(−x)) · weight."""
+    """A logistic loss per class, averaged over the classes."""
 def multiply(a: _Input, b: _Input) -> Tensor:
     """Elementwise product."""
 def multiply_at(x: _Input, index: _Input, src: _Input, dim: _Dims) -> Tensor:
@@ -707,9 +715,9 @@ def nan_to_num(x: _Input, nan: Any = None, posinf: Any = None, neginf: Any = Non
 def nanmean(input: _Input, dim: _Dims = None, keepdim: builtins.bool = False, *, dtype: Any = None) -> Tensor:
     """Mean of what is not NaN."""
 def nanmedian(input: _Input, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
-    """Median of what is not NaN, the lower of two middle elements; of all elements, or along `dim` with its index."""
+    """Median of what is not NaN, the lower of two middle elements.; of all elements, or along `dim` with its index."""
 def nanmedian_dim(x: _Input, dim: _Dims, keepdim: builtins.bool = False) -> Any:
-    """Median of what is not NaN, the lower of two middle elements"""
+    """Median of what is not NaN, the lower of two middle elements."""
 def nanquantile(input: _Input, q: Any, dim: _Dims = None, keepdim: builtins.bool = False, *, interpolation: builtins.str = 'linear') -> Tensor:
     """`quantile` of what is not NaN."""
 def nansum(input: _Input, dim: _Dims = None, keepdim: builtins.bool = False, *, dtype: Any = None) -> Tensor:
@@ -761,7 +769,7 @@ def pixel_unshuffle(input: _Input, downscale_factor: Any) -> Tensor:
 def places_in(sequence: _Input, values: _Input, right: Any, int32: Any) -> Tensor:
     """Where each value would stand in a sorted sequence (each row in its own, if the sequence has several dims)."""
 def poisson_nll_loss(input: _Input, target: Any, log_input: builtins.bool = True, full: builtins.bool = False, eps: builtins.float = 1e-08, reduction: builtins.str = 'mean') -> Tensor:
-    """Math: eˣ − y x, or x − y log(x + eps) without log_input; full adds Stirling's y log y − y + ½ log(2π y) where y > 1."""
+    """Negative log-likelihood of counts under Poisson rates."""
 def polygamma(n: Any, input: _Input) -> Tensor:
     """The n-th derivative of digamma."""
 def polygamma_of(x: _Input, n: Any) -> Tensor:
@@ -776,6 +784,8 @@ def prod(x: _Input, dim: _Dims = None, keepdim: builtins.bool = False, dtype: An
     """Product along one dim or of all elements."""
 def pseudo_inverse(x: _Input, atol: Any, rtol: Any) -> Tensor:
     """Moore-Penrose inverse: singular values up to max(atol, rtol s_max) count as 0."""
+def psi(x: _Input) -> Tensor:
+    """Derivative of lgamma."""
 def put(input: _Input, index: Any, source: Any, accumulate: builtins.bool = False) -> Tensor:
     """input with source written (or added) at places counted through the flattened tensor."""
 def put_at(x: _Input, index: _Input, src: _Input, dim: _Dims) -> Tensor:
@@ -832,6 +842,8 @@ def rrelu(input: _Input, lower: builtins.float = 0.125, upper: builtins.float = 
     """x with a slope below 0 that is random in [lower, upper) in training, else their mean."""
 def rsqrt(x: _Input) -> Tensor:
     """Reciprocal square root."""
+def rsub(input: _Input, other: _Input, *, alpha: Any = 1) -> Tensor:
+    """The other way round: other minus input."""
 def scaled_dot_product_attention(query: Any, key: Any, value: Any, attn_mask: Any = None, dropout_p: builtins.float = 0.0, is_causal: builtins.bool = False, scale: Any = None, enable_gqa: builtins.bool = False) -> Tensor:
     """Weighted means of the values; the weights are the softmax of how well query and key fit."""
 def scatter(input: _Input, dim: _Dims, index: Any, src: Any = None, value: Any = None, *, reduce: Any = None) -> Tensor:
@@ -875,9 +887,9 @@ def slogdet(x: _Input) -> Any:
 def smallest_at(x: _Input, index: _Input, src: _Input, dim: _Dims) -> Tensor:
     """x with the smallest of what index sends to each place."""
 def smooth_l1_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', beta: builtins.float = 1.0) -> Tensor:
-    """Math: ½d²/beta where d = |x − y| < beta, else d − ½beta; beta 0 gives l1_loss."""
+    """Squared error near 0, absolute error further out."""
 def soft_margin_loss(input: _Input, target: Any, reduction: builtins.str = 'mean') -> Tensor:
-    """Math: log(1 + e^(−y x)), y = ±1."""
+    """Logistic loss of scores with targets 1 and -1."""
 def softmax(x: _Input, dim: _Dims, dtype: Any = None) -> Tensor:
     """Exponentials that add up to one along dim."""
 def softmax_backward(u: _Input, y: _Input, dim: _Dims) -> Tensor:
@@ -967,7 +979,7 @@ def trapz(y: Any, x: _Input = None, *, dx: Any = None, dim: _Dims = -1) -> Tenso
 def tril(x: _Input, diagonal: Any = 0) -> Tensor:
     """Lower triangle, zeros above."""
 def triplet_margin_loss(anchor: Any, positive: Any, negative: Any, margin: builtins.float = 1.0, p: builtins.float = 2.0, eps: builtins.float = 1e-06, swap: builtins.bool = False, reduction: builtins.str = 'mean') -> Tensor:
-    """Math: max(0, |a − p| − |a − n| + margin), distances of order p; swap: |p − n| where it is smaller than |a − n|."""
+    """The anchor nearer to the positive than to the negative by a margin."""
 def triplet_margin_with_distance_loss(anchor: Any, positive: Any, negative: Any, *, distance_function: Any = None, margin: builtins.float = 1.0, swap: builtins.bool = False, reduction: builtins.str = 'mean') -> Tensor:
     """triplet_margin_loss with a distance of your own (default: pairwise_distance)."""
 def triu(x: _Input, diagonal: Any = 0) -> Tensor:
@@ -983,7 +995,7 @@ def unbind(input: _Input, dim: _Dims = 0) -> Any:
 def unflatten(input: _Input, dim: _Dims, sizes: Any) -> Tensor:
     """One dim as several."""
 def unfold(x: _Input, dimension: Any, size: Any, step: Any) -> Tensor:
-    """Windows of `size` elements, one every `step`, along one dim; a view with the window as last dim. (nn.functional.unfold is `im2col`.)"""
+    """Windows of `size` elements, one every `step`, along one dim; a view with the window as last dim. nn.functional.unfold is `im2col`."""
 def unfold_back(x: _Input, shape: Any, dimension: Any, step: Any) -> Tensor:
     """Zeros of `shape` with each window added at its place: the transpose of `unfold`."""
 def unique(input: _Input, sorted: builtins.bool = True, return_inverse: builtins.bool = False, return_counts: builtins.bool = False, dim: _Dims = None) -> Any:

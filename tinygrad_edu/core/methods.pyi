@@ -21,6 +21,8 @@ class OpMethods:
     def byte(self) -> Tensor: ...
     def bool(self) -> Tensor: ...
     def is_signed(self) -> Tensor: ...
+    def where(self) -> Tensor: ...
+    def polygamma(self) -> Tensor: ...
     def zero_(self) -> Tensor: ...
     @builtins.property
     def is_cpu(self) -> Tensor: ...
@@ -141,7 +143,7 @@ class OpMethods:
     def __rand__(self, other: _Input) -> Tensor: ...
     def __iand__(self, other: _Input) -> Tensor: ...
     def bitwise_left_shift(self, b: _Input) -> Tensor:
-        """Math:   out = a 2^b, bits shifted to the left"""
+        """Bits shifted to the left."""
     def bitwise_left_shift_(self, b: _Input) -> Tensor: ...
     def bitwise_not(self) -> Tensor:
         """Not, bit by bit."""
@@ -154,7 +156,7 @@ class OpMethods:
     def __ror__(self, other: _Input) -> Tensor: ...
     def __ior__(self, other: _Input) -> Tensor: ...
     def bitwise_right_shift(self, b: _Input) -> Tensor:
-        """Math:   out = floor(a / 2^b), bits shifted to the right"""
+        """Bits shifted to the right."""
     def bitwise_right_shift_(self, b: _Input) -> Tensor: ...
     def bitwise_xor(self, b: _Input) -> Tensor:
         """Exclusive or, bit by bit."""
@@ -183,10 +185,10 @@ class OpMethods:
         """Values below `min` become min, values above `max` become max (numbers or tensors)."""
     def clamp_(self, min: Any = None, max: Any = None) -> Tensor: ...
     def clamp_max(self, max: Any) -> Tensor:
-        """Math:   out = min(x, max)"""
+        """Values above `max` become max."""
     def clamp_max_(self, max: Any) -> Tensor: ...
     def clamp_min(self, min: Any) -> Tensor:
-        """Math:   out = max(x, min)"""
+        """Values below `min` become min."""
     def clamp_min_(self, min: Any) -> Tensor: ...
     def clamp_numbers_(self, min: Any, max: Any) -> Tensor: ...
     def clip(self, min: Any = None, max: Any = None) -> Tensor:
@@ -380,9 +382,9 @@ class OpMethods:
     def isnan(self) -> Tensor:
         """Whether it is NaN."""
     def isneginf(self) -> Tensor:
-        """Math:   out = [x = -inf]"""
+        """Whether it is -inf."""
     def isposinf(self) -> Tensor:
-        """Math:   out = [x = +inf]"""
+        """Whether it is +inf."""
     def isreal(self) -> Tensor:
         """Whether the number is real: always True here."""
     def kron(self, other: _Input) -> Tensor:
@@ -482,7 +484,7 @@ class OpMethods:
     def mean(self, dim: _Dims = None, keepdim: builtins.bool = False, dtype: Any = None) -> Tensor:
         """Mean."""
     def median(self, dim: _Dims = None, keepdim: builtins.bool = False) -> Any:
-        """Median, the lower of two middle elements; NaN if there is one; of all elements, or along `dim` with its index."""
+        """Median, the lower of two middle elements; NaN if there is one.; of all elements, or along `dim` with its index."""
     def min(self, dim: _Dims = None, keepdim: builtins.bool = False) -> Any:
         """Smallest element of all; along `dim` (values, indices); or the elementwise minimum of two tensors."""
     def minimum(self, b: _Input) -> Tensor:
@@ -508,13 +510,15 @@ class OpMethods:
     def multiply_(self, b: _Input) -> Tensor: ...
     def mv(self, other: _Input) -> Tensor:
         """Matrix times vector."""
+    def mvlgamma(self, p: Any) -> Tensor:
+        """Logarithm of the multivariate gamma function."""
     def nan_to_num(self, nan: Any = None, posinf: Any = None, neginf: Any = None) -> Tensor:
         """NaN replaced by `nan` (default 0), infinities by `posinf` and `neginf` (default the dtype's largest and smallest number)."""
     def nan_to_num_(self, nan: Any = None, posinf: Any = None, neginf: Any = None) -> Tensor: ...
     def nanmean(self, dim: _Dims = None, keepdim: builtins.bool = False, *, dtype: Any = None) -> Tensor:
         """Mean of what is not NaN."""
     def nanmedian(self, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
-        """Median of what is not NaN, the lower of two middle elements; of all elements, or along `dim` with its index."""
+        """Median of what is not NaN, the lower of two middle elements.; of all elements, or along `dim` with its index."""
     def nanquantile(self, q: Any, dim: _Dims = None, keepdim: builtins.bool = False, *, interpolation: builtins.str = 'linear') -> Tensor:
         """`quantile` of what is not NaN."""
     def nansum(self, dim: _Dims = None, keepdim: builtins.bool = False, *, dtype: Any = None) -> Tensor:
@@ -558,6 +562,9 @@ class OpMethods:
         """x with a learnt slope below 0: one in all, or one per channel (dim 1)."""
     def prod(self, dim: _Dims = None, keepdim: builtins.bool = False, dtype: Any = None) -> Tensor:
         """Product along one dim or of all elements."""
+    def psi(self) -> Tensor:
+        """Derivative of lgamma."""
+    def psi_(self) -> Tensor: ...
     def put(self, index: Any, source: Any, accumulate: builtins.bool = False) -> Tensor:
         """input with source written (or added) at places counted through the flattened tensor."""
     def put_(self, index: Any, source: Any, accumulate: builtins.bool = False) -> Tensor: ...
@@ -709,7 +716,7 @@ class OpMethods:
     def unflatten(self, dim: _Dims, sizes: Any) -> Tensor:
         """One dim as several."""
     def unfold(self, dimension: Any, size: Any, step: Any) -> Tensor:
-        """Windows of `size` elements, one every `step`, along one dim; a view with the window as last dim. (nn.functional.unfold is `im2col`.)"""
+        """Windows of `size` elements, one every `step`, along one dim; a view with the window as last dim. nn.functional.unfold is `im2col`."""
     def unique(self, sorted: builtins.bool = True, return_inverse: builtins.bool = False, return_counts: builtins.bool = False, dim: _Dims = None) -> Any:
         """Distinct values, sorted; where each element went; how often each occurs."""
     def unique_consecutive(self, return_inverse: builtins.bool = False, return_counts: builtins.bool = False, dim: _Dims = None) -> Any:

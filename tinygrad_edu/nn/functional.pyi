@@ -35,7 +35,7 @@ def batch_norm(input: _Input, running_mean: Any, running_var: Any, weight: Any =
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Tensor:
     """A bilinear form per output."""
 def binary_cross_entropy(input: _Input, target: Any, weight: Any = None, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
-    """Math: −(y log x + (1 − y) log(1 − x)) · weight, x a probability."""
+    """Cross-entropy of probabilities with yes-or-no targets."""
 def binary_cross_entropy_with_logits(input: _Input, target: Any, weight: Any = None, reduction: builtins.str = 'mean', pos_weight: Any = None, *, size_average: Any = None, reduce: Any = None) -> Tensor:
     """Binary cross-entropy of sigmoid(x)."""
 def cdist(x1: Any, x2: Any, p: builtins.float = 2.0, compute_mode: builtins.str = 'use_mm_for_euclid_dist_if_necessary') -> Tensor:
@@ -57,7 +57,7 @@ def conv_transpose2d(input: _Input, weight: Any, bias: Any = None, stride: Any =
 def conv_transpose3d(input: _Input, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: Any = 1, dilation: Any = 1) -> Tensor:
     """The transpose of `conv3d`."""
 def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: builtins.float = 0.0, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
-    """Math: 1 − cos(x1, x2) where y = 1, max(0, cos − margin) where y = −1."""
+    """Small angles for pairs labelled 1, large for those labelled -1."""
 def cosine_similarity(x1: Any, x2: Any, dim: _Dims = 1, eps: builtins.float = 1e-08) -> Tensor:
     """Cosine of the angle between x1 and x2 along dim."""
 def cross_entropy(input: _Input, target: Any, weight: Any = None, ignore_index: Any = -100, reduction: builtins.str = 'mean', label_smoothing: builtins.float = 0.0, *, size_average: Any = None, reduce: Any = None) -> Tensor:
@@ -83,7 +83,7 @@ def feature_alpha_dropout(input: _Input, p: builtins.float = 0.5, training: buil
 def fold(input: _Input, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:
     """Columns added up where their patches were: the transpose of `nn.functional.unfold`, not its inverse where patches overlap."""
 def gaussian_nll_loss(input: _Input, target: Any, var: Any, full: builtins.bool = False, eps: builtins.float = 1e-06, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
-    """Math: ½ (log v + (x − y)² / v), v = max(var, eps); full adds ½ log 2π. var may have size 1 or no entry for the last dim."""
+    """Negative log-likelihood of targets under normal distributions."""
 def gelu(x: _Input, approximate: builtins.str = 'none') -> Tensor:
     """Gaussian error linear unit: x times the chance that a normal number is below x."""
 def glu(x: _Input, dim: _Dims = -1) -> Tensor:
@@ -103,17 +103,17 @@ def hardswish(x: _Input, *, inplace: builtins.bool = False) -> Tensor:
 def hardtanh(x: _Input, min_val: builtins.float = -1.0, max_val: builtins.float = 1.0, *, inplace: builtins.bool = False) -> Tensor:
     """x held in [min_val, max_val]."""
 def hinge_embedding_loss(input: _Input, target: Any, margin: builtins.float = 1.0, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
-    """Math: x where y = 1, max(0, margin − x) where y = −1."""
+    """Small distances for pairs labelled 1, larger than the margin for those labelled -1."""
 def huber_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', delta: builtins.float = 1.0, *, size_average: Any = None, reduce: Any = None) -> Tensor:
-    """Math: ½d² where d = |x − y| < delta, else delta (d − ½delta)."""
+    """Squared error up to delta, straight on with that slope beyond."""
 def instance_norm(input: _Input, running_mean: Any = None, running_var: Any = None, weight: Any = None, bias: Any = None, use_input_stats: builtins.bool = True, momentum: builtins.float = 0.1, eps: builtins.float = 1e-05) -> Tensor:
     """Normalise each channel of each item."""
 def interpolate(input: _Input, size: Any = None, scale_factor: Any = None, mode: builtins.str = 'nearest', align_corners: Any = None, recompute_scale_factor: Any = None, antialias: builtins.bool = False) -> Tensor:
     """Resized to `size`, or by `scale_factor`, in 1, 2 or 3 spatial dims."""
 def kl_div(input: _Input, target: Any, reduction: builtins.str = 'mean', log_target: builtins.bool = False, *, size_average: Any = None, reduce: Any = None) -> Tensor:
-    """Math: y (log y − x), x log-probabilities, 0 where y = 0. reduction 'batchmean': the sum over the size of dim 0."""
+    """Kullback-Leibler divergence of target probabilities from log-probabilities."""
 def l1_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
-    """Math: |x − y|. Note: the gradient is 0 where x = y."""
+    """Absolute error."""
 def layer_norm(input: _Input, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: builtins.float = 1e-05) -> Tensor:
     """Normalise over the last dims, whose sizes are `normalized_shape`."""
 def leaky_relu(x: _Input, negative_slope: builtins.float = 0.01, *, inplace: builtins.bool = False) -> Tensor:
@@ -134,7 +134,7 @@ def lp_pool2d(input: _Input, norm_type: Any, kernel_size: Any, stride: Any = Non
 def lp_pool3d(input: _Input, norm_type: Any, kernel_size: Any, stride: Any = None, ceil_mode: builtins.bool = False) -> Tensor:
     """The p-norm of each window over 3 spatial dim(s), p = norm_type (no absolute value is taken, as in PyTorch)."""
 def margin_ranking_loss(input1: Any, input2: Any, target: Any, margin: builtins.float = 0.0, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
-    """Math: max(0, −y (x1 − x2) + margin)."""
+    """The first input above the second by a margin (target 1), or below (target -1)."""
 def max_pool1d(input: _Input, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: builtins.bool = False, return_indices: builtins.bool = False) -> Tensor:
     """Largest element of each window over 1 spatial dim(s); `return_indices` adds positions in the flattened input."""
 def max_pool2d(input: _Input, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: builtins.bool = False, return_indices: builtins.bool = False) -> Tensor:
@@ -150,13 +150,13 @@ def max_unpool3d(input: _Input, indices: Any, kernel_size: Any, stride: Any = No
 def mish(x: _Input, *, inplace: builtins.bool = False) -> Tensor:
     """x times the tanh of its softplus."""
 def mse_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
-    """Math: (x − y)²."""
+    """Squared error."""
 def multi_margin_loss(input: _Input, target: Any, p: Any = 1, margin: builtins.float = 1.0, weight: Any = None, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
-    """Math: Σ_{i ≠ y} weight[y] · max(0, margin − x[y] + x[i])^p / C."""
+    """The target class ahead of every other by a margin."""
 def multilabel_margin_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
-    """Math: Σ_{y right, i wrong} max(0, 1 − x[y] + x[i]) / C. The right classes are those before the first −1 in target's row."""
+    """Each of several target classes ahead of every other class by a margin."""
 def multilabel_soft_margin_loss(input: _Input, target: Any, weight: Any = None, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
-    """Math: −mean over classes of (y log σ(x) + (1 − y) log σ(−x)) · weight."""
+    """A logistic loss per class, averaged over the classes."""
 def nll_loss(input: _Input, target: Any, weight: Any = None, ignore_index: Any = -100, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
     """Negative log-likelihood of the target classes."""
 def normalize(input: _Input, p: builtins.float = 2.0, dim: _Dims = 1, eps: builtins.float = 1e-12) -> Tensor:
@@ -174,7 +174,7 @@ def pixel_shuffle(input: _Input, upscale_factor: Any) -> Tensor:
 def pixel_unshuffle(input: _Input, downscale_factor: Any) -> Tensor:
     """Blocks of r by r elements become r^2 channels: undoes pixel_shuffle."""
 def poisson_nll_loss(input: _Input, target: Any, log_input: builtins.bool = True, full: builtins.bool = False, eps: builtins.float = 1e-08, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
-    """Math: eˣ − y x, or x − y log(x + eps) without log_input; full adds Stirling's y log y − y + ½ log(2π y) where y > 1."""
+    """Negative log-likelihood of counts under Poisson rates."""
 def prelu(input: _Input, weight: Any) -> Tensor:
     """x with a learnt slope below 0: one in all, or one per channel (dim 1)."""
 def relu(x: _Input, *, inplace: builtins.bool = False) -> Tensor:
@@ -194,9 +194,9 @@ def sigmoid(x: _Input) -> Tensor:
 def silu(x: _Input, *, inplace: builtins.bool = False) -> Tensor:
     """x times its sigmoid (swish)."""
 def smooth_l1_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', beta: builtins.float = 1.0, *, size_average: Any = None, reduce: Any = None) -> Tensor:
-    """Math: ½d²/beta where d = |x − y| < beta, else d − ½beta; beta 0 gives l1_loss."""
+    """Squared error near 0, absolute error further out."""
 def soft_margin_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
-    """Math: log(1 + e^(−y x)), y = ±1."""
+    """Logistic loss of scores with targets 1 and -1."""
 def softmax(x: _Input, dim: _Dims, dtype: Any = None) -> Tensor:
     """Exponentials that add up to one along dim."""
 def softmin(input: _Input, dim: _Dims = None) -> Tensor:
@@ -214,7 +214,7 @@ def tanhshrink(input: _Input) -> Tensor:
 def threshold(x: _Input, threshold: Any, value: Any, *, inplace: builtins.bool = False) -> Tensor:
     """x where it is above the threshold, else a value."""
 def triplet_margin_loss(anchor: Any, positive: Any, negative: Any, margin: builtins.float = 1.0, p: builtins.float = 2.0, eps: builtins.float = 1e-06, swap: builtins.bool = False, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
-    """Math: max(0, |a − p| − |a − n| + margin), distances of order p; swap: |p − n| where it is smaller than |a − n|."""
+    """The anchor nearer to the positive than to the negative by a margin."""
 def triplet_margin_with_distance_loss(anchor: Any, positive: Any, negative: Any, *, distance_function: Any = None, margin: builtins.float = 1.0, swap: builtins.bool = False, reduction: builtins.str = 'mean', size_average: Any = None, reduce: Any = None) -> Tensor:
     """triplet_margin_loss with a distance of your own (default: pairwise_distance)."""
 def unfold(input: _Input, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:

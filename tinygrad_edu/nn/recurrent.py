@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 from .. import functional as ops
@@ -52,6 +53,8 @@ class RNNBase(Module):
             raise ShapeError(f"{name}: dropout must be in [0, 1], got {dropout}. It is the probability of dropping an element.")
         if not 0 <= proj_size < hidden_size or proj_size and self.gates != 4:
             raise ShapeError(f"{name}: proj_size must be 0 (or, for LSTM, smaller than hidden_size), got {proj_size}. Leave it out.")
+        if dropout and num_layers == 1:
+            warnings.warn(f"{name}: dropout works between layers, so dropout={dropout} does nothing with num_layers=1. Add a layer, or leave dropout out.", stacklevel=2)
         self.input_size, self.hidden_size, self.num_layers, self.bias = input_size, hidden_size, num_layers, bias
         self.batch_first, self.dropout, self.bidirectional, self.proj_size = batch_first, float(dropout), bidirectional, proj_size
         out, wide = proj_size or hidden_size, self.gates * hidden_size
@@ -106,6 +109,8 @@ class RNNBase(Module):
             wanted = (lead, size) if single else (lead, B, size)
             if tuple(h.shape) != wanted:
                 raise ShapeError(f"{name}: hx must have shape {wanted}, got {tuple(h.shape)}. It is (layers * directions, batch, features), also with batch_first.")
+            if h.dtype is not like.dtype:
+                raise DTypeError(f"{name}: hx must have the input's dtype {like.dtype.name}, got {h.dtype.name}. Convert it with .to().")
         return tuple(ops.unsqueeze(h, 1) for h in given) if single else given
 
     def layers(self, input: Any, hx: Any, sizes: tuple[int, ...]) -> tuple[Any, tuple[Tensor, ...]]:
@@ -175,7 +180,11 @@ class RNN(RNNBase):
 
     def run(self, x: Tensor, state: tuple[Tensor, ...], suffix: str, lengths: list[int] | None) -> tuple[Tensor, tuple[Tensor, ...]]:
         bias = self.weight("bias_ih", suffix) + self.weight("bias_hh", suffix) if self.bias else None
-        out = ops.rnn_sequence(F.linear(x, self.weight("weight_ih", suffix), bias), state[0], self.weight("weight_hh", suffix), self.nonlinearity)
+        gx = F.linear(x, self.weight("weight_ih", suffix), bias)
+        if lengths is not None and self.nonlinearity == "relu":  # unbounded: past a sequence's end it could grow to inf, and 0 inf = nan in the gradients
+            past = ops.tensor([[[t >= n] for n in lengths] for t in range(gx.shape[0])], device=gx.device)  # (T, B, 1)
+            gx = ops.masked_fill(gx, past, -math.inf)
+        out = ops.rnn_sequence(gx, state[0], self.weight("weight_hh", suffix), self.nonlinearity)
         return out, (last(out, lengths),)
 
     def forward(self, input: Any, hx: Tensor | None = None) -> tuple[Any, Tensor]:

@@ -176,19 +176,28 @@ def ldexp(F, input, other):
 
 @composite(inplace=True, cases=[Case([2, 3])])
 def sgn(F, input):
-    """`sign`, the name for complex numbers too."""
+    """`sign`, the name for complex numbers too.
+
+    Math:   out = sign(x)
+    """
     return F.sign(input)
 
 
 @op(inplace=True, types="promote", differentiable=False, cases=[Case(ints(2, 3, high=9), ints(3, high=4))])
 def bitwise_left_shift(xp, a, b, /):
-    """Math:   out = a 2^b, bits shifted to the left"""
+    """Bits shifted to the left.
+
+    Math:   out = a 2^b, bits shifted to the left
+    """
     return xp.left_shift(a, b)
 
 
 @op(inplace=True, types="promote", differentiable=False, cases=[Case(ints(2, 3, low=-9, high=9), ints(3, high=4))])
 def bitwise_right_shift(xp, a, b, /):
-    """Math:   out = floor(a / 2^b), bits shifted to the right"""
+    """Bits shifted to the right.
+
+    Math:   out = floor(a / 2^b), bits shifted to the right
+    """
     return xp.right_shift(a, b)
 
 
@@ -212,13 +221,19 @@ def lcm(xp, a, b, /):
 
 @op(differentiable=False, cases=[Case(ODD), Case(ints(3))])
 def isposinf(xp, x, /):
-    """Math:   out = [x = +inf]"""
+    """Whether it is +inf.
+
+    Math:   out = [x = +inf]
+    """
     return xp.isinf(x) & (x > 0)
 
 
 @op(differentiable=False, cases=[Case(ODD), Case(ints(3))])
 def isneginf(xp, x, /):
-    """Math:   out = [x = -inf]"""
+    """Whether it is -inf.
+
+    Math:   out = [x = -inf]
+    """
     return xp.isinf(x) & (x < 0)
 
 
@@ -233,13 +248,19 @@ def isreal(xp, x, /):
 
 @composite(inplace=True, cases=[Case([2, 3], -0.3), Case([2, 3], [3])])
 def clamp_min(F, input, min):
-    """Math:   out = max(x, min)"""
+    """Values below `min` become min.
+
+    Math:   out = max(x, min)
+    """
     return F.clamp(input, min=min)
 
 
 @composite(inplace=True, cases=[Case([2, 3], 0.3), Case([2, 3], [3])])
 def clamp_max(F, input, max):
-    """Math:   out = min(x, max)"""
+    """Values above `max` become max.
+
+    Math:   out = min(x, max)
+    """
     return F.clamp(input, max=max)
 
 

@@ -157,3 +157,5 @@ Tensor.is_signed = lambda self: self.dtype.is_signed  # type: ignore[attr-define
 for _name in ("is_sparse", "is_quantized", "is_meta", "is_nested", "is_mps", "is_xpu"):
     setattr(Tensor, _name, False)
 Tensor.is_cpu = property(lambda self: self.device.type == "cpu")  # type: ignore[attr-defined]
+Tensor.where = lambda self, condition, other: functional.where(condition, self, other)  # type: ignore[attr-defined]
+Tensor.polygamma = lambda self, n: functional.polygamma(n, self)  # type: ignore[attr-defined]

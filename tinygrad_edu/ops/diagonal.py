@@ -98,6 +98,15 @@ def diagonal_scatter(F, input, src, offset=0, dim1=0, dim2=1):
     return F.movedim(flat, ends, (dim1, dim2))
 
 
+@composite(method=False, cases=[Case([3, 4], torch=False), Case([2, 3, 3], offset=1, torch=False)])
+def diagonal_of_matrices(F, A, *, offset=0, dim1=-2, dim2=-1):
+    """`diagonal` of the last two dims: linalg.diagonal.
+
+    Math:   out_i = A_{i, i + offset}
+    """
+    return F.diagonal(A, offset, dim1, dim2)
+
+
 def fill_diagonal_(self, fill_value, wrap=False):
     """Write one number on the main diagonal; `wrap`: start again below a tall matrix's square part."""
     if self.ndim < 2:

@@ -313,7 +313,10 @@ def clamp(F, input, min=None, max=None):
 
 @composite(inplace=True, cases=[Case([2, 3], -0.5, 0.7)])
 def clip(F, input, min=None, max=None):
-    """`clamp` under NumPy's name."""
+    """`clamp` under NumPy's name.
+
+    Math:   out = min(max(x, lo), hi)
+    """
     return F.clamp(input, min, max)
 
 
@@ -422,3 +425,12 @@ def itself(F, input):
 
 itself.__name__ = "positive"  # a helper of the cases has that name here
 composite(itself, operator="pos", cases=ONE)
+
+
+@composite(method=False, cases=[Case([2, 3], [3]), Case([2, 3], 1.0)])
+def rsub(F, input, other, *, alpha=1):
+    """The other way round: other minus input.
+
+    Math:   out = other - alpha input
+    """
+    return other - (input if alpha == 1 else input * alpha)

@@ -10,7 +10,7 @@ from .convolution import pad as padded
 
 @op(view=True, cases=[Case([7], 0, 3, 2), Case([2, 5, 3], 1, 2, 1), Case([2, 4], -1, 4, 1), Case([], 0, 1, 1)])
 def unfold(xp, x, /, dimension, size, step):
-    """Windows of `size` elements, one every `step`, along one dim; a view with the window as last dim. (nn.functional.unfold is `im2col`.)
+    """Windows of `size` elements, one every `step`, along one dim; a view with the window as last dim. nn.functional.unfold is `im2col`.
 
     Math:   out[..., i, ..., t] = x[..., step i + t, ...];   d x = g added where it came from
     Shape:  (..., n, ...) to (..., (n - size) // step + 1, ..., size)

@@ -25,20 +25,29 @@ def reduce(F: Any, name: str, loss: Any, reduction: str) -> Any:
 
 @composite(method=False, cases=[Case(X, X), Case(X, X, reduction="sum"), Case(X, X, reduction="none"), Case(X, [5])])
 def mse_loss(F: Any, input: Any, target: Any, reduction: str = "mean") -> Any:
-    """Math: (x − y)²."""
+    """Squared error.
+
+    Math:   (x − y)².
+    """
     d = input - target
     return reduce(F, "mse_loss", d * d, reduction)
 
 
 @composite(method=False, cases=[Case(X, X), Case(X, X, reduction="sum")])
 def l1_loss(F: Any, input: Any, target: Any, reduction: str = "mean") -> Any:
-    """Math: |x − y|. Note: the gradient is 0 where x = y."""
+    """Absolute error.
+
+    Math:   |x − y|. Note: the gradient is 0 where x = y.
+    """
     return reduce(F, "l1_loss", F.abs(input - target), reduction)
 
 
 @composite(method=False, cases=[Case(X, X), Case(X, X, beta=0.5, reduction="sum"), Case(X, X, beta=0.0)])
 def smooth_l1_loss(F: Any, input: Any, target: Any, reduction: str = "mean", beta: float = 1.0) -> Any:
-    """Math: ½d²/beta where d = |x − y| < beta, else d − ½beta; beta 0 gives l1_loss."""
+    """Squared error near 0, absolute error further out.
+
+    Math:   ½d²/beta where d = |x − y| < beta, else d − ½beta; beta 0 gives l1_loss.
+    """
     if beta < 0:
         raise ShapeError(f"smooth_l1_loss: beta must be 0 or more, got {beta}. Correct it.")
     d = F.abs(input - target)
@@ -47,7 +56,9 @@ def smooth_l1_loss(F: Any, input: Any, target: Any, reduction: str = "mean", bet
 
 @composite(method=False, cases=[Case(X, X), Case(X, X, delta=0.5, reduction="sum")])
 def huber_loss(F: Any, input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
-    """Math: ½d² where d = |x − y| < delta, else delta (d − ½delta).
+    """Squared error up to delta, straight on with that slope beyond.
+
+    Math:   ½d² where d = |x − y| < delta, else delta (d − ½delta).
 
     Reference: P. Huber, 1964, "Robust estimation of a location parameter".
     """
@@ -79,7 +90,10 @@ bce_terms.vjp(input=lambda F, g, input, target: g * (input - target) / F.clamp(i
 @composite(method=False, cases=[Case(positive(3, 4, low=0.05, high=0.95), positive(3, 4, low=0.05, high=0.95)),
                                 Case(positive(3, 4, low=0.05, high=0.95), positive(3, 4, low=0.05, high=0.95), positive(4), reduction="sum")])
 def binary_cross_entropy(F: Any, input: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Any:
-    """Math: −(y log x + (1 − y) log(1 − x)) · weight, x a probability."""
+    """Cross-entropy of probabilities with yes-or-no targets.
+
+    Math:   −(y log x + (1 − y) log(1 − x)) · weight, x a probability.
+    """
     if tuple(input.shape) != tuple(target.shape):
         raise ShapeError(f"binary_cross_entropy: input and target must have one shape, got {tuple(input.shape)} and {tuple(target.shape)}. Reshape one of them.")
     loss = F.bce_terms(input, target)
@@ -103,7 +117,10 @@ def binary_cross_entropy_with_logits(F: Any, input: Any, target: Any, weight: An
 
 @composite(method=False, cases=[Case(X, positive(3, 5), reduction="batchmean"), Case(X, positive(3, 5), reduction="sum"), Case(X, X, reduction="none", log_target=True)])
 def kl_div(F: Any, input: Any, target: Any, reduction: str = "mean", log_target: bool = False) -> Any:
-    """Math: y (log y − x), x log-probabilities, 0 where y = 0. reduction "batchmean": the sum over the size of dim 0."""
+    """Kullback-Leibler divergence of target probabilities from log-probabilities.
+
+    Math:   y (log y − x), x log-probabilities, 0 where y = 0. reduction "batchmean": the sum over the size of dim 0.
+    """
     if log_target:
         loss = F.exp(target) * (target - input)
     else:
@@ -115,7 +132,10 @@ def kl_div(F: Any, input: Any, target: Any, reduction: str = "mean", log_target:
 
 @composite(method=False, cases=[Case(X, positive(3, 5)), Case(positive(3, 5), positive(3, 5), log_input=False), Case(X, positive(3, 5, high=5.0), full=True, reduction="sum")])
 def poisson_nll_loss(F: Any, input: Any, target: Any, log_input: bool = True, full: bool = False, eps: float = 1e-8, reduction: str = "mean") -> Any:
-    """Math: eˣ − y x, or x − y log(x + eps) without log_input; full adds Stirling's y log y − y + ½ log(2π y) where y > 1."""
+    """Negative log-likelihood of counts under Poisson rates.
+
+    Math:   eˣ − y x, or x − y log(x + eps) without log_input; full adds Stirling's y log y − y + ½ log(2π y) where y > 1.
+    """
     loss = F.exp(input) - target * input if log_input else input - target * F.log(input + eps)
     if full:
         y = F.where(target > 1, target, 1.0)
@@ -125,7 +145,10 @@ def poisson_nll_loss(F: Any, input: Any, target: Any, log_input: bool = True, fu
 
 @composite(method=False, cases=[Case(X, X, positive(3, 5)), Case(X, X, positive(3, 1), full=True), Case(X, X, positive(3), reduction="sum")])
 def gaussian_nll_loss(F: Any, input: Any, target: Any, var: Any, full: bool = False, eps: float = 1e-6, reduction: str = "mean") -> Any:
-    """Math: ½ (log v + (x − y)² / v), v = max(var, eps); full adds ½ log 2π. var may have size 1 or no entry for the last dim."""
+    """Negative log-likelihood of targets under normal distributions.
+
+    Math:   ½ (log v + (x − y)² / v), v = max(var, eps); full adds ½ log 2π. var may have size 1 or no entry for the last dim.
+    """
     if isinstance(var, (int, float)):
         var = input * 0 + var
     if tuple(var.shape) != tuple(input.shape):
@@ -143,20 +166,29 @@ def gaussian_nll_loss(F: Any, input: Any, target: Any, var: Any, full: bool = Fa
 
 @composite(method=False, cases=[Case([3], SIGNS), Case([3], SIGNS, margin=0.5, reduction="sum")])
 def hinge_embedding_loss(F: Any, input: Any, target: Any, margin: float = 1.0, reduction: str = "mean") -> Any:
-    """Math: x where y = 1, max(0, margin − x) where y = −1."""
+    """Small distances for pairs labelled 1, larger than the margin for those labelled -1.
+
+    Math:   x where y = 1, max(0, margin − x) where y = −1.
+    """
     loss = F.where(target != 1, F.clamp(margin - input, min=0.0), 0.0) + F.where(target != -1, input, 0.0)
     return reduce(F, "hinge_embedding_loss", loss, reduction)
 
 
 @composite(method=False, cases=[Case([3], [3], SIGNS), Case([3], [3], SIGNS, margin=0.5, reduction="sum")])
 def margin_ranking_loss(F: Any, input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean") -> Any:
-    """Math: max(0, −y (x1 − x2) + margin)."""
+    """The first input above the second by a margin (target 1), or below (target -1).
+
+    Math:   max(0, −y (x1 − x2) + margin).
+    """
     return reduce(F, "margin_ranking_loss", F.clamp(-target * (input1 - input2) + margin, min=0.0), reduction)
 
 
 @composite(method=False, cases=[Case(X, X, SIGNS), Case(X, X, SIGNS, margin=0.1, reduction="sum")])
 def cosine_embedding_loss(F: Any, input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean") -> Any:
-    """Math: 1 − cos(x1, x2) where y = 1, max(0, cos − margin) where y = −1."""
+    """Small angles for pairs labelled 1, large for those labelled -1.
+
+    Math:   1 − cos(x1, x2) where y = 1, max(0, cos − margin) where y = −1.
+    """
     eps = 1e-12  # under the root, so that zero vectors have a gradient
     cos = F.sum(input1 * input2, -1) / F.sqrt((F.sum(input1 * input1, -1) + eps) * (F.sum(input2 * input2, -1) + eps))
     loss = F.where(target == 1, 1 - cos, F.where(target == -1, F.clamp(cos - margin, min=0.0), 0.0))
@@ -165,13 +197,19 @@ def cosine_embedding_loss(F: Any, input1: Any, input2: Any, target: Any, margin:
 
 @composite(method=False, cases=[Case([3], SIGNS), Case([3], SIGNS, reduction="sum")])
 def soft_margin_loss(F: Any, input: Any, target: Any, reduction: str = "mean") -> Any:
-    """Math: log(1 + e^(−y x)), y = ±1."""
+    """Logistic loss of scores with targets 1 and -1.
+
+    Math:   log(1 + e^(−y x)), y = ±1.
+    """
     return reduce(F, "soft_margin_loss", -F.logsigmoid(target * input), reduction)
 
 
 @composite(method=False, cases=[Case([3, 4], ints(3, high=4)), Case([3, 4], ints(3, high=4), 2, 0.5, positive(4), reduction="sum"), Case([4], ints(high=4))])
 def multi_margin_loss(F: Any, input: Any, target: Any, p: int = 1, margin: float = 1.0, weight: Any = None, reduction: str = "mean") -> Any:
-    """Math: Σ_{i ≠ y} weight[y] · max(0, margin − x[y] + x[i])^p / C."""
+    """The target class ahead of every other by a margin.
+
+    Math:   Σ_{i ≠ y} weight[y] · max(0, margin − x[y] + x[i])^p / C.
+    """
     C = input.shape[-1]
     at = F.unsqueeze(target, -1)
     gap = F.relu(margin - F.gather(input, -1, at) + input)
@@ -188,7 +226,10 @@ LABELS = Array(2, 4, values=[[3, 0, -1, 1], [1, -1, 0, 2]])
 
 @composite(method=False, cases=[Case([2, 4], LABELS), Case([2, 4], LABELS, reduction="sum"), Case([4], Array(4, values=[2, 1, -1, 0]))])
 def multilabel_margin_loss(F: Any, input: Any, target: Any, reduction: str = "mean") -> Any:
-    """Math: Σ_{y right, i wrong} max(0, 1 − x[y] + x[i]) / C. The right classes are those before the first −1 in target's row."""
+    """Each of several target classes ahead of every other class by a margin.
+
+    Math:   Σ_{y right, i wrong} max(0, 1 − x[y] + x[i]) / C. The right classes are those before the first −1 in target's row.
+    """
     C = input.shape[-1]
     there = F.cumsum(target < 0, -1) == 0  # (…, C): entries before the first −1
     safe = F.where(there, target, 0)
@@ -200,7 +241,10 @@ def multilabel_margin_loss(F: Any, input: Any, target: Any, reduction: str = "me
 
 @composite(method=False, cases=[Case(X, positive(3, 5, low=0.05, high=0.95)), Case(X, positive(3, 5, low=0.05, high=0.95), positive(5), reduction="sum")])
 def multilabel_soft_margin_loss(F: Any, input: Any, target: Any, weight: Any = None, reduction: str = "mean") -> Any:
-    """Math: −mean over classes of (y log σ(x) + (1 − y) log σ(−x)) · weight."""
+    """A logistic loss per class, averaged over the classes.
+
+    Math:   −mean over classes of (y log σ(x) + (1 − y) log σ(−x)) · weight.
+    """
     loss = -(target * F.logsigmoid(input) + (1 - target) * F.logsigmoid(-input))
     return reduce(F, "multilabel_soft_margin_loss", F.mean(loss if weight is None else loss * weight, -1), reduction)
 
@@ -208,7 +252,9 @@ def multilabel_soft_margin_loss(F: Any, input: Any, target: Any, weight: Any = N
 @composite(method=False, cases=[Case(X, X, X), Case(X, X, X, margin=2.0, p=1.0, swap=True, reduction="sum")])
 def triplet_margin_loss(F: Any, anchor: Any, positive: Any, negative: Any, margin: float = 1.0, p: float = 2.0, eps: float = 1e-6,
                         swap: bool = False, reduction: str = "mean") -> Any:
-    """Math: max(0, |a − p| − |a − n| + margin), distances of order p; swap: |p − n| where it is smaller than |a − n|.
+    """The anchor nearer to the positive than to the negative by a margin.
+
+    Math:   max(0, |a − p| − |a − n| + margin), distances of order p; swap: |p − n| where it is smaller than |a − n|.
 
     Reference: V. Balntas et al., 2016, "Learning local feature descriptors with triplets and shallow convolutional neural networks".
     """

@@ -139,8 +139,8 @@ def middle(name, ignore, text):
     composite(whole, cases=[Case([3, 3]), Case([3, 4], 1), Case([3, 5], 0, True), Case(NAN, 1, grad=False), Case(NAN, grad=False), Case(ints(5))])
 
 
-middle("median", False, "Median, the lower of two middle elements; NaN if there is one")
-middle("nanmedian", True, "Median of what is not NaN, the lower of two middle elements")
+middle("median", False, "Median, the lower of two middle elements; NaN if there is one.")
+middle("nanmedian", True, "Median of what is not NaN, the lower of two middle elements.")
 
 
 @op(outputs=("values", "indices"), cases=[Case(ints(3, 7, high=3)), Case(ints(3, 7, high=3), 0, True), Case(Array(values=[[1.5, 2.5, 1.5], [3.5, 3.5, 0.5]]), grad=False)])

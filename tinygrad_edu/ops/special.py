@@ -150,7 +150,7 @@ def polygamma(F, n, input):
     return F.digamma(input) if n == 0 else F.polygamma_of(input, n)
 
 
-@composite(method=False, cases=[Case(positive(2, 3, low=3, high=6), 2)])
+@composite(cases=[Case(positive(2, 3, low=3, high=6), 2)])
 def mvlgamma(F, input, p):
     """Logarithm of the multivariate gamma function.
 
