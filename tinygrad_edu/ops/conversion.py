@@ -151,11 +151,19 @@ def pin_memory(self: Tensor) -> Tensor:
     return self
 
 
-for _f in (is_complex, is_nonzero, is_same_size, sum_to_size, storage_offset, apply_, ndimension, is_pinned, pin_memory):
+def where(self: Tensor, condition: Tensor, other: Any) -> Tensor:
+    """The tensor where condition holds, else other."""
+    return functional.where(condition, self, other)  # type: ignore[attr-defined]
+
+
+def polygamma(self: Tensor, n: int) -> Tensor:
+    """The n-th derivative of digamma."""
+    return functional.polygamma(n, self)  # type: ignore[attr-defined]
+
+
+for _f in (where, polygamma, is_complex, is_nonzero, is_same_size, sum_to_size, storage_offset, apply_, ndimension, is_pinned, pin_memory):
     setattr(Tensor, _f.__name__, _f)
 Tensor.is_signed = lambda self: self.dtype.is_signed  # type: ignore[attr-defined]
 for _name in ("is_sparse", "is_quantized", "is_meta", "is_nested", "is_mps", "is_xpu"):
     setattr(Tensor, _name, False)
 Tensor.is_cpu = property(lambda self: self.device.type == "cpu")  # type: ignore[attr-defined]
-Tensor.where = lambda self, condition, other: functional.where(condition, self, other)  # type: ignore[attr-defined]
-Tensor.polygamma = lambda self, n: functional.polygamma(n, self)  # type: ignore[attr-defined]
