@@ -24,6 +24,7 @@ def pair(name, *args, **settings):
     ours = getattr(nn, name)(*args, dtype=tg.float64, **settings)
     ours.load_state_dict({k: tg.tensor(v.numpy()) for k, v in theirs.state_dict().items()})
     assert list(ours.state_dict()) == list(theirs.state_dict())
+    theirs.load_state_dict({k: torch.from_numpy(np.array(v.numpy())) for k, v in ours.state_dict().items()})
     return torch, ours, theirs
 
 
@@ -129,6 +130,18 @@ def test_layers_of_a_stack_start_equal_and_learn_apart():
     first, second = (layer.linear1.weight for layer in encoder.layers)
     assert first is not second
     assert first.tolist() == second.tolist()
+
+
+@pytest.mark.parametrize("name", ["TransformerEncoderLayer", "TransformerDecoderLayer"])
+def test_an_activation_with_parameters_stands_where_pytorch_has_it(name):
+    torch = pytest.importorskip("torch")
+    ours, theirs = getattr(nn, name)(E, H, 10, activation=nn.PReLU()), getattr(torch.nn, name)(E, H, 10, activation=torch.nn.PReLU())
+    assert list(ours.state_dict()) == list(theirs.state_dict())
+
+
+def test_rotary_angles_do_not_depend_on_the_modules_dtype():
+    x = tg.ones(2000, 8)
+    np.testing.assert_array_equal(nn.RotaryEmbedding(8).half()(x).array, nn.RotaryEmbedding(8)(x).array)
 
 
 def test_positions():

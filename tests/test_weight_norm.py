@@ -1,6 +1,9 @@
 """weight_norm and spectral_norm: what PyTorch computes, gradients included, and the way back."""
 from __future__ import annotations
 
+import copy
+import pickle
+
 import numpy as np
 import pytest
 
@@ -59,3 +62,48 @@ def test_spectral_norm_finds_the_largest_singular_value():
 def test_a_module_without_the_parameter_is_refused():
     with pytest.raises(tg.ShapeError, match="weight_norm: the module must have a parameter"):
         weight_norm(nn.ReLU())
+
+
+@pytest.mark.parametrize(("add", "part"), [(weight_norm, "weight_g"), (spectral_norm, "weight_orig")])
+def test_a_copy_learns_its_own_parameters(add, part):
+    layer, x = add(nn.Linear(4, 3)), tg.randn(2, 4)
+    with tg.no_grad():
+        layer(x)
+    for other in (copy.deepcopy(layer), pickle.loads(pickle.dumps(layer))):
+        other(x).sum().backward()
+        assert getattr(other, part).grad is not None and getattr(layer, part).grad is None
+
+
+def test_layers_with_spectral_norm_can_be_stacked():
+    layer = nn.TransformerEncoderLayer(4, 2, 6)
+    spectral_norm(layer.linear1)
+    encoder = nn.TransformerEncoder(layer, 2)
+    encoder(tg.randn(3, 2, 4)).sum().backward()
+    assert all(part.linear1.weight_orig.grad is not None for part in encoder.layers)
+
+
+@pytest.mark.parametrize(("which", "part"), [("weight_norm", "weight_g"), ("spectral_norm", "weight_orig")])
+@pytest.mark.filterwarnings("ignore")
+def test_removing_counts_what_was_learnt_since_the_last_call(which, part):
+    torch = pytest.importorskip("torch")
+    theirs = getattr(torch.nn.utils, which)(torch.nn.Linear(4, 3, dtype=torch.float64))
+    ours = getattr(nn.utils, which)(nn.Linear(4, 3, dtype=tg.float64))
+    ours.load_state_dict({k: tg.tensor(v.numpy()) for k, v in theirs.state_dict().items()})
+    ours(tg.ones(1, 4, dtype=tg.float64)), theirs(torch.ones(1, 4, dtype=torch.float64))
+    with tg.no_grad(), torch.no_grad():
+        getattr(ours, part)[0].mul_(2.0), getattr(theirs, part)[0].mul_(2.0)
+    getattr(nn.utils, "remove_" + which)(ours), getattr(torch.nn.utils, "remove_" + which)(theirs)
+    np.testing.assert_allclose(ours.weight.detach().array, theirs.weight.detach().numpy(), rtol=1e-9)
+
+
+@pytest.mark.parametrize(("name", "dim"), [("weight", None), ("weight", 1), ("weight", -1), ("bias", 0)])
+@pytest.mark.filterwarnings("ignore")
+def test_weight_norm_has_one_length_where_pytorch_has_one(name, dim):
+    torch = pytest.importorskip("torch")
+    ours, theirs = weight_norm(nn.Conv1d(2, 3, 2), name, dim), torch.nn.utils.weight_norm(torch.nn.Conv1d(2, 3, 2), name, dim)
+    assert {k: tuple(v.shape) for k, v in ours.state_dict().items()} == {k: tuple(v.shape) for k, v in theirs.state_dict().items()}
+
+
+def test_spectral_norm_without_power_iteration_is_refused():
+    with pytest.raises(tg.ShapeError, match="n_power_iterations must be at least 1"):
+        spectral_norm(nn.Linear(4, 3), n_power_iterations=0)

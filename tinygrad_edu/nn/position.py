@@ -67,16 +67,16 @@ class RotaryEmbedding(Module):
     Reference: J. Su et al., 2021, "RoFormer: enhanced transformer with rotary position embedding", eq. 34.
     """
 
-    def __init__(self, dim: int, base: float = 10000.0, device: Any = None):
+    def __init__(self, dim: int, base: float = 10000.0):
         super().__init__()
         if dim % 2:
             raise ShapeError(f"RotaryEmbedding: dim must be even, got {dim}. Features are turned in pairs.")
-        self.dim = dim
-        self.register_buffer("rate", ops.exp(ops.arange(0, dim, 2, dtype="float64", device=device) * (-math.log(base) / dim)), persistent=False)
+        self.dim, self.base = dim, base
 
     def forward(self, x: Tensor, offset: int = 0) -> Tensor:
         T = x.shape[-2]
-        angle = ops.arange(offset, offset + T, dtype="float64", device=x.device).unsqueeze(1) * self.rate.double()  # (T, D / 2)
+        rate = ops.exp(ops.arange(0, self.dim, 2, dtype="float64", device=x.device) * (-math.log(self.base) / self.dim))  # (D / 2); no buffer: half() would round it
+        angle = ops.arange(offset, offset + T, dtype="float64", device=x.device).unsqueeze(1) * rate  # (T, D / 2)
         cos, sin = ops.cos(angle).to(x.dtype), ops.sin(angle).to(x.dtype)
         pairs = ops.reshape(x, (*x.shape[:-1], self.dim // 2, 2))  # (*, T, D / 2, 2)
         a, b = pairs[..., 0], pairs[..., 1]

@@ -40,11 +40,12 @@ class _Layer(Module):
         for name in sublayers[:-1]:
             setattr(self, name, MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, **factory))
         self.linear1, self.dropout, self.linear2 = Linear(d_model, dim_feedforward, bias, **factory), Dropout(dropout), Linear(dim_feedforward, d_model, bias, **factory)
-        self.norm_first, self.activation = norm_first, activation_of(activation)
+        self.norm_first = norm_first
         for i in range(1, len(sublayers) + 1):
             setattr(self, f"norm{i}", LayerNorm(d_model, layer_norm_eps, bias=bias, **factory))
         for i in range(1, len(sublayers) + 1):
             setattr(self, f"dropout{i}", Dropout(dropout))
+        self.activation = activation_of(activation)  # last: a module, such as PReLU(), comes last in the state dict too
 
     def feed_forward(self, x: Tensor) -> Tensor:
         return self.linear2(self.dropout(self.activation(self.linear1(x))))

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from ..base.errors import TinygradEduError
 
-MODULES = {"mnist-cnn": "mnist_cnn", "alexnet": "alexnet", "char-gpt": "char_gpt", "names": "names", "sentiment": "sentiment", "stories": "stories"}  # the only modules a checkpoint can name
+MODULES = {name: name.replace("-", "_") for name in "mnist-cnn alexnet char-gpt char-rnn names seq2seq translate sentiment stories".split()}  # the only modules a checkpoint can name
 
 
 class UsageError(TinygradEduError):

@@ -59,3 +59,15 @@ def mistakes(path: Path, images: Any, labels: Any, probabilities: Any, most: int
             answer = f"a {y[i]}, read as {said[i]}" if names is None else f"{names[y[i]]},\nnot {names[said[i]]}"
             axes.set_title(f"{answer}\n{100 * p[i, said[i]]:.0f} % sure", fontsize=8 if names is None else 7, color="#333333")
     figure.savefig(path)
+
+
+def attention(path: Path, pictures: list[tuple[list[str], list[str], Any]]) -> None:
+    """For each (words read, words written, weights): dark where a written word looked at a word read."""
+    figure = Figure(figsize=(3.4 * len(pictures), 3.4), dpi=110, layout="constrained")
+    for axes, (read, written, weights) in zip(figure.subplots(1, len(pictures), squeeze=False)[0], pictures):
+        axes.imshow(weights[:len(written), :len(read)], cmap="Blues", vmin=0, vmax=1)
+        axes.set_xticks(range(len(read)), read, rotation=45, ha="left")
+        axes.set_yticks(range(len(written)), written)
+        axes.xaxis.tick_top()
+        axes.grid(False)
+    figure.savefig(path)

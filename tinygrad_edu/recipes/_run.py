@@ -26,7 +26,7 @@ from ..core.device import default_generator, get_device
 from . import Recipe, UsageError
 from ._screen import make_screen, percent
 
-FILES = ("last.safetensors", "best.safetensors", "metrics.jsonl", "curves.png", "mistakes.png")
+FILES = ("last.safetensors", "best.safetensors", "metrics.jsonl", "curves.png", "mistakes.png", "attention.png")
 STEPS_BETWEEN_METRICS = 10
 
 
@@ -103,12 +103,12 @@ class Run:
         """Show a line about the run."""
         self.screen.say(text)
 
-    def track(self, model: Any, optimizer: Any, loader: Any) -> None:
+    def track(self, model: Any, optimizer: Any, loader: Any, **more: Any) -> None:
         """Name what a checkpoint has to hold, and when resuming put it into the saved state.
 
-        The loader must have a generator of its own, so that its order can be repeated.
+        The loader must have a generator of its own, so that its order can be repeated. `more`: whatever else has a state_dict.
         """
-        self.parts = {"model": model, "optimizer": optimizer}
+        self.parts = {"model": model, "optimizer": optimizer, **more}
         self.loader, self.generator, self.fingerprint = loader, loader.generator, fingerprint(loader.dataset)
         self.order = self.generator.get_state()
         if self.saved is None:

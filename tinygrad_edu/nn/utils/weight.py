@@ -12,67 +12,105 @@ from ..module import Module
 from ..parameter import Parameter
 
 
-def taken(module: Module, name: str, maker: str) -> Parameter:
-    """The parameter `name`, removed from the module."""
-    weight = module._parameters.get(name)
-    if weight is None:
-        raise ShapeError(f"{maker}: the module must have a parameter {name!r}, got one without. It has {sorted(module._parameters)}.")
-    del module._parameters[name]
-    return weight
+class MadeWeight:
+    """A forward pre-hook that makes the attribute `name`. It holds settings, never the module: copies of a module make their own weight."""
 
+    maker: str
+    parts: tuple[str, ...]  # what stands in the module instead of the weight
 
-def install(module: Module, name: str, kind: str, make: Any) -> Module:
-    """Before each call (and now) the attribute `name` becomes make()."""
-    def renew(module: Module, inputs: Any) -> None:
-        object.__setattr__(module, name, make())
+    def __init__(self, name: str, dim: int | None):
+        self.name, self.dim = name, dim
 
-    handle = module.register_forward_pre_hook(renew)
-    module.__dict__.setdefault("_made_weights", {})[kind, name] = handle
-    renew(module, ())
-    return module
+    def make(self, module: Module, moving: bool = False) -> Tensor:
+        raise NotImplementedError
 
+    def __call__(self, module: Module, inputs: Any) -> None:
+        object.__setattr__(module, self.name, self.make(module, module.training))
 
-def removed(module: Module, name: str, kind: str, maker: str) -> Tensor:
-    """The made weight as it is now, its hook gone."""
-    handle = module.__dict__.get("_made_weights", {}).pop((kind, name), None)
-    if handle is None:
-        raise ShapeError(f"{maker}: {kind} must be on {name!r} of this module, got a module without it. Nothing to remove.")
-    handle.remove()
-    weight = getattr(module, name)
-    object.__delattr__(module, name)
-    return weight.detach()
+    def take(self, module: Module) -> Parameter:
+        """The parameter, removed from the module."""
+        weight = module._parameters.get(self.name)
+        if weight is None:
+            raise ShapeError(f"{self.maker}: the module must have a parameter {self.name!r}, got one without. It has {sorted(module._parameters)}.")
+        del module._parameters[self.name]
+        return weight
 
 
 def norm_but(v: Tensor, dim: int | None) -> Tensor:
     """The norm of each slice along dim (of all, for None), kept as dims of size 1."""
     if dim is None:
         return ops.norm(v)
+    if v.ndim == 1:  # the slices are numbers
+        return ops.abs(v)
     return ops.linalg_vector_norm(v, 2, tuple(d for d in range(v.ndim) if d != dim % v.ndim), True)
+
+
+class WeightNorm(MadeWeight):
+    maker, parts = "weight_norm", ("_g", "_v")
+
+    def make(self, module: Module, moving: bool = False) -> Tensor:
+        g, v = (getattr(module, self.name + part) for part in self.parts)
+        return v * (g / norm_but(v, self.dim))
+
+
+class SpectralNorm(MadeWeight):
+    maker, parts = "spectral_norm", ("_orig", "_u", "_v")
+
+    def __init__(self, name: str, dim: int, n_power_iterations: int, eps: float):
+        super().__init__(name, dim)
+        self.n_power_iterations, self.eps = n_power_iterations, eps
+
+    def matrix(self, w: Tensor) -> Tensor:
+        return ops.reshape(ops.movedim(w, self.dim, 0), (w.shape[self.dim], -1))
+
+    def make(self, module: Module, moving: bool = False) -> Tensor:
+        w, u, v = (getattr(module, self.name + part) for part in self.parts)
+        flat = self.matrix(w)
+        if moving:
+            with no_grad():
+                for _ in range(self.n_power_iterations):
+                    v = ops.normalize(ops.mv(ops.transpose(flat, 0, 1), u), dim=0, eps=self.eps)
+                    u = ops.normalize(ops.mv(flat, v), dim=0, eps=self.eps)
+                getattr(module, self.name + "_u").copy_(u)
+                getattr(module, self.name + "_v").copy_(v)
+                u, v = u.clone(), v.clone()  # a second call must not change what the first one's backward needs
+        return w / ops.dot(u, ops.mv(flat, v))
+
+
+def remove(module: Module, name: str, kind: type[MadeWeight]) -> Module:
+    """One parameter again, made of the parts as they are now."""
+    keys = [key for key, (hook, _) in module._forward_pre_hooks.items() if isinstance(hook, kind) and hook.name == name]
+    if not keys:
+        raise ShapeError(f"remove_{kind.maker}: {kind.maker} must be on {name!r} of this module, got a module without it. Nothing to remove.")
+    hook = module._forward_pre_hooks.pop(keys[0])[0]
+    with no_grad():
+        weight = hook.make(module)
+    object.__delattr__(module, name)
+    for part in hook.parts:
+        delattr(module, name + part)
+    module.register_parameter(name, Parameter(weight))
+    return module
 
 
 def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Module:
     """Learn length and direction of a weight apart: parameters weight_g and weight_v instead of weight.
 
     Math:   weight = g v / |v|, the norm over every dim but `dim`
+    Args:   dim: which dim keeps its own lengths; None or -1: one length for all
     Reference: T. Salimans, D. Kingma, 2016, "Weight normalization".
     """
-    weight = taken(module, name, "weight_norm").detach()
-    module.register_parameter(name + "_g", Parameter(norm_but(weight, dim)))
+    hook = WeightNorm(name, None if dim == -1 else dim)
+    weight = hook.take(module).detach()
+    module.register_parameter(name + "_g", Parameter(norm_but(weight, hook.dim)))
     module.register_parameter(name + "_v", Parameter(weight.clone()))
-
-    def make() -> Tensor:
-        v = getattr(module, name + "_v")
-        return v * (getattr(module, name + "_g") / norm_but(v, dim))
-
-    return install(module, name, "weight_norm", make)
+    object.__setattr__(module, name, hook.make(module))
+    module.register_forward_pre_hook(hook)
+    return module
 
 
 def remove_weight_norm(module: Module, name: str = "weight") -> Module:
     """One parameter again, of the present value."""
-    weight = removed(module, name, "weight_norm", "remove_weight_norm")
-    del module._parameters[name + "_g"], module._parameters[name + "_v"]
-    module.register_parameter(name, Parameter(weight))
-    return module
+    return remove(module, name, WeightNorm)
 
 
 def spectral_norm(module: Module, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12, dim: int | None = None) -> Module:
@@ -82,37 +120,20 @@ def spectral_norm(module: Module, name: str = "weight", n_power_iterations: int 
     Args:   dim: which dim of the weight counts as rows (default 1 for transposed convolutions, else 0)
     Reference: T. Miyato et al., 2018, "Spectral normalization for generative adversarial networks".
     """
-    weight = taken(module, name, "spectral_norm")
-    rows = dim if dim is not None else 1 if "Transpose" in type(module).__name__ else 0
+    if n_power_iterations < 1:
+        raise ShapeError(f"spectral_norm: n_power_iterations must be at least 1, got {n_power_iterations}. Without one, u and v stay random.")
+    hook = SpectralNorm(name, dim if dim is not None else 1 if "Transpose" in type(module).__name__ else 0, n_power_iterations, eps)
+    weight = hook.take(module)
     module.register_parameter(name + "_orig", weight)
-
-    def matrix(w: Tensor) -> Tensor:
-        return ops.reshape(ops.movedim(w, rows, 0), (w.shape[rows], -1))
-
-    start = matrix(weight.detach())
+    start = hook.matrix(weight.detach())
     for suffix, size in (("_u", start.shape[0]), ("_v", start.shape[1])):
         vector = init.normal_(ops.empty(size, dtype=weight.dtype, device=weight.device))
         module.register_buffer(name + suffix, ops.normalize(vector, dim=0, eps=eps))
-
-    def make() -> Tensor:
-        w, u, v = (getattr(module, name + suffix) for suffix in ("_orig", "_u", "_v"))
-        flat = matrix(w)
-        if module.training:
-            with no_grad():
-                for _ in range(n_power_iterations):
-                    v = ops.normalize(ops.mv(ops.transpose(flat, 0, 1), u), dim=0, eps=eps)
-                    u = ops.normalize(ops.mv(flat, v), dim=0, eps=eps)
-                getattr(module, name + "_u").copy_(u)
-                getattr(module, name + "_v").copy_(v)
-                u, v = u.clone(), v.clone()
-        return w / ops.dot(u, ops.mv(flat, v))
-
-    return install(module, name, "spectral_norm", make)
+    object.__setattr__(module, name, weight.detach())  # a leaf until the first call, so that the module can be copied
+    module.register_forward_pre_hook(hook)
+    return module
 
 
 def remove_spectral_norm(module: Module, name: str = "weight") -> Module:
     """One parameter again, of the present (normalised) value."""
-    weight = removed(module, name, "spectral_norm", "remove_spectral_norm")
-    del module._parameters[name + "_orig"], module._buffers[name + "_u"], module._buffers[name + "_v"]
-    module.register_parameter(name, Parameter(weight))
-    return module
+    return remove(module, name, SpectralNorm)
