@@ -94,12 +94,14 @@ def add_train(commands: Any) -> None:
     p.add_argument("--resume", action="store_true", help="go on with the run in --out; flags left away are taken from it")
     p.add_argument("--overwrite", action="store_true", help="replace the run in --out")
     p.add_argument("--save-every", type=number(float, 0), default=30.0, metavar="S", help="seconds between saves within an epoch (default 30)")
-    own: dict[str, Option] = {}
+    own: dict[str, list[tuple[str, Option]]] = {}  # two recipes may have a flag of one name, with other choices
     for name in MODULES:
         for option in recipes.get(name).RECIPE.options:
-            own.setdefault(option.name, option)
-    for option in own.values():
-        p.add_argument(option.flag, dest=option.name, type=type(option.default), choices=option.choices or None, metavar=option.name[0].upper(), help=option.help)
+            own.setdefault(option.name, []).append((name, option))
+    for same in own.values():
+        option = same[0][1]
+        text = "; ".join(f"{name}: {o.help}" + (f" ({', '.join(map(str, o.choices))})" if o.choices else "") for name, o in same)
+        p.add_argument(option.flag, dest=option.name, type=type(option.default), metavar=option.name[0].upper(), help=text.replace("%", "%%"))
     p.set_defaults(command=train, own=set(own))
 
 
@@ -118,6 +120,10 @@ def train(flags: argparse.Namespace) -> int:
     foreign = sorted(name for name in flags.own - defaults.keys() if getattr(flags, name) is not None)
     if foreign:
         raise Stop(f"--{foreign[0].replace('_', '-')} is no flag of {recipe.name}, which has {', '.join(o.flag for o in recipe.options) or 'none of its own'}. Leave it out.")
+    for option in recipe.options:
+        given = getattr(flags, option.name)
+        if given is not None and option.choices and given not in option.choices:
+            raise Stop(f"{option.flag} must be one of {', '.join(map(str, option.choices))} for {recipe.name}, got {given!r}. Choose one of them.")
     settings = {name: getattr(flags, name) if getattr(flags, name) is not None or flags.resume else default for name, default in defaults.items()}
     if settings["data"] not in ("embedded", "download", None):
         settings["data"] = os.path.abspath(settings["data"])  # type: ignore[arg-type]  # argparse gives a string

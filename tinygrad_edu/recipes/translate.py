@@ -102,9 +102,10 @@ def train(run: Any) -> None:
     parts = parts or cut_in_three(made_up())
     pairs = parts["train"][:settings["limit"]]
     tokenizer = BPETokenizer.train((text for pair in pairs for text in pair), min(settings["vocabulary"], 260 + len(pairs)))
-    ids = {name: [(tokenizer.encode(a), [tokenizer.bos, *tokenizer.encode(b), tokenizer.eos]) for a, b in part] for name, part in {**parts, "train": pairs}.items()}
+    specials: Any = (tokenizer.pad, tokenizer.bos, tokenizer.eos)
+    pad, bos, eos = specials
+    ids = {name: [(tokenizer.encode(a), [bos, *tokenizer.encode(b), eos]) for a, b in part] for name, part in {**parts, "train": pairs}.items()}
     order = torch.Generator().manual_seed(settings["seed"])
-    pad: Any = tokenizer.pad
     loader = batches_of([a for a, _ in ids["train"]], [b for _, b in ids["train"]], pad, settings["batch_size"], order)
     checks = batches_of([a for a, _ in ids["val"]], [b for _, b in ids["val"]], pad, settings["batch_size"], torch.Generator().manual_seed(0))
     model: Any = Translator(len(tokenizer), pad, *SIZES[settings["size"]]).to(device)

@@ -1,0 +1,183 @@
+"""Every recipe trains on what is always there, and goes on bit for bit after a kill; generation and search do what they say."""
+from __future__ import annotations
+
+import math
+import os
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_cli import assert_same_run, call, lines, start, wait_for_step
+
+import tinygrad_edu as tg
+from tinygrad_edu.recipes import MODULES, char_gpt, char_rnn, get, names, seq2seq, stories, translate
+from tinygrad_edu.recipes._translation import beam_search, greedy, made_up
+
+pytest.importorskip("safetensors")
+STORIES = Path(os.environ.get("TINYGRAD_EDU_TEST_DATA", "no-data")) / "stories260k"
+
+SMALL = {  # flags that make a run of a few seconds; each epoch has at least 10 steps
+    "mnist-cnn": ("--limit", 200, "--batch-size", 20),
+    "alexnet": ("--limit", 40, "--batch-size", 4),
+    "char-gpt": ("--limit", 4000, "--sample", 20, "--batch-size", 2),
+    "char-rnn": ("--limit", 16000, "--batch-size", 8, "--hidden", 16, "--sample", 20),
+    "names": ("--limit", 400, "--model", "gru", "--sample", 5),
+    "seq2seq": ("--limit", 400, "--batch-size", 100, "--hidden", 16),
+    "translate": ("--limit", 200, "--batch-size", 100, "--vocabulary", 300, "--beams", 2),
+    "sentiment": ("--limit", 400, "--batch-size", 20, "--model", "transformer"),
+}
+
+
+@pytest.mark.parametrize("name", [n for n in MODULES if n not in ("mnist-cnn", "stories", "alexnet")])
+def test_recipe_trains_on_what_is_always_there_and_leaves_its_files(name, tmp_path):
+    code, out, err = call("train", name, *SMALL[name], "--epochs", 1, "--out", "run", cwd=tmp_path, TINYGRAD_EDU_DATA=str(tmp_path))
+    assert (code, err) == (0, "")
+    assert {"last.safetensors", "best.safetensors", "metrics.jsonl"} <= {p.name for p in (tmp_path / "run").iterdir()}
+    events = lines(tmp_path / "run")
+    assert events[-1]["event"] == "end"
+    assert all(math.isfinite(e["loss"]) for e in events if e["event"] == "epoch")
+
+
+@pytest.mark.parametrize("name", list(MODULES))
+def test_recipe_tells_its_data_time_and_score(name):
+    recipe = get(name).RECIPE
+    assert recipe.name == name
+    assert all((recipe.task, recipe.data, recipe.time, recipe.score))
+
+
+def killed_and_resumed(name, tmp_path, kills, epochs=2):
+    """A run killed at random moments and resumed until it is done, beside one that was left alone."""
+    flags = (*SMALL[name], "--epochs", epochs, "--seed", 3, "--save-every", 0)
+    assert call("train", name, *flags, "--out", "whole", cwd=tmp_path, TINYGRAD_EDU_DATA=str(tmp_path))[0] == 0
+    last = max(line["step"] for line in lines(tmp_path / "whole") if line["event"] == "step")
+    rng, run, resume = random.Random(name), tmp_path / "run", flags
+    for step in sorted(rng.sample(range(10, last + 1, 10), min(kills, last // 10))):
+        process = start("train", name, *resume, "--out", "run", *(("--save-every", 0) if resume == ("--resume",) else ()), cwd=tmp_path, TINYGRAD_EDU_DATA=str(tmp_path))
+        wait_for_step(run, step)
+        process.kill()
+        process.communicate(timeout=60)
+        resume = ("--resume",)
+    assert call("train", name, *resume, "--out", "run", cwd=tmp_path, TINYGRAD_EDU_DATA=str(tmp_path))[0] == 0
+    assert_same_run(tmp_path / "whole", run)
+
+
+@pytest.mark.parametrize("name", ["char-rnn", "translate"])
+def test_kill_9_and_resume_give_the_same_bits(name, tmp_path):
+    killed_and_resumed(name, tmp_path, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["mnist-cnn", "char-rnn", "char-gpt", "seq2seq", "translate"])
+def test_kill_9_many_times_and_resume_give_the_same_bits(name, tmp_path):
+    killed_and_resumed(name, tmp_path, 4, epochs=4)
+
+
+# ---- generation and search ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("temperature", [0, 0.8])
+def test_the_gpts_cache_changes_nothing_it_writes(temperature):
+    model = char_gpt.GPT(20, layers=2, heads=2, width=16, context=12)
+    start_ = tg.tensor([[1, 2, 3], [4, 5, 6]])
+    found = []
+    for cached in (True, False):
+        tg.manual_seed(5)
+        found.append(char_gpt.generate(model, start_, 20, temperature, top_k=5, cached=cached).tolist())
+    assert found[0] == found[1]
+    assert len(found[0][0]) == 23
+
+
+def test_the_rnn_carries_on_what_it_read():
+    model = char_rnn.CharRNN(20, "lstm", 16).eval()
+    text = [1, 2, 3, 4, 5]
+    whole = model(tg.tensor(text).unsqueeze(1))[0][-1, 0]
+    first, state = model(tg.tensor(text[:3]).unsqueeze(1))
+    rest = model(tg.tensor(text[3:]).unsqueeze(1), state)[0][-1, 0]
+    np.testing.assert_allclose(whole.detach().array, rest.detach().array, atol=1e-6)
+    assert char_rnn.sample(model, [1], 10, temperature=0)[:1] == [1]
+    x, y = char_rnn.columns(tg.arange(1000), 2)
+    assert x.shape == (7, 64, 2)
+    assert (y - x == 1).all()
+    assert x[1, 0, 0].item() == x[0, -1, 0].item() + 1  # the next step goes on where the last ended
+
+
+def table_scores(table):
+    """Scores that depend on the last token only."""
+    logp = tg.tensor(np.log(np.asarray(table)))
+    return lambda tokens, rows: logp[tokens[:, -1]]
+
+
+def test_beam_search_finds_what_greedy_search_misses():
+    #         end   bos   a     b     c
+    table = [[1.0, 1e-9, 1e-9, 1e-9, 1e-9],
+             [1e-9, 1e-9, 0.55, 0.45, 1e-9],  # a is likelier at first
+             [0.1, 1e-9, 0.3, 0.3, 0.3],      # but what follows a is not
+             [0.05, 1e-9, 0.02, 0.03, 0.9],
+             [0.98, 1e-9, 0.01, 0.005, 0.005]]
+    scores = table_scores(table)
+    assert greedy(scores, 2, 1, 0, 3)[0][0] == 2
+    assert beam_search(scores, 2, 1, 0, 6, beams=3, alpha=0.0) == [[3, 4], [3, 4]]
+    assert beam_search(scores, 1, 1, 0, 6, beams=1, alpha=0.0)[0] == greedy(scores, 1, 1, 0, 6)[0]
+
+
+def test_translating_with_padding_beside_gives_the_same_words():
+    tg.manual_seed(0)
+    model = translate.Translator(30, 0, 16, 2, 1, 32, 0.0).eval()
+    short, padded = tg.tensor([[5, 6, 7]]), tg.tensor([[5, 6, 7, 0, 0]])
+    a, b = (translate.next_scores(model, x)(tg.tensor([[1, 9]]), tg.tensor([0])) for x in (short, padded))
+    np.testing.assert_allclose(a.detach().array, b.detach().array, atol=1e-5)
+    model = seq2seq.Seq2Seq(30, 30, 16, True).eval()
+    a, b = (seq2seq.next_scores(model, x)(tg.tensor([[1, 9]]), tg.tensor([0])) for x in (short, padded))
+    np.testing.assert_allclose(a.detach().array, b.detach().array, atol=1e-5)
+
+
+def test_the_translators_loss_counts_no_padding():
+    model = translate.Translator(30, 0, 16, 2, 1, 32, 0.0).eval()
+    loss, count = translate.loss_of(model, tg.tensor([[5, 6]]), tg.tensor([[1, 9, 2]]), 0.1)
+    wide, more = translate.loss_of(model, tg.tensor([[5, 6, 0]]), tg.tensor([[1, 9, 2, 0, 0]]), 0.1)
+    assert count == more == 2
+    assert loss.item() == pytest.approx(wide.item(), rel=1e-5)
+
+
+def test_made_up_languages_are_the_same_each_time_and_can_be_translated_word_by_word():
+    pairs = made_up(50)
+    assert pairs == made_up(50)
+    assert all(len(a.split()) == len(b.split()) for a, b in pairs)
+
+
+@pytest.mark.parametrize("kind", ["bigram", "mlp", "rnn", "gru", "transformer"])
+def test_no_model_of_names_sees_the_letter_it_has_to_guess(kind):
+    model = names.make_model(kind).eval()
+    x = tg.randint(0, 27, (2, 10))
+    changed = x.clone()
+    changed[:, 6:] = 0
+    a, b = (model(t).detach().array for t in (x, changed))
+    np.testing.assert_allclose(a[:, :6], b[:, :6], atol=1e-5)
+
+
+
+
+def test_a_choice_that_belongs_to_another_recipe_is_refused(tmp_path):
+    code, _, err = call("train", "char-rnn", "--model", "transformer", cwd=tmp_path)
+    assert code == 2
+    assert "--model must be one of lstm, gru for char-rnn, got 'transformer'" in err
+
+
+@pytest.mark.skipif(not STORIES.exists(), reason=f"the pretrained model is not in {STORIES}; set TINYGRAD_EDU_TEST_DATA")
+def test_the_pretrained_model_tells_its_story_token_for_token():
+    wanted = np.load(STORIES / "stories260k_reference.npz", allow_pickle=False)
+    model = stories.load(STORIES / "stories260K.bin")
+    pieces = stories.Pieces(STORIES / "tok512.bin", model.config.vocabulary)
+    tokens = stories.write(model, pieces.encode(""), 200)
+    assert tokens == wanted["ids"].tolist()
+    assert pieces.decode(tokens[1:]).decode() == str(wanted["text"])
+    n = len(wanted["logits"])
+    logits = model(tg.tensor([tokens[:n]]), [[] for _ in model.layers])[0].detach().array
+    np.testing.assert_allclose(logits, wanted["logits"], atol=1e-4)
+
+
+def test_without_the_pretrained_model_stories_says_where_to_get_it(tmp_path):
+    code, _, err = call("train", "stories", cwd=tmp_path, TINYGRAD_EDU_DATA=str(tmp_path))
+    assert code == 2
+    assert "huggingface.co/karpathy/tinyllamas" in err
