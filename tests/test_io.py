@@ -25,6 +25,8 @@ from tinygrad_edu.core.device import Generator, cpu, default_generator
 from tinygrad_edu.core.tensor import Tensor
 
 pytest.importorskip("safetensors")
+import tracemalloc
+
 import safetensors.numpy  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
@@ -470,3 +472,22 @@ def test_whatever_the_formats_own_library_refuses_is_refused():
                 io.load(stdio.BytesIO(data))
         else:
             assert case not in ("overlap", "gap", "truncated")
+
+
+@pytest.mark.slow
+@settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(headers, st.binary(max_size=24), st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=3))
+def test_ten_thousand_hostile_files_are_refused_or_read_within_a_tenth_of_a_second_and_little_memory(header, data, changes):
+    whole = bytearray(file_with(header, data))
+    for place, byte in changes:
+        whole[place % len(whole)] = byte
+    tracemalloc.start()
+    begun = time.process_time()
+    try:
+        with contextlib.suppress(io.CheckpointError):
+            io.load(stdio.BytesIO(bytes(whole)))
+        seconds, peak = time.process_time() - begun, tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert seconds < 0.1
+    assert peak < 500_000 + 100 * len(whole)
