@@ -181,3 +181,27 @@ def test_without_the_pretrained_model_stories_says_where_to_get_it(tmp_path):
     code, _, err = call("train", "stories", cwd=tmp_path, TINYGRAD_EDU_DATA=str(tmp_path))
     assert code == 2
     assert "huggingface.co/karpathy/tinyllamas" in err
+
+
+def test_patience_stops_a_run_that_gets_no_better_and_it_counts_as_finished(tmp_path):
+    flags = ("--limit", 100, "--model", "bigram", "--lr", "1e-12", "--epochs", 9, "--patience", 2, "--sample", 0, "--out", "run")
+    code, out, err = call("train", "names", *flags, cwd=tmp_path, TINYGRAD_EDU_DATA=str(tmp_path))
+    assert (code, err) == (0, "")
+    assert "No better for 2 epochs: stopped." in out
+    epochs = [e for e in lines(tmp_path / "run") if e["event"] == "epoch"]
+    assert 3 <= len(epochs) < 9
+    assert call("train", "names", *flags, cwd=tmp_path, TINYGRAD_EDU_DATA=str(tmp_path))[0] == 0  # not "unfinished"
+
+
+def test_tensorboard_gets_the_metrics_too(tmp_path):
+    flags = ("--limit", 100, "--model", "bigram", "--epochs", 1, "--sample", 0, "--out", "run", "--tensorboard")
+    code, _, err = call("train", "names", *flags, cwd=tmp_path, TINYGRAD_EDU_DATA=str(tmp_path))
+    try:
+        import tensorboardX  # noqa: F401
+    except ModuleNotFoundError:
+        assert code == 2
+        assert "pip install tensorboardX" in err
+        return
+    assert (code, err) == (0, "")
+    (events,) = (tmp_path / "run" / "tensorboard").iterdir()
+    assert b"epoch/test_loss" in events.read_bytes()

@@ -94,6 +94,8 @@ def add_train(commands: Any) -> None:
     p.add_argument("--resume", action="store_true", help="go on with the run in --out; flags left away are taken from it")
     p.add_argument("--overwrite", action="store_true", help="replace the run in --out")
     p.add_argument("--save-every", type=number(float, 0), default=30.0, metavar="S", help="seconds between saves within an epoch (default 30)")
+    p.add_argument("--patience", type=number(int, 1), metavar="N", help="stop when N epochs in a row brought nothing better")
+    p.add_argument("--tensorboard", action="store_true", help="write the metrics for TensorBoard too (needs tensorboardX)")
     own: dict[str, list[tuple[str, Option]]] = {}  # two recipes may have a flag of one name, with other choices
     for name in MODULES:
         for option in recipes.get(name).RECIPE.options:
@@ -115,7 +117,7 @@ def train(flags: argparse.Namespace) -> int:
         set_num_threads(flags.threads)
     module = recipes.get(flags.recipe)
     recipe = module.RECIPE
-    defaults = {"data": "embedded", "epochs": recipe.epochs, "lr": recipe.lr, "batch_size": recipe.batch_size, "seed": 0, "limit": None,
+    defaults = {"data": "embedded", "epochs": recipe.epochs, "lr": recipe.lr, "batch_size": recipe.batch_size, "seed": 0, "limit": None, "patience": None,
                 **{option.name: option.default for option in recipe.options}}
     foreign = sorted(name for name in flags.own - defaults.keys() if getattr(flags, name) is not None)
     if foreign:
@@ -128,7 +130,7 @@ def train(flags: argparse.Namespace) -> int:
     if settings["data"] not in ("embedded", "download", None):
         settings["data"] = os.path.abspath(settings["data"])  # type: ignore[arg-type]  # argparse gives a string
     out = flags.out or Path("runs") / recipe.name
-    with Run(recipe, settings, out, flags.device, flags.resume, flags.overwrite, flags.save_every) as run:
+    with Run(recipe, settings, out, flags.device, flags.resume, flags.overwrite, flags.save_every, flags.tensorboard) as run:
         module.train(run)
     return 0
 

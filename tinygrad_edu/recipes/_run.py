@@ -22,6 +22,7 @@ from typing import Any
 from .. import io
 from ..autograd import no_grad
 from ..base.errors import TinygradEduError
+from ..base.threads import get_num_threads
 from ..core.device import default_generator, get_device
 from . import Recipe, UsageError
 from ._screen import make_screen, percent
@@ -50,16 +51,18 @@ class Run:
         resume: go on from `last.safetensors`.
         overwrite: replace a run of other settings, or an unfinished one.
         save_every: seconds between saves within an epoch (each epoch's end is saved too).
+        tensorboard: write what metrics.jsonl holds for TensorBoard too, into `out`/tensorboard.
     """
 
     def __init__(self, recipe: Recipe, settings: dict[str, Any], out: Path, device: str = "cpu", resume: bool = False,
-                 overwrite: bool = False, save_every: float = 30.0):
+                 overwrite: bool = False, save_every: float = 30.0, tensorboard: bool = False):
         self.recipe, self.out, self.resume, self.save_every = recipe, out, resume, save_every
         self.device = get_device(device)
         self.last, self.best = out / "last.safetensors", out / "best.safetensors"
         self.settings = settings
         self.command = f"tinygrad-edu train {recipe.name} --out {out}"
         self.saved = self._meet(overwrite)
+        self.board = make_board(out) if tensorboard else None
         self.screen = make_screen(recipe.unit)
         self.stopping = False
         self.handlers: dict[int, Any] = {}
@@ -92,7 +95,7 @@ class Run:
         if differ:
             advice = "Leave these flags away to go on with it" if self.resume else "Go on with it by --resume alone, replace it with --overwrite"
             raise UsageError(f"--out {str(self.out)!r} holds a run of other settings ({', '.join(differ)}). {advice}, or choose another --out.")
-        if not self.resume and done < theirs["epochs"]:
+        if not self.resume and done < theirs["epochs"] and not saved["state"].get("stopped"):
             raise UsageError(f"--out {str(self.out)!r} holds an unfinished run of the same settings ({done} of {theirs['epochs']} epochs). "
                              "Go on with --resume, start again with --overwrite, or choose another --out.")
         return saved if self.resume else None
@@ -128,7 +131,7 @@ class Run:
         for e in self.state["history"]:
             self.screen.epoch(e, total, e["epoch"] == (self.state["best"] or {}).get("epoch"))
         self.screen.start(self.step, total * len(self.loader))
-        while self.state["epoch"] < total:
+        while self.state["epoch"] < total and not self.state.get("stopped"):
             yield self.state["epoch"]
 
     def batches(self) -> Iterator[Any]:
@@ -202,10 +205,15 @@ class Run:
         if best:
             s["best"] = {"epoch": e["epoch"], **result}
             io.save({"recipe": self.recipe.name, "settings": self.settings, "model": self.parts["model"].state_dict(), **s["best"]}, self.best)
+        patience = self.settings.get("patience")
+        if patience and e["epoch"] - s["best"]["epoch"] >= patience and e["epoch"] < self.settings["epochs"]:
+            s["stopped"] = True
         s.update(epoch=s["epoch"] + 1, batch=0, loss_sum=0.0, correct=0, seen=0, train_seconds=0.0)
         self.order = self.generator.get_state()
         self._write({"event": "epoch", **e})
         self.screen.epoch(e, self.settings["epochs"], best)
+        if s.get("stopped"):
+            self.screen.say(f"No better for {patience} epochs: stopped.")
         self.save()
         self._stop_if_asked()
 
@@ -265,7 +273,8 @@ class Run:
                     (self.out / name).unlink(missing_ok=True)
             elif path.exists():  # forget what the interrupted run did after the state we go on from
                 lines = [line for line in read_lines(path) if line.get("step", 0) <= self.step and line.get("event") != "end"]
-            lines.append({"event": "start", "step": self.step, "recipe": self.recipe.name, "device": str(self.device), **self.settings})
+            lines.append({"event": "start", "step": self.step, "recipe": self.recipe.name, "device": str(self.device),
+                          "threads": get_num_threads(), **self.settings})
             io.write_atomically(os.fspath(path), "".join(json.dumps(line) + "\n" for line in lines).encode())
             self.metrics = open(path, "a", encoding="utf-8")  # noqa: SIM115  # closed in __exit__
         except OSError as error:
@@ -274,6 +283,10 @@ class Run:
     def _write(self, line: dict) -> None:
         self.metrics.write(json.dumps(line) + "\n")
         self.metrics.flush()
+        if self.board is not None and line["event"] != "start":
+            for key, value in line.items():
+                if isinstance(value, (int, float)) and key not in ("step", "epoch"):
+                    self.board.add_scalar(f"{line['event']}/{key}", value, line.get("step", self.step))
 
     def _catch_signals(self) -> None:
         """From here on Ctrl-C and SIGTERM ask the loop to stop after the current step; the second Ctrl-C stops at once."""
@@ -293,6 +306,17 @@ class Run:
         self.screen.stop()
         if hasattr(self, "metrics"):
             self.metrics.close()
+        if self.board is not None:
+            self.board.close()
+
+
+def make_board(out: Path) -> Any:
+    """TensorBoard's writer for a run."""
+    try:
+        from tensorboardX import SummaryWriter
+    except ModuleNotFoundError as error:
+        raise UsageError(f"--tensorboard needs {error.name}, which is not installed. Run: pip install tensorboardX") from error
+    return SummaryWriter(os.fspath(out / "tensorboard"))
 
 
 def read_lines(path: Path) -> list[dict]:

@@ -28,7 +28,7 @@ from ._translation import Pairs, Scores, batches_of, beam_search, bleu, cut_in_t
 from .mnist_cnn import one_cycle
 
 RECIPE = Recipe(name="seq2seq", task="translate English into French with two GRUs", data="Tatoeba pairs, or a made-up language", time="about 2 minutes",
-                score="test loss, BLEU and share of exact translations", epochs=12, lr=3e-3, batch_size=800, unit="words",
+                score="BLEU 19 with attention, 16 without", epochs=25, lr=3e-3, batch_size=800, unit="words",
                 options=(Option("attention", "yes", "whether the writer looks at the words read", ("yes", "no")), Option("hidden", 192, "units of a state"),
                          Option("beams", 1, "width of the search at the end")))
 LONGEST = 20  # words of a translation
