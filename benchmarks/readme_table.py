@@ -32,7 +32,7 @@ def table(words: dict[str, str]) -> str:
     return "\n".join(lines)
 
 
-SCORES = {"README.md": ("| recipe | score | asked | time | command |", {"test_accuracy": "{:.2f} %", "test_loss": "loss {:.3f}", "bleu": "BLEU {:.1f}"}, "{} min {:02d} s, {} thread(s)"),
+SCORES = {"README.md": ("| recipe | score | target | time | command |", {"test_accuracy": "{:.2f} %", "test_loss": "loss {:.3f}", "bleu": "BLEU {:.1f}"}, "{} min {:02d} s, {} thread(s)"),
           "README.zh-CN.md": ("| 配方 | 成绩 | 目标 | 时间 | 命令 |", {"test_accuracy": "{:.2f} %", "test_loss": "损失 {:.3f}", "bleu": "BLEU {:.1f}"}, "{} 分 {:02d} 秒，{} 线程")}
 ASKED = {"alexnet": "92 %", "char-gpt": "1.88", "char-rnn": "1.65", "sentiment": "75 %", "translate": "BLEU 30"}
 

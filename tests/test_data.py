@@ -425,8 +425,9 @@ def test_no_more_than_the_allowed_number_of_batches_is_loaded_ahead():
 @pytest.mark.parametrize("where", ["waiting", "training"])
 def test_ctrl_c_ends_the_program_and_its_workers(where):
     script = textwrap.dedent(f"""
-        import sys, threading, time
+        import signal, sys, threading, time
         from tinygrad_edu.data import DataLoader
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts with Ctrl-C ignored
         class Slow:
             def __len__(self): return 100
             def __getitem__(self, i):

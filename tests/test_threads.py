@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import tinygrad_edu as tg
+from tinygrad_edu.base import threads
 
 
 def settings_after(code: str, **environment: str) -> str:
@@ -46,3 +47,11 @@ def test_the_training_command_takes_a_number_of_threads(tmp_path):
                           capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "run" / "last.safetensors").exists()
+
+
+def test_a_missing_package_does_not_stop_a_record(monkeypatch):
+    """NumPy alone is enough to train: what cannot be told is None, not an error."""
+    monkeypatch.setitem(sys.modules, "threadpoolctl", None)
+    assert threads.known_num_threads() is None
+    with pytest.raises(ModuleNotFoundError, match="get_num_threads: needs the package threadpoolctl"):
+        tg.get_num_threads()

@@ -29,11 +29,11 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def controller() -> Any:
+def controller(asked: str) -> Any:
     try:
         from threadpoolctl import ThreadpoolController
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("set_num_threads: needs the package threadpoolctl, which is not installed. Run `pip install threadpoolctl`, "
+        raise ModuleNotFoundError(f"{asked}: needs the package threadpoolctl, which is not installed. Run `pip install threadpoolctl`, "
                                   "or set OPENBLAS_NUM_THREADS before Python starts.") from error
     return ThreadpoolController()
 
@@ -47,10 +47,21 @@ def set_num_threads(threads: int) -> None:
         raise DTypeError(f"set_num_threads: threads must be an int, got {threads!r}. Give a number from 1 to {usable_cores()}.")
     if threads < 1:
         raise ShapeError(f"set_num_threads: threads must be at least 1, got {threads}. Give a number from 1 to {usable_cores()}.")
-    controller().select(user_api="blas").limit(limits=threads)
+    controller("set_num_threads").select(user_api="blas").limit(limits=threads)
 
 
 def get_num_threads() -> int:
-    """How many threads an op may use."""
-    pools = controller().select(user_api="blas").info()
+    """How many threads an op may use.
+
+    Raises: ModuleNotFoundError without threadpoolctl; `known_num_threads` gives None then.
+    """
+    pools = controller("get_num_threads").select(user_api="blas").info()
     return max((pool["num_threads"] for pool in pools), default=1)
+
+
+def known_num_threads() -> int | None:
+    """`get_num_threads()` where it can be told, else None: for records and reports, which a missing package must not stop."""
+    try:
+        return get_num_threads()
+    except ModuleNotFoundError:
+        return None

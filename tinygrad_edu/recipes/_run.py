@@ -22,7 +22,7 @@ from typing import Any
 from .. import io
 from ..autograd import no_grad
 from ..base.errors import TinygradEduError
-from ..base.threads import get_num_threads
+from ..base.threads import known_num_threads
 from ..core.device import default_generator, get_device
 from . import Recipe, UsageError
 from ._screen import make_screen, percent
@@ -274,7 +274,7 @@ class Run:
             elif path.exists():  # forget what the interrupted run did after the state we go on from
                 lines = [line for line in read_lines(path) if line.get("step", 0) <= self.step and line.get("event") != "end"]
             lines.append({"event": "start", "step": self.step, "recipe": self.recipe.name, "device": str(self.device),
-                          "threads": get_num_threads(), **self.settings})
+                          "threads": known_num_threads(), **self.settings})
             io.write_atomically(os.fspath(path), "".join(json.dumps(line) + "\n" for line in lines).encode())
             self.metrics = open(path, "a", encoding="utf-8")  # noqa: SIM115  # closed in __exit__
         except OSError as error:
