@@ -34,7 +34,7 @@ DIFFERENT: dict = {
     "block_diag": {"dtype": "numbers count as tensors with dims", "gradient": "PyTorch's is wrong beside an empty tensor"}, "gelu": {"value": "gelu(inf) is inf"},
     "ndtri": {"value": "loses digits below 1e-16"}, "polygamma": {"value": "0 at inf"}, "take_along_dim": {"refused": "PyTorch reads beyond the end"},
     "tensordot": {"refused": "sizes of 1 do not stretch"}, "soft_margin_loss": {"accepted": "shapes broadcast"}, "histc": {"accepted": "bounds below 0 beside uint8"},
-    "sub": {"accepted": "bool counts as 0 and 1 beside a number"}, "subtract": {"accepted": "as sub"}, "local_response_norm": {"accepted": "PyTorch fails on some memory layouts"},
+    "sub": {"accepted": "bool counts as 0 and 1 beside a number"}, "subtract": {"accepted": "as sub"}, "rsub": {"accepted": "as sub"}, "local_response_norm": {"accepted": "PyTorch fails on some memory layouts"},
     "conv_transpose2d": {"accepted": "an empty result"}, "conv2d": {"shape": "sizes of 0"}, "conv3d": {"shape": "sizes of 0"},
     "xlog1py": {"dtype": "bool counts as float32", "value": "float32 beside float64"},
     "as_strided": {"refused": "strides are those of a contiguous tensor here"},

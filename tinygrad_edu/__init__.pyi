@@ -9,6 +9,7 @@ from .core.tensor import Tensor as Tensor
 from .io import load as load
 from .io import save as save
 from . import autograd as autograd
+from . import backends as backends
 from . import base as base
 from . import cli as cli
 from . import core as core
@@ -16,6 +17,7 @@ from . import data as data
 from . import func as func
 from . import functional as functional
 from . import io as io
+from . import launch as launch
 from . import linalg as linalg
 from . import nn as nn
 from . import ops as ops
@@ -371,7 +373,6 @@ from .functional import masked_select as masked_select
 from .functional import matmul as matmul
 from .functional import matrix_exp as matrix_exp
 from .functional import matrix_power as matrix_power
-from .functional import matrix_rank as matrix_rank
 from .functional import max as max
 from .functional import max_dim as max_dim
 from .functional import max_pool as max_pool

@@ -564,8 +564,8 @@ def linalg_svd(x: _Input, full_matrices: builtins.bool = True) -> Any:
     """Singular value decomposition."""
 def linalg_svdvals(A: Any) -> Tensor:
     """Singular values, largest first."""
-def linalg_vander(x: _Input, N: Any = None, increasing: builtins.bool = False) -> Tensor:
-    """Powers of each element, one element a row; falling unless increasing."""
+def linalg_vander(x: _Input, *, N: Any = None) -> Tensor:
+    """Powers of each element, rising, one element a row; x may be a stack of vectors."""
 def linalg_vecdot(x: _Input, y: Any, *, dim: _Dims = -1) -> Tensor:
     """Inner products along one dim, the others broadcast."""
 def linalg_vector_norm(x: _Input, ord: Any = 2, dim: _Dims = None, keepdim: builtins.bool = False, *, dtype: Any = None) -> Tensor:
@@ -636,8 +636,6 @@ def matrix_exp(input: _Input) -> Tensor:
     """Exponential of a matrix: a rational function of x / 2^s, squared s times."""
 def matrix_power(input: _Input, n: Any) -> Tensor:
     """A matrix multiplied n times with itself (n < 0: its inverse), by repeated squaring."""
-def matrix_rank(A: Any, tol: Any = None, hermitian: builtins.bool = False, *, atol: Any = None, rtol: Any = None) -> Tensor:
-    """How many singular values are above max(atol, rtol s_max)."""
 def max(input: _Input, dim: _Dims = None, keepdim: builtins.bool = False) -> Any:
     """Largest element of all; along `dim` (values, indices); or the elementwise maximum of two tensors."""
 def max_dim(x: _Input, dim: _Dims, keepdim: builtins.bool = False) -> Any:

@@ -207,7 +207,7 @@ class Tensor(OpMethods):
         """The values as a NumPy array that shares memory on the CPU."""
         if self.node is not None and not force:
             raise GraphError("numpy: must be called on a tensor outside the graph, got one that requires gradients. Use x.detach().numpy().")
-        if self.device.type == "cuda" and not force:
+        if self.device.type != "cpu" and not force:
             raise DeviceError(f"numpy: must be called on a CPU tensor, got one on {self.device}. Use x.cpu().numpy().")
         return self.device.to_host(self.array)
 

@@ -22,7 +22,7 @@ ALIASES = {
     "acos": "arccos", "asin": "arcsin", "atan": "arctan", "acosh": "arccosh", "asinh": "arcsinh", "atanh": "arctanh", "atan2": "arctan2",
     "gt": "greater", "ge": "greater_equal", "lt": "less", "le": "less_equal", "ne": "not_equal",
     "transpose": "swapaxes swapdims", "movedim": "moveaxis", "cat": "concat concatenate", "vstack": "row_stack", "outer": "ger", "digamma": "psi",
-    "linalg_matrix_rank": "matrix_rank", "diagonal_of_matrices": "linalg_diagonal", "vander": "linalg_vander",
+    "diagonal_of_matrices": "linalg_diagonal",
     "linalg_inv": "inverse", "linalg_det": "det", "linalg_slogdet": "slogdet", "matrix_exp": "linalg_matrix_exp", "matrix_power": "linalg_matrix_power",
     "matmul": "linalg_matmul",
 }

@@ -201,3 +201,17 @@ def vander(F, x, N=None, increasing=False):
         raise ShapeError(f"vander: must be a vector, got shape {tuple(x.shape)}. Use linalg.vander for stacks.")
     x = x if x.dtype.is_floating_point else x.long()
     return F.stack([x ** k for k in (range(n) if increasing else reversed(range(n)))], -1) if n else F.reshape(x[:0], (0,)).reshape(x.shape[0], 0)
+
+
+@composite(method=False, cases=[Case(positive(4), torch=False), Case([2, 3], N=5, torch=False), Case([3], N=1, torch=False), Case(ints(3))])
+def linalg_vander(F, x, *, N=None):
+    """Powers of each element, rising, one element a row; x may be a stack of vectors.
+
+    Math:   out_ij = x_i^j
+    Shape:  x (*, n) -> (*, n, N), N is n unless given
+    """
+    N = x.shape[-1] if N is None else N
+    if N < 2:
+        raise ShapeError(f"linalg.vander: N must be at least 2, got {N}. Give the number of powers, the zeroth included.")
+    x = x if x.dtype.is_floating_point else x.long()
+    return F.stack([x ** k for k in range(N)], -1)

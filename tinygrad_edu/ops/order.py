@@ -292,10 +292,10 @@ def unique_consecutive(F, input, return_inverse=False, return_counts=False, dim=
     changed = x[1:] != x[:-1]
     if x.ndim > 1:
         changed = F.any(F.flatten(changed, 1), 1)
-    start = F.cat([F.full((1,), True, dtype="bool"), changed])
+    start = F.cat([F.full((1,), True, dtype="bool", device=input.device), changed])
     places = F.nonzero(start)[:, 0]
     inverse = F.cumsum(start, 0) - 1
-    counts = F.diff(F.cat([places, F.tensor([x.shape[0]])]))
+    counts = F.diff(F.cat([places, F.tensor([x.shape[0]], device=input.device)]))
     values = x[places]
     return chosen((values if dim is None else F.movedim(values, 0, dim), F.reshape(inverse, input.shape) if dim is None else inverse, counts), return_inverse, return_counts)
 
@@ -328,7 +328,7 @@ def searchsorted(F, sorted_sequence, input, *, out_int32=False, right=False, sid
         raise ValueError(f"searchsorted: side must be 'left' or 'right' and agree with right, got side={side!r}, right={right}. Give one of them.")
     if sorter is not None:
         sorted_sequence = F.gather(sorted_sequence, -1, sorter)
-    values = input if hasattr(input, "array") else F.tensor(input)
+    values = input if hasattr(input, "array") else F.tensor(input, device=sorted_sequence.device)
     if sorted_sequence.ndim > 1 and sorted_sequence.shape[:-1] != values.shape[:-1]:
         raise ShapeError(f"searchsorted: sequence and values must have the same leading dims, got {tuple(sorted_sequence.shape)} and {tuple(values.shape)}. Expand one of them.")
     return F.places_in(sorted_sequence, values, right or side == "right", out_int32)

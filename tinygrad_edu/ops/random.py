@@ -166,7 +166,7 @@ def dropout_keyed(xp, x, /, p, key):
     Reference: N. Srivastava et al., 2014, "Dropout"; J. Salmon et al., 2011, "Parallel random numbers: as easy as 1, 2, 3"
     """
     words = xp.random.Philox(key=key).random_raw((x.size + 1) // 2).view("uint32")[:x.size].reshape(x.shape)
-    return xp.multiply(x, words >= min(int(p * 2**32), 2**32 - 1)) * x.dtype.type(1 / (1 - p)) if p < 1 else x * 0
+    return xp.multiply(x, xp.asarray(words >= min(int(p * 2**32), 2**32 - 1))) * x.dtype.type(1 / (1 - p)) if p < 1 else x * 0
 
 
 dropout_keyed.vjp(x=lambda F, g, p, key: F.dropout_keyed(g, p, key))

@@ -1,0 +1,167 @@
+"""From `.cu` text to a shared library: g++ with our header, each text compiled once and kept in the user's cache folder."""
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+
+from ...base.errors import KernelError
+from ..source import Source
+
+SHIM = Path(__file__).parent / "shim"
+DYNAMIC = re.compile(r"extern\s+__shared__\s+(?:__align__\(\d+\)\s*)?([\w:]+(?:\s+[\w:]+)*?)\s+(\w+)\s*\[\s*\]\s*;")
+COMMON = ("-std=c++20", "-fPIC", "-g1", "-w", "-fvisibility=hidden", "-fno-gnu-unique", "-fno-strict-aliasing", "-march=native")
+# As on the GPU a b + c may be one rounding; sums keep their order, so that an error is the kernel's and not the compiler's.
+PLAIN = ("-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math")
+# The compiler calls out at every access to memory, as for its thread sanitizer; shim/profile.cpp answers.
+PROFILE = ("-O1", "-DEMU_PROFILE", "-fsanitize=thread", "-fno-tree-vectorize", "-fno-unroll-loops", "-fno-tree-sra", "-ffp-contract=off")
+
+
+def cache_folder() -> Path:
+    """Where builds are kept: TINYGRAD_EDU_CACHE, else the user's cache folder. Belongs to the user alone, for what lies there is run."""
+    given = os.environ.get("TINYGRAD_EDU_CACHE")
+    base = Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tinygrad_edu"
+    try:
+        folder = base / "emu"
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.access(folder, os.W_OK) and folder.stat().st_uid == os.getuid():
+            return folder
+    except OSError:
+        pass
+    return private_folder()
+
+
+@lru_cache
+def private_folder() -> Path:
+    """A folder for this process, where the user's cannot be written."""
+    return Path(tempfile.mkdtemp(prefix="tinygrad_edu-emu-"))
+
+
+@lru_cache
+def compiler() -> str:
+    """The C++ compiler: CXX, else g++."""
+    name = os.environ.get("CXX") or "g++"
+    if shutil.which(name.split()[0]) is None:
+        raise KernelError(f"emu: needs the C++ compiler {name}, got none on the PATH. Install g++ (apt install g++), set CXX, or use device='cpu'.")
+    if platform.system() != "Linux" or platform.machine() not in ("x86_64", "aarch64", "arm64"):
+        raise KernelError(f"emu: needs Linux on x86-64 or AArch64, got {platform.system()} on {platform.machine()}. Use device='cpu'.")
+    return name
+
+
+@lru_cache
+def machine() -> str:
+    """What -march=native means here: a cache in a shared home must not hand one machine's code to another."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0]
+    except OSError:
+        text = platform.processor()
+    flags = "\n".join(line for line in text.splitlines() if line.startswith(("flags", "Features", "model name", "CPU part")))
+    version = subprocess.run([*compiler().split(), "--version"], capture_output=True, text=True, check=False).stdout.splitlines()[:1]
+    return flags + "".join(version)
+
+
+def unit(source: Source, extra: str = "") -> str:
+    """The C++ of a source: its text unchanged but for dynamic shared memory, then one plain entry for each kernel. Lines keep their numbers."""
+    body = DYNAMIC.sub(r"\1* \2 = (\1*)emu::dynamic_shared;", source.text)
+    calls = "".join(f'extern "C" __attribute__((visibility("default"))) void emu_call_{name}(void** a) {{ emu::call({name}, a); }}\n' for name in source.entries)
+    return f'#include "cuda_emu.h"\n{extra}#line 1 "{source.name}"\n{body}\n#line 1 "entries"\n{calls}'
+
+
+def run(command: list[str], what: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
+        raise KernelError(f"emu: {what} must compile, got\n" + "\n".join(f"    {line}" for line in lines[:12]) + "\nCorrect these lines.")
+    return done.stdout
+
+
+class Library:
+    """A compiled source: `launch`, an entry for each kernel, and how much static shared memory each declares."""
+
+    def __init__(self, path: Path, source: Source, profile: bool):
+        self.path, self.source, self.profile = path, source, profile
+        self.handle = ctypes.CDLL(str(path))
+        self.launch = self.handle.emu_launch
+        self.launch.restype = ctypes.c_char_p
+        self.launch.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_double]
+        self.static_shared = dict.fromkeys(source.entries, 0)
+        for line in path.with_suffix(".symbols").read_text(encoding="utf-8").splitlines():
+            name, size = line.split()
+            for kernel in source.entries:  # what a device function declares counts for every kernel
+                if name in (kernel, "*"):
+                    self.static_shared[kernel] += int(size)
+
+    def entry(self, name: str) -> int:
+        return ctypes.cast(getattr(self.handle, f"emu_call_{name}"), ctypes.c_void_p).value or 0
+
+    def line_of(self, address: int) -> str:
+        """`file:line` of an address in this library, as far as the debug information goes."""
+        base = next((int(line.split("-")[0], 16) for line in Path("/proc/self/maps").read_text().splitlines() if line.endswith(str(self.path))), 0)
+        return lines_of(self.path, [address - base])[0]
+
+
+def lines_of(path: Path, offsets: list[int]) -> list[str]:
+    """`file:line` for offsets into a library."""
+    if shutil.which("addr2line") is None or not offsets:
+        return ["?"] * len(offsets)
+    said = subprocess.run(["addr2line", "-e", str(path), *map(hex, offsets)], capture_output=True, text=True, check=False).stdout.splitlines()
+    return [line.split(" ")[0].rsplit("/", 1)[-1] for line in said]
+
+
+def shared_symbols(path: Path) -> str:
+    """`kernel bytes` for each shared array; `*` where a device function declares it."""
+    start = stop = 0
+    rows = []
+    for line in run(["nm", "-S", "--defined-only", str(path)], "the symbols").splitlines():
+        parts = line.split()
+        if parts[-1] == "__start_emu_shared":
+            start = int(parts[0], 16)
+        elif parts[-1] == "__stop_emu_shared":
+            stop = int(parts[0], 16)
+        elif len(parts) == 4:
+            rows.append((int(parts[0], 16), int(parts[1], 16), parts[3]))
+    found = []
+    for at, size, symbol in rows:
+        if start <= at < stop:
+            owner = re.match(r"_ZZ(?:L)?(\d+)", symbol)
+            name = symbol[owner.end():owner.end() + int(owner[1])] if owner else "*"
+            found.append(f"{name if symbol[owner.end() + int(owner[1])] == 'E' else '*'} {size}" if owner else f"* {size}")
+    return "\n".join(found)
+
+
+@lru_cache
+def build(source: Source, profile: bool = False) -> Library:
+    """The library of a source, compiled if no one did yet. Written beside and then renamed, so that two processes may build at once."""
+    cxx = compiler().split()
+    flags = [*COMMON, *(PROFILE if profile else PLAIN)]
+    text = unit(source)
+    shim = "".join(path.read_text(encoding="utf-8") for path in sorted(SHIM.iterdir()) if path.suffix in (".h", ".cpp"))
+    key = hashlib.sha256("\0".join([text, source.header, shim, *cxx, *flags, machine()]).encode()).hexdigest()[:20]
+    stem = re.sub(r"\W", "_", source.name.removesuffix(".cu"))
+    final = cache_folder() / f"{stem}-{'profile-' if profile else ''}{key}.so"
+    if not (final.exists() and final.with_suffix(".symbols").exists()):
+        with tempfile.TemporaryDirectory(dir=final.parent, prefix=f".{stem}-") as folder:
+            work = Path(folder)
+            (work / "unit.cpp").write_text(text, encoding="utf-8")
+            include = ["-I", str(SHIM), "-I", str(source.folder)]
+            kernels = subprocess.Popen([*cxx, *flags, *include, "-c", str(work / "unit.cpp"), "-o", str(work / "unit.o")], stderr=subprocess.PIPE, text=True)
+            runtime = [*cxx, *COMMON, "-O2", *(["-DEMU_PROFILE"] if profile else []), *include, "-c", str(SHIM / "runtime.cpp"), "-o", str(work / "runtime.o")]
+            try:
+                run(runtime, "the emulator's runtime")
+            finally:
+                said = kernels.communicate()[1]
+            if kernels.returncode:
+                lines = [line for line in said.splitlines() if "error" in line] or said.splitlines()
+                raise KernelError(f"{source.name}: must compile, got\n" + "\n".join(f"    {line}" for line in lines[:12]) + "\nCorrect these lines.")
+            run([*cxx, "-shared", str(work / "unit.o"), str(work / "runtime.o"), "-o", str(work / "done.so"), "-Wl,-z,noexecstack", "-lrt"], source.name)
+            (work / "done.symbols").write_text(shared_symbols(work / "done.so"), encoding="utf-8")
+            os.replace(work / "done.symbols", final.with_suffix(".symbols"))
+            os.replace(work / "done.so", final)
+    return Library(final, source, profile)

@@ -1,0 +1,367 @@
+// Runs a launch: the threads of a block are fibers that hand over to one another at barriers and warp calls.
+//
+// A thread that never waits costs no switch: when one ends, the next begins on the same stack. A thread that waits hands
+// over to the next one that can run, first in its own warp. Nothing here allocates while fibers run, so that a fault or
+// the time limit can leave from anywhere by a jump.
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include "cuda_emu.h"
+#include <csetjmp>
+#include <csignal>
+#include <cstdarg>
+#include <cstdio>
+#include <ctime>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+extern "C" char __start_emu_shared[] __attribute__((weak, visibility("hidden")));
+extern "C" char __stop_emu_shared[] __attribute__((weak, visibility("hidden")));
+
+namespace emu {
+Thread* current;
+uint3 block;
+dim3 block_size, grid_size;
+char* dynamic_shared;
+
+enum State : unsigned char { NEW, READY, AT_BARRIER, AT_WARP_CALL, DONE };
+struct Warp {
+    unsigned exists, ready, waiting, done;   // lanes, one bit each; `ready` holds NEW and READY ones, not the running one
+    unsigned next;                           // which snapshot is next
+    unsigned meetings;                       // how often its lanes met: a clock for the race checker
+    uint64_t values[16][32];                 // snapshots of what the lanes brought
+};
+static const int MOST = 1024;
+static const size_t STACK = 64 << 10, PAGE = 4096, DYNAMIC = 232448;
+static Thread threads[MOST];
+static Warp warps[MOST / 32];
+static int thread_count, warp_count, alive, at_barrier, votes[3];
+static int free_stacks[MOST], free_count;
+static char *stacks, *signal_stack;
+static void* home;                           // stack pointer of run_block
+static void (*entry)(void**);
+static void** arguments;
+static unsigned barriers, blocks_run;        // clocks for the race checker
+static char message[4096];
+static sigjmp_buf leave;
+
+#if defined(__x86_64__)
+// Save what the callee must keep, change stacks, go on there. `pop; jmp` instead of `ret` keeps the return predictor quiet.
+extern "C" void emu_switch(void** save, void* to);
+asm(".text\n.hidden emu_switch\n.globl emu_switch\nemu_switch:\n push %rbp\n push %rbx\n push %r12\n push %r13\n push %r14\n push %r15\n"
+    " mov %rsp,(%rdi)\n mov %rsi,%rsp\n pop %r15\n pop %r14\n pop %r13\n pop %r12\n pop %rbx\n pop %rbp\n pop %rcx\n jmp *%rcx\n");
+static void* fresh(char* top, void (*start)()) {
+    void** s = (void**)top;
+    *--s = nullptr;                          // keeps the stack aligned as after a call
+    *--s = (void*)start;
+    return s - 6;
+}
+#elif defined(__aarch64__)
+extern "C" void emu_switch(void** save, void* to);
+asm(".text\n.hidden emu_switch\n.globl emu_switch\nemu_switch:\n sub sp, sp, #160\n stp x19, x20, [sp, #0]\n stp x21, x22, [sp, #16]\n stp x23, x24, [sp, #32]\n"
+    " stp x25, x26, [sp, #48]\n stp x27, x28, [sp, #64]\n stp x29, x30, [sp, #80]\n stp d8, d9, [sp, #96]\n stp d10, d11, [sp, #112]\n stp d12, d13, [sp, #128]\n stp d14, d15, [sp, #144]\n"
+    " mov x9, sp\n str x9, [x0]\n mov sp, x1\n ldp x19, x20, [sp, #0]\n ldp x21, x22, [sp, #16]\n ldp x23, x24, [sp, #32]\n ldp x25, x26, [sp, #48]\n"
+    " ldp x27, x28, [sp, #64]\n ldp x29, x30, [sp, #80]\n ldp d8, d9, [sp, #96]\n ldp d10, d11, [sp, #112]\n ldp d12, d13, [sp, #128]\n ldp d14, d15, [sp, #144]\n"
+    " add sp, sp, #160\n br x30\n");
+static void* fresh(char* top, void (*start)()) {
+    void** s = (void**)(top - 160);
+    s[11] = (void*)start;                    // x30
+    return s;
+}
+#else
+#error "the emulator switches fibers on x86-64 and AArch64 only"
+#endif
+
+static void say(const char* format, ...) {
+    size_t n = strlen(message);
+    if (n > sizeof message - 256) return;
+    va_list list;
+    va_start(list, format);
+    vsnprintf(message + n, sizeof message - n, format, list);
+    va_end(list);
+}
+
+#ifdef EMU_PROFILE
+#include "profile.cpp"
+#else
+static void profile_block() {}
+static void profile_barrier() {}
+void atomic_access(const void*, int, void*) {}
+#endif
+
+// ---- who runs next ----
+
+static void where() { say(" in block (%u, %u, %u)", block.x, block.y, block.z); }
+
+[[noreturn]] static void give_up() { siglongjmp(leave, 1); }
+
+static Thread* next_ready() {                // the next lane of this warp that can run, else of the next warps; null if none can
+    int w = current->warp;
+    unsigned later = warps[w].ready & ~((2u << current->lane) - 1);
+    if (current->lane == 31) later = 0;
+    if (unsigned r = later ? later : warps[w].ready) return &threads[w * 32 + __builtin_ctz(r)];
+    for (int i = 1; i < warp_count; ++i) {
+        int v = w + i < warp_count ? w + i : w + i - warp_count;
+        if (warps[v].ready) return &threads[v * 32 + __builtin_ctz(warps[v].ready)];
+    }
+    return nullptr;
+}
+
+static void release_barrier() {
+    int line = 0;
+    for (int t = 0; t < thread_count; ++t) if (threads[t].state == AT_BARRIER) {
+        if (!line) line = threads[t].waits_at;
+        if (threads[t].waits_at != line) {
+            say("all threads of a block must meet at one barrier, got threads at the barriers of lines %d and %d", line, threads[t].waits_at);
+            where();
+            say("|Take the barrier out of the branch.");
+            give_up();
+        }
+    }
+    if (alive != thread_count) {
+        say("line %d: all %d threads of a block must reach the barrier, got %d; the others have exited", line, thread_count, alive);
+        where();
+        say("|Let threads without work skip the work, not the barrier.");
+        give_up();
+    }
+    for (int t = 0; t < thread_count; ++t) threads[t].state = READY;
+    for (int w = 0; w < warp_count; ++w) warps[w].ready = warps[w].exists;
+    at_barrier = 0;
+    ++barriers;
+    profile_barrier();
+}
+
+[[noreturn]] static void stuck() {
+    say("the threads of a block must be able to go on, got all of them waiting");
+    where();
+    say(":");
+    for (int t = 0, told = 0; t < thread_count && told < 3; ++t) if (threads[t].state != DONE) {
+        bool other = told == 0 || threads[t].state != threads[t - 1].state || threads[t].waits_at != threads[t - 1].waits_at;
+        if (!other) continue;
+        say("%s thread %d at %s of line %d", told++ ? "," : "", t, threads[t].state == AT_BARRIER ? "the barrier" : "the warp call", threads[t].waits_at);
+        if (threads[t].state == AT_WARP_CALL) say(" with mask 0x%08x", threads[t].mask);
+    }
+    say("|Every lane named in a mask must make the call, and every thread reach the barrier.");
+    give_up();
+}
+
+static Thread* choose() {                    // who runs next, releasing the barrier if all have come; null when the block is done
+    if (Thread* t = next_ready()) return t;
+    if (!alive) return nullptr;
+    if (at_barrier != alive) stuck();
+    release_barrier();
+    return &threads[0];
+}
+
+static inline void take(Thread* t) {         // make t the running thread
+    warps[t->warp].ready &= ~(1u << t->lane);
+    current = t;
+}
+
+static void body() {                         // a fiber: runs threads to their end, one after another
+    for (;;) {
+        entry(arguments);
+        Thread* ended = current;
+        int stack = ended->stack;
+        ended->state = DONE;
+        --alive;
+        warps[ended->warp].done |= 1u << ended->lane;
+        Thread* t = choose();
+        void* unused;
+        if (!t) emu_switch(&unused, home);
+        take(t);
+        if (t->state == NEW) { t->stack = stack; t->state = READY; continue; }
+        free_stacks[free_count++] = stack;
+        emu_switch(&unused, t->stack_pointer);
+    }
+}
+
+static void begin(Thread* t, void** save) {  // give a new thread a stack, and go there
+    int k = t->stack = free_stacks[--free_count];
+    t->state = READY;
+    // Staggered tops: equal offsets in all stacks would fight over the same cache sets.
+    emu_switch(save, fresh(stacks + (k + 1) * (STACK + PAGE) - 64 - (k & 63) * 192, body));
+}
+
+static void wait() {                         // the running thread waits: hand over
+    Thread* self = current;
+    Thread* t = choose();
+    take(t);
+    if (t == self) return;                   // the last to reach a barrier may be the first to go on
+    if (t->state == NEW) begin(t, &self->stack_pointer);
+    else emu_switch(&self->stack_pointer, t->stack_pointer);
+}
+
+// ---- what kernels call ----
+
+void block_barrier(int line) {
+    current->state = AT_BARRIER;
+    current->waits_at = line;
+    ++at_barrier;
+    wait();
+}
+
+int block_vote(int value, int line, int kind) {
+    block_barrier(line);
+    votes[0] = votes[1] = 0;                 // everyone passes here before anyone adds
+    block_barrier(line);
+    votes[0] += value != 0;
+    votes[1] += 1;
+    block_barrier(line);
+    return kind == 0 ? votes[0] : kind == 1 ? votes[0] == votes[1] : votes[0] != 0;
+}
+
+const uint64_t* warp_meet(unsigned mask, uint64_t value, int line, unsigned* who) {
+    Thread* self = current;
+    Warp& warp = warps[self->warp];
+    self->value = value;
+    self->mask = mask;
+    self->waits_at = line;
+    unsigned wanted = mask & warp.exists;
+    if (!(mask >> self->lane & 1) || wanted & warp.done) {
+        if (!(mask >> self->lane & 1)) say("line %d: a lane must be in the mask of its warp call, got lane %d with mask 0x%08x", line, self->lane, mask);
+        else say("line %d: all lanes of a warp call must be there, got mask 0x%08x with lane %d that has exited", line, mask, __builtin_ctz(wanted & warp.done));
+        where();
+        say("|Correct the mask, or keep the lanes in the call.");
+        give_up();
+    }
+    warp.waiting |= 1u << self->lane;
+    if ((warp.waiting & wanted) == wanted) {
+        Thread* lanes = self - self->lane;
+        uint64_t* met = warp.values[warp.next++ & 15];
+        bool same = true;
+        for (unsigned m = wanted; m; m &= m - 1) {
+            Thread& lane = lanes[__builtin_ctz(m)];
+            same &= lane.mask == mask;
+            if (lane.waits_at != line) {
+                say("the lanes of a warp must meet at one warp call, got lines %d and %d", lane.waits_at, line);
+                where();
+                say("|Take the call out of the branch.");
+                give_up();
+            }
+            met[lane.lane] = lane.value;
+        }
+        if (same) {
+            for (unsigned m = wanted & ~(1u << self->lane); m; m &= m - 1) {
+                Thread& lane = lanes[__builtin_ctz(m)];
+                lane.state = READY;
+                lane.met = met;
+                lane.who = wanted;
+            }
+            warp.ready |= wanted & ~(1u << self->lane);
+            warp.waiting &= ~wanted;
+            ++warp.meetings;
+            *who = wanted;
+            return met;
+        }
+    }
+    self->state = AT_WARP_CALL;
+    wait();
+    *who = self->who;
+    return self->met;
+}
+
+// ---- a launch ----
+
+static void run_block(size_t dynamic) {
+    if (__start_emu_shared) memset(__start_emu_shared, 0xff, __stop_emu_shared - __start_emu_shared);  // NaN: not yet written
+    if (dynamic) memset(dynamic_shared, 0xff, dynamic);
+    for (int t = 0; t < thread_count; ++t) threads[t].state = NEW;
+    for (int w = 0; w < warp_count; ++w) {
+        warps[w].ready = warps[w].exists;
+        warps[w].waiting = warps[w].done = warps[w].meetings = 0;
+    }
+    alive = thread_count;
+    at_barrier = 0;
+    barriers = 0;
+    ++blocks_run;
+    free_count = thread_count;
+    for (int k = 0; k < thread_count; ++k) free_stacks[k] = thread_count - 1 - k;
+    profile_block();
+    take(&threads[0]);
+    begin(&threads[0], &home);
+    profile_barrier();
+}
+
+static void on_signal(int number, siginfo_t* info, void* context) {
+    const ucontext_t* c = (const ucontext_t*)context;
+#if defined(__x86_64__)
+    void* pc = (void*)c->uc_mcontext.gregs[REG_RIP];
+#else
+    void* pc = (void*)c->uc_mcontext.pc;
+#endif
+    const char* p = (const char*)info->si_addr;
+    bool memory = number == SIGSEGV || number == SIGBUS;
+    if (!memory && number != SIGFPE && number != SIGILL) say("a launch must end within its time limit, got no end");
+    else if (memory && stacks && p >= stacks && p < stacks + MOST * (STACK + PAGE)) say("@%p: a thread's own arrays must fit into 64 KB, got a stack overflow", pc);
+    else if (memory) say("@%p: memory must be inside the arrays, got an access to the address %p", pc, (void*)p);
+    else say("@%p: %s", pc, number == SIGFPE ? "an integer must not be divided by zero, got a zero divisor" : "the code must be executable, got an illegal instruction");
+    if (current) { say(" by thread %d (%u, %u, %u)", current->linear, current->index.x, current->index.y, current->index.z); where(); }
+    say(memory || number == SIGFPE ? "|Check the index, and the bounds passed to the kernel." : "|Look for a loop that waits for something that never comes.");
+    siglongjmp(leave, 1);
+}
+}  // namespace emu
+
+extern "C" __attribute__((visibility("default"))) const char* emu_launch(void (*kernel)(void**), void** args, const unsigned* grid, const unsigned* shape, size_t dynamic, double seconds) {
+    using namespace emu;
+    message[0] = 0;
+    if (!stacks) {
+        stacks = (char*)mmap(nullptr, MOST * (STACK + PAGE), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        dynamic_shared = (char*)mmap(nullptr, DYNAMIC, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        signal_stack = (char*)mmap(nullptr, 16 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (stacks == MAP_FAILED || dynamic_shared == MAP_FAILED || signal_stack == MAP_FAILED) { stacks = nullptr; return "memory for the threads' stacks must be there, got none|Free some memory."; }
+        for (int k = 0; k < MOST; ++k) mprotect(stacks + k * (STACK + PAGE), PAGE, PROT_NONE);  // a guard page below each
+    }
+    grid_size = {grid[0], grid[1], grid[2]};
+    block_size = {shape[0], shape[1], shape[2]};
+    thread_count = shape[0] * shape[1] * shape[2];
+    warp_count = (thread_count + 31) / 32;
+    entry = kernel;
+    arguments = args;
+    for (int w = 0; w < warp_count; ++w) warps[w].exists = thread_count - w * 32 >= 32 ? ~0u : (1u << (thread_count - w * 32)) - 1;
+    for (int t = 0; t < thread_count; ++t) {
+        unsigned u = t;
+        threads[t].index = {u % block_size.x, u / block_size.x % block_size.y, u / (block_size.x * block_size.y)};
+        threads[t].linear = t;
+        threads[t].lane = t & 31;
+        threads[t].warp = t >> 5;
+    }
+    // Faults and the time limit end the launch, not the process: their handlers jump back here, from a stack of their own.
+    const int caught[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGRTMIN + 5};
+    struct sigaction before[5], action;
+    stack_t old_stack, new_stack;
+    memset(&action, 0, sizeof action);
+    memset(&new_stack, 0, sizeof new_stack);
+    new_stack.ss_sp = signal_stack;
+    new_stack.ss_size = 16 * PAGE;
+    sigaltstack(&new_stack, &old_stack);
+    action.sa_sigaction = on_signal;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    for (int i = 0; i < 5; ++i) sigaction(caught[i], &action, &before[i]);
+    timer_t timer;
+    struct sigevent event;
+    memset(&event, 0, sizeof event);
+    event.sigev_notify = SIGEV_THREAD_ID;
+    event.sigev_signo = SIGRTMIN + 5;
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+    event.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
+    bool timed = timer_create(CLOCK_MONOTONIC, &event, &timer) == 0;
+    if (sigsetjmp(leave, 1) == 0) {
+        struct itimerspec limit;
+        memset(&limit, 0, sizeof limit);
+        limit.it_value.tv_sec = (time_t)seconds;
+        limit.it_value.tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9);
+        if (timed) timer_settime(timer, 0, &limit, nullptr);
+        for (block.z = 0; block.z < grid[2]; ++block.z)
+            for (block.y = 0; block.y < grid[1]; ++block.y)
+                for (block.x = 0; block.x < grid[0]; ++block.x) run_block(dynamic);
+    }
+    if (timed) timer_delete(timer);
+    for (int i = 0; i < 5; ++i) sigaction(caught[i], &before[i], nullptr);
+    sigaltstack(&old_stack, nullptr);
+    return message;
+}
