@@ -143,7 +143,8 @@ class Handle:
     """What a launcher gets as `fn`: call it to launch; it also makes arrays on the device."""
 
     def __init__(self, device: Any, rung: Rung):
-        self.device, self.rung, self.entry = device, rung, None
+        self.device, self.rung = device, rung
+        self.entry: Callable | None = None
 
     def __call__(self, grid: tuple, block: tuple, args: tuple, shared: int = 0) -> None:
         """Launch `grid` x `block` threads. A grid without blocks is nothing to do."""

@@ -184,8 +184,8 @@ def install_operators() -> None:
     setattr(EmuArray, "__divmod__", lambda a, b: wrap(divmod(a.host, unwrap(b))))  # noqa: B010
     for name in ("eq", "ne", "lt", "le", "gt", "ge"):
         setattr(EmuArray, f"__{name}__", binary(getattr(operator, name))[0])
-    for name in ("neg", "pos", "abs", "invert"):
-        setattr(EmuArray, f"__{name}__", lambda a, f=getattr(operator, name): wrap(f(a.host)))
+    for function in (operator.neg, operator.pos, operator.abs, operator.invert):
+        setattr(EmuArray, f"__{function.__name__}__", lambda a, f=function: wrap(f(a.host)))
 
 
 install_operators()

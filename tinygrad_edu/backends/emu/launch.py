@@ -6,7 +6,7 @@ import math
 import os
 import re
 import threading
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,10 +24,10 @@ one_at_a_time = threading.Lock()  # a library's fibers and shared arrays exist o
 
 def triple(name: str, what: str, size: Any, most: tuple) -> tuple[int, int, int]:
     """Sizes of a grid or block, filled up with ones, inside CUDA's limits."""
-    full = (*(int(n) for n in (size if isinstance(size, (tuple, list)) else (size,))), 1, 1)[:3]
+    x, y, z = full = (*(int(n) for n in (size if isinstance(size, (tuple, list)) else (size,))), 1, 1)[:3]
     if any(not 1 <= n <= m for n, m in zip(full, most)):
         raise KernelError(f"{name}: {what} must be within {most} and at least 1, got {full}. Split the work in another way.")
-    return full
+    return x, y, z
 
 
 def convert(name: str, parameter: Parameter, value: Any) -> Any:
@@ -103,6 +103,6 @@ def reworded(library: Library, name: str, said: str) -> str:
     return f"{name}: {re.sub(r'^line ', library.source.name + ' line ', what)}. {advice}".strip()
 
 
-@lru_cache(maxsize=None)
+@cache
 def kernel(source: Source, name: str) -> EmuKernel:
     return EmuKernel(source, name)
