@@ -42,6 +42,7 @@ from .core.tensor import Tensor, as_tensor  # noqa: E402
 from .functional import *  # noqa: E402, F403
 
 __version__ = "0.1.0"
+Size = tuple  # of a shape
 float, int, bool = float_, int_, bool_  # noqa: A001  # PyTorch's names
 
 

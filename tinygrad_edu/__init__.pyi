@@ -217,6 +217,7 @@ from .functional import expm1 as expm1
 from .functional import exponential_unit as exponential_unit
 from .functional import eye as eye
 from .functional import feature_alpha_dropout as feature_alpha_dropout
+from .functional import fill_at as fill_at
 from .base.dtype import finfo as finfo
 from .functional import fix as fix
 from .functional import flatten as flatten
@@ -596,6 +597,7 @@ from .functional import zeros as zeros
 from .functional import zeros_like as zeros_like
 from .functional import zeros_raw as zeros_raw
 
+Size: Any
 __version__: builtins.str
 bool: dtype
 bool_: dtype

@@ -356,6 +356,8 @@ def exponential_unit(x: _Input, name: Any, alpha: Any, scale: Any, rate: Any) ->
     """The common form of elu, selu and celu."""
 def feature_alpha_dropout(input: _Input, p: builtins.float = 0.5, training: builtins.bool = False, inplace: builtins.bool = False) -> Tensor:
     """alpha_dropout of whole channels (dim 1)."""
+def fill_at(x: _Input, mask: _Input, value: Any) -> Tensor:
+    """`masked_fill` with a number."""
 def fix(x: _Input) -> Tensor:
     """Round towards zero."""
 def flatten(input: _Input, start_dim: Any = 0, end_dim: Any = -1) -> Tensor:
@@ -382,7 +384,7 @@ def fold(input: _Input, output_size: Any, kernel_size: Any, dilation: Any = 1, p
     """Columns added up where their patches were: the transpose of `nn.functional.unfold`, not its inverse where patches overlap."""
 def frac(x: _Input) -> Tensor:
     """What follows the point, with the sign of x."""
-def gather(input: _Input, dim: _Dims, index: Any) -> Tensor:
+def gather(input: _Input, dim: _Dims, index: Any, *, sparse_grad: builtins.bool = False) -> Tensor:
     """Values picked along dim."""
 def gaussian_nll_loss(input: _Input, target: Any, var: Any, full: builtins.bool = False, eps: builtins.float = 1e-06, reduction: builtins.str = 'mean') -> Tensor:
     """Negative log-likelihood of targets under normal distributions."""
@@ -438,7 +440,7 @@ def hsplit(input: _Input, indices_or_sections: Any) -> Any:
     """tensor_split along columns (dim 1; dim 0 of a vector)."""
 def hstack(tensors: Any) -> Tensor:
     """Tensors side by side: joined along dim 1 (vectors along dim 0)."""
-def huber_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', delta: builtins.float = 1.0) -> Tensor:
+def huber_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', delta: builtins.float = 1.0, weight: Any = None) -> Tensor:
     """Squared error up to delta, straight on with that slope beyond."""
 def hypot(a: _Input, b: _Input) -> Tensor:
     """Length of the hypotenuse, without overflow on the way."""
@@ -492,7 +494,7 @@ def kron(input: _Input, other: _Input) -> Tensor:
     """Kronecker product: each element of input times all of other."""
 def kthvalue(x: _Input, k: Any, dim: _Dims = -1, keepdim: builtins.bool = False) -> Any:
     """The k-th smallest along dim (k counts from 1), with its index."""
-def l1_loss(input: _Input, target: Any, reduction: builtins.str = 'mean') -> Tensor:
+def l1_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', weight: Any = None) -> Tensor:
     """Absolute error."""
 def largest_at(x: _Input, index: _Input, src: _Input, dim: _Dims) -> Tensor:
     """x with the largest of what index sends to each place."""
@@ -624,8 +626,8 @@ def lt(a: _Input, b: _Input) -> Tensor:
     """Whether a < b, elementwise."""
 def margin_ranking_loss(input1: Any, input2: Any, target: Any, margin: builtins.float = 0.0, reduction: builtins.str = 'mean') -> Tensor:
     """The first input above the second by a margin (target 1), or below (target -1)."""
-def masked_fill(x: _Input, mask: _Input, value: Any) -> Tensor:
-    """x with `value` where mask is True."""
+def masked_fill(x: _Input, mask: Any, value: Any) -> Tensor:
+    """x with `value`, a number or a 0-d tensor, where mask is True."""
 def masked_scatter(input: _Input, mask: Any, source: Any) -> Tensor:
     """input with source's elements, in order, written where mask is True."""
 def masked_select(input: _Input, mask: Any) -> Tensor:
@@ -686,7 +688,7 @@ def moveaxis(input: _Input, source: Any, destination: Any) -> Tensor:
     """Dims moved to other places, the rest in order."""
 def movedim(input: _Input, source: Any, destination: Any) -> Tensor:
     """Dims moved to other places, the rest in order."""
-def mse_loss(input: _Input, target: Any, reduction: builtins.str = 'mean') -> Tensor:
+def mse_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', weight: Any = None) -> Tensor:
     """Squared error."""
 def msort(input: _Input) -> Tensor:
     """Sorted along the first dim."""

@@ -319,10 +319,11 @@ class OpMethods:
     def frac(self) -> Tensor:
         """What follows the point, with the sign of x."""
     def frac_(self) -> Tensor: ...
-    def gather(self, dim: _Dims, index: Any) -> Tensor:
+    def gather(self, dim: _Dims, index: Any, *, sparse_grad: builtins.bool = False) -> Tensor:
         """Values picked along dim."""
     def gcd(self, b: _Input) -> Tensor:
         """Greatest common divisor of integers."""
+    def gcd_(self, b: _Input) -> Tensor: ...
     def ge(self, b: _Input) -> Tensor:
         """Whether a >= b, elementwise."""
     def ge_(self, b: _Input) -> Tensor: ...
@@ -391,6 +392,7 @@ class OpMethods:
         """The k-th smallest along dim (k counts from 1), with its index."""
     def lcm(self, b: _Input) -> Tensor:
         """Least common multiple of integers."""
+    def lcm_(self, b: _Input) -> Tensor: ...
     def ldexp(self, other: _Input) -> Tensor:
         """A number from its fraction and its power of two."""
     def ldexp_(self, other: _Input) -> Tensor: ...
@@ -459,9 +461,9 @@ class OpMethods:
         """Whether a < b, elementwise."""
     def lt_(self, b: _Input) -> Tensor: ...
     def __lt__(self, other: _Input) -> Tensor: ...
-    def masked_fill(self, mask: _Input, value: Any) -> Tensor:
-        """x with `value` where mask is True."""
-    def masked_fill_(self, mask: _Input, value: Any) -> Tensor: ...
+    def masked_fill(self, mask: Any, value: Any) -> Tensor:
+        """x with `value`, a number or a 0-d tensor, where mask is True."""
+    def masked_fill_(self, mask: Any, value: Any) -> Tensor: ...
     def masked_scatter(self, mask: Any, source: Any) -> Tensor:
         """input with source's elements, in order, written where mask is True."""
     def masked_scatter_(self, mask: Any, source: Any) -> Tensor: ...

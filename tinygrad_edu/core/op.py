@@ -20,7 +20,7 @@ from operator import itemgetter
 from typing import Any
 
 from ..base.case import Case
-from ..base.dtype import CATEGORY, PYTHON, result_dtype
+from ..base.dtype import PYTHON, result_dtype
 from ..base.errors import DeviceError, DTypeError, GraphError, explain
 from ..base.names import OPERATORS, RENAMED
 from .autograd import Node, Output, check_forward, clock, functional, mode, walk
@@ -210,8 +210,8 @@ class Op:
             x = inputs[i]
             if isinstance(x, Tensor) and x.array.dtype is not dtype:
                 out[i] = functional.cast(x, dtype, x.array.dtype)  # type: ignore[attr-defined]
-            elif type(x) is float and CATEGORY[dtype.kind] < 2 or type(x) is bool:
-                out[i] = type(x)(x)
+            elif type(x) is int and x < 0 and dtype.kind == "u" and self.operator in ("+", "-", "*", "//", "%"):
+                out[i] = x % 256  # PyTorch takes -1 for 255, NumPy refuses it
         return out
 
     def record(self, inputs: list, raw: list, outs: tuple, attrs: dict, device: Any) -> Node | None:

@@ -32,6 +32,8 @@ LOSSES = """
     multilabel_margin_loss multilabel_soft_margin_loss triplet_margin_loss triplet_margin_with_distance_loss
 """.split()
 
+OLD = set(LOSSES) - {"huber_loss", "gaussian_nll_loss", "triplet_margin_with_distance_loss"}  # those that had `size_average` and `reduce`
+
 
 def with_inplace(name: str) -> Callable:
     """An activation that also takes `inplace=True`: the result then replaces the input's values."""
@@ -52,14 +54,20 @@ def legacy_reduction(size_average: bool | None, reduce: bool | None) -> str:
 
 
 def with_legacy(name: str) -> Callable:
-    """A loss that also takes the old `size_average` and `reduce`."""
+    """A loss that also takes the old `size_average` and `reduce`, by position too."""
     plain = getattr(ops, name)
+    order = list(registry[name].order)
+    if name in OLD:
+        order.insert(order.index("reduction"), "reduce")
+        order.insert(next(order.index(n) for n in ("ignore_index", "eps", "reduce") if n in order and (n != "eps" or name == "poisson_nll_loss")), "size_average")
 
     @wraps(plain)
     def call(*args: Any, size_average: bool | None = None, reduce: bool | None = None, **kwargs: Any) -> Tensor:
+        kwargs = {**dict(zip(order[2:], args[2:])), **kwargs}
+        size_average, reduce = kwargs.pop("size_average", size_average), kwargs.pop("reduce", reduce)
         if size_average is not None or reduce is not None:
             kwargs["reduction"] = legacy_reduction(size_average, reduce)
-        return plain(*args, **kwargs)
+        return plain(*args[:2], **kwargs)
 
     return call
 

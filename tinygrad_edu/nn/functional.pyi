@@ -104,7 +104,7 @@ def hardtanh(x: _Input, min_val: builtins.float = -1.0, max_val: builtins.float 
     """x held in [min_val, max_val]."""
 def hinge_embedding_loss(input: _Input, target: Any, margin: builtins.float = 1.0, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
     """Small distances for pairs labelled 1, larger than the margin for those labelled -1."""
-def huber_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', delta: builtins.float = 1.0, *, size_average: Any = None, reduce: Any = None) -> Tensor:
+def huber_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', delta: builtins.float = 1.0, weight: Any = None, *, size_average: Any = None, reduce: Any = None) -> Tensor:
     """Squared error up to delta, straight on with that slope beyond."""
 def instance_norm(input: _Input, running_mean: Any = None, running_var: Any = None, weight: Any = None, bias: Any = None, use_input_stats: builtins.bool = True, momentum: builtins.float = 0.1, eps: builtins.float = 1e-05) -> Tensor:
     """Normalise each channel of each item."""
@@ -112,7 +112,7 @@ def interpolate(input: _Input, size: Any = None, scale_factor: Any = None, mode:
     """Resized to `size`, or by `scale_factor`, in 1, 2 or 3 spatial dims."""
 def kl_div(input: _Input, target: Any, reduction: builtins.str = 'mean', log_target: builtins.bool = False, *, size_average: Any = None, reduce: Any = None) -> Tensor:
     """Kullback-Leibler divergence of target probabilities from log-probabilities."""
-def l1_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
+def l1_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', weight: Any = None, *, size_average: Any = None, reduce: Any = None) -> Tensor:
     """Absolute error."""
 def layer_norm(input: _Input, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: builtins.float = 1e-05) -> Tensor:
     """Normalise over the last dims, whose sizes are `normalized_shape`."""
@@ -149,7 +149,7 @@ def max_unpool3d(input: _Input, indices: Any, kernel_size: Any, stride: Any = No
     """Undoes max_pool3d as far as that goes: each maximum back to where it was, zeros elsewhere."""
 def mish(x: _Input, *, inplace: builtins.bool = False) -> Tensor:
     """x times the tanh of its softplus."""
-def mse_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
+def mse_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', weight: Any = None, *, size_average: Any = None, reduce: Any = None) -> Tensor:
     """Squared error."""
 def multi_margin_loss(input: _Input, target: Any, p: Any = 1, margin: builtins.float = 1.0, weight: Any = None, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
     """The target class ahead of every other by a margin."""

@@ -201,7 +201,7 @@ def bitwise_right_shift(xp, a, b, /):
     return xp.right_shift(a, b)
 
 
-@op(types="promote", differentiable=False, cases=[Case(ints(2, 3, low=-9, high=30), ints(3, high=12))])
+@op(types="promote", differentiable=False, inplace=True, cases=[Case(ints(2, 3, low=-9, high=30), ints(3, high=12))])
 def gcd(xp, a, b, /):
     """Greatest common divisor of integers.
 
@@ -210,7 +210,7 @@ def gcd(xp, a, b, /):
     return xp.gcd(a, b)
 
 
-@op(types="promote", differentiable=False, cases=[Case(ints(2, 3, low=-9, high=30), ints(3, high=12))])
+@op(types="promote", differentiable=False, inplace=True, cases=[Case(ints(2, 3, low=-9, high=30), ints(3, high=12))])
 def lcm(xp, a, b, /):
     """Least common multiple of integers.
 

@@ -16,8 +16,8 @@ def check_attention(query, key, value, attn_mask, is_causal, enable_gqa):
         raise ShapeError(f"{NAME}: must have query (*, T, D), key (*, S, D) and value (*, S, V), got {shapes}. Check the order of the dims.")
     if is_causal and attn_mask is not None:
         raise ShapeError(f"{NAME}: attn_mask and is_causal must not be given together, got both. Put the causal triangle into the mask.")
-    if attn_mask is not None and attn_mask.dtype.name != "bool" and attn_mask.dtype.name != query.dtype.name:
-        raise DTypeError(f"{NAME}: attn_mask must be bool or of the query's dtype {query.dtype.name}, got {attn_mask.dtype.name}. Convert it.")
+    if attn_mask is not None and attn_mask.dtype.name not in ("bool", "float32", query.dtype.name):
+        raise DTypeError(f"{NAME}: attn_mask must be bool, float32 or of the query's dtype {query.dtype.name}, got {attn_mask.dtype.name}. Convert it.")
     if enable_gqa and (query.ndim < 3 or key.shape[-3] != value.shape[-3] or not key.shape[-3] or query.shape[-3] % key.shape[-3]):
         raise ShapeError(f"{NAME}: with enable_gqa the heads (third last dim) of query must be a multiple of those of key and value, got {shapes}. Check the heads.")
 
@@ -54,7 +54,7 @@ def scaled_dot_product_attention(F, query, key, value, attn_mask=None, dropout_p
         if attn_mask.dtype.name == "bool":
             scores = F.where(F.logical_and(closed, F.logical_not(blind)), -math.inf, scores)
         else:
-            scores = scores + F.where(blind, 0.0, attn_mask)
+            scores = scores + F.where(blind, 0.0, attn_mask).to(scores.dtype)
     weights = F.softmax(scores, -1)
     if blind is not None:
         weights = F.where(blind, 0.0, weights)

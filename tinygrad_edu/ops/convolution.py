@@ -138,8 +138,13 @@ convolution.vjp(
     input=lambda F, g, weight, input_shape, stride, padding, dilation, groups: F.convolution_input(g, weight, input_shape, stride, padding, dilation, groups),
     weight=lambda F, g, input, weight_shape, stride, padding, dilation, groups: F.convolution_weight(g, input, weight_shape, stride, padding, dilation, groups),
     bias=lambda F, g: F.sum(g, tuple(i for i in range(g.ndim) if i != 1)))
+def convolution_input_d_y(F, g, weight, y_shape, stride, padding, dilation, groups):
+    out = F.convolution(g, weight, None, stride, padding, dilation, groups)
+    return out if tuple(out.shape) == tuple(y_shape) else F.getitem(out, tuple(map(slice, y_shape)))  # an output_padding of a stride or more has room for more
+
+
 convolution_input.vjp(
-    y=lambda F, g, weight, stride, padding, dilation, groups: F.convolution(g, weight, None, stride, padding, dilation, groups),
+    y=convolution_input_d_y,
     weight=lambda F, g, y, weight_shape, stride, padding, dilation, groups: F.convolution_weight(y, g, weight_shape, stride, padding, dilation, groups))
 convolution_weight.vjp(
     y=lambda F, g, input, stride, padding, dilation, groups: F.convolution(input, g, None, stride, padding, dilation, groups),
@@ -185,6 +190,8 @@ def upsample(F, n, input, weight, bias, stride, padding, output_padding, groups,
         input = F.unsqueeze(input, 0)
     if input.ndim != n + 2 or input.shape[1] != weight.shape[0]:
         raise ShapeError(f"conv_transpose{n}d: input must be (N, {weight.shape[0]}, sizes) for a weight of shape {tuple(weight.shape)}, got {tuple(input.shape)}. Check in_channels.")
+    if any(not 0 <= e < max(st, d) for e, st, d in zip(extra, stride, dilation)):
+        raise ShapeError(f"conv_transpose{n}d: output_padding must be smaller than stride or dilation, got {extra} with {stride} and {dilation}. Use a smaller one.")
     sizes = ((s - 1) * st - 2 * p + d * (k - 1) + e + 1 for s, st, p, d, k, e in zip(input.shape[2:], stride, padding, dilation, weight.shape[2:], extra))
     out = F.convolution_input(input, weight, (input.shape[0], weight.shape[1] * groups, *sizes), stride, padding, dilation, groups)
     if bias is not None:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from ..base.case import Array, Case, ints, positive
-from ..base.dtype import promote_types
+from ..base.dtype import promote_types, result_dtype
 from ..base.errors import DTypeError, ShapeError
 from ..core.op import composite, op
 
@@ -354,15 +354,16 @@ def where(xp, condition, a, b, /):
     """
     if getattr(condition, "dtype", None) != xp.bool_:
         raise DTypeError(f"where: condition must be a bool tensor, got {getattr(condition, 'dtype', type(condition).__name__)}. Compare it with 0 first.")
-    return xp.where(condition, a, b)
+    out = xp.where(condition, a, b)
+    return out if hasattr(a, "dtype") or hasattr(b, "dtype") else out.astype(result_dtype([a, b]))
 
 
 where.vjp(condition=None, a=lambda F, g, condition: F.keep_where(g, condition), b=lambda F, g, condition: F.keep_where(g, ~condition))
 
 
-@op(inplace=True, cases=[Case([2, 3], Array(2, 3, kind="bool"), 0.5), Case([2, 3], Array(3, kind="bool"), value=-1.0)])
-def masked_fill(xp, x, mask, /, value):
-    """x with `value` where mask is True.
+@op(method=False, cases=[])
+def fill_at(xp, x, mask, /, value):
+    """`masked_fill` with a number.
 
     Math:   out = value where mask, else x;   d x = 0 where mask, else g
     """
@@ -371,7 +372,20 @@ def masked_fill(xp, x, mask, /, value):
     return xp.where(mask, xp.asarray(value, dtype=x.dtype), x)
 
 
-masked_fill.vjp(x=lambda F, g, mask: F.masked_fill(g, mask, 0.0), mask=None)
+fill_at.vjp(x=lambda F, g, mask: F.fill_at(g, mask, 0.0), mask=None)
+
+
+@composite(inplace=True, cases=[Case([2, 3], Array(2, 3, kind="bool"), 0.5), Case([2, 3], Array(3, kind="bool"), value=-1.0), Case([3], Array(3, kind="bool"), [])])
+def masked_fill(F, x, mask, value):
+    """x with `value`, a number or a 0-d tensor, where mask is True.
+
+    Math:   out = value where mask, else x
+    """
+    if not hasattr(value, "ndim"):
+        return F.fill_at(x, mask, value)
+    if value.ndim:
+        raise ShapeError(f"masked_fill: value must be a number or a 0-d tensor, got shape {tuple(value.shape)}. Use where().")
+    return F.where(mask, value.to(x.dtype), x)
 
 
 @op(inplace=True, types="match", cases=[Case([2, 3], [2, 3], 0.3), Case([2, 3], [3], 0.7)])

@@ -127,8 +127,8 @@ def embedding_bag(F, input, weight, offsets=None, max_norm=None, norm_type=2.0, 
     else:
         raise ShapeError(f"embedding_bag: needs input (B, N) alone or input (N) with offsets (B), got input {tuple(input.shape)} and offsets "
                          f"{None if offsets is None else tuple(offsets.shape)}. Leave offsets out for rows of equal length.")
-    if mode not in ("sum", "mean", "max"):
-        raise ShapeError(f"embedding_bag: mode must be 'sum', 'mean' or 'max', got {mode!r}. Choose one of them.")
+    if mode not in ("sum", "mean", "max") or mode == "max" and scale_grad_by_freq:
+        raise ShapeError(f"embedding_bag: mode must be 'sum', 'mean' or 'max' ('max' without scale_grad_by_freq), got {mode!r}. Choose one of them.")
     check_float("embedding_bag", weight, "weight")
     if per_sample_weights is not None and (mode != "sum" or tuple(per_sample_weights.shape) != tuple(input.shape)):
         raise ShapeError(f"embedding_bag: per_sample_weights must have input's shape {tuple(input.shape)} and mode be 'sum', got {tuple(per_sample_weights.shape)} and {mode!r}. Change them.")

@@ -1,9 +1,12 @@
 """Indexing, joining and splitting: `x[...]`, gather and scatter, cat and split."""
 from __future__ import annotations
 
+from functools import wraps
+
 from ..base.case import Case, bools, ints, positive
 from ..base.errors import DTypeError, IndexOutOfRange, ShapeError
 from ..core.autograd import functional, mode
+from ..core.device import registry
 from ..core.inplace import check_writable, written
 from ..core.op import composite, op
 from ..core.tensor import Tensor
@@ -20,6 +23,28 @@ def raw_index(index):
     return [raw_index(i) for i in index] if isinstance(index, list) and any(isinstance(i, Tensor) for i in index) else index
 
 
+def arrays(xp, index):
+    """An index with lists as arrays."""
+    if isinstance(index, tuple):
+        return tuple(arrays(xp, i) for i in index)
+    return xp.asarray(index, dtype=None if index else "int64") if isinstance(index, list) else index
+
+
+def split_index(xp, index):
+    """(ints, slices and None; arrays): PyTorch applies one after the other, NumPy counts ints as arrays. The first is None where that is the same."""
+    index = raw_index(index)
+    if not isinstance(index, tuple):
+        return None, int(index) if getattr(index, "shape", None) == () and index.dtype.kind == "i" else index
+    index = tuple(int(i) if getattr(i, "shape", None) == () and i.dtype.kind == "i" else list(i) if isinstance(i, tuple) else i for i in index)
+    if int not in map(type, index) or bool in map(type, index):
+        return None, index
+    index = arrays(xp, index)
+    if not any(hasattr(i, "dtype") for i in index):
+        return None, index
+    basic = [s for i in index for s in ([slice(None)] * (i.ndim if i.dtype.kind == "b" else 1) if hasattr(i, "dtype") else [i])]
+    return tuple(basic), tuple(i if hasattr(i, "dtype") or i is Ellipsis else slice(None) for i in index if type(i) is not int)
+
+
 def is_basic(index):
     """Whether NumPy makes a view: ints, slices, None and Ellipsis only."""
     return all(i is None or i is Ellipsis or isinstance(i, (int, slice)) and not isinstance(i, bool) for i in (index if isinstance(index, tuple) else (index,)))
@@ -32,7 +57,7 @@ def getitem(xp, x, /, index):
 
     Math:   out = x[index];   d x = zeros with g added at index
     """
-    return x[tuple(xp.asarray(i) if isinstance(i, list) else i for i in index) if isinstance(index, tuple) else xp.asarray(index) if isinstance(index, list) else index]
+    return x[arrays(xp, index)]
 
 
 getitem.vjp(x=lambda F, g, x_shape, index: F.embed(g, x_shape, index))
@@ -48,7 +73,7 @@ def embed(xp, x, /, shape, index):
     if is_basic(index):
         out[index] = x
     else:
-        xp.add.at(out, tuple(xp.asarray(i) if isinstance(i, list) else i for i in index) if isinstance(index, tuple) else xp.asarray(index), x)
+        xp.add.at(out, arrays(xp, index), x)
     return out
 
 
@@ -61,7 +86,8 @@ def index_tensor(F, input, index):
 
     Math:   out = x[index]
     """
-    return F.getitem(input, raw_index(index))
+    basic, index = split_index(input.device.xp, index)
+    return F.getitem(input if basic is None else F.getitem(input, basic), index)
 
 
 @op(method=False)
@@ -95,7 +121,9 @@ setitem.vjp(x=lambda F, g, index: F.zero_at(g, index), value=lambda F, g, index:
 def assign(x, index, value):
     """`x[index] = value`, in place."""
     check_writable("setitem", x)
-    index = raw_index(index)
+    basic, index = split_index(x.device.xp, index)
+    if basic is not None:
+        return assign(functional.getitem(x, basic), index, value)
     if not isinstance(value, Tensor):
         value = Tensor(x.device.asarray(value, dtype=x.array.dtype), x.device)
     if value.device is not x.device:
@@ -103,12 +131,12 @@ def assign(x, index, value):
     if value.array.dtype is not x.array.dtype:
         value = value.to(x.dtype)
     node = None
-    if mode.recording and (x.node is not None or value.node is not None):
-        broadcast = functional.broadcast_to(value, x.array[index].shape) if value.shape != x.array[index].shape else value
-        node = setitem.record([x, broadcast], [x.array, broadcast.array], (None,), {"index": index}, x.device)
     try:
+        if mode.recording and (x.node is not None or value.node is not None):
+            broadcast = functional.broadcast_to(value, x.array[index].shape) if value.shape != x.array[index].shape else value
+            node = setitem.record([x, broadcast], [x.array, broadcast.array], (None,), {"index": index}, x.device)
         x.array[index] = value.array
-    except (IndexError, ValueError) as error:
+    except (IndexError, ValueError, TypeError) as error:
         kind = IndexOutOfRange if isinstance(error, IndexError) else ShapeError
         raise kind(f"setitem: {error}, got a value of shape {value.shape} for x[{index!r:.60}] with x of shape {x.shape}. "
                    "The value must broadcast to the indexed part.") from error
@@ -160,8 +188,19 @@ def nonzero(F, input, as_tuple=False):
 
     Math:   out = {i : x_i != 0}
     """
-    found = F.nonzero_matrix(input)
+    found = F.nonzero_matrix(F.reshape(input, (-1,)) if as_tuple and not input.ndim else input)
     return F.unbind(found, 1) if as_tuple else found
+
+
+choose = functional.where
+
+
+@wraps(choose)
+def where(condition, *args, **kwargs):
+    return choose(condition, *args, **kwargs) if args or kwargs else functional.nonzero(condition, as_tuple=True)
+
+
+functional.where = registry["where"].function = where
 
 
 @composite(cases=[Case(ints(2, 3, high=2), grad=False), Case(ints(high=2), grad=False)])

@@ -5,6 +5,7 @@ import math
 from typing import Any
 
 from ..base.case import Array, Case, ints, positive
+from ..base.dtype import check_float
 from ..base.errors import ShapeError
 from ..core.op import composite, op
 
@@ -23,23 +24,32 @@ def reduce(F: Any, name: str, loss: Any, reduction: str) -> Any:
     raise ShapeError(f"{name}: reduction must be 'mean', 'sum' or 'none', got {reduction!r}. Use one of those.")
 
 
-@composite(method=False, cases=[Case(X, X), Case(X, X, reduction="sum"), Case(X, X, reduction="none"), Case(X, [5])])
-def mse_loss(F: Any, input: Any, target: Any, reduction: str = "mean") -> Any:
+def weighted(F: Any, name: str, loss: Any, weight: Any, reduction: str) -> Any:
+    """The weighted losses reduced; their mean is over the sum of the weights."""
+    if weight is None:
+        return reduce(F, name, loss, reduction)
+    if tuple(weight.shape) != tuple(loss.shape):
+        raise ShapeError(f"{name}: weight must have the shape {tuple(loss.shape)} of input, got {tuple(weight.shape)}. Expand it.")
+    return F.sum(loss * weight) / F.sum(weight) if reduction == "mean" else reduce(F, name, loss * weight, reduction)
+
+
+@composite(method=False, cases=[Case(X, X), Case(X, X, reduction="sum"), Case(X, X, reduction="none"), Case(X, [5]), Case(X, X, "mean", positive(3, 5), torch=False)])
+def mse_loss(F: Any, input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Any:
     """Squared error.
 
-    Math:   (x − y)².
+    Math:   (x − y)² · weight; the mean is over the sum of the weights.
     """
     d = input - target
-    return reduce(F, "mse_loss", d * d, reduction)
+    return weighted(F, "mse_loss", d * d, weight, reduction)
 
 
-@composite(method=False, cases=[Case(X, X), Case(X, X, reduction="sum")])
-def l1_loss(F: Any, input: Any, target: Any, reduction: str = "mean") -> Any:
+@composite(method=False, cases=[Case(X, X), Case(X, X, reduction="sum"), Case(X, X, "mean", positive(3, 5), torch=False)])
+def l1_loss(F: Any, input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Any:
     """Absolute error.
 
-    Math:   |x − y|. Note: the gradient is 0 where x = y.
+    Math:   |x − y| · weight; the mean is over the sum of the weights. Note: the gradient is 0 where x = y.
     """
-    return reduce(F, "l1_loss", F.abs(input - target), reduction)
+    return weighted(F, "l1_loss", F.abs(input - target), weight, reduction)
 
 
 @composite(method=False, cases=[Case(X, X), Case(X, X, beta=0.5, reduction="sum"), Case(X, X, beta=0.0)])
@@ -55,20 +65,21 @@ def smooth_l1_loss(F: Any, input: Any, target: Any, reduction: str = "mean", bet
 
 
 @composite(method=False, cases=[Case(X, X), Case(X, X, delta=0.5, reduction="sum")])
-def huber_loss(F: Any, input: Any, target: Any, reduction: str = "mean", delta: float = 1.0) -> Any:
+def huber_loss(F: Any, input: Any, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None) -> Any:
     """Squared error up to delta, straight on with that slope beyond.
 
-    Math:   ½d² where d = |x − y| < delta, else delta (d − ½delta).
+    Math:   ½d² where d = |x − y| < delta, else delta (d − ½delta); times weight.
 
     Reference: P. Huber, 1964, "Robust estimation of a location parameter".
     """
     if delta <= 0:
         raise ShapeError(f"huber_loss: delta must be above 0, got {delta}. Correct it.")
     d = F.abs(input - target)
-    return reduce(F, "huber_loss", F.where(d < delta, 0.5 * d * d, delta * (d - 0.5 * delta)), reduction)
+    loss = F.where(d < delta, 0.5 * d * d, delta * (d - 0.5 * delta))
+    return reduce(F, "huber_loss", loss if weight is None else loss * weight, reduction)
 
 
-@op(types="promote", method=False, cases=[Case(positive(3, 4, low=0.05, high=0.95), positive(3, 4, low=0.05, high=0.95), torch=False)])
+@op(types="match", method=False, cases=[Case(positive(3, 4, low=0.05, high=0.95), positive(3, 4, low=0.05, high=0.95), torch=False)])
 def bce_terms(xp: Any, input: Any, target: Any, /) -> Any:
     """The binary cross-entropy of each probability.
 
@@ -79,6 +90,8 @@ def bce_terms(xp: Any, input: Any, target: Any, /) -> Any:
     if input.size and not (input.min() >= 0 and input.max() <= 1):
         raise ShapeError(f"binary_cross_entropy: input must hold probabilities from 0 to 1, got values from {input.min()} to {input.max()}. "
                          "Apply a sigmoid, or use binary_cross_entropy_with_logits.")
+    if target.size and not (target.min() >= 0 and target.max() <= 1):
+        raise ShapeError(f"binary_cross_entropy: target must be from 0 to 1, got values from {target.min()} to {target.max()}. Scale it.")
     with xp.errstate(divide="ignore"):
         return -(target * xp.maximum(xp.log(input), -100.0) + (1 - target) * xp.maximum(xp.log1p(-input), -100.0))
 
@@ -110,6 +123,7 @@ def binary_cross_entropy_with_logits(F: Any, input: Any, target: Any, weight: An
     """
     if tuple(input.shape) != tuple(target.shape):
         raise ShapeError(f"binary_cross_entropy_with_logits: input and target must have one shape, got {tuple(input.shape)} and {tuple(target.shape)}. Reshape one of them.")
+    check_float("binary_cross_entropy_with_logits", target, "target")
     log_sigmoid = F.logsigmoid(input)
     loss = (1 - target) * input - (log_sigmoid if pos_weight is None else (1 + (pos_weight - 1) * target) * log_sigmoid)
     return reduce(F, "binary_cross_entropy_with_logits", loss if weight is None else loss * weight, reduction)
@@ -126,7 +140,7 @@ def kl_div(F: Any, input: Any, target: Any, reduction: str = "mean", log_target:
     else:
         loss = F.xlogy(target, target) - target * input
     if reduction == "batchmean":
-        return F.sum(loss) / input.shape[0]
+        return F.sum(loss) / input.shape[0] if input.ndim else loss
     return reduce(F, "kl_div", loss, reduction)
 
 
@@ -158,7 +172,7 @@ def gaussian_nll_loss(F: Any, input: Any, target: Any, var: Any, full: bool = Fa
             raise ShapeError(f"gaussian_nll_loss: var must have the input's shape {tuple(input.shape)}, with 1 or nothing for the last dim, got {tuple(var.shape)}. Reshape it.")
     if (var < 0).any():
         raise ShapeError("gaussian_nll_loss: var must be 0 or more, got a negative value. Learn its logarithm, or square it.")
-    var = F.where(var < eps, eps, var)
+    var = var + F.where(var < eps, eps - var, 0.0).detach()  # the gradient flows as if it were not held
     d = input - target
     loss = 0.5 * (F.log(var) + d * d / var) + (0.5 * math.log(2 * math.pi) if full else 0.0)
     return reduce(F, "gaussian_nll_loss", loss, reduction)
@@ -189,6 +203,8 @@ def cosine_embedding_loss(F: Any, input1: Any, input2: Any, target: Any, margin:
 
     Math:   1 − cos(x1, x2) where y = 1, max(0, cos − margin) where y = −1.
     """
+    if target.ndim > 1 or max(input1.ndim, input2.ndim) != target.ndim + 1:
+        raise ShapeError(f"cosine_embedding_loss: target must be (N) for inputs (N, D), or 0-d for (D), got {tuple(target.shape)} for {tuple(input1.shape)} and {tuple(input2.shape)}. Reshape it.")
     eps = 1e-12  # under the root, so that zero vectors have a gradient
     cos = F.sum(input1 * input2, -1) / F.sqrt((F.sum(input1 * input1, -1) + eps) * (F.sum(input2 * input2, -1) + eps))
     loss = F.where(target == 1, 1 - cos, F.where(target == -1, F.clamp(cos - margin, min=0.0), 0.0))
@@ -210,6 +226,8 @@ def multi_margin_loss(F: Any, input: Any, target: Any, p: int = 1, margin: float
 
     Math:   Σ_{i ≠ y} weight[y] · max(0, margin − x[y] + x[i])^p / C.
     """
+    if p not in (1, 2) or input.ndim not in (1, 2):
+        raise ShapeError(f"multi_margin_loss: p must be 1 or 2 and input (N, C) or (C), got {p} and {tuple(input.shape)}. Correct them.")
     C = input.shape[-1]
     at = F.unsqueeze(target, -1)
     gap = F.relu(margin - F.gather(input, -1, at) + input)
@@ -258,6 +276,9 @@ def triplet_margin_loss(F: Any, anchor: Any, positive: Any, negative: Any, margi
 
     Reference: V. Balntas et al., 2016, "Learning local feature descriptors with triplets and shallow convolutional neural networks".
     """
+    if margin <= 0 or len({anchor.ndim, positive.ndim, negative.ndim}) > 1:
+        raise ShapeError(f"triplet_margin_loss: margin must be above 0 and the inputs have equally many dims, got {margin} and shapes {tuple(anchor.shape)}, "
+                         f"{tuple(positive.shape)}, {tuple(negative.shape)}. Correct them.")
     near, far = F.pairwise_distance(anchor, positive, p, eps), F.pairwise_distance(anchor, negative, p, eps)
     if swap:
         far = F.minimum(far, F.pairwise_distance(positive, negative, p, eps))

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from ..base.case import Array, Case, positive
-from ..base.dtype import check_float
+from ..base.dtype import check_float, float16
 from ..base.errors import ShapeError
 from ..core.op import composite, op
 from .convolution import volume
@@ -65,7 +65,14 @@ def layer_norm(F, input, normalized_shape, weight=None, bias=None, eps=1e-5):
     Math:   out = (x - mean) / sqrt(var + eps) weight + bias
     Reference: J. L. Ba et al., 2016, "Layer normalization", eq. 4
     """
+    if input.dtype is float16:
+        return in_float32(layer_norm.function, input, normalized_shape, weight, bias, eps)
     return F.layer_normalization(input, weight, bias, last_dims("layer_norm", input, normalized_shape, weight=weight, bias=bias), eps)
+
+
+def in_float32(function, *args):
+    """A function of float16 computed in float32, as PyTorch does: squares would overflow."""
+    return function(*(a.float() if getattr(a, "dtype", None) is float16 else a for a in args)).half()
 
 
 def batch_norm_reference(F, x, weight, bias, dims, eps):
@@ -119,6 +126,8 @@ def batch_norm(F, input, running_mean, running_var, weight=None, bias=None, trai
     Reference: S. Ioffe, C. Szegedy, 2015, "Batch normalization", alg. 1
     """
     check_float("batch_norm", input)
+    if input.dtype is float16:
+        return in_float32(lambda x, w, b: F.batch_norm(x, running_mean, running_var, w, b, training, momentum, eps), input, weight, bias)
     if input.ndim < 2:
         raise ShapeError(f"batch_norm: input must have at least 2 dims (N, C), got shape {tuple(input.shape)}. Add the batch dim with unsqueeze(0).")
     check_channels("batch_norm", input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
@@ -130,7 +139,7 @@ def batch_norm(F, input, running_mean, running_var, weight=None, bias=None, trai
         return None if v is None else F.reshape(v, shape)
 
     if not training:
-        scale = F.rsqrt(column(running_var) + eps)
+        scale = F.rsqrt(column(running_var).to(input.dtype) + eps)
         scale = scale if weight is None else scale * column(weight)
         out = (input - column(running_mean)) * scale
         return out if bias is None else out + column(bias)
@@ -159,6 +168,8 @@ def group_norm(F, input, num_groups, weight=None, bias=None, eps=1e-5):
     if input.shape[0] * volume(input.shape[1:]) == num_groups:
         raise ShapeError(f"group_norm: needs more than one value per group, got shape {tuple(input.shape)} for {num_groups} groups. Use fewer groups.")
     check_channels("group_norm", input, weight=weight, bias=bias)
+    if input.dtype is float16:
+        return in_float32(group_norm.function, input, num_groups, weight, bias, eps)
     grouped = F.reshape(input, (input.shape[0], num_groups, volume(input.shape[1:]) // num_groups))
     out = F.reshape(F.layer_normalization(grouped, None, None, (-1,), eps), tuple(input.shape))
     shape = (1, -1) + (1,) * (input.ndim - 2)
@@ -196,8 +207,10 @@ def rms_norm(F, input, normalized_shape, weight=None, eps=None):
     Reference: B. Zhang, R. Sennrich, 2019, "Root mean square layer normalization"
     """
     check_float("rms_norm", input)
+    if input.dtype is float16:
+        return in_float32(rms_norm.function, input, normalized_shape, weight, eps)
     if eps is None:
-        eps = {"float64": 2.220446049250313e-16, "float32": 1.1920928955078125e-07, "float16": 0.0009765625}[input.dtype.name]
+        eps = {"float64": 2.220446049250313e-16, "float32": 1.1920928955078125e-07}[input.dtype.name]
     dims = last_dims("rms_norm", input, normalized_shape, weight=weight)
     out = input * F.rsqrt(F.mean(input * input, dims, True) + eps)
     return out if weight is None else out * weight

@@ -47,10 +47,11 @@ take_at.vjp(x=lambda F, g, index, x_shape, dim: F.scatter_zeros(g, index, dim, x
 
 
 @composite(cases=[Case([3, 4], 1, ints(3, 2, high=4)), Case([3, 4], 0, ints(2, 4, high=3))])
-def gather(F, input, dim, index):
+def gather(F, input, dim, index, *, sparse_grad=False):
     """Values picked along dim.
 
     Math:   out[i, j] = input[i, index[i, j]] (dim 1)
+    Args:   sparse_grad: accepted; gradients are dense
     """
     return F.take_at(input, index, dim)
 
@@ -112,7 +113,7 @@ def put_at(xp, x, index, src, /, dim):
     """
     check_places("scatter", index, x.shape, dim)
     out = xp.array(x)
-    out[positions(xp, index, dim, x.shape)] = src
+    out[positions(xp, index, dim, x.shape) if x.ndim else ...] = src
     return out
 
 
@@ -312,7 +313,10 @@ def index_fill(F, input, dim, index, value):
     """
     if getattr(value, "ndim", 0):
         raise ShapeError(f"index_fill: value must be a number or a 0-d tensor, got shape {tuple(value.shape)}. Use index_copy() for several.")
-    where = place("index_fill", input, dim, index)
+    d = check_dim("index_fill", dim, input.ndim)
+    where = (slice(None),) * d + (numbers("index_fill", index),)
+    if not input.ndim or any(not -input.shape[d] <= i < input.shape[d] for i in where[-1].tolist()):
+        where = place("index_fill", input, dim, index)
     value = value.to(input.dtype) if isinstance(value, Tensor) else F.full((), value, dtype=input.dtype, device=input.device)
     return F.setitem(input, value, where) if input.ndim else value
 
@@ -450,4 +454,4 @@ def index_select(F, input, dim, index):
     index = numbers("index_select", index)
     d = check_dim("index_select", dim, input.ndim)
     check_index("index_select", index, input.shape[d] if input.ndim else 1, dim)
-    return F.getitem(input, (slice(None),) * d + (index,)) if input.ndim else F.reshape(input, (index.size,) * index.ndim)
+    return F.getitem(input, (slice(None),) * d + (index,)) if input.ndim else F.clone(input)

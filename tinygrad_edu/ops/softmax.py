@@ -168,6 +168,8 @@ def cross_entropy(F, input, target, weight=None, ignore_index=-100, reduction="m
     if target.dtype.is_floating_point:
         if target.shape != input.shape:
             raise ShapeError(f"cross_entropy: probabilities must have the input's shape {tuple(input.shape)}, got {tuple(target.shape)}. Use class numbers (integers) for one class per item.")
+        if ignore_index >= 0:
+            raise ShapeError(f"cross_entropy: ignore_index is for class numbers, got {ignore_index} with probabilities. Leave it out.")
         q = target * (1 - label_smoothing) + label_smoothing / max(classes, 1)
         loss = -F.sum(q * logp if column is None else q * logp * column, dim)
         if reduction != "mean":
