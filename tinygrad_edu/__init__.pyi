@@ -581,6 +581,7 @@ from .functional import unique_parts as unique_parts
 from .functional import unravel_index as unravel_index
 from .functional import unsqueeze as unsqueeze
 from .functional import upsample as upsample
+from .backends.ladder import use_kernel as use_kernel
 from .functional import vander as vander
 from .functional import var as var
 from .functional import var_mean as var_mean

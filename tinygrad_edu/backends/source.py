@@ -56,9 +56,9 @@ def read(path: Path) -> Source:
 
 
 def kernel_file(op: str, name: str) -> Source:
-    """The source with the entry point `name`: kernels/<op>.cu, or one of kernels/<op>/*.cu."""
+    """The source with the entry point `name`: kernels/<op>.cu, one of kernels/<op>/*.cu, or for `<op>_backward` the file of its forward."""
     folder = kernels_folder()
-    for path in (folder / f"{op}.cu", *sorted((folder / op).glob("*.cu"))):
+    for path in (folder / f"{op}.cu", *sorted((folder / op).glob("*.cu")), folder / f"{op.removesuffix('_backward')}.cu"):
         if path.exists() and name in read(path).entries:
             return read(path)
     raise KernelError(f"{name}: must be a kernel in kernels/{op}.cu or kernels/{op}/, got no entry point of that name. Check the spelling.")
