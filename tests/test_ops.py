@@ -15,7 +15,7 @@ from tinygrad_edu.core.tensor import Tensor
 
 # Pieces of formulas and of composites: they have no public meaning, and the ops that use them test them.
 INTERNAL = set("""
-    lstm_sequence_backward gru_sequence_backward rnn_sequence_backward
+    fill_at lstm_sequence_backward gru_sequence_backward rnn_sequence_backward
     keep_where
     ctc_negative_log ctc_occupation
     cofactors solve_matrices cholesky_lower qr_parts pseudo_inverse

@@ -361,7 +361,7 @@ def where(xp, condition, a, b, /):
 where.vjp(condition=None, a=lambda F, g, condition: F.keep_where(g, condition), b=lambda F, g, condition: F.keep_where(g, ~condition))
 
 
-@op(method=False, cases=[])
+@op(method=False, cases=[Case([2, 3], Array(2, 3, kind="bool"), 0.5), Case([2, 3], Array(3, kind="bool"), value=-1.0)])
 def fill_at(xp, x, mask, /, value):
     """`masked_fill` with a number.
 
