@@ -154,8 +154,14 @@ class Handle:
             self.entry(grid, block, args, shared)
 
     def empty(self, shape: tuple, like: Any) -> Any:
-        """A new array, not yet written, of the dtype of `like`."""
-        return self.device.empty(shape, like.dtype)
+        """A new array, not yet written, of the dtype `like` or of the array `like`."""
+        return self.device.empty(shape, getattr(like, "dtype", like))
+
+    def using(self, source: Source) -> Handle:
+        """The entry point of the same name in another source (generated for other attributes)."""
+        other = Handle(self.device, self.rung)
+        other.entry = self.device.kernel(source, self.rung.name)
+        return other
 
     def contiguous(self, x: Any) -> Any:
         """x in row-major order, copied only if it must be."""

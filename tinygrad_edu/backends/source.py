@@ -37,8 +37,8 @@ class Source:
 
     @property
     def header(self) -> str:
-        """The text of common.cuh: a change there must rebuild."""
-        return (self.folder / "common.cuh").read_text(encoding="utf-8")
+        """The text of what may be included: a change there must rebuild."""
+        return "".join(path.read_text(encoding="utf-8") for path in sorted(self.folder.glob("*.cuh")))
 
 
 @lru_cache

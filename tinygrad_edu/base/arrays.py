@@ -18,6 +18,8 @@ def is_tensor(value: Any) -> bool:
 def as_array(data: Any, dtype: Any, device: Any, copy: bool = False) -> Any:
     """Anything array-like as a raw array: Python floats take the default dtype, Python ints int64, arrays keep theirs."""
     wanted = None if dtype is None else dtypes.as_dtype(dtype).numpy
+    if type(data) is device.array_type and device.type != "cpu":  # a raw array that is there already
+        return (device.xp.array if copy else device.xp.asarray)(data, dtype=wanted)
     if is_tensor(data):
         array = data.device.to_host(data.array)
     elif isinstance(data, (list, tuple)) and any(is_tensor(v) for v in flat(data)):

@@ -85,9 +85,15 @@ def run(command: list[str], what: str) -> str:
 class Library:
     """A compiled source: `launch`, an entry for each kernel, and how much static shared memory each declares."""
 
+    memory: int | None = None  # the stacks, one set for all libraries
+
     def __init__(self, path: Path, source: Source, profile: bool):
         self.path, self.source, self.profile = path, source, profile
         self.handle = ctypes.CDLL(str(path))
+        self.handle.emu_memory.restype, self.handle.emu_memory.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+        Library.memory = self.handle.emu_memory(Library.memory)
+        if Library.memory is None:
+            raise KernelError("emu: needs 70 MB of address space for the threads' stacks, got none. Free some memory.")
         self.launch = self.handle.emu_launch
         self.launch.restype = ctypes.c_char_p
         self.launch.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_double]
@@ -137,13 +143,34 @@ def shared_symbols(path: Path) -> str:
 
 
 @lru_cache
+def shim_text() -> str:
+    return "".join(path.read_text(encoding="utf-8") for path in sorted(SHIM.iterdir()) if path.suffix in (".h", ".cpp"))
+
+
+def digest(*texts: str) -> str:
+    return hashlib.sha256("\0".join([*texts, machine()]).encode()).hexdigest()[:20]
+
+
+@lru_cache
+def runtime_object(profile: bool) -> Path:
+    """The emulator's runtime, compiled once: every library is linked with it."""
+    command = [*compiler().split(), *COMMON, "-O2", *(["-DEMU_PROFILE"] if profile else []), "-I", str(SHIM)]
+    final = cache_folder() / f"runtime-{'profile-' if profile else ''}{digest(shim_text(), *command)}.o"
+    if not final.exists():
+        with tempfile.TemporaryDirectory(dir=final.parent, prefix=".runtime-") as folder:
+            made = Path(folder) / "runtime.o"
+            run([*command, "-c", str(SHIM / "runtime.cpp"), "-o", str(made)], "the emulator's runtime")
+            os.replace(made, final)
+    return final
+
+
+@lru_cache
 def build(source: Source, profile: bool = False) -> Library:
     """The library of a source, compiled if no one did yet. Written beside and then renamed, so that two processes may build at once."""
     cxx = compiler().split()
     flags = [*COMMON, *(PROFILE if profile else PLAIN)]
     text = unit(source)
-    shim = "".join(path.read_text(encoding="utf-8") for path in sorted(SHIM.iterdir()) if path.suffix in (".h", ".cpp"))
-    key = hashlib.sha256("\0".join([text, source.header, shim, *cxx, *flags, machine()]).encode()).hexdigest()[:20]
+    key = digest(text, source.header, shim_text(), *cxx, *flags)
     stem = re.sub(r"\W", "_", source.name.removesuffix(".cu"))
     final = cache_folder() / f"{stem}-{'profile-' if profile else ''}{key}.so"
     if not (final.exists() and final.with_suffix(".symbols").exists()):
@@ -152,15 +179,14 @@ def build(source: Source, profile: bool = False) -> Library:
             (work / "unit.cpp").write_text(text, encoding="utf-8")
             include = ["-I", str(SHIM), "-I", str(source.folder)]
             kernels = subprocess.Popen([*cxx, *flags, *include, "-c", str(work / "unit.cpp"), "-o", str(work / "unit.o")], stderr=subprocess.PIPE, text=True)
-            runtime = [*cxx, *COMMON, "-O2", *(["-DEMU_PROFILE"] if profile else []), *include, "-c", str(SHIM / "runtime.cpp"), "-o", str(work / "runtime.o")]
             try:
-                run(runtime, "the emulator's runtime")
+                runtime = runtime_object(profile)
             finally:
                 said = kernels.communicate()[1]
             if kernels.returncode:
                 lines = [line for line in said.splitlines() if "error" in line] or said.splitlines()
                 raise KernelError(f"{source.name}: must compile, got\n" + "\n".join(f"    {line}" for line in lines[:12]) + "\nCorrect these lines.")
-            run([*cxx, "-shared", str(work / "unit.o"), str(work / "runtime.o"), "-o", str(work / "done.so"), "-Wl,-z,noexecstack", "-lrt"], source.name)
+            run([*cxx, "-shared", str(work / "unit.o"), str(runtime), "-o", str(work / "done.so"), "-Wl,-z,noexecstack", "-lrt"], source.name)
             (work / "done.symbols").write_text(shared_symbols(work / "done.so"), encoding="utf-8")
             os.replace(work / "done.symbols", final.with_suffix(".symbols"))
             os.replace(work / "done.so", final)

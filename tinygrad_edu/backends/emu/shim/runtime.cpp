@@ -304,16 +304,24 @@ static void on_signal(int number, siginfo_t* info, void* context) {
 }
 }  // namespace emu
 
+// Stacks, dynamic shared memory and a stack for signals. All libraries of a process use the same: guard pages are mappings, and those are counted.
+extern "C" __attribute__((visibility("default"))) void* emu_memory(void* given) {
+    using namespace emu;
+    const size_t all = MOST * (STACK + PAGE);
+    if (!given) {
+        given = mmap(nullptr, all + DYNAMIC + 16 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (given == MAP_FAILED) return nullptr;
+        for (int k = 0; k < MOST; ++k) mprotect((char*)given + k * (STACK + PAGE), PAGE, PROT_NONE);  // a guard page below each
+    }
+    stacks = (char*)given;
+    signal_stack = stacks + all;
+    dynamic_shared = signal_stack + 16 * PAGE;
+    return given;
+}
+
 extern "C" __attribute__((visibility("default"))) const char* emu_launch(void (*kernel)(void**), void** args, const unsigned* grid, const unsigned* shape, size_t dynamic, double seconds) {
     using namespace emu;
     message[0] = 0;
-    if (!stacks) {
-        stacks = (char*)mmap(nullptr, MOST * (STACK + PAGE), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        dynamic_shared = (char*)mmap(nullptr, DYNAMIC, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        signal_stack = (char*)mmap(nullptr, 16 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (stacks == MAP_FAILED || dynamic_shared == MAP_FAILED || signal_stack == MAP_FAILED) { stacks = nullptr; return "memory for the threads' stacks must be there, got none|Free some memory."; }
-        for (int k = 0; k < MOST; ++k) mprotect(stacks + k * (STACK + PAGE), PAGE, PROT_NONE);  // a guard page below each
-    }
     grid_size = {grid[0], grid[1], grid[2]};
     block_size = {shape[0], shape[1], shape[2]};
     thread_count = shape[0] * shape[1] * shape[2];
