@@ -23,6 +23,7 @@ from .expression import write
 from .shapes import aligned, ceil_div
 
 THREADS = 256
+TYPES = {"float": "float32", "bool": "bool"}  # of C and of arrays
 MOST = 2**30  # elements: threads are counted in an int
 
 
@@ -53,7 +54,7 @@ class Generated:
             try:
                 self.source = self.make(tuple(sample.items()))
                 return
-            except Exception as error:  # whatever a forward that is not elementwise meets on a symbol
+            except Exception as error:  # noqa: BLE001  # whatever a forward that is not elementwise meets on a symbol
                 self.why = error
         raise TypeError(f"{op.name} is not elementwise") from self.why
 
@@ -114,10 +115,7 @@ extern "C" __global__ void {name}_2_vector({pointers}, int size) {{
         arrays = [x for x in inputs if hasattr(x, "dtype")]
         if not any(x.dtype == "float32" for x in arrays) or any(a is not None and type(a) not in (bool, int, float, str) for a in attrs):
             return False
-        for kind, x in zip(self.kinds, inputs):
-            if x.dtype != ("float32" if kind == "float" else "bool") if hasattr(x, "dtype") else type(x) not in (float, int, bool) or kind == "bool":
-                return False
-        return True
+        return all(x.dtype == TYPES[kind] if hasattr(x, "dtype") else kind == "float" and type(x) in (float, int, bool) for kind, x in zip(self.kinds, inputs))
 
 
 def broadcast(shapes: list[tuple]) -> tuple | None:
