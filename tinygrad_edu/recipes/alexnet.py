@@ -6,8 +6,8 @@
 The rule of the scaling, from 224 x 224 colour pictures in 1,000 classes to 28 x 28 grey ones in 10: every layer of the original stays, in its
 order. The first kernel, 11 with stride 4, becomes 5 with stride 1; channels and hidden units are divided by 4 and by 8. As in the original: ReLU,
 local response normalisation after the first two layers, overlapping pooling (3 wide, stride 2), dropout before the hidden layers,
-momentum 0.9, weight decay 0.0005, mirrored pictures in training. Unlike it, weights start by He's rule (2015) and the rate
-follows one cycle, since 8 epochs replace 90.
+momentum 0.9, weight decay 0.0005, mirrored pictures in training. Unlike it, weights start by He's rule (2015), the rate
+follows one cycle, since 14 epochs replace 90, and dropout takes 1/4 of the hidden units, not 1/2, since there are fewer.
 
 Expected score on Fashion-MNIST: at least 92 % of the 10,000 test pictures.
 
@@ -29,8 +29,8 @@ from . import Recipe, UsageError
 from ._digits import find_data, read_digit, thin_out
 from .mnist_cnn import evaluate, one_cycle
 
-RECIPE = Recipe(name="alexnet", task="tell clothes apart with AlexNet", data="Fashion-MNIST, or 5,000 embedded digits", time="about 25 minutes",
-                score="92 % on Fashion-MNIST", epochs=8, lr=0.03, batch_size=100)
+RECIPE = Recipe(name="alexnet", task="tell clothes apart with AlexNet", data="Fashion-MNIST, or 5,000 embedded digits", time="about 35 minutes",
+                score="92 % on Fashion-MNIST", epochs=14, lr=0.03, batch_size=100)
 CLOTHES = ("T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 MEAN, STD = 0.2860, 0.3530  # of the pixels of Fashion-MNIST, where black is 0 and white is 1
 
@@ -49,7 +49,7 @@ class AlexNet(nn.Module):
             nn.Conv2d(96, 96, kernel_size=3, padding=1), nn.ReLU(),
             nn.Conv2d(96, 64, kernel_size=3, padding=1), nn.ReLU(),
             nn.MaxPool2d(kernel_size=2, stride=2))  # (N, 64, 3, 3)
-        self.classifier = nn.Sequential(nn.Dropout(0.5), nn.Linear(64 * 3 * 3, 512), nn.ReLU(), nn.Dropout(0.5), nn.Linear(512, 512), nn.ReLU(),
+        self.classifier = nn.Sequential(nn.Dropout(0.25), nn.Linear(64 * 3 * 3, 512), nn.ReLU(), nn.Dropout(0.25), nn.Linear(512, 512), nn.ReLU(),
                                         nn.Linear(512, classes))
         for layer in self.modules():
             if isinstance(layer, (nn.Conv2d, nn.Linear)):
