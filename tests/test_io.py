@@ -20,6 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tinygrad_edu import io
+from tinygrad_edu.base import files
 from tinygrad_edu.base.errors import TinygradEduError
 from tinygrad_edu.core.device import Generator, cpu, default_generator
 from tinygrad_edu.core.tensor import Tensor
@@ -309,7 +310,7 @@ def test_writers_of_one_file_at_the_same_time_leave_one_whole_file(tmp_path):
 def test_a_folder_that_someone_else_keeps_locked_delays_a_save_but_does_not_hang_it(tmp_path, monkeypatch):
     import fcntl
 
-    monkeypatch.setattr(io, "PATIENCE", 0.1)
+    monkeypatch.setattr(files, "PATIENCE", 0.1)
     (tmp_path / ".x.1.saving").write_bytes(b"of a writer that is perhaps at work")
     fd = os.open(tmp_path, os.O_RDONLY)
     fcntl.flock(fd, fcntl.LOCK_EX)

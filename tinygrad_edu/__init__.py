@@ -12,7 +12,9 @@ _filterwarnings("ignore", category=RuntimeWarning, module=r"tinygrad_edu\.(ops|c
 
 from . import autograd, functional  # noqa: E402
 from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled  # noqa: E402
+from .backends.emu.profile import profile  # noqa: E402
 from .backends.ladder import use_kernel  # noqa: E402
+from .backends.raw import RawKernel  # noqa: E402
 from .base.dtype import (  # noqa: E402
     bool_,
     double,

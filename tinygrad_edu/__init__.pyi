@@ -31,6 +31,7 @@ from .base.errors import DeviceError as DeviceError
 from .base.generator import Generator as Generator
 from .base.errors import GraphError as GraphError
 from .base.errors import KernelError as KernelError
+from .backends.raw import RawKernel as RawKernel
 from .base.errors import ShapeError as ShapeError
 from .base.errors import TinygradEduError as TinygradEduError
 from .functional import abs as abs
@@ -452,6 +453,7 @@ from .functional import positive as positive
 from .functional import pow as pow
 from .functional import prelu as prelu
 from .functional import prod as prod
+from .backends.emu.profile import profile as profile
 from .base.dtype import promote_types as promote_types
 from .functional import pseudo_inverse as pseudo_inverse
 from .functional import psi as psi

@@ -8,34 +8,26 @@ Writing is atomic. A kill or a full disk at any moment leaves either the old fil
 """
 from __future__ import annotations
 
-import glob
 import json
 import math
 import os
 import stat
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from .base.dtype import of_numpy
-from .base.errors import TinygradEduError
+from .base.errors import CheckpointError
+from .base.files import write_atomically
 from .core.device import Generator, default_generator, get_device
 from .core.tensor import Tensor
 
 VERSION = 1
-PATIENCE = 10.0  # seconds to wait for another writer of the same folder before writing beside it
 LARGEST_HEADER = 100_000_000  # bytes; the limit of the safetensors format
 DTYPES: dict[str, np.dtype] = {name: np.dtype(kind) for name, kind in (
     ("BOOL", "bool"), ("U8", "u1"), ("I8", "i1"), ("U16", "<u2"), ("I16", "<i2"), ("U32", "<u4"), ("I32", "<i4"),
     ("U64", "<u8"), ("I64", "<i8"), ("F16", "<f2"), ("F32", "<f4"), ("F64", "<f8"), ("BF16", "<u2"))}
-
-
-class CheckpointError(TinygradEduError, ValueError):
-    """A file that cannot be written, is missing, or is not what it says it is."""
 
 
 class CheckpointNotFound(CheckpointError, FileNotFoundError):
@@ -182,66 +174,6 @@ def put(value: Tensor | np.ndarray, where: str, arrays: dict[str, np.ndarray]) -
         name, n = f"{where}#{n}", n + 1
     arrays[name] = np.asarray(array, dtype=kind, order="C")  # dense, as the file stores it; 0-d stays 0-d
     return name
-
-
-def write_atomically(path: str, data: bytes) -> None:
-    """Put `data` into the file `path` so that after a crash at any moment either the old or the new content is there.
-
-    The data goes to a temporary file in the same folder, is forced to the disk, takes the name of the old file, and then
-    the folder is forced to the disk too. Writers of one folder take turns, so a temporary file found on arrival was
-    left behind by a kill and is removed.
-    """
-    path = os.path.realpath(path)  # a symbolic link stays, the file it points to is replaced
-    folder, name = os.path.split(path)
-    temporary = os.path.join(folder, f".{name}.{os.getpid()}.saving")
-    try:
-        with locked(folder) as (folder_fd, alone):
-            for stale in glob.glob(os.path.join(glob.escape(folder), f".{glob.escape(name)}.*.saving")) if alone else ():
-                os.unlink(stale)
-            try:
-                fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
-                try:
-                    rest = memoryview(data)
-                    while rest:
-                        rest = rest[os.write(fd, rest):]
-                    os.fsync(fd)
-                finally:
-                    os.close(fd)
-                os.replace(temporary, path)
-            except BaseException:  # Ctrl-C included: never leave half a file behind
-                with suppress(OSError):
-                    os.unlink(temporary)
-                raise
-            if folder_fd is not None:
-                os.fsync(folder_fd)
-    except OSError as error:
-        before = "The file that was there is unchanged. " if os.path.exists(path) else ""
-        raise CheckpointError(f"save: {path!r} must be writable, got {error.strerror or error}. {before}"
-                              "Check that the folder exists, is writable and has free space.") from error
-
-
-@contextmanager
-def locked(folder: str) -> Iterator[tuple[int | None, bool]]:
-    """Yield a descriptor of the folder to fsync, and whether its lock is ours. The lock ends with the process, however it ends."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: folders can be neither locked nor fsynced
-        yield None, False
-        return
-    fd = os.open(folder, os.O_RDONLY)
-    alone, until = False, time.monotonic() + PATIENCE
-    try:
-        while not alone and time.monotonic() < until:
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                alone = True
-            except BlockingIOError:
-                time.sleep(0.005)
-            except OSError:  # some network file systems have no locks
-                break
-        yield fd, alone
-    finally:
-        os.close(fd)
 
 
 # ---- reading -----------------------------------------------------------------------------------------------------------

@@ -31,6 +31,10 @@ class KernelError(TinygradEduError, RuntimeError):
     """A kernel that could not be compiled, launched or trusted."""
 
 
+class CheckpointError(TinygradEduError, ValueError):
+    """A file that cannot be written, is missing, or is not what it says it is."""
+
+
 class IndexOutOfRange(ShapeError, IndexError):
     """An index or label beyond the size it points into."""
 

@@ -17,11 +17,15 @@ from ..source import Source
 
 SHIM = Path(__file__).parent / "shim"
 DYNAMIC = re.compile(r"extern\s+__shared__\s+(?:__align__\(\d+\)\s*)?([\w:]+(?:\s+[\w:]+)*?)\s+(\w+)\s*\[\s*\]\s*;")
-COMMON = ("-std=c++20", "-fPIC", "-g1", "-w", "-fvisibility=hidden", "-fno-gnu-unique", "-fno-strict-aliasing", "-march=native")
+COMMON = ("-std=c++20", "-fPIC", "-g1", "-gdwarf-4", "-w", "-fvisibility=hidden", "-fno-gnu-unique", "-fno-strict-aliasing",
+          "-fno-delete-null-pointer-checks", "-march=native")
 # As on the GPU a b + c may be one rounding; sums keep their order, so that an error is the kernel's and not the compiler's.
 PLAIN = ("-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math")
+# `float` is a type that counts (shim/flops.h).
+FLOPS = ("-O1", "-DEMU_FLOPS", "-ffp-contract=off")
 # The compiler calls out at every access to memory, as for its thread sanitizer; shim/profile.cpp answers.
 PROFILE = ("-O1", "-DEMU_PROFILE", "-fsanitize=thread", "-fno-tree-vectorize", "-fno-unroll-loops", "-fno-tree-sra", "-ffp-contract=off")
+MODES = {"plain": PLAIN, "profile": PROFILE, "flops": FLOPS}
 
 
 def cache_folder() -> Path:
@@ -67,11 +71,11 @@ def machine() -> str:
     return flags + "".join(version)
 
 
-def unit(source: Source, extra: str = "") -> str:
-    """The C++ of a source: its text unchanged but for dynamic shared memory, then one plain entry for each kernel. Lines keep their numbers."""
+def unit(source: Source) -> tuple[str, str]:
+    """The C++ of a source: its text, unchanged but for dynamic shared memory, and what includes it with one plain entry for each kernel."""
     body = DYNAMIC.sub(r"\1* \2 = (\1*)emu::dynamic_shared;", source.text)
     calls = "".join(f'extern "C" __attribute__((visibility("default"))) void emu_call_{name}(void** a) {{ emu::call({name}, a); }}\n' for name in source.entries)
-    return f'#include "cuda_emu.h"\n{extra}#line 1 "{source.name}"\n{body}\n#line 1 "entries"\n{calls}'
+    return body, f'#include "cuda_emu.h"\n#include "{Path(source.name).name}"\n{calls}'
 
 
 def run(command: list[str], what: str) -> str:
@@ -87,8 +91,8 @@ class Library:
 
     memory: int | None = None  # the stacks, one set for all libraries
 
-    def __init__(self, path: Path, source: Source, profile: bool):
-        self.path, self.source, self.profile = path, source, profile
+    def __init__(self, path: Path, source: Source):
+        self.path, self.source = path, source
         self.handle = ctypes.CDLL(str(path))
         self.handle.emu_memory.restype, self.handle.emu_memory.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
         Library.memory = self.handle.emu_memory(Library.memory)
@@ -109,8 +113,11 @@ class Library:
 
     def line_of(self, address: int) -> str:
         """`file:line` of an address in this library, as far as the debug information goes."""
+        return self.lines_of([address])[0]
+
+    def lines_of(self, addresses: list[int]) -> list[str]:
         base = next((int(line.split("-")[0], 16) for line in Path("/proc/self/maps").read_text().splitlines() if line.endswith(str(self.path))), 0)
-        return lines_of(self.path, [address - base])[0]
+        return lines_of(self.path, [max(address - base, 0) for address in addresses])
 
 
 def lines_of(path: Path, offsets: list[int]) -> list[str]:
@@ -152,10 +159,10 @@ def digest(*texts: str) -> str:
 
 
 @lru_cache
-def runtime_object(profile: bool) -> Path:
+def runtime_object(mode: str) -> Path:
     """The emulator's runtime, compiled once: every library is linked with it."""
-    command = [*compiler().split(), *COMMON, "-O2", *(["-DEMU_PROFILE"] if profile else []), "-I", str(SHIM)]
-    final = cache_folder() / f"runtime-{'profile-' if profile else ''}{digest(shim_text(), *command)}.o"
+    command = [*compiler().split(), *COMMON, "-O2", *(["-DEMU_PROFILE"] if mode == "profile" else []), "-I", str(SHIM)]
+    final = cache_folder() / f"runtime-{digest(shim_text(), *command)}.o"
     if not final.exists():
         with tempfile.TemporaryDirectory(dir=final.parent, prefix=".runtime-") as folder:
             made = Path(folder) / "runtime.o"
@@ -165,29 +172,30 @@ def runtime_object(profile: bool) -> Path:
 
 
 @lru_cache
-def build(source: Source, profile: bool = False) -> Library:
-    """The library of a source, compiled if no one did yet. Written beside and then renamed, so that two processes may build at once."""
+def build(source: Source, mode: str = "plain") -> Library:
+    """The library of a source, compiled if no one did yet; mode is plain, profile or flops. Written beside and then renamed, so that two processes may build at once."""
     cxx = compiler().split()
-    flags = [*COMMON, *(PROFILE if profile else PLAIN)]
-    text = unit(source)
-    key = digest(text, source.header, shim_text(), *cxx, *flags)
+    flags = [*COMMON, *MODES[mode]]
+    body, entries = unit(source)
+    key = digest(source.name, body, entries, source.header, shim_text(), *cxx, *flags)
     stem = re.sub(r"\W", "_", source.name.removesuffix(".cu"))
-    final = cache_folder() / f"{stem}-{'profile-' if profile else ''}{key}.so"
+    final = cache_folder() / f"{stem}-{mode}-{key}.so"
     if not (final.exists() and final.with_suffix(".symbols").exists()):
         with tempfile.TemporaryDirectory(dir=final.parent, prefix=f".{stem}-") as folder:
             work = Path(folder)
-            (work / "unit.cpp").write_text(text, encoding="utf-8")
-            include = ["-I", str(SHIM), "-I", str(source.folder)]
+            (work / Path(source.name).name).write_text(body, encoding="utf-8")
+            (work / "unit.cpp").write_text(entries, encoding="utf-8")
+            include = ["-I", str(work), "-I", str(SHIM), "-I", str(source.folder)]
             kernels = subprocess.Popen([*cxx, *flags, *include, "-c", str(work / "unit.cpp"), "-o", str(work / "unit.o")], stderr=subprocess.PIPE, text=True)
             try:
-                runtime = runtime_object(profile)
+                runtime = runtime_object(mode)
             finally:
                 said = kernels.communicate()[1]
             if kernels.returncode:
-                lines = [line for line in said.splitlines() if "error" in line] or said.splitlines()
+                lines = [line.replace(f"{work}/", "") for line in said.splitlines() if "error" in line] or said.splitlines()
                 raise KernelError(f"{source.name}: must compile, got\n" + "\n".join(f"    {line}" for line in lines[:12]) + "\nCorrect these lines.")
             run([*cxx, "-shared", str(work / "unit.o"), str(runtime), "-o", str(work / "done.so"), "-Wl,-z,noexecstack", "-lrt"], source.name)
             (work / "done.symbols").write_text(shared_symbols(work / "done.so"), encoding="utf-8")
             os.replace(work / "done.symbols", final.with_suffix(".symbols"))
             os.replace(work / "done.so", final)
-    return Library(final, source, profile)
+    return Library(final, source)

@@ -71,29 +71,43 @@ class EmuKernel:
         if len(args) != len(self.parameters):
             raise KernelError(f"{name}: takes {len(self.parameters)} arguments ({', '.join(p.text for p in self.parameters)}), got {len(args)}. Pass them all.")
         values = [convert(name, p, v) for p, v in zip(self.parameters, args)]
-        library = build(self.source, watcher is not None)
+        library = build(self.source, "plain" if watcher is None else "profile")
         total = library.static_shared[name] + shared
         if not 0 <= total <= (SHARED_MOST if self.large_shared else SHARED):
             raise KernelError(f"{name}: shared memory must be at most {SHARED >> 10} KB a block ({SHARED_MOST >> 10} KB with large_shared), "
                               f"got {library.static_shared[name]} static and {shared} dynamic bytes. Use smaller tiles.")
         pointers = (ctypes.c_void_p * len(values))(*(ctypes.addressof(v) for v in values))
         arrays = [(p, a) for p, a in zip(self.parameters, args) if p.pointer and a is not None]
-        with one_at_a_time:
-            if watcher is not None:
-                watcher.begin(library, arrays)
-            said = library.launch(library.entry(name), pointers, (ctypes.c_uint * 3)(*sizes), (ctypes.c_uint * 3)(*shape), shared,
+
+        def go(library: Library) -> str:
+            """Run it to its end; what went wrong, or nothing."""
+            return library.launch(library.entry(name), pointers, (ctypes.c_uint * 3)(*sizes), (ctypes.c_uint * 3)(*shape), shared,
                                   float(os.environ.get("TINYGRAD_EDU_EMU_SECONDS", "60"))).decode()
-            if watcher is not None:
-                watcher.end(library, name, sizes, shape)
+
+        with one_at_a_time:
+            if watcher is None:
+                said = go(library)
+            else:
+                library, said = watcher.watch(name, self.source, sizes, shape, arrays, shared, go)
+        damaged = mended(arrays)
+        if watcher is not None and watcher.strict:
+            watcher.check()
         if said:
             raise KernelError(reworded(library, name, said))
-        for parameter, array in arrays:
-            memory = memory_of(array.host)
-            damage = memory.damaged() if memory is not None else None
-            if damage:
-                memory.mend()
-                raise KernelError(f"{name}: must write inside its arrays, got a write {damage} ({parameter.name}, shape {array.shape}). "
-                                  "Check the index; `with tinygrad_edu.profile():` finds the line.")
+        if damaged and (watcher is None or not watcher.problems):
+            raise KernelError(f"{name}: must write inside its arrays, got a write {damaged}. Check the index; `with tinygrad_edu.profile():` finds the line.")
+
+
+def mended(arrays: list) -> str | None:
+    """Where a kernel wrote into the guard of an array, which is put in order again."""
+    found = None
+    for parameter, array in arrays:
+        memory = memory_of(array.host)
+        damage = memory.damaged() if memory is not None else None
+        if damage:
+            memory.mend()
+            found = f"{damage} ({parameter.name}, shape {array.shape})"
+    return found
 
 
 def reworded(library: Library, name: str, said: str) -> str:

@@ -7,6 +7,9 @@
 #include <cstring>
 #include <type_traits>
 #include <utility>
+#ifdef EMU_FLOPS
+#include "flops.h"
+#endif
 
 #define __CUDA_EMU__ 1
 #define __global__
@@ -53,11 +56,13 @@ extern dim3 block_size, grid_size;
 extern char* dynamic_shared;
 void block_barrier(int line);
 int block_vote(int value, int line, int kind);   // kind 0: count, 1: and, 2: or
-const uint64_t* warp_meet(unsigned mask, uint64_t value, int line, unsigned* who);
+const uint64_t* warp_meet(unsigned mask, uint64_t value, int line, unsigned* who, bool fence = false);  // fence: orders memory too
 void atomic_access(const void* address, int size, void* pc);
-template <class... A> inline void call(void (*kernel)(A...), void** arguments) {
-    [&]<std::size_t... I>(std::index_sequence<I...>) { kernel(*(std::remove_cv_t<A>*)arguments[I]...); }(std::index_sequence_for<A...>{});
+// The arguments are read unseen: they lie in memory of the host.
+template <class... A, std::size_t... I> __attribute__((no_sanitize("thread"))) void call_with(void (*kernel)(A...), void** arguments, std::index_sequence<I...>) {
+    kernel(*(std::remove_cv_t<A>*)arguments[I]...);
 }
+template <class... A> inline void call(void (*kernel)(A...), void** arguments) { call_with(kernel, arguments, std::index_sequence_for<A...>{}); }
 template <class T> inline uint64_t bits(T value) { static_assert(sizeof(T) <= 8); uint64_t u = 0; memcpy(&u, &value, sizeof value); return u; }
 template <class T> inline T unbits(uint64_t u) { T value; memcpy(&value, &u, sizeof value); return value; }
 }  // namespace emu
@@ -74,7 +79,7 @@ inline void __syncthreads(EMU_LINE) { emu::block_barrier(line); }
 inline int __syncthreads_count(int value, EMU_LINE) { return emu::block_vote(value, line, 0); }
 inline int __syncthreads_and(int value, EMU_LINE) { return emu::block_vote(value, line, 1); }
 inline int __syncthreads_or(int value, EMU_LINE) { return emu::block_vote(value, line, 2); }
-inline void __syncwarp(unsigned mask = ~0u, EMU_LINE) { unsigned who; emu::warp_meet(mask, 0, line, &who); }
+inline void __syncwarp(unsigned mask = ~0u, EMU_LINE) { unsigned who; emu::warp_meet(mask, 0, line, &who, true); }
 inline void __threadfence() {}
 inline void __threadfence_block() {}
 template <class T> inline T emu_shuffle(unsigned mask, T value, int source, bool inside, int line) {

@@ -30,7 +30,7 @@ enum State : unsigned char { NEW, READY, AT_BARRIER, AT_WARP_CALL, DONE };
 struct Warp {
     unsigned exists, ready, waiting, done;   // lanes, one bit each; `ready` holds NEW and READY ones, not the running one
     unsigned next;                           // which snapshot is next
-    unsigned meetings;                       // how often its lanes met: a clock for the race checker
+    unsigned fences;                         // how often its lanes met in __syncwarp: a clock for the race checker
     uint64_t values[16][32];                 // snapshots of what the lanes brought
 };
 static const int MOST = 1024;
@@ -213,7 +213,7 @@ int block_vote(int value, int line, int kind) {
     return kind == 0 ? votes[0] : kind == 1 ? votes[0] == votes[1] : votes[0] != 0;
 }
 
-const uint64_t* warp_meet(unsigned mask, uint64_t value, int line, unsigned* who) {
+const uint64_t* warp_meet(unsigned mask, uint64_t value, int line, unsigned* who, bool fence) {
     Thread* self = current;
     Warp& warp = warps[self->warp];
     self->value = value;
@@ -252,7 +252,7 @@ const uint64_t* warp_meet(unsigned mask, uint64_t value, int line, unsigned* who
             }
             warp.ready |= wanted & ~(1u << self->lane);
             warp.waiting &= ~wanted;
-            ++warp.meetings;
+            warp.fences += fence;
             *who = wanted;
             return met;
         }
@@ -271,7 +271,7 @@ static void run_block(size_t dynamic) {
     for (int t = 0; t < thread_count; ++t) threads[t].state = NEW;
     for (int w = 0; w < warp_count; ++w) {
         warps[w].ready = warps[w].exists;
-        warps[w].waiting = warps[w].done = warps[w].meetings = 0;
+        warps[w].waiting = warps[w].done = warps[w].fences = 0;
     }
     alive = thread_count;
     at_barrier = 0;
@@ -295,7 +295,7 @@ static void on_signal(int number, siginfo_t* info, void* context) {
     const char* p = (const char*)info->si_addr;
     bool memory = number == SIGSEGV || number == SIGBUS;
     if (!memory && number != SIGFPE && number != SIGILL) say("a launch must end within its time limit, got no end");
-    else if (memory && stacks && p >= stacks && p < stacks + MOST * (STACK + PAGE)) say("@%p: a thread's own arrays must fit into 64 KB, got a stack overflow", pc);
+    else if (memory && stacks && p >= stacks - (64 << 20) && p < stacks + MOST * (STACK + PAGE)) say("@%p: a thread's own arrays must fit into 64 KB, got a stack overflow", pc);
     else if (memory) say("@%p: memory must be inside the arrays, got an access to the address %p", pc, (void*)p);
     else say("@%p: %s", pc, number == SIGFPE ? "an integer must not be divided by zero, got a zero divisor" : "the code must be executable, got an illegal instruction");
     if (current) { say(" by thread %d (%u, %u, %u)", current->linear, current->index.x, current->index.y, current->index.z); where(); }
