@@ -19,8 +19,6 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ...base.errors import KernelError
 from ...base.files import write_atomically
 from ..source import Source
