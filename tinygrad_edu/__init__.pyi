@@ -131,6 +131,8 @@ from .functional import clamp as clamp
 from .functional import clamp_max as clamp_max
 from .functional import clamp_min as clamp_min
 from .functional import clamp_numbers as clamp_numbers
+from .functional import class_cross_entropy as class_cross_entropy
+from .functional import class_cross_entropy_backward as class_cross_entropy_backward
 from .functional import clip as clip
 from .functional import clone as clone
 from .functional import clone_contiguous as clone_contiguous
@@ -305,6 +307,7 @@ from .functional import l1_loss as l1_loss
 from .functional import largest_at as largest_at
 from .functional import layer_norm as layer_norm
 from .functional import layer_normalization as layer_normalization
+from .functional import layer_normalization_backward as layer_normalization_backward
 from .functional import lcm as lcm
 from .functional import ldexp as ldexp
 from .functional import le as le
@@ -430,6 +433,7 @@ from .functional import nonzero as nonzero
 from .functional import nonzero_matrix as nonzero_matrix
 from .functional import norm as norm
 from .functional import normal as normal
+from .functional import normalization_weight_backward as normalization_weight_backward
 from .functional import normalize as normalize
 from .functional import not_equal as not_equal
 from .functional import one_hot as one_hot
@@ -482,6 +486,8 @@ from .functional import resample as resample
 from .functional import reshape as reshape
 from .functional import reshape_as as reshape_as
 from .functional import rms_norm as rms_norm
+from .functional import rms_normalization as rms_normalization
+from .functional import rms_normalization_backward as rms_normalization_backward
 from .functional import rnn_relu_cell as rnn_relu_cell
 from .functional import rnn_sequence as rnn_sequence
 from .functional import rnn_sequence_backward as rnn_sequence_backward

@@ -192,6 +192,10 @@ def clamp_min(input: _Input, min: Any) -> Tensor:
     """Values below `min` become min."""
 def clamp_numbers(x: _Input, min: Any, max: Any) -> Tensor:
     """Clamp by numbers."""
+def class_cross_entropy(x: _Input, target: _Input, ignore_index: Any = -100) -> Tensor:
+    """Cross-entropy of each item with its class number; 0 where that is ignore_index."""
+def class_cross_entropy_backward(u: _Input, x: _Input, target: _Input, top: _Input, logsum: _Input, ignore_index: Any = -100) -> Tensor:
+    """The cotangent of class_cross_entropy, from the output's cotangent u and the residuals."""
 def clip(input: _Input, min: Any = None, max: Any = None) -> Tensor:
     """`clamp` under NumPy's name."""
 def clone(x: _Input) -> Tensor:
@@ -502,6 +506,8 @@ def layer_norm(input: _Input, normalized_shape: Any, weight: Any = None, bias: A
     """Normalise over the last dims, whose sizes are `normalized_shape`."""
 def layer_normalization(x: _Input, weight: _Input = None, bias: _Input = None, dims: Any = ..., eps: builtins.float = 1e-05) -> Tensor:
     """Normalise over the last dims, scale and shift."""
+def layer_normalization_backward(u: _Input, x: _Input, mean: _Input, rstd: _Input, weight: _Input = None, dims: Any = ...) -> Tensor:
+    """The cotangent of layer_normalization's x, from the output's cotangent u and the residuals."""
 def lcm(a: _Input, b: _Input) -> Tensor:
     """Least common multiple of integers."""
 def ldexp(input: _Input, other: _Input) -> Tensor:
@@ -742,6 +748,8 @@ def nonzero_matrix(x: _Input) -> Tensor:
     """Coordinates of non-zero elements, one a row."""
 def norm(input: _Input, p: builtins.str = 'fro', dim: _Dims = None, keepdim: builtins.bool = False, dtype: Any = None) -> Tensor:
     """p-norm of the elements; the gradient at a zero vector is 0."""
+def normalization_weight_backward(u: _Input, x: _Input, rstd: _Input, mean: _Input = None, dims: Any = ...) -> Tensor:
+    """The cotangent of the weight of layer_normalization, or (without a mean) of rms_normalization."""
 def normalize(input: _Input, p: builtins.float = 2.0, dim: _Dims = 1, eps: builtins.float = 1e-12) -> Tensor:
     """x divided by its norm along dim."""
 def not_equal(a: _Input, b: _Input) -> Tensor:
@@ -822,6 +830,10 @@ def reshape_as(input: _Input, other: _Input) -> Tensor:
     """`reshape` to other's shape."""
 def rms_norm(input: _Input, normalized_shape: Any, weight: Any = None, eps: Any = None) -> Tensor:
     """Divide by the root mean square over the last dims."""
+def rms_normalization(x: _Input, weight: _Input = None, dims: Any = ..., eps: builtins.float = 1e-05) -> Tensor:
+    """Divide by the root mean square over the last dims, and scale."""
+def rms_normalization_backward(u: _Input, x: _Input, rstd: _Input, weight: _Input = None, dims: Any = ...) -> Tensor:
+    """The cotangent of rms_normalization's x, from the output's cotangent u and the residual."""
 def rnn_relu_cell(input: _Input, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Tensor:
     """h after one step of a simple recurrent network."""
 def rnn_sequence(gx: _Input, h0: _Input, w_hh: _Input, nonlinearity: builtins.str = 'tanh') -> Tensor:

@@ -23,7 +23,8 @@ def layer_norm_reference(F, x, weight, bias, dims, eps):
     return out if bias is None else out + bias
 
 
-@op(method=False, types="match", residuals=("mean", "rstd"), reference=layer_norm_reference)
+@op(method=False, types="match", residuals=("mean", "rstd"), reference=layer_norm_reference,
+    cases=[Case([2, 3, 4], positive(4), [4], torch=False), Case([2, 3, 4], None, None, (-2, -1), torch=False), Case([3, 5], positive(5), torch=False)])
 def layer_normalization(xp, x, weight=None, bias=None, /, dims=(-1,), eps=1e-5):
     """Normalise over the last dims, scale and shift.
 
@@ -42,9 +43,42 @@ def layer_normalization(xp, x, weight=None, bias=None, /, dims=(-1,), eps=1e-5):
 
 
 layer_normalization.vjp(
-    x=lambda F, g, x, weight, mean, rstd, dims: normalise_backward(F, g if weight is None else g * weight, (x - mean) * rstd, rstd, dims),
-    weight=lambda g, x, mean, rstd: g * ((x - mean) * rstd),
+    x=lambda F, g, x, weight, mean, rstd, dims: F.layer_normalization_backward(g, x, mean, rstd, weight, dims),
+    weight=lambda F, g, x, mean, rstd, dims: F.normalization_weight_backward(g, x, rstd, mean, dims),
     bias=lambda g: g)
+
+
+# The backward of layer_normalization and rms_normalization is only called on raw arrays: higher orders go through their references.
+
+
+@op(method=False, types="match", differentiable=False, cases=[
+    Case([2, 3, 4], [2, 3, 4], [2, 3, 1], positive(2, 3, 1), positive(4), torch=False), Case([2, 3, 4], [2, 3, 4], [2, 1, 1], positive(2, 1, 1), None, (-2, -1), torch=False)])
+def layer_normalization_backward(xp, u, x, mean, rstd, weight=None, /, dims=(-1,)):
+    """The cotangent of layer_normalization's x, from the output's cotangent u and the residuals.
+
+    Math:   out = rstd (d - mean(d) - xhat mean(d xhat)),   d = u weight,   xhat = (x - mean) rstd
+    """
+    xhat = x - mean
+    xhat *= rstd
+    d = u if weight is None else u * weight
+    out = d * xhat
+    xhat *= out.mean(axis=dims, keepdims=True)
+    xp.subtract(d, d.mean(axis=dims, keepdims=True), out=out)
+    out -= xhat
+    out *= rstd
+    return out
+
+
+@op(method=False, types="match", differentiable=False, cases=[
+    Case([2, 3, 4], [2, 3, 4], positive(2, 3, 1), [2, 3, 1], torch=False), Case([2, 3, 4], [2, 3, 4], positive(2, 1, 1), None, (-2, -1), torch=False)])
+def normalization_weight_backward(xp, u, x, rstd, mean=None, /, dims=(-1,)):
+    """The cotangent of the weight of layer_normalization, or (without a mean) of rms_normalization.
+
+    Math:   out = sum over the leading dims of u (x - mean) rstd
+    """
+    terms = u * rstd
+    terms *= x if mean is None else x - mean
+    return terms.sum(axis=tuple(range(x.ndim - len(dims))))
 
 
 def last_dims(name, input, normalized_shape, **given):
@@ -199,6 +233,46 @@ def instance_norm(F, input, running_mean=None, running_var=None, weight=None, bi
     return F.group_norm(input, input.shape[1], weight, bias, eps)
 
 
+def rms_norm_reference(F, x, weight, dims, eps):
+    out = x * F.rsqrt(F.mean(x * x, dims, True) + eps)
+    return out if weight is None else out * weight
+
+
+@op(method=False, types="promote", residuals=("rstd",), reference=rms_norm_reference,
+    cases=[Case([2, 3, 4], positive(4), torch=False), Case([2, 3, 4], None, (-2, -1), torch=False)])
+def rms_normalization(xp, x, weight=None, /, dims=(-1,), eps=1e-5):
+    """Divide by the root mean square over the last dims, and scale.
+
+    Math:   out = x / sqrt(mean(x^2) + eps) weight
+    Reference: B. Zhang, R. Sennrich, 2019, "Root mean square layer normalization", eq. 4
+    """
+    rstd = 1 / xp.sqrt((x * x).mean(axis=dims, keepdims=True) + x.dtype.type(eps))
+    out = x * rstd
+    if weight is not None:
+        out *= weight
+    return out, rstd
+
+
+rms_normalization.vjp(x=lambda F, g, x, weight, rstd, dims: F.rms_normalization_backward(g, x, rstd, weight, dims),
+                      weight=lambda F, g, x, rstd, dims: F.normalization_weight_backward(g, x, rstd, None, dims))
+
+
+@op(method=False, types="match", differentiable=False, cases=[
+    Case([2, 3, 4], [2, 3, 4], positive(2, 3, 1), positive(4), torch=False), Case([2, 3, 4], [2, 3, 4], positive(2, 1, 1), None, (-2, -1), torch=False)])
+def rms_normalization_backward(xp, u, x, rstd, weight=None, /, dims=(-1,)):
+    """The cotangent of rms_normalization's x, from the output's cotangent u and the residual.
+
+    Math:   out = rstd (d - xhat mean(d xhat)),   d = u weight,   xhat = x rstd
+    """
+    xhat = x * rstd
+    d = u if weight is None else u * weight
+    out = d * xhat
+    xhat *= out.mean(axis=dims, keepdims=True)
+    xp.subtract(d, xhat, out=out)
+    out *= rstd
+    return out
+
+
 @composite(method=False, cases=[Case([2, 3, 4], (4,), positive(4)), Case([2, 3, 4], (3, 4))])
 def rms_norm(F, input, normalized_shape, weight=None, eps=None):
     """Divide by the root mean square over the last dims.
@@ -211,9 +285,7 @@ def rms_norm(F, input, normalized_shape, weight=None, eps=None):
         return in_float32(rms_norm.function, input, normalized_shape, weight, eps)
     if eps is None:
         eps = {"float64": 2.220446049250313e-16, "float32": 1.1920928955078125e-07}[input.dtype.name]
-    dims = last_dims("rms_norm", input, normalized_shape, weight=weight)
-    out = input * F.rsqrt(F.mean(input * input, dims, True) + eps)
-    return out if weight is None else out * weight
+    return F.rms_normalization(input, weight, last_dims("rms_norm", input, normalized_shape, weight=weight), eps)
 
 
 @composite(method=False, cases=[Case([2, 5, 3], 3), Case([1, 4, 2, 3], 2, 0.5, 0.5, 2.0), Case([2, 3, 2, 1, 2], 5, 0.1)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 from ..base.case import Array, Case, ints, positive
 from ..base.errors import DTypeError, IndexOutOfRange, ShapeError
 from ..core.op import composite, op
+from .scatter import positions
 
 LAST = [Case([2, 3], -1), Case([2, 3, 4], 1), Case([2, 3], dim=0), Case([], 0)]
 
@@ -35,7 +36,7 @@ def softmax(xp, x, /, dim, dtype=None):
 softmax.vjp(x=lambda F, g, out, dim: F.softmax_backward(g, out, dim))
 
 
-@op(method=False)
+@op(method=False, cases=[Case([2, 3], positive(2, 3), -1, torch=False), Case([2, 3, 4], [2, 3, 4], 1, torch=False)])
 def softmax_backward(xp, u, y, /, dim):
     """The cotangent of softmax, from the output's cotangent u and the output y.
 
@@ -66,7 +67,7 @@ def log_softmax(xp, x, /, dim, dtype=None):
 log_softmax.vjp(x=lambda F, g, out, dim: F.log_softmax_backward(g, out, dim))
 
 
-@op(method=False)
+@op(method=False, cases=[Case([2, 3], [2, 3], -1, torch=False), Case([2, 3, 4], [2, 3, 4], 1, torch=False)])
 def log_softmax_backward(xp, u, y, /, dim):
     """The cotangent of log_softmax, from the output's cotangent u and the output y.
 
@@ -119,6 +120,18 @@ def reduced(F, loss, reduction, name, weight=None):
 LABELS = ints(4, high=3)
 
 
+def check_labels(input, target, ignore_index):
+    """Class numbers without their history, and which of them count."""
+    if tuple(target.shape) != (input.shape[0], *input.shape[2:]):
+        raise ShapeError(f"nll_loss: target must have shape {(input.shape[0], *input.shape[2:])} for input {tuple(input.shape)}, got {tuple(target.shape)}. One class number per item.")
+    labels, classes = target.detach(), input.shape[1]
+    valid = labels != ignore_index
+    raw = labels.array[valid.array]
+    if raw.size and (int(raw.min()) < 0 or int(raw.max()) >= classes):
+        raise IndexOutOfRange(f"nll_loss: target must be in [0, {classes - 1}] or ignore_index={ignore_index}, got values from {int(raw.min())} to {int(raw.max())}. Check the labels.")
+    return labels, valid
+
+
 @composite(method=False, cases=[Case([4, 3], LABELS), Case([4, 3], LABELS, positive(3)), Case([4, 3], LABELS, ignore_index=1), Case([2, 3, 4], ints(2, 4, high=3), reduction="sum"),
                                 Case([4, 3], LABELS, reduction="none"), Case([3], ints(high=3))])
 def nll_loss(F, input, target, weight=None, ignore_index=-100, reduction="mean"):
@@ -132,13 +145,7 @@ def nll_loss(F, input, target, weight=None, ignore_index=-100, reduction="mean")
     if input.ndim == 1:
         return nll_loss.function(F.unsqueeze(input, 0), F.unsqueeze(target, 0), weight, ignore_index=ignore_index, reduction=reduction) if reduction != "none" else \
             F.squeeze(nll_loss.function(F.unsqueeze(input, 0), F.unsqueeze(target, 0), weight, ignore_index=ignore_index, reduction=reduction), 0)
-    if tuple(target.shape) != (input.shape[0], *input.shape[2:]):
-        raise ShapeError(f"nll_loss: target must have shape {(input.shape[0], *input.shape[2:])} for input {tuple(input.shape)}, got {tuple(target.shape)}. One class number per item.")
-    labels, classes = target.detach(), input.shape[1]
-    valid = labels != ignore_index
-    raw = labels.array[valid.array]
-    if raw.size and (int(raw.min()) < 0 or int(raw.max()) >= classes):
-        raise IndexOutOfRange(f"nll_loss: target must be in [0, {classes - 1}] or ignore_index={ignore_index}, got values from {int(raw.min())} to {int(raw.max())}. Check the labels.")
+    labels, valid = check_labels(input, target, ignore_index)
     if bool(valid.array.all()):
         picked, scale = F.squeeze(F.gather(input, 1, F.unsqueeze(labels, 1)), 1), None
     else:
@@ -149,6 +156,49 @@ def nll_loss(F, input, target, weight=None, ignore_index=-100, reduction="mean")
         scale = per_item if scale is None else per_item * scale
     loss = -picked if scale is None else F.where(valid, -picked, 0.0) * scale
     return reduced(F, loss, reduction, "nll_loss", scale)
+
+
+def class_cross_entropy_reference(F, x, target, ignore_index):
+    valid = target != ignore_index
+    picked = F.gather(F.log_softmax(x, 1), 1, F.unsqueeze(F.where(valid, target, 0), 1))
+    return F.where(valid, -F.squeeze(picked, 1), 0.0)
+
+
+@op(method=False, residuals=("top", "logsum"), reference=class_cross_entropy_reference,
+    cases=[Case([4, 3], LABELS, torch=False), Case([4, 3], LABELS, 1, torch=False), Case([2, 3, 4], ints(2, 4, high=3), torch=False)])
+def class_cross_entropy(xp, x, target, /, ignore_index=-100):
+    """Cross-entropy of each item with its class number; 0 where that is ignore_index.
+
+    Math:   out_n = ln sum_c e^x_nc - x_n,target_n;   d x = g (softmax(x) - one_hot(target))
+    Shape:  x (N, C, *), target and out (N, *)
+    Note:   max x and ln sum e^(x - max x) are kept apart: their sum would be too coarse for exp where x is large
+    """
+    top = x.max(axis=1, keepdims=True)
+    s = x - top
+    valid = target != ignore_index
+    picked = s[positions(xp, xp.expand_dims(xp.where(valid, target, 0), 1), 1, x.shape)]
+    xp.exp(s, out=s)
+    logsum = xp.log(s.sum(axis=1, keepdims=True))
+    return xp.where(valid, (logsum - picked).squeeze(1), x.dtype.type(0)), top, logsum
+
+
+class_cross_entropy.vjp(x=lambda F, g, x, target, top, logsum, ignore_index: F.class_cross_entropy_backward(g, x, target, top, logsum, ignore_index), target=None)
+
+
+@op(method=False, differentiable=False, cases=[Case([4], [4, 3], LABELS, [4, 1], positive(4, 1), torch=False), Case([4], [4, 3], LABELS, [4, 1], positive(4, 1), 1, torch=False)])
+def class_cross_entropy_backward(xp, u, x, target, top, logsum, /, ignore_index=-100):
+    """The cotangent of class_cross_entropy, from the output's cotangent u and the residuals.
+
+    Math:   out = u (e^(x - top - logsum) - one_hot(target)), 0 where the target is ignore_index
+    Note:   higher orders go through the reference of class_cross_entropy
+    """
+    out = x - top
+    out -= logsum
+    xp.exp(out, out=out)
+    valid = target != ignore_index
+    out[positions(xp, xp.expand_dims(xp.where(valid, target, 0), 1), 1, x.shape)] -= 1
+    out *= xp.expand_dims(xp.where(valid, u, x.dtype.type(0)), 1)
+    return out
 
 
 @composite(method=False, cases=[Case([4, 3], LABELS), Case([4, 3], LABELS, positive(3), ignore_index=2), Case([2, 3, 4], ints(2, 4, high=3)), Case([4, 3], LABELS, label_smoothing=0.1),
@@ -163,6 +213,10 @@ def cross_entropy(F, input, target, weight=None, ignore_index=-100, reduction="m
     if not 0.0 <= label_smoothing <= 1.0:
         raise ShapeError(f"cross_entropy: label_smoothing must be in [0, 1], got {label_smoothing}. Choose a value such as 0.1.")
     dim = 0 if input.ndim == 1 else 1
+    if weight is None and not label_smoothing and input.ndim > 1 and input.dtype.is_floating_point and not target.dtype.is_floating_point and input.numel():
+        labels, valid = check_labels(input, target, ignore_index)
+        loss = F.class_cross_entropy(input, labels, ignore_index)
+        return reduced(F, loss, reduction, "cross_entropy", None if bool(valid.array.all()) else valid.to(input.dtype))
     logp, classes = F.log_softmax(input, dim), input.shape[dim]
     column = None if weight is None else F.reshape(weight, (classes,) + (1,) * (input.ndim - dim - 1))
     if target.dtype.is_floating_point:
