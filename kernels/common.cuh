@@ -99,3 +99,12 @@ __device__ __forceinline__ void wide_store(const float (&v)[32], float* line, in
         if (c < cols) *(float4*)(line + c) = make_float4(v[i], v[i + 1], v[i + 2], v[i + 3]);
     }
 }
+
+// Four floats at once, at an address that is a multiple of 16 bytes.
+__device__ __forceinline__ float4 load4(const float* from) { return *reinterpret_cast<const float4*>(from); }
+__device__ __forceinline__ void store4(float* to, float4 v) { *reinterpret_cast<float4*>(to) = v; }
+__device__ __forceinline__ void copy4(float* to, const float* from) {
+    float4 v = load4(from);
+    to[0] = v.x, to[1] = v.y, to[2] = v.z, to[3] = v.w;
+}
+__device__ __forceinline__ void copy16(void* to, const void* from) { *reinterpret_cast<uint4*>(to) = *reinterpret_cast<const uint4*>(from); }

@@ -17,17 +17,19 @@ from tinygrad_edu.launch.elementwise import GENERATED, broadcast, collapse, sour
 load_ladders()
 DEVICES = [pytest.param("emu", marks=pytest.mark.skipif(shutil.which("g++") is None, reason="emu needs g++")), pytest.param("cuda", marks=pytest.mark.cuda)]
 RUNGS = [pytest.param(op, f"{r.number}{r.track}", id=r.name) for op, ladder in ladders.items() for r in ladder]
+BFLOAT16 = 0.1  # what rounds its inputs to 8 bits is only compared roughly here
 
 
-def near(there, here):
+def near(there, here, rtol=2e-5):
     assert there.dtype == here.dtype and tuple(there.shape) == tuple(here.shape)
-    np.testing.assert_allclose(there, here, rtol=2e-5, atol=2e-6)
+    np.testing.assert_allclose(there, here, rtol=rtol, atol=rtol / 10)
 
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize(("op", "rung"), RUNGS)
 def test_a_rung_gives_the_generic_forwards_values_over_the_ops_cases(device, op, rung):
     """Outputs start as NaN there, so an element that is not written shows."""
+    rough = next(r for r in ladders[op] if f"{r.number}{r.track}" == rung).pinned_only
     for case in OPS[op].cases:
         args = tensors(case.make("float32"), grad=False)
         args = [tuple(b.to(device) for b in a) if isinstance(a, tuple) and a and isinstance(a[0], Tensor) else a.to(device) if isinstance(a, Tensor) else a for a in args]
@@ -41,7 +43,7 @@ def test_a_rung_gives_the_generic_forwards_values_over_the_ops_cases(device, op,
             assert "must get arguments that the kernel takes" in str(error)
             continue
         for a, b in zip(found, expected, strict=True):
-            near(a.cpu().numpy(), b.cpu().numpy())
+            near(a.cpu().numpy(), b.cpu().numpy(), BFLOAT16 if rough else 2e-5)
 
 
 ODD = [((7, 13), (7, 13)), ((1031,), (1031,)), ((5, 1, 3), (1, 4, 1)), ((3, 1), (7,)), ((2, 3, 1, 5), (3, 4, 1)), ((), (9,)), ((0, 3), (3,)), ((1, 1), (1,))]

@@ -29,11 +29,11 @@ NAME = re.compile(r"(\w+?)_(\d+)([a-z]?)_([a-z0-9_]+)$")  # op, rung, side track
 class Rung:
     """One kernel with its launcher."""
 
-    def __init__(self, name: str, launcher: Callable, supports: Callable | None, source: Source | None):
+    def __init__(self, name: str, launcher: Callable, supports: Callable | None, source: Source | None, pinned_only: bool = False):
         match = NAME.match(name)
         if match is None:
             raise TypeError(f"kernel: the name must be <op>_<rung>_<idea>, got {name!r}. Rename it.")
-        self.name, self.launcher, self.source = name, launcher, source or kernel_file(match[1], name)
+        self.name, self.launcher, self.source, self.pinned_only = name, launcher, source or kernel_file(match[1], name), pinned_only
         self.op, self.number, self.track, self.idea = match[1], int(match[2]), match[3], match[4]
         if self.op not in registry or launcher.__name__ != name:
             raise TypeError(f"kernel: {name!r} must be the name of its launcher and start with an op's, got the launcher {launcher.__name__!r}. Rename one of them.")
@@ -51,10 +51,13 @@ class Rung:
 ladders: dict[str, list[Rung]] = {}  # op -> rungs, lowest first
 
 
-def kernel(name: str, supports: Callable | None = None, source: Source | None = None) -> Callable:
-    """Declare the launcher of an entry point. `supports` names any of the op's arguments and tells whether the kernel takes them."""
+def kernel(name: str, supports: Callable | None = None, source: Source | None = None, pinned_only: bool = False) -> Callable:
+    """Declare the launcher of an entry point. `supports` names any of the op's arguments and tells whether the kernel takes them.
+
+    pinned_only=True: runs for `use_kernel` alone, as what rounds more than the op may; the ladder passes it by.
+    """
     def add(launcher: Callable) -> Callable:
-        rung = Rung(name, launcher, supports, source)
+        rung = Rung(name, launcher, supports, source, pinned_only)
         ladder = ladders.setdefault(rung.op, [])
         if any((r.number, r.track) == (rung.number, rung.track) for r in ladder):
             raise TypeError(f"kernel: rung {rung.number}{rung.track} of {rung.op} is declared twice. Give {name!r} another number.")
@@ -125,7 +128,7 @@ def choose(op: str, device: Device, generic: Callable) -> Callable:
         bound = signature.bind(None, *args, **attrs)
         bound.apply_defaults()
         for rung in reversed(ladder):
-            if pinned is not None and pinned != f"{rung.number}{rung.track}":
+            if rung.pinned_only if pinned is None else pinned != f"{rung.number}{rung.track}":
                 continue
             if rung.fits(bound.arguments):
                 if rung.name not in handles:
@@ -144,14 +147,17 @@ class Handle:
 
     def __init__(self, device: Any, rung: Rung):
         self.device, self.rung = device, rung
-        self.entry: Callable | None = None
+        self.entries: dict[str | None, Callable] = {}
 
-    def __call__(self, grid: tuple, block: tuple, args: tuple, shared: int = 0) -> None:
-        """Launch `grid` x `block` threads. A grid without blocks is nothing to do."""
-        if self.entry is None:
-            self.entry = self.device.kernel(self.rung.source, self.rung.name)
+    def __call__(self, grid: tuple, block: tuple, args: tuple, shared: int = 0, entry: str | None = None) -> None:
+        """Launch `grid` x `block` threads. A grid without blocks is nothing to do. `entry` names another kernel of the op's files: a step before or after."""
+        if entry not in self.entries:
+            source = self.rung.source if entry is None or entry in self.rung.source.entries else kernel_file(self.rung.op, entry)
+            self.entries[entry] = self.device.kernel(source, entry or self.rung.name)
+        if shared > 48 << 10:  # CUDA wants to be asked for more
+            self.entries[entry].large_shared = True
         if math.prod(grid):
-            self.entry(grid, block, args, shared)
+            self.entries[entry](grid, block, args, shared)
 
     def empty(self, shape: tuple, like: Any) -> Any:
         """A new array, not yet written, of the dtype `like` or of the array `like`."""
@@ -160,9 +166,9 @@ class Handle:
     def using(self, source: Source) -> Handle:
         """The entry point of the same name in another source (generated for other attributes)."""
         other = Handle(self.device, self.rung)
-        other.entry = self.device.kernel(source, self.rung.name)
+        other.entries[None] = self.device.kernel(source, self.rung.name)
         return other
 
     def contiguous(self, x: Any) -> Any:
         """x in row-major order, copied only if it must be."""
-        return self.device.contiguous(x)
+        return x if x.flags.c_contiguous else self.device.F.clone_contiguous(x)

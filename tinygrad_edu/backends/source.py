@@ -11,7 +11,8 @@ PACKAGE = Path(__file__).parents[1]
 FOLDERS = (PACKAGE / "kernels", PACKAGE.parent / "kernels")  # in an installed package; in a checkout
 ENTRY = re.compile(r"__global__\s+(?:void\s+)?(?:__launch_bounds__\s*\([^)]*\)\s*)?(?:void\s+)?(\w+)\s*\(([^)]*)\)")
 NUMPY = {"float": "float32", "double": "float64", "int": "int32", "long long": "int64", "unsigned": "uint32", "unsigned int": "uint32",
-         "unsigned long long": "uint64", "unsigned char": "uint8", "bool": "bool", "__half": "float16", "half": "float16", "float4": "float32"}
+         "unsigned long long": "uint64", "unsigned char": "uint8", "bool": "bool", "__half": "float16", "half": "float16", "float4": "float32",
+         "__nv_bfloat16": "uint16"}
 
 
 class Parameter:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ...core.device import Device
 from ..ladder import KernelTable
-from .array import EmuArray, Module, adopt, empty, memory_of
+from .array import EmuArray, Module, empty, memory_of
 
 
 class EmuDevice(Device):
@@ -42,9 +42,6 @@ class EmuDevice(Device):
         from .launch import kernel  # the compiler is asked for only now
 
         return kernel(source, name)
-
-    def contiguous(self, array: EmuArray) -> EmuArray:
-        return array if array.flags.c_contiguous else adopt(array.host)
 
 
 def make_device(name: str) -> EmuDevice:

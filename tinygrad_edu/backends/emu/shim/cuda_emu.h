@@ -19,7 +19,7 @@
 #define __forceinline__ inline
 #define __noinline__ __attribute__((noinline))
 #define __launch_bounds__(...)
-#define __align__(n) alignas(n)
+#define __align__(n) __attribute__((aligned(n)))
 #define __restrict__ __restrict
 // One section for all shared arrays: its bounds are known, so that it can be filled with NaN before each block, and watched.
 #define __shared__ static __attribute__((section("emu_shared")))
@@ -58,6 +58,8 @@ void block_barrier(int line);
 int block_vote(int value, int line, int kind);   // kind 0: count, 1: and, 2: or
 const uint64_t* warp_meet(unsigned mask, uint64_t value, int line, unsigned* who, bool fence = false);  // fence: orders memory too
 void atomic_access(const void* address, int size, void* pc);
+[[noreturn]] void refuse(int line, const char* what, const char* advice);  // ends the launch with a message
+extern unsigned blocks_run;
 // The arguments are read unseen: they lie in memory of the host.
 template <class... A, std::size_t... I> __attribute__((no_sanitize("thread"))) void call_with(void (*kernel)(A...), void** arguments, std::index_sequence<I...>) {
     kernel(*(std::remove_cv_t<A>*)arguments[I]...);

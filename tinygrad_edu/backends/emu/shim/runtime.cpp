@@ -43,7 +43,8 @@ static char *stacks, *signal_stack;
 static void* home;                           // stack pointer of run_block
 static void (*entry)(void**);
 static void** arguments;
-static unsigned barriers, blocks_run;        // clocks for the race checker
+static unsigned barriers;                    // clocks for the race checker
+unsigned blocks_run;
 static char message[4096];
 static sigjmp_buf leave;
 
@@ -96,6 +97,13 @@ void atomic_access(const void*, int, void*) {}
 static void where() { say(" in block (%u, %u, %u)", block.x, block.y, block.z); }
 
 [[noreturn]] static void give_up() { siglongjmp(leave, 1); }
+
+void refuse(int line, const char* what, const char* advice) {
+    say("line %d: %s, got thread %d's call", line, what, current->linear);
+    where();
+    say("|%s", advice);
+    give_up();
+}
 
 static Thread* next_ready() {                // the next lane of this warp that can run, else of the next warps; null if none can
     int w = current->warp;
