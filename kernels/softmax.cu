@@ -48,8 +48,8 @@ extern "C" __global__ void __launch_bounds__(128) softmax_2_shared(float* __rest
         if (t < half) tree[t] += tree[t + half];
     }
     __syncthreads();  // the top of the tree is there
-    sum = tree[0];
-    for (int c = t; c < cols; c += 128) out[(long long)row * cols + c] = __expf(line[c] - top) / sum;
+    float scale = 1.0f / tree[0];
+    for (int c = t; c < cols; c += 128) out[(long long)row * cols + c] = __expf(line[c] - top) * scale;
 }
 
 extern "C" __global__ void __launch_bounds__(128) softmax_3_warp(float* __restrict__ out, const float* __restrict__ x, int rows, int cols) {
@@ -97,11 +97,11 @@ extern "C" __global__ void __launch_bounds__(128) softmax_5_registers(float* __r
         v[i] = lane + i * 32 < cols ? __expf(v[i] - top) : 0.0f;
         sum += v[i];
     }
-    sum = warp_sum(sum);
+    float scale = 1.0f / warp_sum(sum);  // one division a lane: 32 of them spill on sm_100
 #pragma unroll
     for (int i = 0; i < 32; ++i) {
         int c = lane + i * 32;
-        if (c < cols) out[(long long)row * cols + c] = v[i] / sum;
+        if (c < cols) out[(long long)row * cols + c] = v[i] * scale;
     }
 }
 

@@ -11,6 +11,7 @@ from .io import save as save
 from . import autograd as autograd
 from . import backends as backends
 from . import base as base
+from . import bench as bench
 from . import cli as cli
 from . import core as core
 from . import data as data

@@ -1,6 +1,6 @@
-"""The command `tinygrad-edu`: train a recipe, use what it learnt, look at the machine.
+"""The command `tinygrad-edu`: train a recipe, use what it learnt, look at kernels and at the machine.
 
-Exit codes: 0 done; 1 training went wrong (the loss is not finite); 2 wrong arguments, files or devices; 130 stopped by Ctrl-C.
+Exit codes: 0 done; 1 training went wrong (the loss is not finite) or a kernel has a bug; 2 wrong arguments, files or devices; 130 stopped by Ctrl-C.
 """
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from .base.errors import TinygradEduError
+from .base.errors import KernelError, TinygradEduError
 from .base.threads import IDLE_SPIN, get_num_threads, set_num_threads, usable_cores
 
 EXTRAS = (  # (module, pip name, what it gives)
@@ -67,7 +67,7 @@ def make_parser() -> Parser:
     parser = Parser(prog="tinygrad-edu", description="Train small models and look inside them, on one small engine.")
     parser.add_argument("--version", action="version", version=f"tinygrad-edu {version('tinygrad_edu') or 'from a checkout'}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (add_train, add_predict, add_list, add_doctor):  # a new command is a function here
+    for add in (add_train, add_predict, add_list, add_kernels, add_bench, add_doctor):  # a new command is a function here
         add(commands)
     return parser
 
@@ -196,6 +196,128 @@ def list_recipes(flags: argparse.Namespace) -> int:
         r = recipes.get(name).RECIPE
         print(f"{r.name}: {r.task}\n  data   {r.data}\n  time   {r.time} on 2 CPU cores\n  score  {r.score}\n  run    tinygrad-edu train {r.name}")
     return 0
+
+
+# ---- bench ---------------------------------------------------------------------------------------------------------------
+
+def add_bench(commands: Any) -> None:
+    p = commands.add_parser("bench", help="measure kernels: times on a GPU, counters without one", description=(
+        "Check each rung of a ladder against float64, then time it beside its limit and other libraries (on cuda), or count what it moves (on emu)."),
+        formatter_class=argparse.RawDescriptionHelpFormatter, epilog="examples:\n  tinygrad-edu bench softmax --device emu\n"
+        "  tinygrad-edu bench matmul --shape 4096x4096x4096 --out results.jsonl --plot matmul.png")
+    p.add_argument("kernel", metavar="KERNEL", help="an op (softmax: all its rungs), one kernel (softmax_3_warp), or all")
+    p.add_argument("--device", default="cuda", metavar="D", help="cuda (default): times. emu: what the CPU emulator counts; needs no GPU")
+    p.add_argument("--shape", metavar="AxB", help="sizes, as in 16384x8192 (default: some that are large enough)")
+    p.add_argument("--quick", action="store_true", help="small sizes and few samples, to see whether it works")
+    p.add_argument("--seconds", type=number(float, 0), default=5.0, metavar="S", help="time for the samples of each shape (default 5)")
+    p.add_argument("--out", type=Path, metavar="FILE", help="add a line of JSON for each result")
+    p.add_argument("--plot", type=Path, metavar="PNG", help="draw each rung under the limits of the GPU (needs matplotlib)")
+    p.set_defaults(command=bench)
+
+
+def bench(flags: argparse.Namespace) -> int:
+    from .bench.command import bench as run
+
+    return run(flags)
+# ---- kernels -------------------------------------------------------------------------------------------------------------
+
+def add_kernels(commands: Any) -> None:
+    p = commands.add_parser("kernels", help="show the kernels, and what each does to memory", description="Look at the CUDA C kernels. Needs no GPU: they run on the emulator.")
+    actions = p.add_subparsers(title="actions", metavar="ACTION", required=True)
+    p = actions.add_parser("list", help="show every kernel: op, rung, idea, file", description="Show every kernel: its op, rung, idea and file.")
+    p.set_defaults(command=list_kernels)
+    p = actions.add_parser("profile", help="count and check a kernel's accesses, line by line", formatter_class=argparse.RawDescriptionHelpFormatter,
+                           description="Run kernels of an op on the emulator; count sectors, bank conflicts and FLOPs by source line; look for races and accesses out of bounds.",
+                           epilog="examples:\n  tinygrad-edu kernels profile softmax --rung 3 --shape 1024,256\n  tinygrad-edu kernels profile softmax --html softmax.html")
+    p.add_argument("op", metavar="OP", help="an op of `tinygrad-edu kernels list`")
+    p.add_argument("--rung", metavar="R", help="which kernel of the op (default: all, one after another)")
+    p.add_argument("--shape", type=shape, nargs="+", metavar="N,M", help="shapes of the op's inputs in order; one shape serves inputs that are alike (default: an example of the op)")
+    p.add_argument("--html", type=Path, metavar="FILE", help="write the source with its counters to a page")
+    p.set_defaults(command=profile_kernels)
+
+
+def shape(text: str) -> tuple[int, ...]:
+    """An argparse type: `1024,256`."""
+    try:
+        sizes = tuple(int(n) for n in text.split(","))
+    except ValueError:
+        sizes = ()
+    if not sizes or min(sizes) < 0:
+        raise argparse.ArgumentTypeError(f"must be sizes with commas between, as 1024,256, got {text!r}")
+    return sizes
+
+
+def list_kernels(flags: argparse.Namespace) -> int:
+    from .backends.ladder import ladders, load_ladders
+    from .backends.source import kernels_folder
+
+    load_ladders()
+    rungs = [rung for op in sorted(ladders) for rung in ladders[op]]
+    files = {r.name: f"kernels/{r.source.name}" if (kernels_folder() / r.source.name).exists() else "generated" for r in rungs}
+    table = [("op", "rung", "idea", "file"), *((r.op, f"{r.number}{r.track}", r.idea.replace("_", " "), files[r.name]) for r in rungs)]
+    widths = [max(len(row[i]) for row in table) for i in range(4)]
+    for row in table:
+        print("  ".join(f"{text:<{width}}" for text, width in zip(row, widths)).rstrip())
+    return 0
+
+
+def profile_kernels(flags: argparse.Namespace) -> int:
+    from .backends.emu.profile import profile
+    from .backends.ladder import ladders, load_ladders
+    from .core.device import registry
+
+    load_ladders()
+    if flags.op not in ladders:
+        raise Stop(f"OP must be an op with kernels ({', '.join(sorted(ladders))}), got {flags.op!r}. See `tinygrad-edu kernels list`.")
+    names = [f"{r.number}{r.track}" for r in ladders[flags.op]]
+    if flags.rung is not None and flags.rung not in names:
+        raise Stop(f"--rung must be one of {', '.join(names)} for {flags.op}, got {flags.rung!r}. See `tinygrad-edu kernels list`.")
+    if not registry[flags.op].cases:
+        raise Stop(f"{flags.op}: must have example calls to run it by itself, got none: it serves other ops. Profile it in your program: `with tinygrad_edu.profile() as p:`.")
+    with profile() as p:
+        ran = [name for name in names if flags.rung in (None, name) and run_rung(flags.op, name, flags.shape)]
+    if not ran:
+        given = f"the shapes {' '.join(','.join(map(str, s)) for s in flags.shape)}" if flags.shape else "the op's examples"
+        raise Stop(f"{flags.op}: a kernel must take its arguments, got none for {given}. Give other shapes with --shape.")
+    print(p)
+    if flags.html is not None:
+        p.html(flags.html)
+    return 1 if p.problems else 0
+
+
+def run_rung(op: str, rung: str, shapes: list[tuple[int, ...]] | None) -> bool:
+    """Run a kernel on the first of the op's example calls that it takes, its inputs reshaped; whether there was one."""
+    from .autograd import no_grad
+    from .backends.ladder import use_kernel
+    from .base.case import Array
+    from .core.autograd import functional
+    from .core.device import get_device, registry
+    from .core.tensor import Tensor
+
+    emu = get_device("emu")
+
+    def fill(value: Any, to: Any, seed: int) -> Any:
+        if isinstance(value, tuple) and value and isinstance(value[0], Array):
+            return tuple(fill(v, to, seed + i) for i, v in enumerate(value))
+        if not isinstance(value, Array):
+            return value
+        if to is not None:
+            value = Array(*to, low=value.low, high=value.high, kind=value.kind)
+        return Tensor(emu.asarray(value.make(seed, "float32")), emu)
+
+    for case in registry[op].cases:
+        inputs = [i for i, a in enumerate(case.args) if isinstance(a, Array)]
+        want: dict[int, tuple[int, ...]] = dict(zip(inputs, shapes or ()))
+        if shapes and len(shapes) == 1 and len({case.args[i].shape for i in inputs}) == 1:
+            want = dict.fromkeys(inputs, shapes[0])
+        try:
+            with use_kernel(**{op: rung}), no_grad():
+                getattr(functional, op)(*(fill(a, want.get(i), i) for i, a in enumerate(case.args)), **case.attrs)
+            return True
+        except (TinygradEduError, TypeError) as error:  # this call does not fit the kernel or the shapes; what the kernel does wrong must be seen
+            if isinstance(error, KernelError) and "the kernel takes" not in str(error):
+                raise
+    return False
 
 
 # ---- doctor --------------------------------------------------------------------------------------------------------------

@@ -147,7 +147,7 @@ class Handle:
 
     def __init__(self, device: Any, rung: Rung):
         self.device, self.rung = device, rung
-        self.entries: dict[str | None, Callable] = {}
+        self.entries: dict[str | None, Any] = {}  # what the device made of each entry point
 
     def __call__(self, grid: tuple, block: tuple, args: tuple, shared: int = 0, entry: str | None = None) -> None:
         """Launch `grid` x `block` threads. A grid without blocks is nothing to do. `entry` names another kernel of the op's files: a step before or after."""

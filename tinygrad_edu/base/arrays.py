@@ -1,6 +1,7 @@
 """Reading anything array-like into an array, and printing arrays as PyTorch does."""
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,15 @@ from .errors import ShapeError
 def is_tensor(value: Any) -> bool:
     """Whether value is a Tensor: it stands above this module, so it is known by what it has."""
     return hasattr(value, "array") and hasattr(value, "device")
+
+
+class Capture(threading.local):
+    """Per thread: whether what runs is recorded as a graph of a GPU. Then no value exists yet, and checks that look at values are left out."""
+
+    active = False
+
+
+capture = Capture()
 
 
 def as_array(data: Any, dtype: Any, device: Any, copy: bool = False) -> Any:
@@ -37,6 +47,11 @@ def as_array(data: Any, dtype: Any, device: Any, copy: bool = False) -> Any:
         wanted = dtypes.as_dtype(array.dtype).numpy
     array = np.array(array, dtype=wanted, order="C") if copy else np.asarray(array, dtype=wanted)
     return device.asarray(array)
+
+
+def address(array: Any) -> int:
+    """Where the first element stands: NumPy's and the emulator's arrays tell it in another way than CuPy's."""
+    return array.ctypes.data if hasattr(array, "ctypes") else array.data.ptr
 
 
 def flat(data: Any) -> Iterator:

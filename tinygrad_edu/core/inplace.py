@@ -61,7 +61,7 @@ def check_writable(name: str, x: Tensor) -> None:
     array = x.array
     if any(stride == 0 and size > 1 for stride, size in zip(array.strides, array.shape)):
         raise ShapeError(f"{name}: each element must have memory of its own, got an expanded tensor of shape {x.shape}. Clone it first.")
-    if not array.flags.writeable:
+    if not getattr(array.flags, "writeable", True):  # CuPy has no such flag
         raise ShapeError(f"{name}: memory must be writable, got a read-only array of shape {x.shape}. Clone the tensor first.")
 
 

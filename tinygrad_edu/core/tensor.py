@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..base import dtype as dtypes
-from ..base.arrays import as_array, formatter
+from ..base.arrays import address, as_array, formatter
 from ..base.errors import DeviceError, DTypeError, GraphError, ShapeError
 from ..base.hooks import RemovableHandle
 from .autograd import Leaf, accumulate, bump_version, version_of, walk
@@ -75,7 +75,7 @@ class Tensor(OpMethods):
         return strides if dim is None else strides[dim]
 
     def data_ptr(self) -> int:
-        return self.array.ctypes.data
+        return address(self.array)
 
     def is_contiguous(self) -> bool:
         return bool(self.array.flags.c_contiguous)

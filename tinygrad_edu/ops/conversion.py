@@ -4,7 +4,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..base import dtype as dtypes
-from ..base.errors import ShapeError
+from ..base.errors import GraphError, ShapeError
 from ..core.autograd import Node, functional, mode
 from ..core.device import Device, get_device
 from ..core.op import op
@@ -167,3 +167,15 @@ Tensor.is_signed = lambda self: self.dtype.is_signed  # type: ignore[attr-define
 for _name in ("is_sparse", "is_quantized", "is_meta", "is_nested", "is_mps", "is_xpu"):
     setattr(Tensor, _name, False)
 Tensor.is_cpu = property(lambda self: self.device.type == "cpu")  # type: ignore[attr-defined]
+
+
+def cuda_array_interface(self: Tensor) -> dict:
+    """How other libraries read a CUDA tensor in place."""
+    if self.device.type != "cuda":
+        raise AttributeError(f"__cuda_array_interface__: must be read from a tensor on cuda, got one on {self.device}. Move it with .to('cuda').")
+    if self.requires_grad:
+        raise GraphError("__cuda_array_interface__: must be read from a tensor outside the graph, got one that requires gradients. Use x.detach().")
+    return self.array.__cuda_array_interface__
+
+
+Tensor.__cuda_array_interface__ = property(cuda_array_interface)  # type: ignore[attr-defined]

@@ -37,8 +37,9 @@ def scalar_tensor(s, *, dtype=None, device=None, requires_grad=False):
 
 
 def from_dlpack(source):
-    """A tensor that shares memory with any object that speaks DLPack (on the CPU)."""
-    where = get_device("cpu")
+    """A tensor that shares memory with any object that speaks DLPack: on the CPU, or on an NVIDIA GPU."""
+    kind, index = source.__dlpack_device__() if hasattr(source, "__dlpack_device__") else (1, 0)  # DLPack's numbers: 1 CPU, 2 CUDA, 3 pinned, 13 managed
+    where = get_device(f"cuda:{index}" if kind in (2, 13) else "cpu")
     return Tensor(where.xp.from_dlpack(source), where)
 
 

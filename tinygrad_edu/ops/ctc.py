@@ -140,7 +140,7 @@ def ctc_loss(F, log_probs, targets, input_lengths, target_lengths, blank=0, redu
     if log_probs.ndim != 3:
         raise ShapeError(f"ctc_loss: log_probs must be (T, N, C) or (T, C), got shape {tuple(log_probs.shape)}. Transpose it: time comes first.")
     T, N, C = log_probs.shape
-    device, xp = log_probs.device, log_probs.device.xp
+    xp = log_probs.device.xp
     ours, theirs = (xp.asarray(v.array if hasattr(v, "array") else v, "int64").reshape(-1) for v in (input_lengths, target_lengths))
     if ours.size != N or theirs.size != N or (ours < 0).any() or (theirs < 0).any() or (ours > T).any():
         raise ShapeError(f"ctc_loss: input_lengths and target_lengths must be {N} numbers, the former at most {T}, got {ours.tolist()} and {theirs.tolist()}. Correct them.")
@@ -156,9 +156,9 @@ def ctc_loss(F, log_probs, targets, input_lengths, target_lengths, blank=0, redu
         raise ShapeError(f"ctc_loss: targets must be (N, S) with S at least {longest}, or {int(theirs.sum())} labels in a row, got shape {raw.shape}. Check target_lengths.")
     if padded.size and (padded.min() < 0 or padded.max() >= C):
         raise IndexOutOfRange(f"ctc_loss: targets must be in [0, {C - 1}], got values from {padded.min()} to {padded.max()}. Correct the labels.")
-    loss = F.ctc_negative_log(log_probs, F.tensor(padded, device=device), F.tensor(ours, device=device), F.tensor(theirs, device=device), blank, zero_infinity)
+    loss = F.ctc_negative_log(log_probs, log_probs.wrap(padded), log_probs.wrap(ours), log_probs.wrap(theirs), blank, zero_infinity)
     if reduction == "mean":
-        return F.mean(loss / F.tensor(xp.maximum(theirs, 1), dtype=loss.dtype, device=device))
+        return F.mean(loss / log_probs.wrap(xp.maximum(theirs, 1).astype(loss.array.dtype)))
     if reduction not in ("sum", "none"):
         raise ShapeError(f"ctc_loss: reduction must be 'mean', 'sum' or 'none', got {reduction!r}. Use one of those.")
     return F.sum(loss) if reduction == "sum" else F.squeeze(loss, 0) if single else loss

@@ -369,7 +369,7 @@ def fill_at(xp, x, mask, /, value):
     """
     if mask.dtype.kind != "b":
         raise DTypeError(f"masked_fill: mask must be bool, got {mask.dtype}. Compare it with 0 first.")
-    return xp.where(mask, xp.asarray(value, dtype=x.dtype), x)
+    return xp.where(mask, x.dtype.type(value) if isinstance(value, (int, float)) else xp.asarray(value, dtype=x.dtype), x)
 
 
 fill_at.vjp(x=lambda F, g, mask: F.fill_at(g, mask, 0.0), mask=None)

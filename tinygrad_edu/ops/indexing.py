@@ -125,7 +125,8 @@ def assign(x, index, value):
     if basic is not None:
         return assign(functional.getitem(x, basic), index, value)
     if not isinstance(value, Tensor):
-        value = Tensor(x.device.asarray(value, dtype=x.array.dtype), x.device)
+        number = isinstance(value, (int, float))  # made on the device: a copy from the host could not be captured
+        value = Tensor(x.device.xp.full((), value, x.array.dtype) if number else x.device.asarray(value, dtype=x.array.dtype), x.device)
     if value.device is not x.device:
         value = value.to(x.device)
     if value.array.dtype is not x.array.dtype:

@@ -351,7 +351,7 @@ def histc(xp, x, /, bins=100, min=0, max=0):
 
     Math:   out_b = sum [x in bin b]
     """
-    low, high = (x.min(initial=xp.inf), x.max(initial=-xp.inf)) if min == max and x.size else (min, max)
+    low, high = (x.min(), x.max()) if min == max and x.size else (min, max)
     low, high = (low - 1, high + 1) if low == high else (low, high)
     if bins <= 0 or not low < high or not (xp.isfinite(low) and xp.isfinite(high)):
         raise ShapeError(f"histc: needs bins > 0 and finite min <= max, got bins={bins}, range [{low}, {high}]. Correct them.")

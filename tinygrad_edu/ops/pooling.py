@@ -1,6 +1,7 @@
 """Pooling over 1, 2 or 3 spatial dims: each output looks at a window of the input, one kernel position ("tap") at a time."""
 from __future__ import annotations
 
+from ..base.arrays import capture
 from ..base.case import Array, Case, positive
 from ..base.errors import DTypeError, ShapeError
 from ..core.op import composite, op
@@ -50,7 +51,7 @@ def max_pool(xp, x, /, kernel, stride, padding, dilation, ceil_mode=False):
             xp.copyto(winners, i, where=piece > out)
             xp.maximum(out, piece, out=out)
     odd = ~(out > lowest)
-    if odd.any():  # NaN: the last of a window wins; nothing above the padding's value: the first tap inside the image
+    if capture.active or odd.any():  # NaN: the last of a window wins; nothing above the padding's value: the first tap inside the image
         inside = padded(xp, xp.ones((1, 1, *x.shape[2:]), bool), padding, high, False)
         for i, tap in reversed(list(enumerate(taps(kernel)))):
             xp.copyto(winners, i, where=odd & inside[(*ALL, *tap_slices(tap, size, stride, dilation))])

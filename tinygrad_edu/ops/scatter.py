@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from math import inf
 
+from ..base.arrays import capture
 from ..base.case import Array, Case, bools, ints
 from ..base.errors import DTypeError, IndexOutOfRange, ShapeError, check_dim
 from ..core.op import composite, op
@@ -11,7 +12,7 @@ from .indexing import raw_index
 
 
 def check_index(name, index, size, dim):
-    if index.size and (int(index.min()) < 0 or int(index.max()) >= size):
+    if index.size and not capture.active and (int(index.min()) < 0 or int(index.max()) >= size):
         raise IndexOutOfRange(f"{name}: index must be in [0, {size - 1}] along dim {dim}, got values from {int(index.min())} to {int(index.max())}. Correct the index.")
 
 

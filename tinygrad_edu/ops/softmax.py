@@ -1,6 +1,7 @@
 """Softmax and what is built on it: log-sum-exp, negative log-likelihood, cross-entropy."""
 from __future__ import annotations
 
+from ..base.arrays import capture
 from ..base.case import Array, Case, ints, positive
 from ..base.errors import DTypeError, IndexOutOfRange, ShapeError
 from ..core.op import composite, op
@@ -91,7 +92,7 @@ def logsumexp(xp, x, /, dim, keepdim=False):
     Math:   out = ln sum e^x;   d x = g e^(x - out)
     """
     axis = tuple(dim) if isinstance(dim, (list, tuple)) else dim_of(x, dim)
-    top = x.max(axis=axis, keepdims=True, initial=-xp.inf)
+    top = x.max(axis=axis, keepdims=True) if x.size else xp.full_like(x.sum(axis=axis, keepdims=True), -xp.inf)
     top = xp.where(xp.isfinite(top), top, 0)
     out = xp.log(xp.exp(x - top).sum(axis=axis, keepdims=True)) + top
     return out if keepdim else out.squeeze(axis)
@@ -126,7 +127,7 @@ def check_labels(input, target, ignore_index):
         raise ShapeError(f"nll_loss: target must have shape {(input.shape[0], *input.shape[2:])} for input {tuple(input.shape)}, got {tuple(target.shape)}. One class number per item.")
     labels, classes = target.detach(), input.shape[1]
     valid = labels != ignore_index
-    raw = labels.array[valid.array]
+    raw = labels.array[:0] if capture.active else labels.array[valid.array]
     if raw.size and (int(raw.min()) < 0 or int(raw.max()) >= classes):
         raise IndexOutOfRange(f"nll_loss: target must be in [0, {classes - 1}] or ignore_index={ignore_index}, got values from {int(raw.min())} to {int(raw.max())}. Check the labels.")
     return labels, valid
@@ -146,7 +147,7 @@ def nll_loss(F, input, target, weight=None, ignore_index=-100, reduction="mean")
         return nll_loss.function(F.unsqueeze(input, 0), F.unsqueeze(target, 0), weight, ignore_index=ignore_index, reduction=reduction) if reduction != "none" else \
             F.squeeze(nll_loss.function(F.unsqueeze(input, 0), F.unsqueeze(target, 0), weight, ignore_index=ignore_index, reduction=reduction), 0)
     labels, valid = check_labels(input, target, ignore_index)
-    if bool(valid.array.all()):
+    if not capture.active and bool(valid.array.all()):
         picked, scale = F.squeeze(F.gather(input, 1, F.unsqueeze(labels, 1)), 1), None
     else:
         labels = F.where(valid, labels, 0)
@@ -216,7 +217,7 @@ def cross_entropy(F, input, target, weight=None, ignore_index=-100, reduction="m
     if weight is None and not label_smoothing and input.ndim > 1 and input.dtype.is_floating_point and not target.dtype.is_floating_point and input.numel():
         labels, valid = check_labels(input, target, ignore_index)
         loss = F.class_cross_entropy(input, labels, ignore_index)
-        return reduced(F, loss, reduction, "cross_entropy", None if bool(valid.array.all()) else valid.to(input.dtype))
+        return reduced(F, loss, reduction, "cross_entropy", None if not capture.active and bool(valid.array.all()) else valid.to(input.dtype))
     logp, classes = F.log_softmax(input, dim), input.shape[dim]
     column = None if weight is None else F.reshape(weight, (classes,) + (1,) * (input.ndim - dim - 1))
     if target.dtype.is_floating_point:

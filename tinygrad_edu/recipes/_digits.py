@@ -45,7 +45,7 @@ def find_data(choice: str, limit: int | None = None) -> Digits:
         if test is not None:
             (a, b), source = (test.data, test.targets), f"{len(test):,} images of MNIST's test set"
         else:
-            by_class = np.argsort(y.numpy(), kind="stable")
+            by_class = np.argsort(y.cpu().numpy(), kind="stable")
             held = np.zeros(len(y), bool)
             held[by_class[9::10]] = True
             kept_index, held_index = torch.from_numpy(np.flatnonzero(~held)), torch.from_numpy(np.flatnonzero(held))

@@ -43,7 +43,7 @@ def curves(path: Path, history: list[dict], losses: list[float]) -> None:
 
 def mistakes(path: Path, images: Any, labels: Any, probabilities: Any, most: int = 24, names: Any = None) -> None:
     """The wrong answers given with the most confidence: the picture, what it is, what was said. `names`: of the classes, default numbers."""
-    x, y, p = images.numpy(), labels.numpy(), probabilities.detach().numpy()
+    x, y, p = images.cpu().numpy(), labels.cpu().numpy(), probabilities.detach().cpu().numpy()
     said = p.argmax(1)
     wrong = np.flatnonzero(said != y)
     worst = wrong[np.argsort(-p[wrong, said[wrong]], kind="stable")][:most]

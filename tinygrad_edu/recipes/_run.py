@@ -334,7 +334,7 @@ def fingerprint(dataset: Any) -> int:
     """A checksum of a dataset's tensors, to notice that a run is continued on other data."""
     total = len(dataset)
     for tensor in dataset.tensors:
-        total = zlib.crc32(tensor.numpy().tobytes(), total)
+        total = zlib.crc32(tensor.cpu().numpy().tobytes(), total)
     return total
 
 

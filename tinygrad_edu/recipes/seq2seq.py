@@ -164,7 +164,7 @@ def show_attention(run: Any, model: Seq2Seq, source: Tensor, foreign: WordTokeni
         target = torch.tensor([[foreign.bos, *foreign.encode(text)]])
         weights = model.write(states, start, row, target)[1]
         assert weights is not None
-        pictures.append((a.split(), written, weights[0].numpy()))
+        pictures.append((a.split(), written, weights[0].cpu().numpy()))
     run.plot("attention", pictures)
 
 

@@ -28,12 +28,12 @@ PROFILE = ("-O1", "-DEMU_PROFILE", "-fsanitize=thread", "-fno-tree-vectorize", "
 MODES = {"plain": PLAIN, "profile": PROFILE, "flops": FLOPS}
 
 
-def cache_folder() -> Path:
-    """Where builds are kept: TINYGRAD_EDU_CACHE, else the user's cache folder. Belongs to the user alone, for what lies there is run."""
+def cache_folder(kind: str = "emu") -> Path:
+    """Where builds of a kind are kept: TINYGRAD_EDU_CACHE, else the user's cache folder. Belongs to the user alone, for what lies there is run."""
     given = os.environ.get("TINYGRAD_EDU_CACHE")
     base = Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tinygrad_edu"
     try:
-        folder = base / "emu"
+        folder = base / kind
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if os.access(folder, os.W_OK) and folder.stat().st_uid == os.getuid():
             return folder

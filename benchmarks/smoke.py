@@ -1,0 +1,81 @@
+"""Run every kernel a few times and check the results: short enough for compute-sanitizer and ncu, which slow a program down.
+
+    python benchmarks/smoke.py --device cuda
+    compute-sanitizer --tool memcheck python benchmarks/smoke.py --device cuda --bare
+    python benchmarks/smoke.py --device emu --only softmax_1_naive --shape 64x256
+
+Each rung runs on the cases of its op, and on the quick shapes of tinygrad_edu/bench/works.py (or --shape). --bare: each array gets memory of
+its own from the driver, so that memcheck sees where it ends (CuPy's pool would hide that).
+"""
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import numpy as np
+
+import tinygrad_edu
+from tinygrad_edu.backends.ladder import Rung, ladders, load_ladders, use_kernel
+from tinygrad_edu.base.errors import KernelError
+from tinygrad_edu.bench.ladder import coarse, error_of, outputs, rungs_of, slot_of
+from tinygrad_edu.bench.works import WORKS, parse_shape, works_of
+from tinygrad_edu.core.device import registry
+
+
+def calls(rung: Rung, shape: str | None) -> list[tuple[tuple, dict, float]]:
+    """Host arguments, attributes and tolerance of each call."""
+    op, rounds = rung.op, bool(coarse(rung))
+    found, rng = [], np.random.default_rng(0)
+    if op in WORKS or registry[op].cases:
+        work = works_of(op)
+        found = [(tuple(work.make(rng, *s)), work.attrs, (work.coarse if rounds else work.tolerance)(*s)) for s in ([parse_shape(op, shape)] if shape else work.quick)]
+    return found if shape else found + [(tuple(case.make("float32")), case.attrs, 0.05 if rounds else 2e-4) for case in registry[op].cases]
+
+
+def run(rung: Rung, device: tinygrad_edu.Device, shape: str | None) -> tuple[int, int]:
+    """How often the rung ran, and how often it was wrong."""
+    ran = wrong = 0
+    view = WORKS[rung.op].view if rung.op in WORKS else None
+    for args, attrs, tolerance in calls(rung, shape):
+        given = tuple(device.asarray(a) if isinstance(a, np.ndarray) else a for a in args)
+        given, args = (tuple(view(a) for a in given), tuple(view(a) for a in args)) if view else (given, args)
+        try:
+            with use_kernel(**{rung.op: f"{rung.number}{rung.track}"}):
+                result = slot_of(rung.op, device)(*given, **attrs)
+        except KernelError as error:
+            if "arguments that the kernel takes" in str(error):
+                continue
+            raise
+        device.synchronize()
+        wide = tuple(a.astype("float64") if getattr(a, "dtype", None) == "float32" else a for a in args)
+        expected = outputs(registry[rung.op].forward(np, *wide, **attrs))  # on the CPU: under a sanitizer each launch takes its time
+        ran += 1
+        wrong += not error_of(tinygrad_edu.device("cpu"), [device.to_host(r) for r in outputs(result)], [np.asarray(e) for e in expected], tolerance)[1]
+    return ran, wrong
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--only", nargs="*", default=[], metavar="KERNEL", help="an op or a kernel; default: all")
+    parser.add_argument("--shape", metavar="AxB")
+    parser.add_argument("--bare", action="store_true", help="no memory pool")
+    flags = parser.parse_args()
+    device = tinygrad_edu.device(flags.device)
+    if flags.bare and device.type == "cuda":
+        device.cupy.cuda.set_allocator(None)
+    load_ladders()
+    bad = 0
+    for name in flags.only or sorted(ladders):
+        for rung in rungs_of(name):
+            ran, wrong = run(rung, device, flags.shape)
+            bad += wrong
+            print(f"{rung.name:40s}{ran:4d} runs{f', {wrong} WRONG' if wrong else ''}", flush=True)
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,50 @@
+"""The command `tinygrad-edu bench`."""
+from __future__ import annotations
+
+import argparse
+import importlib.util
+
+from ..base.errors import DeviceError, KernelError
+from ..core.device import get_device
+from . import report
+from .ladder import measure, rungs_of
+from .timing import ceilings
+from .works import parse_shape
+
+
+def bench(flags: argparse.Namespace) -> int:
+    """Measure the ladders that the flags name."""
+    from ..backends.ladder import ladders, load_ladders
+
+    load_ladders()
+    names = sorted(ladders) if flags.kernel == "all" else [flags.kernel]
+    ops = [rungs_of(name)[0].op for name in names]  # a wrong name is told before a GPU is looked for
+    shape = parse_shape(ops[0], flags.shape) if flags.shape else None
+    if flags.device.split(":")[0] not in ("cuda", "emu"):
+        raise DeviceError(f"bench: --device must be cuda or emu, which run kernels, got {flags.device!r}. Choose one of them.")
+    device = get_device(flags.device)
+    limits = ceilings(device, flags.quick) if device.type == "cuda" else None
+    code = 0
+    for name in names:
+        rows = []
+        try:
+            for row in measure(name, device, shape, flags.quick, flags.seconds, limits):
+                rows.append(row)
+                if flags.out:
+                    report.write_lines(flags.out, [row])
+        except KernelError as error:
+            if len(names) == 1:
+                raise
+            print(f"{name} not measured: {error}\n")  # the others still get their figures
+            continue
+        print(report.table(rows), flush=True)
+        code = 1 if any(row.get("right") is False for row in rows if "peer" not in row) else code
+        if flags.plot:
+            path = flags.plot if len(names) == 1 else flags.plot.with_stem(f"{flags.plot.stem}-{name}")
+            if importlib.util.find_spec("matplotlib") is None:
+                print("No roofline: matplotlib is not installed (pip install matplotlib).")
+            elif not report.roofline(rows, path):
+                print("No roofline: nothing was timed (emu counts, it does not tell the time).")
+        print()
+    return code
+

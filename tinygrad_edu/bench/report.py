@@ -1,0 +1,99 @@
+"""What was measured, as lines of JSON, as a table, and as a roofline."""
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def write_lines(path: Path, rows: list[dict[str, Any]]) -> None:
+    """One line a row, added to what the file has."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8") as file:
+        for row in rows:
+            file.write(json.dumps(row) + "\n")
+
+
+def shape_of(row: dict[str, Any]) -> str:
+    return "x".join(map(str, row["shape"]))
+
+
+def number(key: str, form: str, scale: float = 1.0) -> Callable[[dict[str, Any]], str]:
+    return lambda row: format(row[key] * scale, form) if isinstance(row.get(key), (int, float)) else "-"
+
+
+def median(key: str) -> Callable[[dict[str, Any]], str]:
+    def show(row: dict[str, Any]) -> str:
+        return f"{row[key][1]:.4g} ({row[key][0]:.4g}-{row[key][2]:.4g})" if key in row else "-"
+
+    return show
+
+
+def peer_share(row: dict[str, Any]) -> str:
+    shares = row.get("share_of_peer", {})
+    return ", ".join(f"{100 * share:.0f} % of {name}" for name, share in shares.items()) or "-"
+
+
+TIMES = (("cold ms (20-80 %)", median("cold_ms")), ("hot ms (20-80 %)", median("hot_ms")), ("GB/s", number("gb_s", ".0f")), ("TFLOP/s", number("tflop_s", ".2f")),
+         ("of limit", number("share_of_limit", ".0f", 100)), ("speed", peer_share))
+COUNTERS = (("launches", number("launches", ".0f")), ("bytes", number("counted_bytes", ".0f")), ("least bytes", number("bytes", ".0f")), ("FLOPs", number("counted_flops", ".0f")),
+            ("sectors/request", number("sectors_per_request", ".2f")), ("wavefronts/request", number("wavefronts_per_request", ".2f")))
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+    """The rows of one run, a block of lines for each shape."""
+    blocks = []
+    for shape in dict.fromkeys(shape_of(row) for row in rows):
+        mine = [row for row in rows if shape_of(row) == shape]
+        timed = any("cold_ms" in row for row in mine)
+        columns = [("kernel", lambda row: row["kernel"]), ("max error", number("max_error", ".1e")), ("registers", number("registers_sm_90", ".0f")), *(TIMES if timed else COUNTERS)]
+        lines = [[title for title, _ in columns]] + [[show(row) for _, show in columns] for row in mine]
+        wide = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+        texts = ["  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, wide))).rstrip() for line in lines]
+        for row, at in zip(mine, range(1, len(texts))):
+            if "skipped" in row:
+                texts[at] = f"{row['kernel']:{wide[0]}s}  not measured: {row['skipped']}"
+        notes = []
+        if any("counters" in row for row in mine):
+            notes.append("counters not available: this version has no profiler (tinygrad_edu.profile)")
+        limits = next((row["limits"] for row in mine if "limits" in row), None)
+        if limits:
+            notes.append(f"limits, measured in this run: copy {limits['copy_gb_s']:.0f} GB/s, fp32 {limits['fp32_tflop_s']:.1f} TFLOP/s (cuBLAS, TF32 off); of limit: in %")
+        blocks.append("\n".join([f"{mine[0]['op']} {shape} float32 on {mine[0].get('gpu', mine[0]['device'])}", *texts, *notes]))
+    return "\n\n".join(blocks)
+
+
+def roofline(rows: list[dict[str, Any]], path: Path) -> bool:
+    """The timed rows under the roof of the GPU: intensity (least bytes) against TFLOP/s; where an op has no FLOPs, GB/s of each rung. False: nothing was timed."""
+    timed = [row for row in rows if "cold_ms" in row and "limits" in row]
+    if not timed:
+        return False
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    limits = timed[0]["limits"]
+    figure, axes = pyplot.subplots(figsize=(8, 5.5), layout="constrained")
+    if all(row["flops"] for row in timed):
+        low = min(row["flops"] / row["bytes"] for row in timed) / 8
+        top = limits["fp32_tflop_s"]
+        ridge = top * 1e3 / limits["copy_gb_s"]
+        high = max(8 * max(row["flops"] / row["bytes"] for row in timed), 8 * ridge)
+        axes.loglog([low, ridge, high], [low * limits["copy_gb_s"] / 1e3, top, top], color="black", label=f"limit: copy {limits['copy_gb_s']:.0f} GB/s, cuBLAS fp32 {top:.1f} TFLOP/s")
+        for row in timed:
+            axes.plot(row["flops"] / row["bytes"], row["tflop_s"], "s" if row.get("peer") else "o", label=f"{row['kernel']} {shape_of(row)}: {100 * row['share_of_limit']:.0f} %")
+        axes.set_xlabel("FLOPs per byte (each byte moved once)")
+        axes.set_ylabel("TFLOP/s")
+    else:
+        axes.barh([f"{row['kernel']} {shape_of(row)}" for row in timed], [row["gb_s"] for row in timed], color=["grey" if row.get("peer") else "tab:blue" for row in timed])
+        axes.axvline(limits["copy_gb_s"], color="black", label=f"limit: copy {limits['copy_gb_s']:.0f} GB/s")
+        axes.invert_yaxis()
+        axes.set_xlabel("GB/s (each byte moved once)")
+    axes.set_title(f"{timed[0]['op']} on {timed[0]['gpu']}")
+    axes.legend(fontsize="small")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=150)
+    pyplot.close(figure)
+    return True

@@ -1,0 +1,142 @@
+"""What each op is measured on. An op without an entry here is measured on the largest of its own cases."""
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..base.errors import KernelError, ShapeError
+from ..core.device import registry
+
+
+class Work:
+    """Arguments for one op, made from a shape.
+
+    make(rng, *shape) gives host arrays and plain values; flops(*shape) what the mathematics needs; `full` are shapes for a GPU, `quick` small ones
+    for the emulator and tests. `tolerance(*shape)`: how far float32 may be from float64, relative and absolute; `coarse(*shape)`: how far a rung may be
+    that rounds more than the op does and so runs only where it is pinned. `view`: what is done on the device first.
+    """
+
+    def __init__(self, make: Callable, full: list[tuple], quick: list[tuple], flops: Callable = lambda *shape: 0, attrs: dict | None = None,
+                 torch: Callable | None = None, tolerance: Callable = lambda *shape: 2e-5, view: Callable | None = None,
+                 coarse: Callable = lambda *shape: 0.05):
+        self.make, self.full, self.quick, self.flops, self.attrs = make, full, quick, flops, attrs or {}
+        self.torch, self.tolerance, self.view, self.coarse = torch, tolerance, view, coarse
+
+
+def normal(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """Random numbers: zeros would draw less power, and so run faster than life."""
+    return rng.standard_normal(shape, dtype=np.float32)
+
+
+def probabilities(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    x = rng.random(shape, dtype=np.float32) + np.float32(0.01)
+    return x / x.sum(-1, keepdims=True)
+
+
+def one(rng: np.random.Generator, *shape: int) -> tuple:
+    return (normal(rng, *shape),)
+
+
+def rounded(m: int, n: int, k: int) -> float:
+    """What a product may be off by whose operands were rounded to 8 bits: errors add up as a random walk."""
+    return 0.01 * k**0.5 + 0.02
+
+
+ROWS, SMALL_ROWS = [(16384, 8192), (131072, 1024)], [(64, 256), (37, 301), (5, 2048)]
+FLAT, SMALL_FLAT = [(2**28,)], [(20_000,)]
+
+
+def per_element(n: float) -> Callable:
+    return lambda *shape: n * math.prod(shape)
+
+
+def scores(rng: np.random.Generator, n: int, classes: int) -> tuple:
+    return normal(rng, n, classes), rng.integers(0, classes, (n,))
+
+
+def scores_backward(rng: np.random.Generator, n: int, classes: int) -> tuple:
+    x, target = scores(rng, n, classes)
+    top = x.max(1, keepdims=True)
+    return normal(rng, n), x, target, top, np.log(np.exp(x - top).sum(1, keepdims=True))
+
+
+def normalized(rng: np.random.Generator, *shape: int) -> tuple:
+    """Cotangent, input, mean, 1 / deviation and weight of a layer normalisation."""
+    x = normal(rng, *shape)
+    return normal(rng, *shape), x, x.mean(-1, keepdims=True), 1 / np.sqrt(x.var(-1, keepdims=True) + np.float32(1e-5)), normal(rng, shape[-1])
+
+
+def channels(rng: np.random.Generator, n: int, c: int, *size: int) -> tuple:
+    return normal(rng, n, c, *size), *(normal(rng, 1, c, *(1 for _ in size)) for _ in range(2))
+
+
+def torch_batch_norm(torch: Any, x: Any, weight: Any, bias: Any, dims: tuple, eps: float) -> Any:
+    return torch.nn.functional.batch_norm(x, None, None, weight.reshape(-1), bias.reshape(-1), True, 0.1, eps)
+
+
+WORKS = {
+    "softmax": Work(one, ROWS, SMALL_ROWS, per_element(5), {"dim": -1}, lambda torch, x, dim: torch.softmax(x, dim)),
+    "log_softmax": Work(one, ROWS, SMALL_ROWS, per_element(5), {"dim": -1}, lambda torch, x, dim: torch.log_softmax(x, dim), lambda *s: 5e-5),
+    "softmax_backward": Work(lambda rng, *s: (normal(rng, *s), probabilities(rng, *s)), ROWS, SMALL_ROWS, per_element(4), {"dim": -1},
+                             lambda torch, u, y, dim: torch._softmax_backward_data(u, y, dim, u.dtype)),
+    "log_softmax_backward": Work(lambda rng, *s: (normal(rng, *s), np.log(probabilities(rng, *s))), ROWS, SMALL_ROWS, per_element(4), {"dim": -1},
+                                 lambda torch, u, y, dim: torch._log_softmax_backward_data(u, y, dim, u.dtype), lambda *s: 1e-6 * s[-1] + 5e-5),
+    "sum": Work(one, [(2**28,), (16384, 16384)], [(20_000,)], per_element(1), {"dim": None}, lambda torch, x, dim: torch.sum(x), lambda *s: 1e-6 * math.prod(s) ** 0.5 + 2e-5),
+    "amax": Work(one, [(2**28,)], SMALL_FLAT, per_element(1), {"dim": None}, lambda torch, x, dim: torch.amax(x, ())),
+    "clone_contiguous": Work(one, [(16384, 16384)], [(96, 130)], torch=lambda torch, x: x.contiguous(), view=lambda x: x.T),
+    "matmul": Work(lambda rng, m, n, k: (normal(rng, m, k), normal(rng, k, n)), [(4096, 4096, 4096)], [(64, 64, 64), (50, 70, 33)], lambda m, n, k: 2 * m * n * k,
+                   torch=lambda torch, a, b: torch.matmul(a, b), tolerance=lambda m, n, k: 1e-6 * k + 2e-5, coarse=rounded),
+    "layer_normalization": Work(lambda rng, *s: (normal(rng, *s), normal(rng, s[-1]), normal(rng, s[-1])), [(65536, 4096)], SMALL_ROWS, per_element(8), {"dims": (-1,), "eps": 1e-5},
+                                lambda torch, x, w, b, dims, eps: torch.nn.functional.layer_norm(x, x.shape[-1:], w, b, eps), lambda *s: 1e-4),
+    "layer_normalization_backward": Work(normalized, [(65536, 4096)], SMALL_ROWS, per_element(10), {"dims": (-1,)}, tolerance=lambda *s: 1e-4),
+    "rms_normalization": Work(lambda rng, *s: (normal(rng, *s), normal(rng, s[-1])), [(65536, 4096)], SMALL_ROWS, per_element(4), {"dims": (-1,), "eps": 1e-5},
+                              lambda torch, x, w, dims, eps: torch.nn.functional.rms_norm(x, x.shape[-1:], w, eps), lambda *s: 1e-4),
+    "rms_normalization_backward": Work(lambda rng, *s: [normalized(rng, *s)[i] for i in (0, 1, 3, 4)], [(65536, 4096)], SMALL_ROWS, per_element(8), {"dims": (-1,)}, tolerance=lambda *s: 1e-4),
+    "normalization_weight_backward": Work(lambda rng, *s: [normalized(rng, *s)[i] for i in (0, 1, 3, 2)], [(65536, 4096)], SMALL_ROWS, per_element(4), {"dims": (-1,)},
+                                          tolerance=lambda *s: 1e-6 * s[0] + 2e-5),
+    "batch_normalization": Work(channels, [(64, 256, 56, 56)], [(3, 5, 6, 7)], per_element(8), {"dims": (0, 2, 3), "eps": 1e-5}, torch_batch_norm, lambda *s: 1e-4),
+    "gelu": Work(one, FLAT, SMALL_FLAT, per_element(8), {}, lambda torch, x: torch.nn.functional.gelu(x)),
+    "relu": Work(one, FLAT, SMALL_FLAT, per_element(1), {}, lambda torch, x: torch.relu(x)),
+    "class_cross_entropy": Work(scores, [(8192, 50257)], [(32, 101)], per_element(5), {}, lambda torch, x, target: torch.nn.functional.cross_entropy(x, target, reduction="none"), lambda *s: 5e-5),
+    "class_cross_entropy_backward": Work(scores_backward, [(8192, 50257)], [(32, 101)], per_element(4), tolerance=lambda *s: 5e-5),
+    "argmax": Work(one, [(16384, 16384)], SMALL_ROWS, attrs={"dim": -1}, torch=lambda torch, x, dim: torch.argmax(x, dim)),
+    "max_dim": Work(one, [(16384, 16384)], SMALL_ROWS, attrs={"dim": -1}, torch=lambda torch, x, dim: torch.max(x, dim)),
+    "topk": Work(one, [(16384, 16384)], SMALL_ROWS, attrs={"k": 32, "dim": -1}, torch=lambda torch, x, k, dim: torch.topk(x, k, dim)),
+    "linear": Work(lambda rng, m, n, k: (normal(rng, m, k), normal(rng, n, k), normal(rng, n)), [(4096, 4096, 4096)], [(64, 64, 64), (50, 70, 33)], lambda m, n, k: 2 * m * n * k,
+                   torch=lambda torch, x, w, b: torch.nn.functional.linear(x, w, b), tolerance=lambda m, n, k: 1e-6 * k + 2e-5, coarse=rounded),
+    "embed_rows": Work(lambda rng, n, v, d: (normal(rng, n, d), rng.integers(0, v, (n,)), (v, d)), [(131072, 50257, 1024)], [(64, 50, 32)], lambda n, v, d: n * d, tolerance=lambda *s: 5e-5),
+    "take_rows": Work(lambda rng, n, v, d: (rng.integers(0, v, (n,)), normal(rng, v, d)), [(131072, 50257, 1024)], [(64, 50, 32)],
+                      torch=lambda torch, index, weight: torch.nn.functional.embedding(index, weight)),
+}
+
+
+def size(value: Any) -> int:
+    if isinstance(value, (tuple, list)):
+        return sum(map(size, value))
+    return value.size if isinstance(value, np.ndarray) else 0
+
+
+def works_of(op: str) -> Work:
+    """The entry of an op; without one, its largest case (its shape is then the case's number)."""
+    if op in WORKS:
+        return WORKS[op]
+    cases = registry[op].cases
+    if not cases:
+        raise KernelError(f"bench: {op} must have cases or an entry in tinygrad_edu/bench/works.py, got neither. Add one.")
+    best = max(range(len(cases)), key=lambda i: size(cases[i].make("float32")))
+    return Work(lambda rng, i: tuple(cases[i].make("float32")), [(best,)], [(best,)], attrs=cases[best].attrs, tolerance=lambda *s: 2e-4)
+
+
+def parse_shape(op: str, text: str) -> tuple[int, ...]:
+    """`16384x8192` as sizes."""
+    try:
+        shape = tuple(int(n) for n in text.split("x"))
+    except ValueError:
+        shape = ()
+    wanted = works_of(op)
+    if not shape or any(n < 1 for n in shape) or wanted.make is not one and len(shape) != len(wanted.full[0]):
+        raise ShapeError(f"bench: --shape of {op} must look like {'x'.join(map(str, wanted.full[0]))}, got {text!r}. Write sizes with x between them.")
+    return shape
