@@ -7,8 +7,9 @@
 #include "common.cuh"
 
 // Neighbouring threads have neighbouring channels: right for S = 1, where their reads share a request.
-extern "C" __global__ void batch_normalization_1_naive(float* __restrict__ out, float* __restrict__ mean, float* __restrict__ var, const float* __restrict__ x,
-                                                       const float* __restrict__ weight, const float* __restrict__ bias, int N, int C, int S, float eps) {
+extern "C" __global__ void batch_normalization_1_naive(
+        float* __restrict__ out, float* __restrict__ mean, float* __restrict__ var, const float* __restrict__ x, const float* __restrict__ weight,
+        const float* __restrict__ bias, int N, int C, int S, float eps) {
     int channel = blockIdx.x * blockDim.x + threadIdx.x;
     if (channel >= C) return;
     float sum = 0.0f, squares = 0.0f;
@@ -31,8 +32,9 @@ extern "C" __global__ void batch_normalization_1_naive(float* __restrict__ out, 
 }
 
 // The block walks the N S elements of its channel together; every thread counts its own place as (n, s).
-extern "C" __global__ void __launch_bounds__(256) batch_normalization_2_block(float* __restrict__ out, float* __restrict__ mean, float* __restrict__ var, const float* __restrict__ x,
-                                                                              const float* __restrict__ weight, const float* __restrict__ bias, int N, int C, int S, float eps) {
+extern "C" __global__ void __launch_bounds__(256) batch_normalization_2_block(
+        float* __restrict__ out, float* __restrict__ mean, float* __restrict__ var, const float* __restrict__ x, const float* __restrict__ weight,
+        const float* __restrict__ bias, int N, int C, int S, float eps) {
     __shared__ float box[8];
     int channel = blockIdx.x, t = threadIdx.x, count = N * S;
     float sum = 0.0f, squares = 0.0f;
@@ -61,14 +63,15 @@ __device__ __forceinline__ Moments merged(Moments a, Moments b) {
 
 __device__ __forceinline__ Moments warp_merged(Moments a) {
     for (int offset = 16; offset > 0; offset >>= 1) {
-        float count = __shfl_xor_sync(FULL_MASK, a.count, offset), mean = __shfl_xor_sync(FULL_MASK, a.mean, offset), squares = __shfl_xor_sync(FULL_MASK, a.squares, offset);
-        a = merged(a, {count, mean, squares});
+        float count = __shfl_xor_sync(FULL_MASK, a.count, offset), mean = __shfl_xor_sync(FULL_MASK, a.mean, offset);
+        a = merged(a, {count, mean, __shfl_xor_sync(FULL_MASK, a.squares, offset)});
     }
     return a;
 }
 
-extern "C" __global__ void __launch_bounds__(256) batch_normalization_3_moments(float* __restrict__ out, float* __restrict__ mean, float* __restrict__ var, const float* __restrict__ x,
-                                                                                const float* __restrict__ weight, const float* __restrict__ bias, int N, int C, int S, float eps) {
+extern "C" __global__ void __launch_bounds__(256) batch_normalization_3_moments(
+        float* __restrict__ out, float* __restrict__ mean, float* __restrict__ var, const float* __restrict__ x, const float* __restrict__ weight,
+        const float* __restrict__ bias, int N, int C, int S, float eps) {
     __shared__ Moments box[8];
     int channel = blockIdx.x, t = threadIdx.x, count = N * S;
     Moments mine = {0.0f, 0.0f, 0.0f};

@@ -14,8 +14,9 @@
 // `ignore` has loss 0 and no gradient.
 #include "common.cuh"
 
-extern "C" __global__ void class_cross_entropy_1_naive(float* __restrict__ loss, float* __restrict__ top, float* __restrict__ logsum, const float* __restrict__ x,
-                                                       const long long* __restrict__ target, int rows, int classes, long long ignore) {
+extern "C" __global__ void class_cross_entropy_1_naive(
+        float* __restrict__ loss, float* __restrict__ top, float* __restrict__ logsum, const float* __restrict__ x,
+        const long long* __restrict__ target, int rows, int classes, long long ignore) {
     int row = blockIdx.x * blockDim.x + threadIdx.x;
     if (row >= rows) return;
     const float* line = x + (long long)row * classes;
@@ -27,8 +28,9 @@ extern "C" __global__ void class_cross_entropy_1_naive(float* __restrict__ loss,
     loss[row] = target[row] == ignore ? 0.0f : logf(sum) - (line[target[row]] - highest);
 }
 
-extern "C" __global__ void __launch_bounds__(128) class_cross_entropy_2_warp(float* __restrict__ loss, float* __restrict__ top, float* __restrict__ logsum, const float* __restrict__ x,
-                                                                             const long long* __restrict__ target, int rows, int classes, long long ignore) {
+extern "C" __global__ void __launch_bounds__(128) class_cross_entropy_2_warp(
+        float* __restrict__ loss, float* __restrict__ top, float* __restrict__ logsum, const float* __restrict__ x,
+        const long long* __restrict__ target, int rows, int classes, long long ignore) {
     int row = blockIdx.x * blockDim.y + threadIdx.y, lane = threadIdx.x;
     if (row >= rows) return;  // a whole warp leaves: no lane is missed below
     const float* line = x + (long long)row * classes;
@@ -42,8 +44,9 @@ extern "C" __global__ void __launch_bounds__(128) class_cross_entropy_2_warp(flo
     loss[row] = target[row] == ignore ? 0.0f : sum - (line[target[row]] - highest);
 }
 
-extern "C" __global__ void __launch_bounds__(256) class_cross_entropy_3_vectors(float* __restrict__ loss, float* __restrict__ top, float* __restrict__ logsum, const float* __restrict__ x,
-                                                                                const long long* __restrict__ target, int classes, long long ignore) {
+extern "C" __global__ void __launch_bounds__(256) class_cross_entropy_3_vectors(
+        float* __restrict__ loss, float* __restrict__ top, float* __restrict__ logsum, const float* __restrict__ x,
+        const long long* __restrict__ target, int classes, long long ignore) {
     __shared__ float box[8];
     int row = blockIdx.x, t = threadIdx.x;
     const float* line = x + (long long)row * classes;
@@ -67,8 +70,9 @@ extern "C" __global__ void __launch_bounds__(256) class_cross_entropy_3_vectors(
     loss[row] = target[row] == ignore ? 0.0f : sum - (line[target[row]] - highest);
 }
 
-extern "C" __global__ void class_cross_entropy_backward_1_naive(float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ x, const long long* __restrict__ target,
-                                                                const float* __restrict__ top, const float* __restrict__ logsum, int size, int classes, long long ignore) {
+extern "C" __global__ void class_cross_entropy_backward_1_naive(
+        float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ x, const long long* __restrict__ target,
+        const float* __restrict__ top, const float* __restrict__ logsum, int size, int classes, long long ignore) {
     int e = blockIdx.x * blockDim.x + threadIdx.x;
     if (e >= size) return;
     int row = e / classes;
@@ -76,9 +80,9 @@ extern "C" __global__ void class_cross_entropy_backward_1_naive(float* __restric
     out[e] = scale * (__expf(x[e] - top[row] - logsum[row]) - (e % classes == target[row] ? 1.0f : 0.0f));
 }
 
-extern "C" __global__ void __launch_bounds__(256) class_cross_entropy_backward_2_vectors(float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ x,
-                                                                                         const long long* __restrict__ target, const float* __restrict__ top,
-                                                                                         const float* __restrict__ logsum, int classes, long long ignore) {
+extern "C" __global__ void __launch_bounds__(256) class_cross_entropy_backward_2_vectors(
+        float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ x, const long long* __restrict__ target,
+        const float* __restrict__ top, const float* __restrict__ logsum, int classes, long long ignore) {
     int row = blockIdx.x, t = threadIdx.x;
     const float* line = x + (long long)row * classes;
     float* to = out + (long long)row * classes;

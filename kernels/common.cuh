@@ -50,7 +50,9 @@ __device__ __forceinline__ void add_exponential(float v, float& top, float& sum)
 }
 
 // A sum of e^(x - top) as one of e^(x - higher); where no number was above -infinity yet it counts nothing.
-__device__ __forceinline__ float rescaled(float sum, float top, float higher) { return top == higher ? sum : top == -INFINITY ? 0.0f : sum * __expf(top - higher); }
+__device__ __forceinline__ float rescaled(float sum, float top, float higher) {
+    return top == higher ? sum : top == -INFINITY ? 0.0f : sum * __expf(top - higher);
+}
 
 // A value with its place in one number: the larger value wins, a NaN over all, and among equal values the smaller index. Neither 0 nor all ones.
 __device__ __forceinline__ unsigned ordered(float v) {

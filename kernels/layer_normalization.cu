@@ -21,8 +21,9 @@ __device__ __forceinline__ float scaled(float v, const float* weight, const floa
     return v * (weight ? weight[c] : 1.0f) + (bias ? bias[c] : 0.0f);
 }
 
-extern "C" __global__ void __launch_bounds__(128) layer_normalization_1_block(float* __restrict__ out, float* __restrict__ mean, float* __restrict__ rstd, const float* __restrict__ x,
-                                                                              const float* __restrict__ weight, const float* __restrict__ bias, int cols, float eps) {
+extern "C" __global__ void __launch_bounds__(128) layer_normalization_1_block(
+        float* __restrict__ out, float* __restrict__ mean, float* __restrict__ rstd, const float* __restrict__ x, const float* __restrict__ weight,
+        const float* __restrict__ bias, int cols, float eps) {
     __shared__ float box[4];
     int row = blockIdx.x, t = threadIdx.x;
     const float* line = x + (long long)row * cols;
@@ -35,8 +36,9 @@ extern "C" __global__ void __launch_bounds__(128) layer_normalization_1_block(fl
     if (t == 0) mean[row] = m, rstd[row] = r;
 }
 
-extern "C" __global__ void __launch_bounds__(128) layer_normalization_2_warp(float* __restrict__ out, float* __restrict__ mean, float* __restrict__ rstd, const float* __restrict__ x,
-                                                                             const float* __restrict__ weight, const float* __restrict__ bias, int rows, int cols, float eps) {
+extern "C" __global__ void __launch_bounds__(128) layer_normalization_2_warp(
+        float* __restrict__ out, float* __restrict__ mean, float* __restrict__ rstd, const float* __restrict__ x, const float* __restrict__ weight,
+        const float* __restrict__ bias, int rows, int cols, float eps) {
     int row = blockIdx.x * blockDim.y + threadIdx.y, lane = threadIdx.x;
     if (row >= rows) return;  // a whole warp leaves: no lane is missed below
     const float* line = x + (long long)row * cols;
@@ -49,8 +51,9 @@ extern "C" __global__ void __launch_bounds__(128) layer_normalization_2_warp(flo
     if (lane == 0) mean[row] = m, rstd[row] = r;
 }
 
-extern "C" __global__ void __launch_bounds__(128) layer_normalization_3_registers(float* __restrict__ out, float* __restrict__ mean, float* __restrict__ rstd, const float* __restrict__ x,
-                                                                                  const float* __restrict__ weight, const float* __restrict__ bias, int rows, int cols, float eps) {
+extern "C" __global__ void __launch_bounds__(128) layer_normalization_3_registers(
+        float* __restrict__ out, float* __restrict__ mean, float* __restrict__ rstd, const float* __restrict__ x, const float* __restrict__ weight,
+        const float* __restrict__ bias, int rows, int cols, float eps) {
     int row = blockIdx.x * blockDim.y + threadIdx.y, lane = threadIdx.x;
     if (row >= rows) return;
     float v[32], sum = 0.0f, squares = 0.0f;  // 32 lanes hold rows of up to 1024 elements
@@ -76,8 +79,9 @@ extern "C" __global__ void __launch_bounds__(128) layer_normalization_3_register
 }
 
 // For rows of 1025 to 8192 elements, which would not fit into one warp's registers.
-extern "C" __global__ void __launch_bounds__(256, 2) layer_normalization_4_vectors(float* __restrict__ out, float* __restrict__ mean, float* __restrict__ rstd, const float* __restrict__ x,
-                                                                                const float* __restrict__ weight, const float* __restrict__ bias, int cols, float eps) {
+extern "C" __global__ void __launch_bounds__(256, 2) layer_normalization_4_vectors(
+        float* __restrict__ out, float* __restrict__ mean, float* __restrict__ rstd, const float* __restrict__ x, const float* __restrict__ weight,
+        const float* __restrict__ bias, int cols, float eps) {
     __shared__ float box[8];
     int row = blockIdx.x;
     float v[32], sum = 0.0f, squares = 0.0f;
@@ -98,8 +102,9 @@ extern "C" __global__ void __launch_bounds__(256, 2) layer_normalization_4_vecto
     if (threadIdx.x == 0) mean[row] = m, rstd[row] = r;
 }
 
-extern "C" __global__ void __launch_bounds__(128) layer_normalization_backward_1_block(float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ x, const float* __restrict__ mean,
-                                                                                       const float* __restrict__ rstd, const float* __restrict__ weight, int cols) {
+extern "C" __global__ void __launch_bounds__(128) layer_normalization_backward_1_block(
+        float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ x, const float* __restrict__ mean,
+        const float* __restrict__ rstd, const float* __restrict__ weight, int cols) {
     __shared__ float box[4];
     int row = blockIdx.x, t = threadIdx.x;
     long long start = (long long)row * cols;
@@ -114,8 +119,9 @@ extern "C" __global__ void __launch_bounds__(128) layer_normalization_backward_1
     for (int c = t; c < cols; c += 128) out[start + c] = r * (scaled(u[start + c], weight, nullptr, c) - sum - (x[start + c] - m) * r * dot);
 }
 
-extern "C" __global__ void __launch_bounds__(128) layer_normalization_backward_2_warp(float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ x, const float* __restrict__ mean,
-                                                                                      const float* __restrict__ rstd, const float* __restrict__ weight, int rows, int cols) {
+extern "C" __global__ void __launch_bounds__(128) layer_normalization_backward_2_warp(
+        float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ x, const float* __restrict__ mean,
+        const float* __restrict__ rstd, const float* __restrict__ weight, int rows, int cols) {
     int row = blockIdx.x * blockDim.y + threadIdx.y, lane = threadIdx.x;
     if (row >= rows) return;  // a whole warp leaves: no lane is missed below
     long long start = (long long)row * cols;
@@ -130,8 +136,9 @@ extern "C" __global__ void __launch_bounds__(128) layer_normalization_backward_2
     for (int c = lane; c < cols; c += 32) out[start + c] = r * (scaled(u[start + c], weight, nullptr, c) - sum - (x[start + c] - m) * r * dot);
 }
 
-extern "C" __global__ void __launch_bounds__(128) layer_normalization_backward_3_registers(float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ x, const float* __restrict__ mean,
-                                                                                           const float* __restrict__ rstd, const float* __restrict__ weight, int rows, int cols) {
+extern "C" __global__ void __launch_bounds__(128) layer_normalization_backward_3_registers(
+        float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ x, const float* __restrict__ mean,
+        const float* __restrict__ rstd, const float* __restrict__ weight, int rows, int cols) {
     int row = blockIdx.x * blockDim.y + threadIdx.y, lane = threadIdx.x;
     if (row >= rows) return;
     long long start = (long long)row * cols;
@@ -153,8 +160,9 @@ extern "C" __global__ void __launch_bounds__(128) layer_normalization_backward_3
     }
 }
 
-extern "C" __global__ void __launch_bounds__(256) layer_normalization_backward_4_vectors(float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ x, const float* __restrict__ mean,
-                                                                                         const float* __restrict__ rstd, const float* __restrict__ weight, int cols) {
+extern "C" __global__ void __launch_bounds__(256) layer_normalization_backward_4_vectors(
+        float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ x, const float* __restrict__ mean,
+        const float* __restrict__ rstd, const float* __restrict__ weight, int cols) {
     __shared__ float box[8];
     int row = blockIdx.x;
     long long start = (long long)row * cols;

@@ -96,7 +96,8 @@ extern "C" __global__ void log_softmax_backward_1_naive(float* __restrict__ out,
     for (int c = 0; c < cols; ++c) out[start + c] = u[start + c] - __expf(y[start + c]) * sum;
 }
 
-extern "C" __global__ void __launch_bounds__(128) log_softmax_backward_2_warp(float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ y, int rows, int cols) {
+extern "C" __global__ void __launch_bounds__(128) log_softmax_backward_2_warp(
+        float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ y, int rows, int cols) {
     int row = blockIdx.x * blockDim.y + threadIdx.y, lane = threadIdx.x;
     if (row >= rows) return;  // a whole warp leaves: no lane is missed below
     long long start = (long long)row * cols;
@@ -106,7 +107,8 @@ extern "C" __global__ void __launch_bounds__(128) log_softmax_backward_2_warp(fl
     for (int c = lane; c < cols; c += 32) out[start + c] = u[start + c] - __expf(y[start + c]) * sum;
 }
 
-extern "C" __global__ void __launch_bounds__(128) log_softmax_backward_3_registers(float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ y, int rows, int cols) {
+extern "C" __global__ void __launch_bounds__(128) log_softmax_backward_3_registers(
+        float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ y, int rows, int cols) {
     int row = blockIdx.x * blockDim.y + threadIdx.y, lane = threadIdx.x;
     if (row >= rows) return;
     long long start = (long long)row * cols;
@@ -125,7 +127,8 @@ extern "C" __global__ void __launch_bounds__(128) log_softmax_backward_3_registe
     }
 }
 
-extern "C" __global__ void __launch_bounds__(256) log_softmax_backward_4_vectors(float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ y, int cols) {
+extern "C" __global__ void __launch_bounds__(256) log_softmax_backward_4_vectors(
+        float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ y, int cols) {
     __shared__ float box[8];
     long long start = (long long)blockIdx.x * cols;
     float a[32], b[32], sum = 0.0f;

@@ -5,7 +5,8 @@
 #include "common.cuh"
 
 // As argmax_3_shuffles; the winner's value is read once more, from the cache.
-extern "C" __global__ void __launch_bounds__(256) max_dim_1_shuffles(float* __restrict__ values, long long* __restrict__ indices, const float* __restrict__ x, int cols) {
+extern "C" __global__ void __launch_bounds__(256) max_dim_1_shuffles(
+        float* __restrict__ values, long long* __restrict__ indices, const float* __restrict__ x, int cols) {
     __shared__ unsigned long long box[8];
     const float* line = x + (long long)blockIdx.x * cols;
     unsigned long long best = 0;

@@ -5,8 +5,9 @@
 //  2     tiles of 32 columns by 8 rows     8                   4
 #include "common.cuh"
 
-extern "C" __global__ void normalization_weight_backward_1_naive(float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ x, const float* __restrict__ rstd,
-                                                                 const float* __restrict__ mean, int rows, int cols) {
+extern "C" __global__ void normalization_weight_backward_1_naive(
+        float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ x, const float* __restrict__ rstd,
+        const float* __restrict__ mean, int rows, int cols) {
     int c = blockIdx.x * blockDim.x + threadIdx.x;
     if (c >= cols) return;
     float sum = 0.0f;
@@ -18,8 +19,9 @@ extern "C" __global__ void normalization_weight_backward_1_naive(float* __restri
 }
 
 // A block takes 32 columns of 256 rows; out holds one row of sums per 256 rows, which `sum` adds up.
-extern "C" __global__ void __launch_bounds__(256) normalization_weight_backward_2_tiles(float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ x,
-                                                                                        const float* __restrict__ rstd, const float* __restrict__ mean, int rows, int cols, int tiles) {
+extern "C" __global__ void __launch_bounds__(256) normalization_weight_backward_2_tiles(
+        float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ x, const float* __restrict__ rstd,
+        const float* __restrict__ mean, int rows, int cols, int tiles) {
     __shared__ float part[8][32];
     int lane = threadIdx.x, y = threadIdx.y, c = blockIdx.x % tiles * 32 + lane, piece = blockIdx.x / tiles;
     int last = min(piece * 256 + 256, rows);

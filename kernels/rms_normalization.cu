@@ -18,8 +18,8 @@
 
 __device__ __forceinline__ float scaled(float v, const float* weight, int c) { return weight ? v * weight[c] : v; }
 
-extern "C" __global__ void __launch_bounds__(128) rms_normalization_1_block(float* __restrict__ out, float* __restrict__ rstd, const float* __restrict__ x,
-                                                                            const float* __restrict__ weight, int cols, float eps) {
+extern "C" __global__ void __launch_bounds__(128) rms_normalization_1_block(
+        float* __restrict__ out, float* __restrict__ rstd, const float* __restrict__ x, const float* __restrict__ weight, int cols, float eps) {
     __shared__ float box[4];
     int row = blockIdx.x, t = threadIdx.x;
     const float* line = x + (long long)row * cols;
@@ -30,8 +30,9 @@ extern "C" __global__ void __launch_bounds__(128) rms_normalization_1_block(floa
     if (t == 0) rstd[row] = r;
 }
 
-extern "C" __global__ void __launch_bounds__(128) rms_normalization_2_warp(float* __restrict__ out, float* __restrict__ rstd, const float* __restrict__ x,
-                                                                           const float* __restrict__ weight, int rows, int cols, float eps) {
+extern "C" __global__ void __launch_bounds__(128) rms_normalization_2_warp(
+        float* __restrict__ out, float* __restrict__ rstd, const float* __restrict__ x, const float* __restrict__ weight, int rows, int cols,
+        float eps) {
     int row = blockIdx.x * blockDim.y + threadIdx.y, lane = threadIdx.x;
     if (row >= rows) return;  // a whole warp leaves: no lane is missed below
     const float* line = x + (long long)row * cols;
@@ -42,8 +43,9 @@ extern "C" __global__ void __launch_bounds__(128) rms_normalization_2_warp(float
     if (lane == 0) rstd[row] = r;
 }
 
-extern "C" __global__ void __launch_bounds__(128) rms_normalization_3_registers(float* __restrict__ out, float* __restrict__ rstd, const float* __restrict__ x,
-                                                                                const float* __restrict__ weight, int rows, int cols, float eps) {
+extern "C" __global__ void __launch_bounds__(128) rms_normalization_3_registers(
+        float* __restrict__ out, float* __restrict__ rstd, const float* __restrict__ x, const float* __restrict__ weight, int rows, int cols,
+        float eps) {
     int row = blockIdx.x * blockDim.y + threadIdx.y, lane = threadIdx.x;
     if (row >= rows) return;
     float v[32], squares = 0.0f;  // 32 lanes hold rows of up to 1024 elements
@@ -63,8 +65,8 @@ extern "C" __global__ void __launch_bounds__(128) rms_normalization_3_registers(
 }
 
 // For rows of 1025 to 8192 elements, which would not fit into one warp's registers.
-extern "C" __global__ void __launch_bounds__(256) rms_normalization_4_vectors(float* __restrict__ out, float* __restrict__ rstd, const float* __restrict__ x,
-                                                                              const float* __restrict__ weight, int cols, float eps) {
+extern "C" __global__ void __launch_bounds__(256) rms_normalization_4_vectors(
+        float* __restrict__ out, float* __restrict__ rstd, const float* __restrict__ x, const float* __restrict__ weight, int cols, float eps) {
     __shared__ float box[8];
     int row = blockIdx.x;
     float v[32], squares = 0.0f;
@@ -79,8 +81,9 @@ extern "C" __global__ void __launch_bounds__(256) rms_normalization_4_vectors(fl
     if (threadIdx.x == 0) rstd[row] = r;
 }
 
-extern "C" __global__ void __launch_bounds__(128) rms_normalization_backward_1_block(float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ x,
-                                                                                     const float* __restrict__ rstd, const float* __restrict__ weight, int cols) {
+extern "C" __global__ void __launch_bounds__(128) rms_normalization_backward_1_block(
+        float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ x, const float* __restrict__ rstd,
+        const float* __restrict__ weight, int cols) {
     __shared__ float box[4];
     int row = blockIdx.x, t = threadIdx.x;
     long long start = (long long)row * cols;
@@ -90,8 +93,9 @@ extern "C" __global__ void __launch_bounds__(128) rms_normalization_backward_1_b
     for (int c = t; c < cols; c += 128) out[start + c] = r * (scaled(u[start + c], weight, c) - x[start + c] * r * dot);
 }
 
-extern "C" __global__ void __launch_bounds__(128) rms_normalization_backward_2_warp(float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ x,
-                                                                                    const float* __restrict__ rstd, const float* __restrict__ weight, int rows, int cols) {
+extern "C" __global__ void __launch_bounds__(128) rms_normalization_backward_2_warp(
+        float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ x, const float* __restrict__ rstd,
+        const float* __restrict__ weight, int rows, int cols) {
     int row = blockIdx.x * blockDim.y + threadIdx.y, lane = threadIdx.x;
     if (row >= rows) return;  // a whole warp leaves: no lane is missed below
     long long start = (long long)row * cols;
@@ -101,8 +105,9 @@ extern "C" __global__ void __launch_bounds__(128) rms_normalization_backward_2_w
     for (int c = lane; c < cols; c += 32) out[start + c] = r * (scaled(u[start + c], weight, c) - x[start + c] * r * dot);
 }
 
-extern "C" __global__ void __launch_bounds__(128) rms_normalization_backward_3_registers(float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ x,
-                                                                                         const float* __restrict__ rstd, const float* __restrict__ weight, int rows, int cols) {
+extern "C" __global__ void __launch_bounds__(128) rms_normalization_backward_3_registers(
+        float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ x, const float* __restrict__ rstd,
+        const float* __restrict__ weight, int rows, int cols) {
     int row = blockIdx.x * blockDim.y + threadIdx.y, lane = threadIdx.x;
     if (row >= rows) return;
     long long start = (long long)row * cols;
@@ -122,8 +127,9 @@ extern "C" __global__ void __launch_bounds__(128) rms_normalization_backward_3_r
     }
 }
 
-extern "C" __global__ void __launch_bounds__(256) rms_normalization_backward_4_vectors(float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ x,
-                                                                                       const float* __restrict__ rstd, const float* __restrict__ weight, int cols) {
+extern "C" __global__ void __launch_bounds__(256) rms_normalization_backward_4_vectors(
+        float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ x, const float* __restrict__ rstd,
+        const float* __restrict__ weight, int cols) {
     __shared__ float box[8];
     long long start = (long long)blockIdx.x * cols;
     float d[32], xhat[32], r = rstd[blockIdx.x], dot = 0.0f;

@@ -133,7 +133,8 @@ extern "C" __global__ void softmax_backward_1_naive(float* __restrict__ out, con
     for (int c = 0; c < cols; ++c) out[start + c] = y[start + c] * (u[start + c] - dot);
 }
 
-extern "C" __global__ void __launch_bounds__(128) softmax_backward_2_shared(float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ y, int cols) {
+extern "C" __global__ void __launch_bounds__(128) softmax_backward_2_shared(
+        float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ y, int cols) {
     __shared__ float tree[128];
     int t = threadIdx.x;
     long long start = (long long)blockIdx.x * cols;
@@ -149,7 +150,8 @@ extern "C" __global__ void __launch_bounds__(128) softmax_backward_2_shared(floa
     for (int c = t; c < cols; c += 128) out[start + c] = y[start + c] * (u[start + c] - dot);
 }
 
-extern "C" __global__ void __launch_bounds__(128) softmax_backward_3_warp(float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ y, int rows, int cols) {
+extern "C" __global__ void __launch_bounds__(128) softmax_backward_3_warp(
+        float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ y, int rows, int cols) {
     int row = blockIdx.x * blockDim.y + threadIdx.y, lane = threadIdx.x;
     if (row >= rows) return;  // a whole warp leaves: no lane is missed below
     long long start = (long long)row * cols;
@@ -159,7 +161,8 @@ extern "C" __global__ void __launch_bounds__(128) softmax_backward_3_warp(float*
     for (int c = lane; c < cols; c += 32) out[start + c] = y[start + c] * (u[start + c] - dot);
 }
 
-extern "C" __global__ void __launch_bounds__(128) softmax_backward_4_registers(float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ y, int rows, int cols) {
+extern "C" __global__ void __launch_bounds__(128) softmax_backward_4_registers(
+        float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ y, int rows, int cols) {
     int row = blockIdx.x * blockDim.y + threadIdx.y, lane = threadIdx.x;
     if (row >= rows) return;
     long long start = (long long)row * cols;
@@ -179,7 +182,8 @@ extern "C" __global__ void __launch_bounds__(128) softmax_backward_4_registers(f
     }
 }
 
-extern "C" __global__ void __launch_bounds__(256) softmax_backward_5_vectors(float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ y, int cols) {
+extern "C" __global__ void __launch_bounds__(256) softmax_backward_5_vectors(
+        float* __restrict__ out, const float* __restrict__ u, const float* __restrict__ y, int cols) {
     __shared__ float box[8];
     long long start = (long long)blockIdx.x * cols;
     float a[32], b[32], dot = 0.0f;

@@ -11,7 +11,8 @@
 __device__ __forceinline__ unsigned long long candidate_for(float v, int index, unsigned flip) { return candidate(v, index) ^ (unsigned long long)flip << 32; }
 
 // No element needs to be marked as taken: candidates are all different, and the next one is the best of those below the last.
-extern "C" __global__ void __launch_bounds__(128) topk_1_rounds(float* __restrict__ values, long long* __restrict__ indices, const float* __restrict__ x, int cols, int k, unsigned flip) {
+extern "C" __global__ void __launch_bounds__(128) topk_1_rounds(
+        float* __restrict__ values, long long* __restrict__ indices, const float* __restrict__ x, int cols, int k, unsigned flip) {
     __shared__ unsigned long long box[4];
     const float* line = x + (long long)blockIdx.x * cols;
     unsigned long long last = ~0ull;
@@ -30,7 +31,8 @@ extern "C" __global__ void __launch_bounds__(128) topk_1_rounds(float* __restric
 
 // Lane i keeps the i-th best so far. Of 32 new elements at a time, those above the k-th best are put in, one after another; soon there are few.
 // Reference: J. Johnson, M. Douze, H. Jegou, 2017, "Billion-scale similarity search with GPUs", section 4 (the list in registers)
-extern "C" __global__ void __launch_bounds__(128) topk_2_warp(float* __restrict__ values, long long* __restrict__ indices, const float* __restrict__ x, int rows, int cols, int k, unsigned flip) {
+extern "C" __global__ void __launch_bounds__(128) topk_2_warp(
+        float* __restrict__ values, long long* __restrict__ indices, const float* __restrict__ x, int rows, int cols, int k, unsigned flip) {
     int row = blockIdx.x * blockDim.y + threadIdx.y, lane = threadIdx.x;
     if (row >= rows) return;  // a whole warp leaves: no lane is missed below
     const float* line = x + (long long)row * cols;

@@ -90,6 +90,13 @@ def test_an_access_outside_dynamic_shared_memory_is_found():
     only(p, "out of bounds", 4)
 
 
+def test_neighbours_of_two_bytes_are_no_race():
+    k = RawKernel('extern "C" __global__ void f(unsigned char* y) {\n  y[threadIdx.x] += 1;\n}', "f")
+    with tg.profile(flops=False) as p:
+        k((1,), (64,), (tg.zeros(64, dtype=tg.uint8).to("emu"),))
+    assert not p.problems
+
+
 def test_shared_memory_that_nobody_wrote_is_found_when_read():
     p, _ = profiled(f"__shared__ float s[65]; {T}\ns[t] = x[t];\n__syncthreads();\ny[t] = s[t + 1];")
     only(p, "uninitialised", 6)

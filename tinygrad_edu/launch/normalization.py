@@ -181,7 +181,8 @@ def rms_normalization_backward_3_registers(fn, u, x, rstd, weight=None, /, dims=
     return rms_backward(fn, u, x, rstd, weight, dims, by_warp)
 
 
-@kernel("rms_normalization_backward_4_vectors", supports=lambda u, x, rstd, weight, dims: rms_back(u, x, rstd, weight, dims) and wide(rows_of(x, dims)[1], u, x))
+@kernel("rms_normalization_backward_4_vectors",
+        supports=lambda u, x, rstd, weight, dims: rms_back(u, x, rstd, weight, dims) and wide(rows_of(x, dims)[1], u, x))
 def rms_normalization_backward_4_vectors(fn, u, x, rstd, weight=None, /, dims=(-1,)):
     return rms_backward(fn, u, x, rstd, weight, dims, by_wide_block)
 

@@ -37,6 +37,15 @@ EMU_VECTORS(int, int)
 EMU_VECTORS(double, double)
 EMU_VECTORS(unsigned, uint)
 
+// What the profile build does not look into.
+#ifdef EMU_PROFILE
+#define EMU_UNSEEN __attribute__((no_sanitize("thread"), noinline))
+#define EMU_SEEN(p) emu::atomic_access(p, sizeof *(p), __builtin_return_address(0))
+#else
+#define EMU_UNSEEN inline
+#define EMU_SEEN(p) (void)0
+#endif
+
 namespace emu {
 struct Thread {            // one CUDA thread
     uint3 index;           // threadIdx
@@ -58,6 +67,7 @@ void block_barrier(int line);
 int block_vote(int value, int line, int kind);   // kind 0: count, 1: and, 2: or
 const uint64_t* warp_meet(unsigned mask, uint64_t value, int line, unsigned* who, bool fence = false);  // fence: orders memory too
 void atomic_access(const void* address, int size, void* pc);
+void copied(void* shared, std::size_t size);     // filled by a copy engine, whose own barrier orders it
 [[noreturn]] void refuse(int line, const char* what, const char* advice);  // ends the launch with a message
 extern unsigned blocks_run;
 // The arguments are read unseen: they lie in memory of the host.
@@ -65,8 +75,8 @@ template <class... A, std::size_t... I> __attribute__((no_sanitize("thread"))) v
     kernel(*(std::remove_cv_t<A>*)arguments[I]...);
 }
 template <class... A> inline void call(void (*kernel)(A...), void** arguments) { call_with(kernel, arguments, std::index_sequence_for<A...>{}); }
-template <class T> inline uint64_t bits(T value) { static_assert(sizeof(T) <= 8); uint64_t u = 0; memcpy(&u, &value, sizeof value); return u; }
-template <class T> inline T unbits(uint64_t u) { T value; memcpy(&value, &u, sizeof value); return value; }
+template <class T> EMU_UNSEEN uint64_t bits(T value) { static_assert(sizeof(T) <= 8); uint64_t u = 0; memcpy(&u, &value, sizeof value); return u; }
+template <class T> EMU_UNSEEN T unbits(uint64_t u) { T value; memcpy(&value, &u, sizeof value); return value; }
 }  // namespace emu
 
 #define threadIdx (emu::current->index)
@@ -116,13 +126,6 @@ inline int __all_sync(unsigned mask, int predicate, EMU_LINE) { return __ballot_
 inline unsigned __activemask() { return 1u << emu::current->lane; }
 
 // Atomic by nature: only one fiber runs. In the profile build the access is reported as one atomic access.
-#ifdef EMU_PROFILE
-#define EMU_UNSEEN __attribute__((no_sanitize("thread"), noinline))
-#define EMU_SEEN(p) emu::atomic_access(p, sizeof *(p), __builtin_return_address(0))
-#else
-#define EMU_UNSEEN inline
-#define EMU_SEEN(p) (void)0
-#endif
 #define EMU_ATOMIC(name, result)                                                              \
     template <class T> EMU_UNSEEN T name(T* address, std::common_type_t<T> value) {           \
         EMU_SEEN(address); T old = *address; *address = (result); return old; }

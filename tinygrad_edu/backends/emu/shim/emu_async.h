@@ -51,16 +51,16 @@ struct BulkCopies {
 };
 inline BulkCopies bulk_copies;
 
-inline void expect_bulk(void* barrier, unsigned bytes) { *(uint64_t*)barrier += (uint64_t)bytes << 32; }
-inline void copy_bulk(void* to, const void* from, unsigned bytes, void* barrier, int line) {
+EMU_UNSEEN void expect_bulk(void* barrier, unsigned bytes) { *(uint64_t*)barrier += (uint64_t)bytes << 32; }
+EMU_UNSEEN void copy_bulk(void* to, const void* from, unsigned bytes, void* barrier, int line) {
     BulkCopies& all = bulk_copies;
     if (all.block != blocks_run) all.count = 0, all.block = blocks_run;
     if ((uintptr_t)to % 16 || (uintptr_t)from % 16 || bytes % 16) refuse(line, "a bulk copy must have addresses and a size that are multiples of 16 bytes", "Align the tile.");
     if (all.count == BulkCopies::MOST) refuse(line, "a block must have at most 64 bulk copies under way", "Wait for some of them.");
-    memset(to, 0xff, bytes);
+    (memset)(to, 0xff, bytes);
     all.copy[all.count++] = {to, from, bytes, (uint64_t*)barrier};
 }
-inline void wait_bulk(void* barrier, unsigned parity, int line) {
+EMU_UNSEEN void wait_bulk(void* barrier, unsigned parity, int line) {
     uint64_t& word = *(uint64_t*)barrier;
     if ((word & 1) != parity) return;        // that phase has ended
     BulkCopies& all = bulk_copies;
@@ -68,7 +68,7 @@ inline void wait_bulk(void* barrier, unsigned parity, int line) {
     int left = 0;
     for (int i = 0; i < all.count; ++i) {
         auto& c = all.copy[i];
-        if (c.barrier == &word && all.block == blocks_run) memcpy(c.to, c.from, c.bytes), brought += c.bytes;
+        if (c.barrier == &word && all.block == blocks_run) (memcpy)(c.to, c.from, c.bytes), copied(c.to, c.bytes), brought += c.bytes;
         else all.copy[left++] = c;
     }
     all.count = left;

@@ -149,7 +149,8 @@ static void check(Cell& c, uint8_t bytes, Kind kind, const Now& now, int array, 
         found(RACE, kind, pc, pc_of(c.write_site), array, place, size, c.write_thread, c.write_block);
     if (shared && kind != WRITE && (c.written_block != now.block || (c.written_bytes & bytes) != bytes)) found(UNINITIALISED, kind, pc, 0, array, place, size, 0, 0);
     if (kind == READ) {
-        if (c.read_block != now.block || c.read_epoch != now.epoch) c.readers = ONE, c.read_bytes = 0, c.read_thread = now.thread;
+        bool neighbour = c.read_thread != now.thread && !(c.read_bytes & bytes);    // another part of these 4 bytes: the newest is kept
+        if (c.read_block != now.block || c.read_epoch != now.epoch || neighbour) c.readers = ONE, c.read_bytes = 0, c.read_thread = now.thread;
         else if (c.read_thread != now.thread) {
             if (c.read_thread / 32 != now.warp) c.readers = SEVERAL;
             else if (c.readers == ONE) c.readers = ONE_WARP;
@@ -178,6 +179,11 @@ static void check_all(Cell* cell, uint64_t place, int size, Kind kind, const Now
     }
 }
 
+static uint64_t shared_place(const char* p) {   // static arrays, then dynamic shared memory
+    if (p >= dynamic_shared && p < dynamic_shared + DYNAMIC) return (__stop_emu_shared - __start_emu_shared + 15) / 16 * 16 + (p - dynamic_shared);
+    return p - __start_emu_shared;
+}
+
 static void access(const void* address, int size, Kind kind, void* return_address) {
     const char* p = (const char*)address;
     if (!records || (p >= stacks && p < stacks + MOST * (STACK + PAGE))) return;    // a thread's own
@@ -201,9 +207,9 @@ static void access(const void* address, int size, Kind kind, void* return_addres
     if (site < 0) return;
     Thread* self = current;
     Now now = {1 + block.x + grid_size.x * (block.y + grid_size.y * block.z), barriers, warps[self->warp].fences, self->linear, self->warp, site};
-    if (size <= 16 && (uint64_t)p % size) found(MISALIGNED, kind, pc, 0, a, (int64_t)((uint64_t)p % size), size, 0, 0);
+    if (size <= 16 && !(size & (size - 1)) && (uint64_t)p % size) found(MISALIGNED, kind, pc, 0, a, (int64_t)((uint64_t)p % size), size, 0, 0);
     if (shared) {
-        uint64_t place = is_static ? p - __start_emu_shared : (__stop_emu_shared - __start_emu_shared + 15) / 16 * 16 + (p - dynamic_shared);
+        uint64_t place = shared_place(p);
         if (is_dynamic && (size_t)(p - dynamic_shared) + size > dynamic_size) found(OUTSIDE, kind, pc, 0, -1, p - dynamic_shared, size, 0, 0);
         else check_all(shared_cells, place, size, kind, now, -1);
     } else {
@@ -220,6 +226,16 @@ static void access(const void* address, int size, Kind kind, void* return_addres
 }
 
 void atomic_access(const void* address, int size, void* pc) { access(address, size, ATOMIC, pc); }
+
+void copied(void* shared, size_t size) {
+    if (!records) return;
+    uint64_t place = shared_place((const char*)shared);
+    for (uint64_t w = place >> 2; w < (place + size) >> 2; ++w) {
+        memset(&shared_cells[w], 0, sizeof(Cell));
+        shared_cells[w].written_block = 1 + block.x + grid_size.x * (block.y + grid_size.y * block.z);
+        shared_cells[w].written_bytes = 15;
+    }
+}
 
 }  // namespace emu
 #define EMU_SEEN_BY(name, size, kind) extern "C" void name(void* p) { emu::access(p, size, emu::kind, __builtin_return_address(0)); }

@@ -90,6 +90,7 @@ static void say(const char* format, ...) {
 static void profile_block() {}
 static void profile_barrier() {}
 void atomic_access(const void*, int, void*) {}
+void copied(void*, size_t) {}
 #endif
 
 // ---- who runs next ----
