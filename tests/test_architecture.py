@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import re
 import runpy
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -185,16 +186,21 @@ def test_the_figures_in_the_readmes_are_the_measured_ones():
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("name", ["01_scalar.py", "02_xor_mlp.py"])
+@pytest.mark.parametrize("name", ["01_scalar.py", "02_xor_mlp.py", "07_write_a_kernel.py"])
 def test_the_examples_run(name, capsys):
     path = ROOT / "examples" / name
     if not path.exists():
         pytest.skip("examples/ is part of a checkout only")
+    if name == "07_write_a_kernel.py" and shutil.which("g++") is None:
+        pytest.skip("emu needs g++")
     runpy.run_path(str(path), run_name="__main__")
     said = capsys.readouterr().out
     if name == "01_scalar.py":
         by_backprop, by_difference = map(float, re.findall(r"[-+]?\d+\.\d{8}", said))
         assert abs(by_backprop - by_difference) < 1e-6
+    elif name == "07_write_a_kernel.py":
+        naive, shared, broken, warp = said.split("==== ")[1:]
+        assert "32.00 sectors" in naive and "RACE" in broken and not any(word in naive + shared + warp for word in ("RACE", "UNINITIALISED", "OUT OF BOUNDS"))
     else:
         answers = [round(float(line.rsplit("=")[1])) for line in said.splitlines() if "xor" in line]
         assert answers == [0, 1, 1, 0]

@@ -89,12 +89,12 @@ class Report:
     def advice(self) -> str:
         """What to look at first."""
         if self.problems:
-            return f"Correct line {self.problems[0][2]} of {self.problems[0][1]} first: {self.problems[0][3]}"
+            return f"Correct line {self.problems[0][2]} of {self.problems[0][1]} first ({self.problems[0][0]}): until then the numbers mean little."
         rows = [r for r in self.rows if r.requests]
         spread = max((r for r in rows if r.space == "global"), key=lambda r: r.units - r.ideal, default=None)
         banks = max((r for r in rows if r.space == "shared"), key=lambda r: r.units - r.ideal, default=None)
         everything = sum(r.units for r in rows if r.space == "global")
-        if spread is not None and spread.units - spread.ideal > 0.1 * everything:
+        if spread is not None and spread.units - spread.ideal > 0.25 * everything:
             return (f"Line {spread.line}: a {spread.kind} takes {spread.per_request:.1f} sectors a request where {spread.ideal_per_request:.1f} would do. "
                     "Let neighbouring threads use neighbouring addresses.")
         if banks is not None and banks.units > 1.2 * banks.ideal:
