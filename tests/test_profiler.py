@@ -145,6 +145,14 @@ def test_a_launch_that_goes_wrong_ends_with_a_message_and_not_with_the_process(b
     assert (y.cpu().numpy() == 2).all()  # the next launch runs
 
 
+def test_a_stack_overflow_ends_the_launch_before_anything_is_written():
+    """Not after the lowest address of the array, which may be memory of another thread of this process."""
+    y, x = emu(np.zeros(64)), emu(np.zeros(64))
+    with pytest.raises(KernelError, match="stack overflow"):
+        raw("*(volatile float*)y = 1.0f; float big[1 << 20]; for (int i = 0; i < 1 << 20; ++i) big[i] = x[0]; y[1] = big[n];")((1,), (1,), (y, x, 64))
+    assert y.cpu().numpy()[0] == 0
+
+
 def test_a_launch_without_end_is_ended(monkeypatch):
     monkeypatch.setenv("TINYGRAD_EDU_EMU_SECONDS", "0.2")
     with pytest.raises(KernelError, match="must end within its time limit"):

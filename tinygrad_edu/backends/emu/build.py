@@ -18,7 +18,8 @@ from ..source import Source
 SHIM = Path(__file__).parent / "shim"
 DYNAMIC = re.compile(r"extern\s+__shared__\s+(?:__align__\(\d+\)\s*)?([\w:]+(?:\s+[\w:]+)*?)\s+(\w+)\s*\[\s*\]\s*;")
 COMMON = ("-std=c++20", "-fPIC", "-g1", "-gdwarf-4", "-w", "-fvisibility=hidden", "-fno-gnu-unique", "-fno-strict-aliasing",
-          "-fno-delete-null-pointer-checks", "-fno-threadsafe-statics", "-march=native")
+          "-fno-delete-null-pointer-checks", "-fno-threadsafe-statics", "-march=native",
+          "-fstack-clash-protection")  # a frame larger than a guard page touches the guard, not what lies below it
 # As on the GPU a b + c may be one rounding; sums keep their order, so that an error is the kernel's and not the compiler's.
 PLAIN = ("-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math")
 # `float` is a type that counts (shim/flops.h).
