@@ -1,9 +1,11 @@
 // convolution of images (N, C, H, W) with kernels (O, C / groups, KH, KW): out[n, o, p, q] = bias[o] + sum_{c, i, j} weight[o, c, i, j] input[n, c, SY p + DY i - PY, SX q + DX j - PX]
 //
-//  rung  idea                                  bytes per multiply-add   FLOPs per multiply-add
-//  1     direct: one thread an output          8                        2
-//  2     implicit product: 16 x 16 tiles       0.5                      2
+//  rung  idea                                  bytes per multiply-add                FLOPs per multiply-add
+//  1     direct: one thread an output          8                                     2
+//  2     im2col: patches written, multiplied   8 / (O / groups), and the product's   2
+//  3     implicit product: 16 x 16 tiles       0.5                                   2
 //
+// Rung 2 writes the input's patches as a matrix (C KH KW, OH OW) an image, KH KW times the input's size, and leaves the rest to a product of matrices.
 // The implicit product takes the weights as a matrix (O / groups, K) and the input's patches as (K, N OH OW), K = C / groups KH KW, without ever
 // writing the patches down. Reference: S. Chetlur et al., 2014, "cuDNN: efficient primitives for deep learning", section 3.
 #include "common.cuh"
@@ -27,7 +29,16 @@ extern "C" __global__ void convolution_1_direct(float* __restrict__ out, const f
     out[index] = sum;
 }
 
-extern "C" __global__ void __launch_bounds__(256) convolution_2_implicit(
+extern "C" __global__ void convolution_2_im2col(float* __restrict__ patches, const float* __restrict__ input, int total, int C, int H, int W, int O, int OH, int OW,
+                                                int KH, int KW, int SY, int SX, int PY, int PX, int DY, int DX, int groups) {
+    int index = blockIdx.x * blockDim.x + threadIdx.x;
+    if (index >= total) return;
+    int q = index % OW, p = index / OW % OH, row = index / OW / OH;       // of all images' matrices below each other
+    int j = row % KW, i = row / KW % KH, plane = row / KW / KH, y = SY * p + DY * i - PY, x = SX * q + DX * j - PX;
+    patches[index] = y >= 0 && y < H && x >= 0 && x < W ? input[(plane * H + y) * W + x] : 0.0f;
+}
+
+extern "C" __global__ void __launch_bounds__(256) convolution_3_implicit(
         float* __restrict__ out, const float* __restrict__ input, const float* __restrict__ weight, const float* __restrict__ bias, int places, int C, int H, int W, int O,
         int OH, int OW, int KH, int KW, int SY, int SX, int PY, int PX, int DY, int DX, int groups) {
     __shared__ float weights[16][16], patches[16][16];

@@ -52,8 +52,28 @@ def convolution_1_direct(fn, input, weight, bias=None, /, stride=(1, 1), padding
     return forward(fn, input, weight, bias, stride, padding, dilation, groups, False)
 
 
-@kernel("convolution_2_implicit", supports=takes_forward)
-def convolution_2_implicit(fn, input, weight, bias=None, /, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1):
+def takes_patches(input, weight, bias, stride, padding, dilation, groups):
+    return takes_forward(input, weight, bias, stride, padding, dilation, groups) and input.size * weight.size > 0 and patches_of(input, weight, stride, padding, dilation) < MOST
+
+
+def patches_of(input, weight, stride, padding, dilation):
+    """Elements of all images' matrices of patches."""
+    places = math.prod(length(*v) for v in zip(input.shape[2:], weight.shape[2:], stride, padding, dilation))
+    return math.prod(input.shape[:2]) * math.prod(weight.shape[2:]) * places
+
+
+@kernel("convolution_2_im2col", supports=takes_patches)
+def convolution_2_im2col(fn, input, weight, bias=None, /, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1):
+    input, weight, N, (O, K) = fn.contiguous(input), fn.contiguous(weight), input.shape[0], (weight.shape[0], math.prod(weight.shape[1:]))
+    spatial = tuple(length(*v) for v in zip(input.shape[2:], weight.shape[2:], stride, padding, dilation))
+    patches = fn.empty((N, groups, K, math.prod(spatial)), input)
+    fn((ceil_div(patches.size, 256),), (256,), (patches, input, patches.size, *sizes_of(input.shape, weight.shape, spatial, stride, padding, dilation, groups)))
+    out = fn.device.F.matmul(weight.reshape(groups, O // groups, K), patches).reshape(N, O, *spatial)
+    return out if bias is None else fn.device.F.add(out, bias.reshape(O, 1, 1))
+
+
+@kernel("convolution_3_implicit", supports=takes_forward)
+def convolution_3_implicit(fn, input, weight, bias=None, /, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1):
     return forward(fn, input, weight, bias, stride, padding, dilation, groups, True)
 
 
