@@ -1,6 +1,7 @@
 """The emulator's checker and profiler: each planted mistake is found at its line, correct kernels are clean, and the counters are exact."""
 from __future__ import annotations
 
+import os
 import shutil
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu import RawKernel
+from tinygrad_edu.backends.emu.launch import independent
 from tinygrad_edu.base.errors import DeviceError, KernelError
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="emu needs g++")
@@ -280,3 +282,44 @@ def test_a_whole_training_step_is_profiled_launch_by_launch():
     with tg.profile(flops=False) as p:
         (tg.tanh(w) * 2).sum().backward()
     assert len(p.launches) >= 2 and not p.problems
+
+
+# ---- several cores ----
+
+def split(body, monkeypatch, blocks=64, cores="2"):
+    monkeypatch.setenv("TINYGRAD_EDU_EMU_THREADS", cores)
+    monkeypatch.setattr("tinygrad_edu.base.threads.usable_cores", lambda: 2)  # also on a machine with one
+    y, x = emu(np.zeros(64 * blocks)), emu(np.arange(64 * blocks))
+    raw(body)((blocks,), (64,), (y, x, 64 * blocks))
+    return y.cpu().numpy()
+
+
+@pytest.mark.parametrize("body", [f"{T}\ny[blockIdx.x * 64 + t] = 2.0f * x[blockIdx.x * 64 + t];",
+                                  f"__shared__ float s[64]; {T}\ns[t] = x[blockIdx.x * 64 + t];\n__syncthreads();\ny[blockIdx.x * 64 + 63 - t] = 2.0f * s[t];"])
+def test_two_cores_compute_what_one_does(body, monkeypatch):
+    assert np.array_equal(split(body, monkeypatch), split(body, monkeypatch, cores="1")) and split(body, monkeypatch)[-1] != 0
+
+
+def test_only_blocks_that_cannot_hear_of_one_another_are_split():
+    assert independent(raw("y[0] = 1.0f;").source)
+    for body in ("atomicAdd(y, 1.0f);", "__threadfence(); y[0] = 1.0f;", "while (*(volatile float*)y == 0.0f) {}"):
+        assert not independent(raw(body).source)
+    text = 'DECLARATION\nextern "C" __global__ void f(float* y) { y[0] = 1.0f; }'
+    assert not independent(RawKernel(text.replace("DECLARATION", "__device__ int seen = 0;"), "f").source)
+    assert independent(RawKernel(text.replace("DECLARATION", "__device__ __forceinline__ int seen(int a) { return a; }"), "f").source)
+
+
+@pytest.mark.parametrize("block", [3, 60])
+def test_a_fault_on_either_core_is_told_with_its_block(block, monkeypatch):
+    with pytest.raises(KernelError, match=rf"f.cu:3.*thread 5.*block \({block}, 0, 0\)"):
+        split(f"if (blockIdx.x == {block} && threadIdx.x == 5) y[0] = x[(long long)n << 40];", monkeypatch)
+    assert (split("y[blockIdx.x * 64 + threadIdx.x] = 1.0f;", monkeypatch) == 1).all()
+
+
+def test_a_child_process_launches_on_several_cores_too(monkeypatch):
+    body = f"{T}\ny[blockIdx.x * 64 + t] = 1.0f;"
+    split(body, monkeypatch)
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if (split(body, monkeypatch) == 1).all() else 1)
+    assert os.waitpid(child, 0)[1] == 0

@@ -29,6 +29,14 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def emu_threads() -> int:
+    """Cores that a launch on `emu` may use: $TINYGRAD_EDU_EMU_THREADS, else $OMP_NUM_THREADS, else all."""
+    for name in ("TINYGRAD_EDU_EMU_THREADS", "OMP_NUM_THREADS"):
+        if os.environ.get(name, "").isdigit() and int(os.environ[name]) > 0:
+            return min(int(os.environ[name]), usable_cores())
+    return usable_cores()
+
+
 def controller(asked: str) -> Any:
     try:
         from threadpoolctl import ThreadpoolController

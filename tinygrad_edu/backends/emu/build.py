@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from ...base.errors import KernelError
+from ...base.files import write_atomically
 from ..source import Source
 
 SHIM = Path(__file__).parent / "shim"
@@ -90,24 +91,35 @@ def run(command: list[str], what: str) -> str:
 class Library:
     """A compiled source: `launch`, an entry for each kernel, and how much static shared memory each declares."""
 
-    memory: int | None = None  # the stacks, one set for all libraries
+    memories: dict[int, int] = {}  # per lane the stacks, one set for all libraries
 
-    def __init__(self, path: Path, source: Source):
-        self.path, self.source = path, source
+    def __init__(self, path: Path, source: Source, lane: int = 0):
+        self.path, self.source, self.copies = path, source, {lane: self}
         self.handle = ctypes.CDLL(str(path))
         self.handle.emu_memory.restype, self.handle.emu_memory.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
-        Library.memory = self.handle.emu_memory(Library.memory)
-        if Library.memory is None:
+        memory = self.handle.emu_memory(Library.memories.get(lane))
+        if memory is None:
             raise KernelError("emu: needs 70 MB of address space for the threads' stacks, got none. Free some memory.")
-        self.launch = self.handle.emu_launch
+        Library.memories[lane] = memory
+        self.arm, self.disarm, self.launch = self.handle.emu_arm, self.handle.emu_disarm, self.handle.emu_launch
         self.launch.restype = ctypes.c_char_p
-        self.launch.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t, ctypes.c_double]
+        self.launch.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_size_t, ctypes.c_double, ctypes.c_ulonglong, ctypes.c_ulonglong]
         self.static_shared = dict.fromkeys(source.entries, 0)
         for line in path.with_suffix(".symbols").read_text(encoding="utf-8").splitlines():
             name, size = line.split()
             for kernel in source.entries:  # what a device function declares counts for every kernel
                 if name in (kernel, "*"):
                     self.static_shared[kernel] += int(size)
+
+    def lane(self, number: int) -> Library:
+        """The same library once more, with shared memory and fibers of its own, to run blocks beside this one's."""
+        if number not in self.copies:
+            path = self.path.with_name(f"{self.path.stem}-{number}.so")
+            for made in (path.with_suffix(".symbols"), path):
+                if not made.exists():
+                    write_atomically(made, self.path.with_suffix(made.suffix).read_bytes())
+            self.copies[number] = Library(path, self.source, number)
+        return self.copies[number]
 
     def entry(self, name: str) -> int:
         return ctypes.cast(getattr(self.handle, f"emu_call_{name}"), ctypes.c_void_p).value or 0

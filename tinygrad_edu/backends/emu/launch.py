@@ -6,12 +6,14 @@ import math
 import os
 import re
 import threading
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
 from typing import Any
 
 import numpy as np
 
 from ...base.errors import KernelError
+from ...base.threads import emu_threads, usable_cores
 from ..source import Parameter, Source
 from .array import EmuArray, memory_of
 from .build import Library, build
@@ -19,7 +21,8 @@ from .build import Library, build
 THREADS, SHARED, SHARED_MOST = 1024, 48 << 10, 227 << 10  # a block's limits; static and dynamic shared memory without and with opting in
 GRID = (2**31 - 1, 65535, 65535)
 BLOCK = (1024, 1024, 64)
-one_at_a_time = threading.Lock()  # a library's fibers and shared arrays exist once
+WORTH = 2048  # threads of a launch from which on a second core pays
+one_at_a_time = threading.Lock()  # a library's fibers and shared arrays exist once a lane
 
 
 def triple(name: str, what: str, size: Any, most: tuple) -> tuple[int, int, int]:
@@ -79,10 +82,12 @@ class EmuKernel:
         pointers = (ctypes.c_void_p * len(values))(*(ctypes.addressof(v) for v in values))
         arrays = [(p, a) for p, a in zip(self.parameters, args) if p.pointer and a is not None]
 
+        lanes = min(emu_threads(), math.prod(sizes)) if watcher is None and math.prod(sizes) * math.prod(shape) >= WORTH and independent(self.source) else 1
+        fixed = (pointers, (ctypes.c_uint * 3)(*sizes), (ctypes.c_uint * 3)(*shape), shared, float(os.environ.get("TINYGRAD_EDU_EMU_SECONDS", "60")))
+
         def go(library: Library) -> str:
-            """Run it to its end; what went wrong, or nothing."""
-            return library.launch(library.entry(name), pointers, (ctypes.c_uint * 3)(*sizes), (ctypes.c_uint * 3)(*shape), shared,
-                                  float(os.environ.get("TINYGRAD_EDU_EMU_SECONDS", "60"))).decode()
+            """Run it to its end; what went wrong in words, or nothing."""
+            return side_by_side([library.lane(k) for k in range(lanes)], name, fixed, math.prod(sizes))
 
         with one_at_a_time:
             if watcher is None:
@@ -93,9 +98,45 @@ class EmuKernel:
         if watcher is not None and watcher.strict:
             watcher.check()
         if said:
-            raise KernelError(reworded(library, name, said))
+            raise KernelError(said)
         if damaged and (watcher is None or not watcher.problems):
             raise KernelError(f"{name}: must write inside its arrays, got a write {damaged}. Check the index; `with tinygrad_edu.profile():` finds the line.")
+
+
+VARIABLE = re.compile(r"__(?:device|constant|managed)__\b[^(;={]*[;=\[]")  # of the whole program
+
+
+@cache
+def independent(source: Source) -> bool:
+    """Whether blocks cannot hear of one another, so that they may run on several cores: no atomics, no fences, no variables beside the arrays."""
+    return not any(word in source.text for word in ("atomic", "__threadfence", "volatile")) and VARIABLE.search(source.text) is None
+
+
+@cache
+def helpers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(usable_cores(), "emu")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=helpers.cache_clear)  # threads do not live on in a child
+
+
+def side_by_side(libraries: list[Library], name: str, fixed: tuple, blocks: int) -> str:
+    """Run a launch's blocks, an equal share by each copy of its library; what the first that failed says, in words."""
+    cuts = [blocks * k // len(libraries) for k in range(len(libraries) + 1)]
+    for library in libraries:
+        library.arm()
+    try:
+        others = [helpers().submit(library.launch, library.entry(name), *fixed, *cuts[k:k + 2]) for k, library in enumerate(libraries) if k]
+        try:
+            said = [libraries[0].launch(libraries[0].entry(name), *fixed, *cuts[:2])]
+        finally:
+            wait(others)
+    finally:
+        for library in reversed(libraries):
+            library.disarm()
+    said += [other.result() for other in others]
+    return next((reworded(library, name, s.decode()) for library, s in zip(libraries, said) if s), "")
 
 
 def mended(arrays: list) -> str | None:

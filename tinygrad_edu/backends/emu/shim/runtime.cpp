@@ -47,6 +47,9 @@ static unsigned barriers;                    // clocks for the race checker
 unsigned blocks_run;
 static char message[4096];
 static sigjmp_buf leave;
+static pid_t worker;                         // the thread that runs this library's launch, 0 between launches
+static const int caught[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGRTMIN + 5};
+static struct sigaction before[5];           // who handled these until now
 
 #if defined(__x86_64__)
 // Save what the callee must keep, change stacks, go on there. `pop; jmp` instead of `ret` keeps the return predictor quiet.
@@ -294,7 +297,16 @@ static void run_block(size_t dynamic) {
     profile_barrier();
 }
 
+static void pass_on(int number, siginfo_t* info, void* context) {  // not ours: another library's thread, or none of the emulator's
+    for (int i = 0; i < 5; ++i) if (caught[i] == number) {
+        if (before[i].sa_flags & SA_SIGINFO) before[i].sa_sigaction(number, info, context);
+        else if (before[i].sa_handler != SIG_DFL && before[i].sa_handler != SIG_IGN) before[i].sa_handler(number);
+        else sigaction(number, &before[i], nullptr);  // the fault happens again, and ends the process as it would have
+    }
+}
+
 static void on_signal(int number, siginfo_t* info, void* context) {
+    if (worker != (pid_t)syscall(SYS_gettid)) return pass_on(number, info, context);
     const ucontext_t* c = (const ucontext_t*)context;
 #if defined(__x86_64__)
     void* pc = (void*)c->uc_mcontext.gregs[REG_RIP];
@@ -328,9 +340,28 @@ extern "C" __attribute__((visibility("default"))) void* emu_memory(void* given) 
     return given;
 }
 
-extern "C" __attribute__((visibility("default"))) const char* emu_launch(void (*kernel)(void**), void** args, const unsigned* grid, const unsigned* shape, size_t dynamic, double seconds) {
+// Faults and the time limit end a launch, not the process: from `emu_arm` to `emu_disarm` their handler jumps out of the kernel, from a stack of its own.
+// Copies of a library that run parts of one launch side by side are armed one after another and disarmed in the reverse order.
+extern "C" __attribute__((visibility("default"))) void emu_arm() {
+    using namespace emu;
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_sigaction = on_signal;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    for (int i = 0; i < 5; ++i) sigaction(caught[i], &action, &before[i]);
+}
+
+extern "C" __attribute__((visibility("default"))) void emu_disarm() {
+    using namespace emu;
+    for (int i = 0; i < 5; ++i) sigaction(caught[i], &before[i], nullptr);
+}
+
+// Run the blocks from number `first` to before `last`, counted along x, then y, then z. What went wrong, or nothing.
+extern "C" __attribute__((visibility("default"))) const char* emu_launch(void (*kernel)(void**), void** args, const unsigned* grid, const unsigned* shape, size_t dynamic,
+                                                                       double seconds, unsigned long long first, unsigned long long last) {
     using namespace emu;
     message[0] = 0;
+    current = nullptr;
     grid_size = {grid[0], grid[1], grid[2]};
     block_size = {shape[0], shape[1], shape[2]};
     thread_count = shape[0] * shape[1] * shape[2];
@@ -345,18 +376,12 @@ extern "C" __attribute__((visibility("default"))) const char* emu_launch(void (*
         threads[t].lane = t & 31;
         threads[t].warp = t >> 5;
     }
-    // Faults and the time limit end the launch, not the process: their handlers jump back here, from a stack of their own.
-    const int caught[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGRTMIN + 5};
-    struct sigaction before[5], action;
     stack_t old_stack, new_stack;
-    memset(&action, 0, sizeof action);
     memset(&new_stack, 0, sizeof new_stack);
     new_stack.ss_sp = signal_stack;
     new_stack.ss_size = 16 * PAGE;
     sigaltstack(&new_stack, &old_stack);
-    action.sa_sigaction = on_signal;
-    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-    for (int i = 0; i < 5; ++i) sigaction(caught[i], &action, &before[i]);
+    worker = (pid_t)syscall(SYS_gettid);
     timer_t timer;
     struct sigevent event;
     memset(&event, 0, sizeof event);
@@ -365,7 +390,7 @@ extern "C" __attribute__((visibility("default"))) const char* emu_launch(void (*
 #ifndef sigev_notify_thread_id
 #define sigev_notify_thread_id _sigev_un._tid
 #endif
-    event.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
+    event.sigev_notify_thread_id = worker;
     bool timed = timer_create(CLOCK_MONOTONIC, &event, &timer) == 0;
     if (sigsetjmp(leave, 1) == 0) {
         struct itimerspec limit;
@@ -373,12 +398,13 @@ extern "C" __attribute__((visibility("default"))) const char* emu_launch(void (*
         limit.it_value.tv_sec = (time_t)seconds;
         limit.it_value.tv_nsec = (long)((seconds - (double)(time_t)seconds) * 1e9);
         if (timed) timer_settime(timer, 0, &limit, nullptr);
-        for (block.z = 0; block.z < grid[2]; ++block.z)
-            for (block.y = 0; block.y < grid[1]; ++block.y)
-                for (block.x = 0; block.x < grid[0]; ++block.x) run_block(dynamic);
+        for (unsigned long long b = first; b < last; ++b) {
+            block = {(unsigned)(b % grid[0]), (unsigned)(b / grid[0] % grid[1]), (unsigned)(b / grid[0] / grid[1])};
+            run_block(dynamic);
+        }
     }
     if (timed) timer_delete(timer);
-    for (int i = 0; i < 5; ++i) sigaction(caught[i], &before[i], nullptr);
+    worker = 0;
     sigaltstack(&old_stack, nullptr);
     return message;
 }
