@@ -8,6 +8,7 @@ are noted and run by Graph.launch alone, and a look at a value is the error that
 """
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import sys
 import types
@@ -156,6 +157,12 @@ def make(gpus: int = 1, driver: int = 13020, runtime: int = 13020, capability: s
         def __init__(self, *, path):
             text, name, folder = Path(path).read_text(encoding="utf-8").split("\0")
             self.source = sources.Source(text, name, Path(folder))
+
+        def get_global(self, name):
+            entry = tinygrad_edu.device("emu").kernel(self.source, next(iter(self.source.entries)))
+            size = build(self.source).constants[name]
+            put = lambda data, count: entry.set_constant(name, ctypes.string_at(data, count))
+            return types.SimpleNamespace(mem=types.SimpleNamespace(size=size), copy_from_host=put)
 
         def get_function(self, name):
             return Function(name, tinygrad_edu.device("emu").kernel(self.source, name))

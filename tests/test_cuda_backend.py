@@ -565,3 +565,13 @@ def test_on_a_gpu_events_tell_the_time():
     tg.randn(1000, 1000, device="cuda") @ tg.randn(1000, 1000, device="cuda")
     stop.record()
     assert device.elapsed(start, stop) > 0
+
+
+def test_constant_memory_is_filled_through_the_module(device):
+    text = '__constant__ float by[2];\nextern "C" __global__ void f(float* y, int n) {\n    int i = threadIdx.x;\n    if (i < n) y[i] = by[i % 2];\n}'
+    kernel, y = tg.RawKernel(text, "f", device="cuda"), tg.zeros(4, device="cuda")
+    kernel.set_constant("by", [2, 3])
+    kernel((1,), (4,), (y, 4))
+    assert y.cpu().tolist() == [2, 3, 2, 3]
+    with pytest.raises(KernelError, match="must get its 8 bytes, got 4"):
+        kernel.set_constant("by", [2])

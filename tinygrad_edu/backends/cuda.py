@@ -215,6 +215,13 @@ class CudaKernel:
         self.converters = [convert(name, p, device.array_type, device.index if device.several else None) for p in self.parameters]
         self.opted = SHARED - self.function.shared_size_bytes  # how much dynamic shared memory a launch may ask for so far
 
+    def set_constant(self, name: str, data: bytes) -> None:
+        """Put bytes into the `__constant__` variable `name`; the next launches read them."""
+        place = self.device.module(self.source).get_global(name)
+        if len(data) != place.mem.size:
+            raise KernelError(f"{self.name}: the constant {name!r} must get its {place.mem.size} bytes, got {len(data)}. Give as many elements as it is declared with.")
+        place.copy_from_host(np.frombuffer(data, np.uint8).ctypes.data, len(data))
+
     def __call__(self, grid: Any, block: Any, args: tuple, shared: int = 0) -> None:
         if len(args) != len(self.converters):
             raise KernelError(f"{self.name}: takes {len(self.converters)} arguments ({', '.join(p.text for p in self.parameters)}), got {len(args)}. Pass them all.")

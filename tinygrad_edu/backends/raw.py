@@ -5,7 +5,7 @@ from typing import Any
 
 from ..base.errors import DeviceError, KernelError
 from ..core.device import Device, get_device
-from ..core.tensor import Tensor
+from ..core.tensor import Tensor, as_tensor
 from .source import Source, kernels_folder
 
 
@@ -25,6 +25,16 @@ class RawKernel:
         if not isinstance(self.device, Device) or not hasattr(self.device, "kernel"):
             raise DeviceError(f"RawKernel: the device must run CUDA C, got {self.device}. Use 'emu' or 'cuda'.")
         self.entry = self.device.kernel(self.source, name)
+
+    def set_constant(self, name: str, values: Any) -> None:
+        """Fill the `__constant__` variable `name` of the text, as cudaMemcpyToSymbol does; launches from now on read it.
+
+        Args: values: numbers, an array or a Tensor (of any device), as many as the variable is declared with; converted to its type
+        """
+        dtype = self.source.constants.get(name)
+        if dtype is None:
+            raise KernelError(f"{self.name}: set_constant must name a __constant__ array of numbers ({', '.join(self.source.constants) or 'there is none'}), got {name!r}. Check the spelling.")
+        self.entry.set_constant(name, as_tensor(values).cpu().numpy().astype(dtype).tobytes())
 
     def __call__(self, grid: Any, block: Any, args: Any, shared_mem: int = 0) -> None:
         raw = []

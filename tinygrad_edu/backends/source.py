@@ -10,6 +10,7 @@ from ..base.errors import KernelError
 PACKAGE = Path(__file__).parents[1]
 FOLDERS = (PACKAGE / "kernels", PACKAGE.parent / "kernels")  # in an installed package; in a checkout
 ENTRY = re.compile(r"__global__\s+(?:void\s+)?(?:__launch_bounds__\s*\([^)]*\)\s*)?(?:void\s+)?(\w+)\s*\(([^)]*)\)")
+CONSTANT = re.compile(r"__constant__\s+([\w ]+?)\s+(\w+)\s*(?=[\[;=])")
 NUMPY = {"float": "float32", "double": "float64", "int": "int32", "long long": "int64", "unsigned": "uint32", "unsigned int": "uint32",
          "unsigned long long": "uint64", "unsigned char": "uint8", "bool": "bool", "__half": "float16", "half": "float16", "float4": "float32",
          "__nv_bfloat16": "uint16"}
@@ -35,6 +36,7 @@ class Source:
         self.text, self.name, self.folder = text, name, folder
         plain = re.sub(r"//[^\n]*|/\*.*?\*/", lambda m: re.sub(r"[^\n]", " ", m[0]), text, flags=re.S)  # comments blanked, lines kept
         self.entries = {m[1]: [Parameter(p) for p in m[2].split(",") if p.strip()] for m in ENTRY.finditer(plain)}
+        self.constants = {m[2]: NUMPY.get(m[1]) for m in CONSTANT.finditer(plain)}  # what lies in constant memory: name, dtype
 
     @property
     def header(self) -> str:

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -104,9 +105,12 @@ class Library:
         self.arm, self.disarm, self.launch = self.handle.emu_arm, self.handle.emu_disarm, self.handle.emu_launch
         self.launch.restype = ctypes.c_char_p
         self.launch.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_size_t, ctypes.c_double, ctypes.c_ulonglong, ctypes.c_ulonglong]
-        self.static_shared = dict.fromkeys(source.entries, 0)
+        self.static_shared, self.constants = dict.fromkeys(source.entries, 0), {}
         for line in path.with_suffix(".symbols").read_text(encoding="utf-8").splitlines():
             name, size = line.split()
+            if name.startswith("="):
+                self.constants[name[1:]] = int(size)
+                continue
             for kernel in source.entries:  # what a device function declares counts for every kernel
                 if name in (kernel, "*"):
                     self.static_shared[kernel] += int(size)
@@ -120,6 +124,9 @@ class Library:
                     write_atomically(made, self.path.with_suffix(made.suffix).read_bytes())
             self.copies[number] = Library(path, self.source, number)
         return self.copies[number]
+
+    def set_constant(self, name: str, data: bytes) -> None:
+        ctypes.memmove(ctypes.addressof(ctypes.c_char.in_dll(self.handle, name)), data, len(data))
 
     def entry(self, name: str) -> int:
         return ctypes.cast(getattr(self.handle, f"emu_call_{name}"), ctypes.c_void_p).value or 0
@@ -141,8 +148,8 @@ def lines_of(path: Path, offsets: list[int]) -> list[str]:
     return [line.split(" ")[0].rsplit("/", 1)[-1] for line in said]
 
 
-def shared_symbols(path: Path) -> str:
-    """`kernel bytes` for each shared array; `*` where a device function declares it."""
+def symbols(path: Path, constants: Iterable[str]) -> str:
+    """`kernel bytes` for each shared array, `*` where a device function declares it; `=name bytes` for each variable in constant memory."""
     start = stop = 0
     rows = []
     for line in run(["nm", "-S", "--defined-only", str(path)], "the symbols").splitlines():
@@ -153,7 +160,7 @@ def shared_symbols(path: Path) -> str:
             stop = int(parts[0], 16)
         elif len(parts) == 4:
             rows.append((int(parts[0], 16), int(parts[1], 16), parts[3]))
-    found = []
+    found = [f"={symbol} {size}" for _, size, symbol in rows if symbol in constants]
     for at, size, symbol in rows:
         if start <= at < stop:
             owner = re.match(r"_ZZ(?:L)?(\d+)", symbol)
@@ -208,7 +215,7 @@ def build(source: Source, mode: str = "plain") -> Library:
                 lines = [line.replace(f"{work}/", "") for line in said.splitlines() if "error" in line] or said.splitlines()
                 raise KernelError(f"{source.name}: must compile, got\n" + "\n".join(f"    {line}" for line in lines[:12]) + "\nCorrect these lines.")
             run([*cxx, "-shared", str(work / "unit.o"), str(runtime), "-o", str(work / "done.so"), "-Wl,-z,noexecstack", "-lrt"], source.name)
-            (work / "done.symbols").write_text(shared_symbols(work / "done.so"), encoding="utf-8")
+            (work / "done.symbols").write_text(symbols(work / "done.so", source.constants), encoding="utf-8")
             os.replace(work / "done.symbols", final.with_suffix(".symbols"))
             os.replace(work / "done.so", final)
     return Library(final, source)

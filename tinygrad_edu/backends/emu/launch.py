@@ -63,6 +63,14 @@ class EmuKernel:
             raise KernelError(f"{name}: must be an entry point of {source.name}, got one of {', '.join(source.entries)}. Check the spelling.")
         self.source, self.name, self.parameters = source, name, source.entries[name]
         self.large_shared = False  # set to allow more than 48 KB of dynamic shared memory, as cudaFuncSetAttribute does
+        self.constants: dict[str, bytes] = {}  # what was put into constant memory
+
+    def set_constant(self, name: str, data: bytes) -> None:
+        """Put bytes into the `__constant__` variable `name`; the next launches read them."""
+        size = build(self.source).constants.get(name)
+        if len(data) != size:
+            raise KernelError(f"{self.name}: the constant {name!r} must get its {size} bytes, got {len(data)}. Give as many elements as it is declared with.")
+        self.constants[name] = data
 
     def __call__(self, grid: Any, block: Any, args: tuple, shared: int = 0) -> None:
         from . import profile
@@ -87,6 +95,8 @@ class EmuKernel:
 
         def go(library: Library) -> str:
             """Run it to its end; what went wrong in words, or nothing."""
+            for constant, data in self.constants.items():
+                library.set_constant(constant, data)
             return side_by_side([library.lane(k) for k in range(lanes)], name, fixed, math.prod(sizes))
 
         with one_at_a_time:
