@@ -4,6 +4,7 @@ from __future__ import annotations
 import math
 import os
 import random
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -46,9 +47,9 @@ def test_recipe_tells_its_data_time_and_score(name):
     assert all((recipe.task, recipe.data, recipe.time, recipe.score))
 
 
-def killed_and_resumed(name, tmp_path, kills, epochs=2):
+def killed_and_resumed(name, tmp_path, kills, epochs=2, device="cpu"):
     """A run killed at random moments and resumed until it is done, beside one that was left alone."""
-    flags = (*SMALL[name], "--epochs", epochs, "--seed", 3, "--save-every", 0)
+    flags = (*SMALL[name], "--epochs", epochs, "--seed", 3, "--save-every", 0, "--device", device)
     assert call("train", name, *flags, "--out", "whole", cwd=tmp_path, TINYGRAD_EDU_DATA=str(tmp_path))[0] == 0
     last = max(line["step"] for line in lines(tmp_path / "whole") if line["event"] == "step")
     rng, run, resume = random.Random(name), tmp_path / "run", flags
@@ -74,6 +75,24 @@ def test_kill_9_many_times_and_resume_give_the_same_bits(name, tmp_path):
 
 
 # ---- generation and search ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="emu needs g++")
+@pytest.mark.parametrize("name, flags", [("char-rnn", ("--limit", 2000, "--batch-size", 2, "--hidden", 16, "--sample", 5)), ("names", ("--limit", 100, "--model", "gru", "--sample", 3)),
+                                         ("seq2seq", ("--limit", 100, "--batch-size", 100, "--hidden", 16))])
+def test_a_recipe_trains_and_generates_on_another_device_as_on_the_cpu(name, flags, tmp_path):
+    for device in ("cpu", "emu"):
+        code, out, err = call("train", name, *flags, "--epochs", 2, "--device", device, "--out", device, cwd=tmp_path, TINYGRAD_EDU_DATA=str(tmp_path))
+        assert (code, err) == (0, "")
+    losses = [[e["loss"] for e in lines(tmp_path / device) if e["event"] == "epoch"] for device in ("cpu", "emu")]
+    assert len(losses[0]) == 2
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="emu needs g++")
+def test_kill_9_and_resume_give_the_same_bits_on_another_device(tmp_path):
+    killed_and_resumed("char-rnn", tmp_path, kills=2, epochs=1, device="emu")
 
 
 @pytest.mark.parametrize("temperature", [0, 0.8])

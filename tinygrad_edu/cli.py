@@ -88,7 +88,7 @@ def add_train(commands: Any) -> None:
     p.add_argument("--batch-size", type=number(int, 1), metavar="N", help="images a step")
     p.add_argument("--seed", type=number(int, 0), metavar="N", help="the same seed gives the same run (default 0)")
     p.add_argument("--limit", type=number(int, 10), metavar="N", help="use only N training images and at most N test images, for a quick try")
-    p.add_argument("--device", default="cpu", metavar="D", help="cpu (default), cuda, ...")
+    p.add_argument("--device", metavar="D", help="cpu (default), cuda, emu")
     p.add_argument("--threads", type=number(int, 1), metavar="N", help="threads for matrix products (default: all cores; 1 is best on a busy machine)")
     p.add_argument("--out", type=Path, metavar="DIR", help="folder for checkpoints, metrics and plots (default runs/RECIPE)")
     p.add_argument("--resume", action="store_true", help="go on with the run in --out; flags left away are taken from it")

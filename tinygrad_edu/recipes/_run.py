@@ -47,21 +47,21 @@ class Run:
         settings: everything that decides the result: data, epochs, lr, batch_size, seed, limit. A resumed run has to
             have the same ones.
         out: the run's folder, made if missing.
-        device: where to train.
+        device: where to train; None: where the resumed run trained, else on the cpu.
         resume: go on from `last.safetensors`.
         overwrite: replace a run of other settings, or an unfinished one.
         save_every: seconds between saves within an epoch (each epoch's end is saved too).
         tensorboard: write what metrics.jsonl holds for TensorBoard too, into `out`/tensorboard.
     """
 
-    def __init__(self, recipe: Recipe, settings: dict[str, Any], out: Path, device: str = "cpu", resume: bool = False,
+    def __init__(self, recipe: Recipe, settings: dict[str, Any], out: Path, device: str | None = None, resume: bool = False,
                  overwrite: bool = False, save_every: float = 30.0, tensorboard: bool = False):
         self.recipe, self.out, self.resume, self.save_every = recipe, out, resume, save_every
-        self.device = get_device(device)
         self.last, self.best = out / "last.safetensors", out / "best.safetensors"
         self.settings = settings
         self.command = f"tinygrad-edu train {recipe.name} --out {out}"
         self.saved = self._meet(overwrite)
+        self.device = get_device(device or (self.saved or {}).get("device", "cpu"))
         self.board = make_board(out) if tensorboard else None
         self.screen = make_screen(recipe.unit)
         self.stopping = False
@@ -254,7 +254,7 @@ class Run:
 
     def save(self) -> None:
         """Write everything needed to go on from here to last.safetensors."""
-        io.save_checkpoint(self.last, recipe=self.recipe.name, settings=self.settings, fingerprint=self.fingerprint, order=self.order,
+        io.save_checkpoint(self.last, recipe=self.recipe.name, settings=self.settings, fingerprint=self.fingerprint, device=str(self.device), order=self.order,
                            state={**self.state, "seconds": self.total_seconds}, **self.parts)
         self.saved_at = time.monotonic()
 

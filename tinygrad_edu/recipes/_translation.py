@@ -67,9 +67,9 @@ Scores = Callable[[Tensor, Tensor], Tensor]  # prefixes (N, t) and which source 
 
 
 @torch.no_grad()
-def greedy(scores: Scores, count: int, bos: int, eos: int, longest: int) -> list[list[int]]:
+def greedy(scores: Scores, count: int, bos: int, eos: int, longest: int, device: Any = "cpu") -> list[list[int]]:
     """For each of `count` sources the likeliest token, again and again."""
-    tokens, done, rows = torch.full((count, 1), bos), torch.zeros(count, dtype=torch.bool), torch.arange(count)
+    tokens, done, rows = torch.full((count, 1), bos, device=device), torch.zeros(count, dtype=torch.bool, device=device), torch.arange(count, device=device)
     for _ in range(longest):
         new = scores(tokens, rows).argmax(-1).masked_fill(done, eos)
         tokens, done = torch.cat([tokens, new.unsqueeze(1)], 1), done | (new == eos)
@@ -79,21 +79,21 @@ def greedy(scores: Scores, count: int, bos: int, eos: int, longest: int) -> list
 
 
 @torch.no_grad()
-def beam_search(scores: Scores, count: int, bos: int, eos: int, longest: int, beams: int = 4, alpha: float = 0.6) -> list[list[int]]:
+def beam_search(scores: Scores, count: int, bos: int, eos: int, longest: int, device: Any = "cpu", beams: int = 4, alpha: float = 0.6) -> list[list[int]]:
     """The best of the `beams` likeliest beginnings, kept at every step.
 
     Longer translations have lower probability: each log-probability is divided by ((5 + length) / 6)^alpha.
     Reference: Y. Wu et al., 2016, "Google's neural machine translation system", eq. 14.
     """
-    tokens = torch.full((count, beams, 1), bos)
-    total = torch.full((count, beams), -math.inf)
+    tokens = torch.full((count, beams, 1), bos, device=device)
+    total = torch.full((count, beams), -math.inf, device=device)
     total[:, 0] = 0.0  # all beams are equal at first: only one may grow
-    lengths, done = torch.zeros(count, beams), torch.zeros(count, beams, dtype=torch.bool)
-    rows = torch.arange(count).repeat_interleave(beams)
+    lengths, done = torch.zeros(count, beams, device=device), torch.zeros(count, beams, dtype=torch.bool, device=device)
+    rows = torch.arange(count, device=device).repeat_interleave(beams)
     for _ in range(longest):
         logp = scores(tokens.reshape(count * beams, -1), rows).reshape(count, beams, -1)  # (B, K, V)
         V = logp.shape[-1]
-        stay = torch.full((V,), -math.inf)
+        stay = torch.full((V,), -math.inf, device=device)
         stay[eos] = 0.0
         logp = torch.where(done.unsqueeze(2), stay, logp)  # a finished one only repeats its end
         total, best = (total.unsqueeze(2) + logp).reshape(count, -1).topk(beams)
@@ -104,7 +104,7 @@ def beam_search(scores: Scores, count: int, bos: int, eos: int, longest: int, be
         if bool(done.all()):
             break
     best = (total / ((5 + lengths) / 6) ** alpha).argmax(1)
-    return [until(row, eos) for row in tokens[torch.arange(count), best][:, 1:].tolist()]
+    return [until(row, eos) for row in tokens[torch.arange(count, device=device), best][:, 1:].tolist()]
 
 
 def until(tokens: list[int], eos: int) -> list[int]:

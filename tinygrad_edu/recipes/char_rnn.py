@@ -48,7 +48,8 @@ class CharRNN(nn.Module):
 class Memory:
     """The state between two steps: values without their past, for backward stops here. Checkpoints hold it too."""
 
-    def __init__(self) -> None:
+    def __init__(self, device: Any) -> None:
+        self.device = device
         self.state: Any = None
 
     def keep(self, state: Any) -> None:
@@ -59,7 +60,7 @@ class Memory:
         return {str(i): part for i, part in enumerate(parts)}
 
     def load_state_dict(self, saved: dict) -> None:
-        parts = tuple(saved[key] for key in sorted(saved))
+        parts = tuple(saved[key].to(self.device) for key in sorted(saved))
         self.state = None if not parts else parts[0] if len(parts) == 1 else parts
 
 
@@ -74,7 +75,8 @@ def columns(tokens: Tensor, count: int) -> tuple[Tensor, Tensor]:
 def sample(model: CharRNN, start: list[int], count: int, temperature: float = 1.0, top_k: int | None = None) -> list[int]:
     """`start` continued by `count` letters. temperature 0: always the likeliest."""
     model.eval()
-    tokens, (logits, state) = list(start), model(torch.tensor(start).unsqueeze(1))
+    device = next(model.parameters()).device
+    tokens, (logits, state) = list(start), model(torch.tensor(start, device=device).unsqueeze(1))
     for _ in range(count):
         scores = logits[-1, 0]
         if temperature == 0:
@@ -85,7 +87,7 @@ def sample(model: CharRNN, start: list[int], count: int, temperature: float = 1.
                 scores = scores.masked_fill(scores < scores.topk(min(top_k, len(scores)))[0][-1], float("-inf"))
             new = int(torch.multinomial(F.softmax(scores, 0), 1))
         tokens.append(new)
-        logits, state = model(torch.tensor([[new]]), state)
+        logits, state = model(torch.tensor([[new]], device=device), state)
     return tokens
 
 
@@ -99,7 +101,7 @@ def train(run: Any) -> None:
     loader = DataLoader(data, None, sampler=SequentialSampler(data), generator=torch.Generator().manual_seed(settings["seed"]))
     model: Any = CharRNN(len(tokenizer), settings["model"], settings["hidden"]).to(device)
     optimizer = optim.AdamW(model.parameters(), lr=settings["lr"], weight_decay=0.01)
-    memory = Memory()
+    memory = Memory(device)
     run.track(model, optimizer, loader, memory=memory)
 
     for _ in run.epochs():
@@ -117,7 +119,7 @@ def train(run: Any) -> None:
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimizer.step()
             run.record(loss, x.numel(), lr)
-        run.end_epoch(evaluate(model, held_out))
+        run.end_epoch(evaluate(model, held_out.to(device)))
     if settings["sample"]:
         torch.manual_seed(settings["seed"])
         run.describe(tokenizer.decode(sample(model, tokenizer.encode("\n"), settings["sample"], settings["temperature"], settings["top_k"])))

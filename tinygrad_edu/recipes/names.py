@@ -144,10 +144,10 @@ def train(run: Any) -> None:
 def invent(model: nn.Module, count: int) -> list[str]:
     """New names, letter by letter."""
     model.eval()
+    x = torch.zeros(count, 1, dtype=torch.int64, device=next(model.parameters()).device)
     if isinstance(model, GPT):
-        x = generate(model, torch.zeros(count, 1, dtype=torch.int64), LONGEST)
+        x = generate(model, x, LONGEST)
     else:
-        x = torch.zeros(count, 1, dtype=torch.int64)
         for _ in range(LONGEST):
             x = torch.cat([x, torch.multinomial(F.softmax(model(x)[:, -1], -1), 1)], 1)
     words = ["".join(chr(96 + t) if t else " " for t in row[1:]).split(" ")[0] for row in x.tolist()]

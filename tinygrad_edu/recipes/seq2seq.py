@@ -99,7 +99,7 @@ def next_scores(model: Seq2Seq, source: Tensor) -> Scores:
 @torch.no_grad()
 def translate(model: Seq2Seq, source: Tensor, foreign: WordTokenizer, beams: int = 1) -> list[str]:
     model.eval()
-    search_: Any = (next_scores(model, source), len(source), foreign.bos, foreign.eos, LONGEST)
+    search_: Any = (next_scores(model, source), len(source), foreign.bos, foreign.eos, LONGEST, source.device)
     return [foreign.decode(tokens) for tokens in (greedy(*search_) if beams == 1 else beam_search(*search_, beams))]
 
 
@@ -121,7 +121,7 @@ def train(run: Any) -> None:
     run.describe(f"Training on {len(parts['train']):,} pairs of {origin}; {len(words):,} and {len(foreign):,} words.")
     optimizer = optim.AdamW(model.parameters(), lr=settings["lr"], weight_decay=0.01)
     run.track(model, optimizer, loader)
-    checks = [tuple(pad_batch(side)[0] for side in ids[name]) for name in ("val", "test_2016_flickr")]
+    checks = [tuple(pad_batch(side)[0].to(device) for side in ids[name]) for name in ("val", "test_2016_flickr")]
 
     for _ in run.epochs():
         model.train()
@@ -161,7 +161,7 @@ def show_attention(run: Any, model: Seq2Seq, source: Tensor, foreign: WordTokeni
         row = row[row != 0].unsqueeze(0)
         states, start = model.read(row)
         written = [*text.split(), "(end)"]
-        target = torch.tensor([[foreign.bos, *foreign.encode(text)]])
+        target = torch.tensor([[foreign.bos, *foreign.encode(text)]], device=row.device)
         weights = model.write(states, start, row, target)[1]
         assert weights is not None
         pictures.append((a.split(), written, weights[0].cpu().numpy()))

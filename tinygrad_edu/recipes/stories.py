@@ -182,14 +182,14 @@ class Pieces:
 def write(model: Llama, tokens: list[int], count: int, temperature: float = 0.0) -> list[int]:
     """`tokens` continued by up to `count` more; ends at the model's longest text, or at a new BOS."""
     model.eval()
-    tokens, caches = list(tokens), [[] for _ in model.layers]
-    logits = model(torch.tensor([tokens]), caches)[0, -1]
+    tokens, caches, device = list(tokens), [[] for _ in model.layers], next(model.parameters()).device
+    logits = model(torch.tensor([tokens], device=device), caches)[0, -1]
     for _ in range(min(count, model.config.context - len(tokens))):
         new = int(logits.argmax()) if temperature == 0 else int(torch.multinomial(F.softmax(logits / temperature, -1), 1))
         if new == BOS:
             break
         tokens.append(new)
-        logits = model(torch.tensor([[new]]), caches)[0, -1]
+        logits = model(torch.tensor([[new]], device=device), caches)[0, -1]
     return tokens
 
 
@@ -200,7 +200,7 @@ def train(run: Any) -> None:
     if files is None:
         raise UsageError("stories: needs the pretrained model, got no --data. Give a folder with stories260K.bin and tok512.bin "
                          "(from huggingface.co/karpathy/tinyllamas, folder stories260K).")
-    model = load(files[0])
+    model = load(files[0]).to(run.device)
     pieces = Pieces(files[1], model.config.vocabulary)
     begun = time.perf_counter()
     start = pieces.encode(settings["prompt"])

@@ -82,8 +82,8 @@ def translate(model: Translator, tokenizer: BPETokenizer, sources: list[list[int
     order, found = sorted(range(len(sources)), key=lambda i: len(sources[i])), [""] * len(sources)
     for start in range(0, len(order), batch):
         part = order[start:start + batch]
-        source = pad_batch([sources[i] for i in part], model.pad)[0]
-        search: Any = (next_scores(model, source), len(part), tokenizer.bos, tokenizer.eos, min(LONGEST, 2 * source.shape[1] + 5))
+        source = pad_batch([sources[i] for i in part], model.pad)[0].to(model.tokens.weight.device)
+        search: Any = (next_scores(model, source), len(part), tokenizer.bos, tokenizer.eos, min(LONGEST, 2 * source.shape[1] + 5), source.device)
         for i, tokens in zip(part, greedy(*search) if beams == 1 else beam_search(*search, beams)):
             found[i] = tokenizer.decode(tokens)
     return found
@@ -143,9 +143,9 @@ def train(run: Any) -> None:
 def evaluate(model: Translator, loader: Any, pad: int) -> float:
     """Mean cross-entropy (nats a token, no smoothing) over a loader."""
     model.eval()
-    total = seen = 0.0
+    total, seen, device = 0.0, 0, model.tokens.weight.device
     for source, target in loader:
-        loss, count = loss_of(model, trim(source, pad), trim(target, pad), 0.0)
+        loss, count = loss_of(model, trim(source, pad).to(device), trim(target, pad).to(device), 0.0)
         total, seen = total + loss.item() * count, seen + count
     return total / seen
 
