@@ -5,7 +5,7 @@ An entry point is called `<op>_<rung>_<idea>`; a launcher of that name, in launc
     @kernel("softmax_3_warp", supports=lambda x, dim: dim in (-1, x.ndim - 1))
     def softmax_3_warp(fn, x, /, dim, dtype=None): ...
 
-Its signature after `fn` is the op's (checked at import). The slot of a device's table picks the highest rung whose
+Its signature after `fn` is the op's, or the update's (checked at import). The slot of a device's table picks the highest rung whose
 `supports` holds, else the generic forward. `with use_kernel(softmax=1):` pins a rung; 0 is the generic forward.
 """
 from __future__ import annotations
@@ -16,10 +16,12 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from importlib import import_module
 from typing import Any
 
 from ..base.errors import KernelError
+from ..base.updates import updates
 from ..core.device import Device, Table, registry
 from .source import Source, kernel_file
 
@@ -35,10 +37,10 @@ class Rung:
             raise TypeError(f"kernel: the name must be <op>_<rung>_<idea>, got {name!r}. Rename it.")
         self.name, self.launcher, self.source, self.pinned_only = name, launcher, source or kernel_file(match[1], name), pinned_only
         self.op, self.number, self.track, self.idea = match[1], int(match[2]), match[3], match[4]
-        if self.op not in registry or launcher.__name__ != name:
+        if self.op not in registry and self.op not in updates or launcher.__name__ != name:
             raise TypeError(f"kernel: {name!r} must be the name of its launcher and start with an op's, got the launcher {launcher.__name__!r}. Rename one of them.")
         self.signature = inspect.signature(launcher)
-        theirs = list(inspect.signature(registry[self.op].forward).parameters.values())[1:]
+        theirs = list(inspect.signature(registry[self.op].forward if self.op in registry else updates[self.op]).parameters.values())[1:]
         mine = list(self.signature.parameters.values())[1:]
         if [(p.name, p.kind, p.default) for p in mine] != [(p.name, p.kind, p.default) for p in theirs]:
             raise TypeError(f"kernel: {name}'s launcher must take the op's arguments after fn, {', '.join(map(str, theirs))}, got {', '.join(map(str, mine))}. Change it.")
@@ -104,6 +106,15 @@ def load_ladders() -> None:
 
 class KernelTable(Table):
     """The table of a device that runs kernels."""
+
+    def in_place(self, name: str) -> Callable:
+        """The kernels of an update (base/updates.py), else its function over arrays."""
+        key = f"_in_place_{name}"
+        if key not in self.__dict__:
+            load_ladders()
+            generic = partial(updates[name], self._device.xp)
+            setattr(self, key, choose(name, self._device, generic) if name in ladders else generic)
+        return self.__dict__[key]
 
     def __getattr__(self, name: str) -> Callable:
         generic = super().__getattr__(name)

@@ -1,12 +1,14 @@
 """Optimiser steps: one function per method, on raw arrays, changing `param` and its state in place.
 
-`xp` is the device's array module. `grad` is read only. Each function needs at most two temporaries of param's size;
+Called with a device, a function runs its kernel, or with the device's array module for `xp` what stands here. `grad` is read only. Each function needs at most two temporaries of param's size;
 the rest is written with `out=`. Rates are plain numbers, given anew at every call. `step` counts from 1.
 """
 from __future__ import annotations
 
 import math
 from typing import Any
+
+from ..base.updates import update
 
 
 def effective_grad(xp: Any, param: Any, grad: Any, weight_decay: float, maximize: bool) -> Any:
@@ -34,6 +36,7 @@ def blend_square(old: Any, new: Any, beta: float) -> None:
     old += square
 
 
+@update
 def sgd_update(xp: Any, param: Any, grad: Any, buf: Any, lr: float, momentum: float = 0.0, dampening: float = 0.0,
                weight_decay: float = 0.0, nesterov: bool = False, maximize: bool = False) -> Any:
     """Gradient descent with momentum.
@@ -56,6 +59,7 @@ def sgd_update(xp: Any, param: Any, grad: Any, buf: Any, lr: float, momentum: fl
     return buf
 
 
+@update
 def adam_update(xp: Any, param: Any, grad: Any, exp_avg: Any, exp_avg_sq: Any, max_exp_avg_sq: Any, step: int, lr: float,
                 beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8, weight_decay: float = 0.0, maximize: bool = False,
                 decoupled: bool = False) -> None:
@@ -64,6 +68,7 @@ def adam_update(xp: Any, param: Any, grad: Any, exp_avg: Any, exp_avg_sq: Any, m
     Math:   m ← β1·m + (1 − β1)·g,   v ← β2·v + (1 − β2)·g²
             p ← p − lr·m̂ / (√v̂ + eps),   m̂ = m / (1 − β1ᵗ),   v̂ = v / (1 − β2ᵗ)
             decoupled: p ← p·(1 − lr·weight_decay) first, instead of adding weight_decay·p to g
+    Args: step and lr may be 0-d arrays of the device.
     Reference: D. Kingma, J. Ba, 2015, "Adam", algorithm 1; I. Loshchilov, F. Hutter, 2019, "Decoupled weight decay
     regularization", algorithm 2; S. Reddi et al., 2018, "On the convergence of Adam and beyond".
     """
@@ -75,14 +80,17 @@ def adam_update(xp: Any, param: Any, grad: Any, exp_avg: Any, exp_avg_sq: Any, m
     second = exp_avg_sq
     if max_exp_avg_sq is not None:
         second = xp.maximum(max_exp_avg_sq, exp_avg_sq, out=max_exp_avg_sq)
+    if hasattr(step, "dtype"):
+        step = step.astype("float64")  # 1 - beta2**step is small at first
     denominator = xp.sqrt(second)
-    denominator /= math.sqrt(1 - beta2**step)
+    denominator /= (1 - beta2**step) ** 0.5
     denominator += eps
     change = xp.divide(exp_avg, denominator, out=denominator)
     change *= lr / (1 - beta1**step)
     param -= change
 
 
+@update
 def rmsprop_update(xp: Any, param: Any, grad: Any, square_avg: Any, buf: Any, grad_avg: Any, lr: float, alpha: float = 0.99,
                    eps: float = 1e-8, weight_decay: float = 0.0, momentum: float = 0.0, maximize: bool = False) -> None:
     """RMSprop; with momentum if `buf` is given, centred if `grad_avg` is given.
@@ -108,6 +116,7 @@ def rmsprop_update(xp: Any, param: Any, grad: Any, square_avg: Any, buf: Any, gr
     param -= change * lr
 
 
+@update
 def adagrad_update(xp: Any, param: Any, grad: Any, total: Any, step: int, lr: float, lr_decay: float = 0.0, weight_decay: float = 0.0,
                    eps: float = 1e-10, maximize: bool = False) -> None:
     """Adagrad.
@@ -124,6 +133,7 @@ def adagrad_update(xp: Any, param: Any, grad: Any, total: Any, step: int, lr: fl
     param -= change
 
 
+@update
 def adadelta_update(xp: Any, param: Any, grad: Any, square_avg: Any, acc_delta: Any, lr: float, rho: float = 0.9, eps: float = 1e-6,
                     weight_decay: float = 0.0, maximize: bool = False) -> None:
     """Adadelta.
@@ -141,6 +151,7 @@ def adadelta_update(xp: Any, param: Any, grad: Any, square_avg: Any, acc_delta: 
     param -= delta
 
 
+@update
 def adamax_update(xp: Any, param: Any, grad: Any, exp_avg: Any, exp_inf: Any, step: int, lr: float, beta1: float = 0.9,
                   beta2: float = 0.999, eps: float = 1e-8, weight_decay: float = 0.0, maximize: bool = False) -> None:
     """Adamax: Adam with the infinity norm.
@@ -164,6 +175,7 @@ def nadam_mu(step: int, beta1: float, momentum_decay: float) -> float:
     return beta1 * (1 - 0.5 * 0.96 ** (step * momentum_decay))
 
 
+@update
 def nadam_update(xp: Any, param: Any, grad: Any, exp_avg: Any, exp_avg_sq: Any, mu_product: float, step: int, lr: float, beta1: float = 0.9,
                  beta2: float = 0.999, eps: float = 1e-8, weight_decay: float = 0.0, momentum_decay: float = 4e-3,
                  decoupled_weight_decay: bool = False, maximize: bool = False) -> None:
@@ -188,6 +200,7 @@ def nadam_update(xp: Any, param: Any, grad: Any, exp_avg: Any, exp_avg_sq: Any, 
     param -= change
 
 
+@update
 def radam_update(xp: Any, param: Any, grad: Any, exp_avg: Any, exp_avg_sq: Any, step: int, lr: float, beta1: float = 0.9, beta2: float = 0.999,
                  eps: float = 1e-8, weight_decay: float = 0.0, decoupled_weight_decay: bool = False, maximize: bool = False) -> None:
     """Rectified Adam: momentum only, until the second moment has seen enough steps to be trusted.
@@ -214,6 +227,7 @@ def radam_update(xp: Any, param: Any, grad: Any, exp_avg: Any, exp_avg_sq: Any, 
     param -= change
 
 
+@update
 def rprop_update(xp: Any, param: Any, grad: Any, prev: Any, step_size: Any, eta_minus: float = 0.5, eta_plus: float = 1.2,
                  step_min: float = 1e-6, step_max: float = 50.0, maximize: bool = False) -> None:
     """Resilient propagation: only the gradient's sign counts; each element has a step size of its own.
@@ -232,6 +246,7 @@ def rprop_update(xp: Any, param: Any, grad: Any, prev: Any, step_size: Any, eta_
     param -= xp.sign(g) * step_size
 
 
+@update
 def lion_update(xp: Any, param: Any, grad: Any, exp_avg: Any, lr: float, beta1: float = 0.9, beta2: float = 0.99,
                 weight_decay: float = 0.0, maximize: bool = False) -> None:
     """Lion: the sign of a blend of momentum and gradient.
@@ -262,6 +277,7 @@ def orthogonalized(xp: Any, matrix: Any, coefficients: tuple[float, float, float
     return x if wide else x.T
 
 
+@update
 def muon_update(xp: Any, param: Any, grad: Any, buf: Any, lr: float, scale: float, momentum: float = 0.95, weight_decay: float = 0.1,
                 nesterov: bool = True, coefficients: tuple[float, float, float] = (3.4445, -4.775, 2.0315), steps: int = 5, eps: float = 1e-7) -> None:
     """Muon: SGD with momentum, its direction orthogonalized. `scale` fits lr to the matrix's shape; decay is straight on the parameter.

@@ -7,7 +7,7 @@ from typing import Any
 from ..core.tensor import Tensor
 from ..functional import tensor, zeros_like
 from ..ops.update import adam_update, adamax_update, nadam_mu, nadam_update, radam_update
-from .optimizer import Optimizer, step_of
+from .optimizer import Optimizer, rate_there, step_of
 
 
 def start(state: dict[str, Any], param: Tensor, *names: str) -> None:
@@ -18,12 +18,20 @@ def start(state: dict[str, Any], param: Tensor, *names: str) -> None:
             state[name] = zeros_like(param)
 
 
+def counted_there(state: dict[str, Any], param: Tensor) -> Any:
+    """Count one more step without the CPU's help: the count as an array of the parameter's device."""
+    if state["step"].device is not param.device:
+        state["step"] = state["step"].to(param.device)
+    return state["step"].add_(1).array
+
+
 class Adam(Optimizer):
     """Adam; the step is `ops.update.adam_update`.
 
     Args: lr: step size; betas: decay of the running means; eps: added to the root; weight_decay: pull towards zero, through
     the gradient (AdamW: straight on the parameter, also with decoupled_weight_decay); amsgrad: never let the second mean
-    fall. `foreach`, `capturable` and `fused` are accepted and change nothing.
+    fall; capturable: count steps on the parameters' device, so that a captured CUDA graph goes on counting (lr may then be a
+    0-d tensor there, for a schedule). `foreach` and `fused` are accepted and change nothing: a kernel device runs its kernel.
     """
 
     def __init__(self, params: Iterable, lr: Any = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
@@ -35,8 +43,9 @@ class Adam(Optimizer):
 
     def update(self, param: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
         start(state, param, "exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group["amsgrad"] else []))
-        adam_update(param.device.xp, param.array, param.grad.array, state["exp_avg"].array, state["exp_avg_sq"].array,
-                    state["max_exp_avg_sq"].array if group["amsgrad"] else None, step_of(state), float(group["lr"]), *group["betas"],
+        step, lr = (counted_there(state, param), rate_there(group["lr"], param)) if group["capturable"] else (step_of(state), float(group["lr"]))
+        adam_update(param.device, param.array, param.grad.array, state["exp_avg"].array, state["exp_avg_sq"].array,
+                    state["max_exp_avg_sq"].array if group["amsgrad"] else None, step, lr, *group["betas"],
                     group["eps"], group["weight_decay"], group["maximize"], group["decoupled_weight_decay"])
 
 
@@ -61,7 +70,7 @@ class Adamax(Optimizer):
 
     def update(self, param: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
         start(state, param, "exp_avg", "exp_inf")
-        adamax_update(param.device.xp, param.array, param.grad.array, state["exp_avg"].array, state["exp_inf"].array, step_of(state),
+        adamax_update(param.device, param.array, param.grad.array, state["exp_avg"].array, state["exp_inf"].array, step_of(state),
                       float(group["lr"]), *group["betas"], group["eps"], group["weight_decay"], group["maximize"])
 
 
@@ -82,7 +91,7 @@ class NAdam(Optimizer):
         step = step_of(state)
         mu = nadam_mu(step, group["betas"][0], group["momentum_decay"])
         state["mu_product"] = state["mu_product"].float() * mu  # kept in float32, as PyTorch keeps it
-        nadam_update(param.device.xp, param.array, param.grad.array, state["exp_avg"].array, state["exp_avg_sq"].array,
+        nadam_update(param.device, param.array, param.grad.array, state["exp_avg"].array, state["exp_avg_sq"].array,
                      state["mu_product"].item(), step, float(group["lr"]), *group["betas"], group["eps"],
                      group["weight_decay"], group["momentum_decay"], group["decoupled_weight_decay"], group["maximize"])
 
@@ -98,5 +107,5 @@ class RAdam(Optimizer):
 
     def update(self, param: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
         start(state, param, "exp_avg", "exp_avg_sq")
-        radam_update(param.device.xp, param.array, param.grad.array, state["exp_avg"].array, state["exp_avg_sq"].array, step_of(state),
+        radam_update(param.device, param.array, param.grad.array, state["exp_avg"].array, state["exp_avg_sq"].array, step_of(state),
                      float(group["lr"]), *group["betas"], group["eps"], group["weight_decay"], group["decoupled_weight_decay"], group["maximize"])

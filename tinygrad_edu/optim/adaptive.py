@@ -26,7 +26,7 @@ class RMSprop(Optimizer):
     def update(self, param: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
         start(state, param, "square_avg", *(["momentum_buffer"] if group["momentum"] > 0 else []), *(["grad_avg"] if group["centered"] else []))
         step_of(state)
-        rmsprop_update(param.device.xp, param.array, param.grad.array, state["square_avg"].array,
+        rmsprop_update(param.device, param.array, param.grad.array, state["square_avg"].array,
                        state["momentum_buffer"].array if group["momentum"] > 0 else None, state["grad_avg"].array if group["centered"] else None,
                        float(group["lr"]), group["alpha"], group["eps"], group["weight_decay"], group["momentum"], group["maximize"])
 
@@ -49,7 +49,7 @@ class Adagrad(Optimizer):
             self.state[p] = {"step": tensor(0.0), "sum": full_like(p, float(group["initial_accumulator_value"]))}
 
     def update(self, param: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
-        adagrad_update(param.device.xp, param.array, param.grad.array, state["sum"].array, step_of(state), float(group["lr"]),
+        adagrad_update(param.device, param.array, param.grad.array, state["sum"].array, step_of(state), float(group["lr"]),
                        group["lr_decay"], group["weight_decay"], group["eps"], group["maximize"])
 
 
@@ -69,7 +69,7 @@ class Adadelta(Optimizer):
     def update(self, param: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
         start(state, param, "square_avg", "acc_delta")
         step_of(state)
-        adadelta_update(param.device.xp, param.array, param.grad.array, state["square_avg"].array, state["acc_delta"].array,
+        adadelta_update(param.device, param.array, param.grad.array, state["square_avg"].array, state["acc_delta"].array,
                         float(group["lr"]), group["rho"], group["eps"], group["weight_decay"], group["maximize"])
 
 
@@ -94,7 +94,7 @@ class Rprop(Optimizer):
             start(state, param, "prev")
             state["step_size"] = full_like(param, float(group["lr"]))
         step_of(state)
-        rprop_update(param.device.xp, param.array, param.grad.array, state["prev"].array, state["step_size"].array,
+        rprop_update(param.device, param.array, param.grad.array, state["prev"].array, state["step_size"].array,
                      *group["etas"], *group["step_sizes"], group["maximize"])
 
 
@@ -110,5 +110,5 @@ class Lion(Optimizer):
     def update(self, param: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
         if not state:
             state["exp_avg"] = zeros_like(param)
-        lion_update(param.device.xp, param.array, param.grad.array, state["exp_avg"].array, float(group["lr"]), *group["betas"],
+        lion_update(param.device, param.array, param.grad.array, state["exp_avg"].array, float(group["lr"]), *group["betas"],
                     group["weight_decay"], group["maximize"])

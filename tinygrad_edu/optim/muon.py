@@ -41,5 +41,5 @@ class Muon(Optimizer):
             state["momentum_buffer"] = zeros_like(param)
         rows, columns = param.shape
         scale = 0.2 * max(rows, columns) ** 0.5 if group["adjust_lr_fn"] == "match_rms_adamw" else max(1.0, rows / columns) ** 0.5
-        muon_update(param.device.xp, param.array, param.grad.array, state["momentum_buffer"].array, float(group["lr"]), scale, group["momentum"],
+        muon_update(param.device, param.array, param.grad.array, state["momentum_buffer"].array, float(group["lr"]), scale, group["momentum"],
                     group["weight_decay"], group["nesterov"], group["ns_coefficients"], group["ns_steps"], group["eps"])

@@ -171,3 +171,8 @@ def step_of(state: dict[str, Any]) -> int:
     step = state["step"]
     step.array[...] += 1
     return int(step.array)
+
+
+def rate_there(lr: Any, param: Tensor) -> Any:
+    """A rate that lies on the parameter's device in its dtype as its array, so that a captured graph reads it anew; any other as a number."""
+    return lr.array if isinstance(lr, Tensor) and lr.device is param.device and lr.dtype == param.dtype else float(lr)

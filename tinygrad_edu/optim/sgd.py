@@ -7,7 +7,7 @@ from typing import Any
 from ..base.errors import ShapeError
 from ..core.tensor import Tensor
 from ..ops.update import sgd_update
-from .optimizer import Optimizer
+from .optimizer import Optimizer, rate_there
 
 
 class SGD(Optimizer):
@@ -32,7 +32,7 @@ class SGD(Optimizer):
 
     def update(self, param: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
         buf = state.get("momentum_buffer")
-        new = sgd_update(param.device.xp, param.array, param.grad.array, None if buf is None else buf.array, float(group["lr"]),
+        new = sgd_update(param.device, param.array, param.grad.array, None if buf is None else buf.array, rate_there(group["lr"], param),
                          group["momentum"], group["dampening"], group["weight_decay"], group["nesterov"], group["maximize"])
         if buf is None and new is not None:
             state["momentum_buffer"] = param.wrap(new)

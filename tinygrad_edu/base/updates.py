@@ -1,0 +1,21 @@
+"""Functions that change raw arrays in place: the steps of optimisers. No ops, for nothing flows back through them; a device may have kernels for them."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+updates: dict[str, Callable] = {}  # name -> function(xp, ...)
+
+
+def update(function: Callable) -> Callable:
+    """Declare `function(xp, ...)`. What it becomes is called with a device in the place of xp, and runs that device's kernel where one takes the arguments."""
+    name = function.__name__
+    updates[name] = function
+
+    @wraps(function)
+    def run(device: Any, *args: Any, **settings: Any) -> Any:
+        kernels = getattr(type(device.F), "in_place", None)
+        return function(device.xp, *args, **settings) if kernels is None else kernels(device.F, name)(*args, **settings)
+
+    return run
