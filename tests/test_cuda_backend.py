@@ -360,10 +360,11 @@ def convolutional():
 
 
 @needs_compiler
+@pytest.mark.parametrize("kind", ["sgd", "adam"])
 @pytest.mark.parametrize("make", [convolutional, Recurrent, Transformer])
-def test_a_training_step_looks_at_no_value_and_copies_nothing_so_that_it_can_be_captured(device, make):
+def test_a_training_step_looks_at_no_value_and_copies_nothing_so_that_it_can_be_captured(device, make, kind):
     model = make().to("cuda")
-    optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9) if kind == "sgd" else optim.AdamW(model.parameters(), lr=tg.tensor(0.01).cuda(), capturable=True)
     x, y = (tg.randn(2, 1, 14, 14), tg.tensor([1, 2])) if make is convolutional else (tg.randint(0, 11, (2, 7)), tg.randint(0, 11, (14,)))
     x, y = x.cuda(), y.cuda()
 
@@ -371,11 +372,12 @@ def test_a_training_step_looks_at_no_value_and_copies_nothing_so_that_it_can_be_
         optimizer.zero_grad()
         loss = F.cross_entropy(model(x), y)
         loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         return loss
 
     def places():
-        return [(p.data_ptr(), optimizer.state[p]["momentum_buffer"].data_ptr()) for p in model.parameters()]
+        return [(p.data_ptr(), *(value.data_ptr() for value in optimizer.state[p].values())) for p in model.parameters()]
 
     first = step().item()
     assert step().item() < first

@@ -103,3 +103,51 @@ def test_a_nan_in_a_gradient_shows_in_its_parameter_alone():
     optimizer.step()
     nans = [np.isnan(p.detach().cpu().numpy()).sum() for p in params]
     assert nans == [0, 0, 0, 1, 0]
+
+
+# ---- gradient clipping ----
+
+@pytest.mark.parametrize("norm_rung", [0, 1, 2])
+@pytest.mark.parametrize("clip_rung", [0, 1, 2])
+@pytest.mark.parametrize("most", [0.5, 1e6])
+def test_clipping_is_the_cpus(norm_rung, clip_rung, most):
+    results = []
+    for device in ("cpu", "emu"):
+        params = parameters(device)
+        for i, p in enumerate(params):
+            p.grad = tg.tensor(np.sin(np.arange(p.numel(), dtype=np.float32) * (i + 2)).reshape(p.shape)).to(device)
+        with tg.use_kernel(norm_update=norm_rung, clip_update=clip_rung):
+            norm = nn.utils.clip_grad_norm_(params, most)
+        results.append([norm.cpu().numpy(), *(p.grad.cpu().numpy() for p in params)])
+        assert norm.shape == ()
+    for a, b in zip(*results):
+        np.testing.assert_allclose(a, b, rtol=1e-5)
+
+
+@pytest.mark.parametrize("odd", [float("nan"), float("inf")])
+def test_a_gradient_that_is_not_finite_shows_or_raises_as_on_the_cpu(odd):
+    params = parameters("emu")
+    for p in params:
+        p.grad = tg.ones(*p.shape).to("emu")
+    params[2].grad[1, 1] = odd
+    with pytest.raises(RuntimeError, match="must be finite"):
+        nn.utils.clip_grad_norm_(params, 1.0, error_if_nonfinite=True)
+    with np.errstate(invalid="ignore"):
+        nn.utils.clip_grad_norm_(params, 1.0)
+    first, third = params[0].grad.cpu().numpy(), params[2].grad.cpu().numpy()
+    assert np.isnan(first).all() if odd != odd else (first == 0).all() and np.isnan(third[1, 1])
+
+
+def test_clipping_asks_the_device_for_nothing(monkeypatch):
+    params = parameters("emu")
+    for p in params:
+        p.grad = tg.ones(*p.shape).to("emu")
+    monkeypatch.setattr(get_device("emu"), "to_host", lambda array: pytest.fail("copied to the CPU"))
+    nn.utils.clip_grad_norm_(params, 1.0)
+
+
+def test_a_large_gradient_takes_many_blocks():
+    x = nn.Parameter(tg.zeros(300001).to("emu"))
+    x.grad = tg.full((300001,), 0.5).to("emu")
+    assert abs(float(nn.utils.clip_grad_norm_([x], 1.0)) - 0.5 * 300001**0.5) < 1e-2
+    assert np.allclose(x.grad.cpu().numpy(), 1 / 300001**0.5, rtol=1e-5)

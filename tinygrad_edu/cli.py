@@ -272,7 +272,7 @@ def profile_kernels(flags: argparse.Namespace) -> int:
     names = [f"{r.number}{r.track}" for r in ladders[flags.op]]
     if flags.rung is not None and flags.rung not in names:
         raise Stop(f"--rung must be one of {', '.join(names)} for {flags.op}, got {flags.rung!r}. See `tinygrad-edu kernels list`.")
-    if not registry[flags.op].cases:
+    if flags.op not in registry or not registry[flags.op].cases:
         raise Stop(f"{flags.op}: must have example calls to run it by itself, got none: it serves other ops. Profile it in your program: `with tinygrad_edu.profile() as p:`.")
     with profile() as p:
         ran = [name for name in names if flags.rung in (None, name) and run_rung(flags.op, name, flags.shape)]

@@ -8,6 +8,10 @@ from typing import Any
 updates: dict[str, Callable] = {}  # name -> function(xp, ...)
 
 
+def has_kernels(device: Any) -> bool:
+    return hasattr(type(device.F), "in_place")
+
+
 def update(function: Callable) -> Callable:
     """Declare `function(xp, ...)`. What it becomes is called with a device in the place of xp, and runs that device's kernel where one takes the arguments."""
     name = function.__name__
@@ -15,7 +19,6 @@ def update(function: Callable) -> Callable:
 
     @wraps(function)
     def run(device: Any, *args: Any, **settings: Any) -> Any:
-        kernels = getattr(type(device.F), "in_place", None)
-        return function(device.xp, *args, **settings) if kernels is None else kernels(device.F, name)(*args, **settings)
+        return device.F.in_place(name)(*args, **settings) if has_kernels(device) else function(device.xp, *args, **settings)
 
     return run

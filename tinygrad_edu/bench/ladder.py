@@ -24,11 +24,11 @@ from .works import Work, works_of
 def rungs_of(name: str) -> list[Rung]:
     """The rungs that "softmax" (all), "softmax_3_warp" or "softmax_3" name."""
     load_ladders()
-    if name in ladders:
+    if name in ladders and name in registry:
         return ladders[name]
     found = [r for rungs in ladders.values() for r in rungs if name in (r.name, f"{r.op}_{r.number}{r.track}")]
-    if not found:
-        raise KernelError(f"bench: KERNEL must be an op with kernels ({', '.join(sorted(ladders))}) or the name of one kernel, got {name!r}. Choose one of them.")
+    if not found or found[0].op not in registry:
+        raise KernelError(f"bench: KERNEL must be an op with kernels ({', '.join(sorted(op for op in ladders if op in registry))}) or the name of one kernel, got {name!r}. Choose one of them.")
     return found
 
 

@@ -68,3 +68,34 @@ def adam_update_1_naive(fn, param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq, st
         and aligned(param, grad, exp_avg, exp_avg_sq, *([] if max_exp_avg_sq is None else [max_exp_avg_sq])))
 def adam_update_2_vectors(fn, param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq, step, lr, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0, maximize=False, decoupled=False):
     adam(fn, param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq, step, lr, beta1, beta2, eps, weight_decay, maximize, decoupled, 4)
+
+
+def takes_norm(total, array):
+    return float32(total, array) and total.size == 1 and 0 < array.size < 2**31 - 4096 and array.flags.c_contiguous
+
+
+@kernel("norm_update_1_atomics", supports=takes_norm)
+def norm_update_1_atomics(fn, total, array):
+    fn((min(ceil_div(array.size, 1024), 1024),), (256,), (total, array, array.size))
+
+
+@kernel("norm_update_2_ordered", supports=takes_norm)
+def norm_update_2_ordered(fn, total, array):
+    count = min(ceil_div(array.size, 1024), 1024)
+    partial = fn.empty((count,), array)
+    fn((count,), (256,), (partial, array, array.size))
+    fn((1,), (256,), (total, partial, count), entry="norm_update_add")
+
+
+def takes_clip(array, norm):
+    return takes_norm(norm, array)
+
+
+@kernel("clip_update_1_naive", supports=takes_clip)
+def clip_update_1_naive(fn, array, norm, most):
+    fn(*blocks(array, 1), (array, norm, array.size, most))
+
+
+@kernel("clip_update_2_vectors", supports=lambda array, norm: takes_clip(array, norm) and aligned(array))
+def clip_update_2_vectors(fn, array, norm, most):
+    fn(*blocks(array, 4), (array, norm, array.size, most))

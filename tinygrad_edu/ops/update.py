@@ -288,3 +288,16 @@ def muon_update(xp: Any, param: Any, grad: Any, buf: Any, lr: float, scale: floa
     direction = momentum * buf + (1 - momentum) * grad if nesterov else buf
     param *= 1 - lr * weight_decay
     param -= lr * scale * orthogonalized(xp, direction, coefficients, steps, eps)
+
+
+@update
+def norm_update(xp: Any, total: Any, array: Any) -> None:
+    """total ← total + Σ array², `total` an array of one element."""
+    total += (array * array).sum()
+
+
+@update
+def clip_update(xp: Any, array: Any, norm: Any, most: float) -> None:
+    """array ← array · min(1, most / (norm + 10⁻⁶)), `norm` an array of one element. No one looks at it: nothing waits for the device."""
+    factor = most / (norm + 1e-6)
+    array *= xp.where(factor >= 1, xp.ones_like(factor), factor)

@@ -6,8 +6,10 @@ from collections.abc import Iterable
 
 from ...autograd import no_grad
 from ...base.errors import TinygradEduError
+from ...base.updates import has_kernels
 from ...core.tensor import Tensor
 from ...functional import tensor
+from ...ops.update import clip_update, norm_update
 
 
 class NonFiniteError(TinygradEduError, RuntimeError):
@@ -31,6 +33,11 @@ def get_total_norm(tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0, e
     xp = tensors[0].device.xp
     if order == math.inf:
         total = xp.stack([xp.abs(t.array).max() for t in tensors if t.array.size]).max()
+    elif order == 2 and has_kernels(tensors[0].device):
+        total = xp.zeros((1,), tensors[0].array.dtype)
+        for t in tensors:
+            norm_update(t.device, total, t.array)
+        total = xp.sqrt(total).reshape(())
     elif order == 2:  # a dot product needs no temporary
         total = xp.sqrt(sum(xp.dot(flat, flat) for flat in (t.array.reshape(-1) for t in tensors)))
     else:
@@ -51,9 +58,12 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm
     """
     grads = _grads(parameters)
     norm = get_total_norm(grads, norm_type, error_if_nonfinite)
-    factor = float(max_norm) / (float(norm) + 1e-6)
-    if not factor >= 1:  # also if it is NaN: the gradients shall show it
-        with no_grad():
+    with no_grad():
+        if has_kernels(norm.device):  # which reads the norm itself: nothing waits
+            for g in grads:
+                clip_update(g.device, g.array, norm.array, float(max_norm))
+                g.bump_version()
+        elif not (factor := float(max_norm) / (float(norm) + 1e-6)) >= 1:  # also if it is NaN: the gradients shall show it
             for g in grads:
                 g.mul_(factor)
     return norm
