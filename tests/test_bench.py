@@ -12,6 +12,7 @@ import tinygrad_edu as tg
 from tinygrad_edu.backends import ladder as kernels
 from tinygrad_edu.bench import counters, ladder, report, timing, works
 from tinygrad_edu.cli import main
+from tinygrad_edu.core.device import registry
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed: emu cannot run kernels")
 kernels.load_ladders()
@@ -85,8 +86,6 @@ def test_wrong_words_are_one_line_and_exit_code_2(capsys, monkeypatch, words, sa
 
 def test_every_entry_of_the_table_of_works_makes_what_its_op_takes():
     kernels.load_ladders()
-    from tinygrad_edu.core.device import registry
-
     for op in set(works.WORKS) & set(registry):
         work = works.WORKS[op]
         for shape in work.quick:
@@ -157,3 +156,9 @@ def test_a_nan_is_wrong_unless_one_belongs_there():
 
 def test_a_roofline_without_times_is_not_drawn(tmp_path):
     assert report.roofline([{"kernel": "a", "shape": [1]}], tmp_path / "x.png") is False
+
+
+def test_every_op_with_kernels_can_be_measured():
+    for op in kernels.ladders:
+        if op in registry:
+            assert works.works_of(op).full, op

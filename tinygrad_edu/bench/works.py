@@ -77,7 +77,34 @@ def torch_batch_norm(torch: Any, x: Any, weight: Any, bias: Any, dims: tuple, ep
     return torch.nn.functional.batch_norm(x, None, None, weight.reshape(-1), bias.reshape(-1), True, 0.1, eps)
 
 
+def pictures(*sides: str) -> Callable:
+    """Arguments of a 3 x 3 convolution, padded by 1, or of a gradient of it: of the shape N, C, size, O."""
+    def make(rng: np.random.Generator, n: int, c: int, size: int, o: int) -> tuple:
+        shapes = {"input": (n, c, size, size), "weight": (o, c, 3, 3), "bias": (o,), "output": (n, o, size, size)}
+        return tuple(normal(rng, *shapes[s]) if s in shapes else shapes[s.removesuffix("_shape")] for s in sides)
+    return make
+
+
+def convolved(*sides: str, torch: Callable | None = None) -> Work:
+    return Work(pictures(*sides), [(32, 128, 56, 128)], [(2, 3, 9, 5)], lambda n, c, size, o: 18 * n * c * o * size * size,
+                {"stride": (1, 1), "padding": (1, 1), "dilation": (1, 1), "groups": 1}, torch, lambda n, c, size, o: 1e-6 * n * c * size**2 + 1e-4)
+
+
+POOLED: dict = {"kernel": (2, 2), "stride": (2, 2), "padding": (0, 0)}
+
 WORKS = {
+    "convolution": convolved("input", "weight", "bias", torch=lambda torch, x, w, b, **a: torch.nn.functional.conv2d(x, w, b, a["stride"], a["padding"])),
+    "convolution_input": convolved("output", "weight", "input_shape"),
+    "convolution_weight": convolved("output", "input", "weight_shape"),
+    "max_pool": Work(one, [(64, 256, 128, 128)], [(2, 3, 6, 8)], attrs={**POOLED, "dilation": (1, 1)},
+                     torch=lambda torch, x, **a: torch.nn.functional.max_pool2d(x, a["kernel"], a["stride"], return_indices=True)),
+    "max_pool_spread": Work(lambda rng, n, c, size: (normal(rng, n, c, size // 2, size // 2), rng.integers(0, 4, (n, c, size // 2, size // 2), dtype=np.uint8), (n, c, size, size)),
+                            [(64, 256, 128)], [(2, 3, 8)], attrs={**POOLED, "dilation": (1, 1)}),
+    "max_pool_take": Work(lambda rng, n, c, size: (normal(rng, n, c, size, size), rng.integers(0, 4, (n, c, size // 2, size // 2), dtype=np.uint8)),
+                          [(64, 256, 128)], [(2, 3, 8)], attrs={**POOLED, "dilation": (1, 1)}),
+    "sum_pool": Work(one, [(64, 256, 128, 128)], [(2, 3, 6, 8)], attrs={**POOLED, "high": (0, 0)}, torch=lambda torch, x, **a: torch.nn.functional.avg_pool2d(x, 2) * 4),
+    "sum_spread": Work(lambda rng, n, c, size: (normal(rng, n, c, size // 2, size // 2), (n, c, size, size)), [(64, 256, 128)], [(2, 3, 8)], attrs={**POOLED, "high": (0, 0)}),
+    "dropout_keyed": Work(one, FLAT, SMALL_FLAT, attrs={"p": 0.5, "key": 1234}, torch=lambda torch, x, p, key: torch.nn.functional.dropout(x, p)),
     "softmax": Work(one, ROWS, SMALL_ROWS, per_element(5), {"dim": -1}, lambda torch, x, dim: torch.softmax(x, dim)),
     "log_softmax": Work(one, ROWS, SMALL_ROWS, per_element(5), {"dim": -1}, lambda torch, x, dim: torch.log_softmax(x, dim), lambda *s: 5e-5),
     "softmax_backward": Work(lambda rng, *s: (normal(rng, *s), probabilities(rng, *s)), ROWS, SMALL_ROWS, per_element(4), {"dim": -1},
@@ -100,6 +127,11 @@ WORKS = {
     "batch_normalization": Work(channels, [(64, 256, 56, 56)], [(3, 5, 6, 7)], per_element(8), {"dims": (0, 2, 3), "eps": 1e-5}, torch_batch_norm, lambda *s: 1e-4),
     "gelu": Work(one, FLAT, SMALL_FLAT, per_element(8), {}, lambda torch, x: torch.nn.functional.gelu(x)),
     "relu": Work(one, FLAT, SMALL_FLAT, per_element(1), {}, lambda torch, x: torch.relu(x)),
+    "exponential_unit": Work(one, FLAT, SMALL_FLAT, per_element(4), {"name": "elu", "alpha": 1.0, "scale": 1.0, "rate": 1.0}),
+    "clamp_numbers": Work(one, FLAT, SMALL_FLAT, per_element(2), {"min": -1.0, "max": 1.0}, lambda torch, x, min, max: torch.clamp(x, min, max)),
+    "held_above": Work(one, FLAT, SMALL_FLAT, per_element(1), {"low": 0.5}),
+    "keep_where": Work(lambda rng, n: (normal(rng, n), rng.random(n) < 0.5), FLAT, SMALL_FLAT, per_element(1)),
+    "mul_mask": Work(lambda rng, n: (normal(rng, n), normal(rng, n)), FLAT, SMALL_FLAT, per_element(1)),
     "class_cross_entropy": Work(scores, [(8192, 50257)], [(32, 101)], per_element(5), {}, lambda torch, x, target: torch.nn.functional.cross_entropy(x, target, reduction="none"), lambda *s: 5e-5),
     "class_cross_entropy_backward": Work(scores_backward, [(8192, 50257)], [(32, 101)], per_element(4), tolerance=lambda *s: 5e-5),
     "argmax": Work(one, [(16384, 16384)], SMALL_ROWS, attrs={"dim": -1}, torch=lambda torch, x, dim: torch.argmax(x, dim)),

@@ -60,7 +60,7 @@ def sgd_update(xp: Any, param: Any, grad: Any, buf: Any, lr: float, momentum: fl
 
 
 @update
-def adam_update(xp: Any, param: Any, grad: Any, exp_avg: Any, exp_avg_sq: Any, max_exp_avg_sq: Any, step: int, lr: float,
+def adam_update(xp: Any, param: Any, grad: Any, exp_avg: Any, exp_avg_sq: Any, max_exp_avg_sq: Any, step: Any, lr: Any,
                 beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8, weight_decay: float = 0.0, maximize: bool = False,
                 decoupled: bool = False) -> None:
     """Adam; AdamW if `decoupled`; AMSGrad if `max_exp_avg_sq` is given.
