@@ -89,6 +89,8 @@ from .functional import atanh as atanh
 from .functional import atleast_1d as atleast_1d
 from .functional import atleast_2d as atleast_2d
 from .functional import atleast_3d as atleast_3d
+from .functional import attention as attention
+from .functional import attention_backward as attention_backward
 from .functional import avg_pool1d as avg_pool1d
 from .functional import avg_pool2d as avg_pool2d
 from .functional import avg_pool3d as avg_pool3d

@@ -110,6 +110,10 @@ def atleast_2d(*tensors: Any) -> Any:
     """Dims of size 1 added to a tensor, or each of several, with fewer than 2."""
 def atleast_3d(*tensors: Any) -> Any:
     """Dims of size 1 added to a tensor, or each of several, with fewer than 3."""
+def attention(query: _Input, key: _Input, value: _Input, scale: Any, is_causal: builtins.bool = False) -> Tensor:
+    """Weighted means of the values, without keeping the weights: the backward makes them again from one number per query."""
+def attention_backward(g: _Input, query: _Input, key: _Input, value: _Input, out: _Input, lse: _Input, scale: Any, is_causal: builtins.bool = False) -> Any:
+    """The cotangents of query, key and value, from the output's cotangent g, the output and lse."""
 def avg_pool1d(input: _Input, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: builtins.bool = False, count_include_pad: builtins.bool = True, divisor_override: Any = None) -> Tensor:
     """Mean of each window over 1 spatial dim(s)."""
 def avg_pool2d(input: _Input, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: builtins.bool = False, count_include_pad: builtins.bool = True, divisor_override: Any = None) -> Tensor:

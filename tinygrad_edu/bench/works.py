@@ -77,6 +77,12 @@ def torch_batch_norm(torch: Any, x: Any, weight: Any, bias: Any, dims: tuple, ep
     return torch.nn.functional.batch_norm(x, None, None, weight.reshape(-1), bias.reshape(-1), True, 0.1, eps)
 
 
+def attended(rng: np.random.Generator, n: int, t: int, d: int) -> tuple:
+    """Cotangent, queries, keys, values, output and lse of an attention whose output is given: no op checks that it is theirs."""
+    g, q, k, v, out = (normal(rng, n, t, d) for _ in range(5))
+    return g, q, k, v, out, np.full((n, t, 1), np.log(t) + 0.5, np.float32), d**-0.5
+
+
 def pictures(*sides: str) -> Callable:
     """Arguments of a 3 x 3 convolution, padded by 1, or of a gradient of it: of the shape N, C, size, O."""
     def make(rng: np.random.Generator, n: int, c: int, size: int, o: int) -> tuple:
@@ -96,6 +102,9 @@ WORKS = {
     "convolution": convolved("input", "weight", "bias", torch=lambda torch, x, w, b, **a: torch.nn.functional.conv2d(x, w, b, a["stride"], a["padding"])),
     "convolution_input": convolved("output", "weight", "input_shape"),
     "convolution_weight": convolved("output", "input", "weight_shape"),
+    "attention": Work(lambda rng, n, t, d: (normal(rng, n, t, d), normal(rng, n, t, d), normal(rng, n, t, d), d**-0.5), [(64, 4096, 128)], [(2, 40, 16)], lambda n, t, d: 4 * n * t * t * d,
+                      torch=lambda torch, q, k, v, scale: torch.nn.functional.scaled_dot_product_attention(q, k, v, scale=scale), tolerance=lambda *s: 1e-4),
+    "attention_backward": Work(attended, [(64, 4096, 128)], [(2, 40, 16)], lambda n, t, d: 14 * n * t * t * d, tolerance=lambda *s: 1e-3),
     "max_pool": Work(one, [(64, 256, 128, 128)], [(2, 3, 6, 8)], attrs={**POOLED, "dilation": (1, 1)},
                      torch=lambda torch, x, **a: torch.nn.functional.max_pool2d(x, a["kernel"], a["stride"], return_indices=True)),
     "max_pool_spread": Work(lambda rng, n, c, size: (normal(rng, n, c, size // 2, size // 2), rng.integers(0, 4, (n, c, size // 2, size // 2), dtype=np.uint8), (n, c, size, size)),
