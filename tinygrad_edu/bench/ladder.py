@@ -33,7 +33,7 @@ def rungs_of(name: str) -> list[Rung]:
 
 
 def outputs(result: Any) -> list[Any]:
-    return list(result) if isinstance(result, (tuple, list)) else [result]
+    return [r for r in result if hasattr(r, "dtype")] if isinstance(result, (tuple, list)) else [result]
 
 
 def nbytes(values: Any) -> int:
