@@ -75,4 +75,5 @@ def test_training_uses_the_kernels():
         losses(Transformer, "emu", steps=1)
     ran = {rung.op for report in p.launches for rungs in ladders.values() for rung in rungs if rung.name == report.kernel}
     assert not p.problems
-    assert {"matmul", "linear", "layer_normalization", "layer_normalization_backward", "class_cross_entropy", "class_cross_entropy_backward", "attention", "attention_backward", "gelu", "adam_update"} <= ran
+    assert {"matmul", "linear", "layer_normalization", "layer_normalization_backward", "class_cross_entropy", "class_cross_entropy_backward",
+            "attention", "attention_backward", "gelu", "adam_update"} <= ran
