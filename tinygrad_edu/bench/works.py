@@ -96,6 +96,24 @@ def convolved(*sides: str, torch: Callable | None = None) -> Work:
                 {"stride": (1, 1), "padding": (1, 1), "dilation": (1, 1), "groups": 1}, torch, lambda n, c, size, o: 1e-6 * n * c * size**2 + 1e-4)
 
 
+def recurrent(gates: int, backward: bool = False) -> Callable:
+    """Arguments of a recurrent layer over T steps of B sequences and H units, or of its backward after a forward."""
+    name = {4: "lstm_sequence", 3: "gru_sequence", 1: "rnn_sequence"}[gates]
+
+    def make(rng: np.random.Generator, t: int, b: int, h: int) -> tuple:
+        gx, *states = normal(rng, t, b, gates * h), *(normal(rng, b, h) for _ in range(2 if gates == 4 else 1))
+        weights = normal(rng, gates * h, h) / np.float32(h**0.5)
+        if not backward:
+            return (gx, *states, weights, *([normal(rng, 3 * h)] if gates == 3 else []))
+        found = [r for r in registry[name].forward(np, gx, *states, weights) if isinstance(r, np.ndarray)]
+        return (normal(rng, *found[0].shape), *states, weights, *found, *(["tanh"] if gates == 1 else []))
+    return make
+
+
+def sequence(gates: int, backward: bool = False) -> Work:
+    return Work(recurrent(gates, backward), [(64, 64, 512)], [(3, 4, 9)], lambda t, b, h: (4 if backward else 2) * gates * t * b * h * h, tolerance=lambda *s: 1e-3)
+
+
 POOLED: dict = {"kernel": (2, 2), "stride": (2, 2), "padding": (0, 0)}
 
 WORKS = {
@@ -105,6 +123,8 @@ WORKS = {
     "attention": Work(lambda rng, n, t, d: (normal(rng, n, t, d), normal(rng, n, t, d), normal(rng, n, t, d), d**-0.5), [(64, 4096, 128)], [(2, 40, 16)], lambda n, t, d: 4 * n * t * t * d,
                       torch=lambda torch, q, k, v, scale: torch.nn.functional.scaled_dot_product_attention(q, k, v, scale=scale), tolerance=lambda *s: 1e-4),
     "attention_backward": Work(attended, [(64, 4096, 128)], [(2, 40, 16)], lambda n, t, d: 14 * n * t * t * d, tolerance=lambda *s: 1e-3),
+    "lstm_sequence": sequence(4), "lstm_sequence_backward": sequence(4, True), "gru_sequence": sequence(3), "gru_sequence_backward": sequence(3, True),
+    "rnn_sequence": sequence(1), "rnn_sequence_backward": sequence(1, True),
     "max_pool": Work(one, [(64, 256, 128, 128)], [(2, 3, 6, 8)], attrs={**POOLED, "dilation": (1, 1)},
                      torch=lambda torch, x, **a: torch.nn.functional.max_pool2d(x, a["kernel"], a["stride"], return_indices=True)),
     "max_pool_spread": Work(lambda rng, n, c, size: (normal(rng, n, c, size // 2, size // 2), rng.integers(0, 4, (n, c, size // 2, size // 2), dtype=np.uint8), (n, c, size, size)),
