@@ -38,7 +38,9 @@ extern "C" __global__ void adam_update_1_naive(
     int i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= n) return;
     Adam a = settings(step, rate, lr, beta1, beta2, eps, weight_decay, bias1, root_bias2, log_beta1, log_beta2, maximize, decoupled);
-    adam(param[i], grad[i], exp_avg[i], exp_avg_sq[i], max_exp_avg_sq ? max_exp_avg_sq + i : nullptr, a);
+    float p = param[i], m = exp_avg[i], v = exp_avg_sq[i];
+    adam(p, grad[i], m, v, max_exp_avg_sq ? max_exp_avg_sq + i : nullptr, a);
+    param[i] = p, exp_avg[i] = m, exp_avg_sq[i] = v;
 }
 
 extern "C" __global__ void adam_update_2_vectors(

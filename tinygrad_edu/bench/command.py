@@ -5,7 +5,7 @@ import argparse
 import importlib.util
 
 from ..base.errors import DeviceError, KernelError
-from ..core.device import get_device, registry
+from ..core.device import get_device
 from . import report
 from .ladder import measure, rungs_of
 from .timing import ceilings
@@ -17,7 +17,7 @@ def bench(flags: argparse.Namespace) -> int:
     from ..backends.ladder import ladders, load_ladders
 
     load_ladders()
-    names = sorted(op for op in ladders if op in registry) if flags.kernel == "all" else [flags.kernel]
+    names = sorted(ladders) if flags.kernel == "all" else [flags.kernel]
     ops = [rungs_of(name)[0].op for name in names]  # a wrong name is told before a GPU is looked for
     shape = parse_shape(ops[0], flags.shape) if flags.shape else None
     if flags.device.split(":")[0] not in ("cuda", "emu"):

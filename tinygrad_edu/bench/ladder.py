@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import datetime
 import gc
+import inspect
 import json
 import subprocess
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ import numpy as np
 from ..backends.ladder import Rung, ladders, load_ladders, use_kernel
 from ..backends.source import kernels_folder
 from ..base.errors import KernelError, TinygradEduError
+from ..base.updates import updates
 from ..core.device import Device, registry
 from .counters import counted, summed
 from .timing import Clock, Contender, captured, quantiles
@@ -24,11 +26,11 @@ from .works import Work, works_of
 def rungs_of(name: str) -> list[Rung]:
     """The rungs that "softmax" (all), "softmax_3_warp" or "softmax_3" name."""
     load_ladders()
-    if name in ladders and name in registry:
+    if name in ladders:
         return ladders[name]
     found = [r for rungs in ladders.values() for r in rungs if name in (r.name, f"{r.op}_{r.number}{r.track}")]
-    if not found or found[0].op not in registry:
-        raise KernelError(f"bench: KERNEL must be an op with kernels ({', '.join(sorted(op for op in ladders if op in registry))}) or the name of one kernel, got {name!r}. Choose one of them.")
+    if not found:
+        raise KernelError(f"bench: KERNEL must be an op with kernels ({', '.join(sorted(ladders))}) or the name of one kernel, got {name!r}. Choose one of them.")
     return found
 
 
@@ -92,7 +94,20 @@ def peers(op: str, work: Work, device: Any, args: tuple) -> Iterator[tuple[str, 
     yield "PyTorch", call, capture
 
 
+def changed(op: str, args: tuple) -> list[Any]:
+    """The arrays among an update's arguments that it writes to."""
+    return [a for name, a in zip(list(inspect.signature(updates[op]).parameters)[1:], args) if hasattr(a, "dtype") and name not in ("grad", "norm")]
+
+
+def forward_of(op: str) -> Callable:
+    """The definition of an op, or of an update, which then returns what it changed."""
+    return (lambda xp, *args, **attrs: (updates[op](xp, *args, **attrs), changed(op, args))[1]) if op in updates else registry[op].forward
+
+
 def slot_of(op: str, device: Device) -> Callable:
+    """What runs an op on a device: its kernel, where it has one."""
+    if op in updates:
+        return lambda *args, **attrs: (device.F.in_place(op)(*args, **attrs), changed(op, args))[1]
     return getattr(device.F, op + "_full" if getattr(registry[op], "residuals", ()) else op)
 
 
@@ -111,7 +126,7 @@ def measure_on(op: str, rungs: list[Rung], work: Work, device: Any, sizes: tuple
     args = tuple(device.asarray(a) if isinstance(a, np.ndarray) else a for a in host)
     args = tuple(work.view(a) for a in args) if work.view else args
     wide = tuple(a.astype("float64") if getattr(a, "dtype", None) == "float32" else a for a in args)
-    expected = outputs(registry[op].forward(device.xp, *wide, **work.attrs))
+    expected = outputs(forward_of(op)(device.xp, *wide, **work.attrs))
     del wide
     slot = slot_of(op, device)
     bytes_, flops = nbytes(args) + sum(o.nbytes // 2 if o.dtype == "float64" else o.nbytes for o in expected), work.flops(*sizes)
@@ -131,6 +146,10 @@ def measure_on(op: str, rungs: list[Rung], work: Work, device: Any, sizes: tuple
         row = common | {"kernel": kernel} | more
         rows.append(row)
         try:
+            if op in updates:  # the one before has changed them
+                for a, start in zip(args, host):
+                    if hasattr(a, "dtype"):
+                        a[...] = device.asarray(start)
             result = call()
             if "peer" in more and kernel == "PyTorch":
                 result = [device.xp.from_dlpack(r) for r in outputs(result)]

@@ -123,6 +123,11 @@ WORKS = {
     "attention": Work(lambda rng, n, t, d: (normal(rng, n, t, d), normal(rng, n, t, d), normal(rng, n, t, d), d**-0.5), [(64, 4096, 128)], [(2, 40, 16)], lambda n, t, d: 4 * n * t * t * d,
                       torch=lambda torch, q, k, v, scale: torch.nn.functional.scaled_dot_product_attention(q, k, v, scale=scale), tolerance=lambda *s: 1e-4),
     "attention_backward": Work(attended, [(64, 4096, 128)], [(2, 40, 16)], lambda n, t, d: 14 * n * t * t * d, tolerance=lambda *s: 1e-3),
+    "adam_update": Work(lambda rng, n: (normal(rng, n), normal(rng, n), normal(rng, n), normal(rng, n) ** 2, None, 3, 0.01), FLAT, SMALL_FLAT, per_element(14),
+                        {"weight_decay": 0.01, "decoupled": True}),
+    "sgd_update": Work(lambda rng, n: (normal(rng, n), normal(rng, n), normal(rng, n), 0.01), FLAT, SMALL_FLAT, per_element(4), {"momentum": 0.9}),
+    "norm_update": Work(lambda rng, n: (np.zeros(1, np.float32), normal(rng, n)), FLAT, SMALL_FLAT, per_element(2), tolerance=lambda n: 1e-6 * n**0.5 + 1e-5),
+    "clip_update": Work(lambda rng, n: (normal(rng, n), np.full(1, 2.0, np.float32), 1.0), FLAT, SMALL_FLAT, per_element(1)),
     "lstm_sequence": sequence(4), "lstm_sequence_backward": sequence(4, True), "gru_sequence": sequence(3), "gru_sequence_backward": sequence(3, True),
     "rnn_sequence": sequence(1), "rnn_sequence_backward": sequence(1, True),
     "max_pool": Work(one, [(64, 256, 128, 128)], [(2, 3, 6, 8)], attrs={**POOLED, "dilation": (1, 1)},
@@ -184,7 +189,7 @@ def works_of(op: str) -> Work:
     """The entry of an op; without one, its largest case (its shape is then the case's number)."""
     if op in WORKS:
         return WORKS[op]
-    cases = registry[op].cases
+    cases = registry[op].cases if op in registry else []
     if not cases:
         raise KernelError(f"bench: {op} must have cases or an entry in tinygrad_edu/bench/works.py, got neither. Add one.")
     best = max(range(len(cases)), key=lambda i: size(cases[i].make("float32")))

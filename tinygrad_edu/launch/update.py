@@ -70,20 +70,20 @@ def adam_update_2_vectors(fn, param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq, 
     adam(fn, param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq, step, lr, beta1, beta2, eps, weight_decay, maximize, decoupled, 4)
 
 
-def takes_norm(total, array):
-    return float32(total, array) and total.size == 1 and 0 < array.size < 2**31 - 4096 and array.flags.c_contiguous
+def takes_norm(total, grad):
+    return float32(total, grad) and total.size == 1 and 0 < grad.size < 2**31 - 4096 and grad.flags.c_contiguous
 
 
 @kernel("norm_update_1_atomics", supports=takes_norm)
-def norm_update_1_atomics(fn, total, array):
-    fn((min(ceil_div(array.size, 1024), 1024),), (256,), (total, array, array.size))
+def norm_update_1_atomics(fn, total, grad):
+    fn((min(ceil_div(grad.size, 1024), 1024),), (256,), (total, grad, grad.size))
 
 
 @kernel("norm_update_2_ordered", supports=takes_norm)
-def norm_update_2_ordered(fn, total, array):
-    count = min(ceil_div(array.size, 1024), 1024)
-    partial = fn.empty((count,), array)
-    fn((count,), (256,), (partial, array, array.size))
+def norm_update_2_ordered(fn, total, grad):
+    count = min(ceil_div(grad.size, 1024), 1024)
+    partial = fn.empty((count,), grad)
+    fn((count,), (256,), (partial, grad, grad.size))
     fn((1,), (256,), (total, partial, count), entry="norm_update_add")
 
 

@@ -291,9 +291,9 @@ def muon_update(xp: Any, param: Any, grad: Any, buf: Any, lr: float, scale: floa
 
 
 @update
-def norm_update(xp: Any, total: Any, array: Any) -> None:
-    """total ← total + Σ array², `total` an array of one element."""
-    total += (array * array).sum()
+def norm_update(xp: Any, total: Any, grad: Any) -> None:
+    """total ← total + Σ grad², `total` an array of one element."""
+    total += (grad * grad).sum()
 
 
 @update
