@@ -99,6 +99,7 @@ from .functional import batch_norm as batch_norm
 from .functional import batch_normalization as batch_normalization
 from .functional import bce_terms as bce_terms
 from .functional import bernoulli as bernoulli
+from .functional import bias_gelu as bias_gelu
 from .functional import bilinear as bilinear
 from .functional import binary_cross_entropy as binary_cross_entropy
 from .functional import binary_cross_entropy_with_logits as binary_cross_entropy_with_logits
@@ -247,6 +248,7 @@ from .functional import gaussian_nll_loss as gaussian_nll_loss
 from .functional import gcd as gcd
 from .functional import ge as ge
 from .functional import gelu as gelu
+from .functional import gelu_backward as gelu_backward
 from .functional import ger as ger
 from .base.dtype import get_default_dtype as get_default_dtype
 from .base.threads import get_num_threads as get_num_threads

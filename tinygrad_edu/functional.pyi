@@ -128,6 +128,8 @@ def batch_normalization(x: _Input, weight: _Input = None, bias: _Input = None, d
     """Normalise over the batch; mean and (biased) variance come along for the running averages, without gradients."""
 def bce_terms(input: _Input, target: _Input) -> Tensor:
     """The binary cross-entropy of each probability."""
+def bias_gelu(x: _Input, bias: _Input, approximate: builtins.str = 'none') -> Tensor:
+    """gelu(x + bias) in one pass over x: what follows the product of a layer."""
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Tensor:
     """A bilinear form per output."""
 def binary_cross_entropy(input: _Input, target: Any, weight: Any = None, reduction: builtins.str = 'mean') -> Tensor:
@@ -402,6 +404,8 @@ def ge(a: _Input, b: _Input) -> Tensor:
     """Whether a >= b, elementwise."""
 def gelu(x: _Input, approximate: builtins.str = 'none') -> Tensor:
     """Gaussian error linear unit: x times the chance that a normal number is below x."""
+def gelu_backward(u: _Input, x: _Input, gate: _Input, approximate: builtins.str = 'none') -> Tensor:
+    """The cotangent of gelu, from the output's cotangent u, the input and its gate."""
 def ger(input: _Input, vec2: Any) -> Tensor:
     """Outer product of two vectors."""
 def getitem(x: _Input, index: Any) -> Tensor:

@@ -162,10 +162,41 @@ def gelu(xp, x, /, approximate="none"):
     return x * gate, gate
 
 
-def gelu_vjp(F, g, x, gate, approximate):
+@op(types="float", method=False, differentiable=False, cases=[Case([2, 3], [2, 3], [2, 3], torch=False), Case([3], [3], [3], "tanh", torch=False)])
+def gelu_backward(xp, u, x, gate, /, approximate="none"):
+    """The cotangent of gelu, from the output's cotangent u, the input and its gate.
+
+    Math:   out = u (gate + x phi(x));   tanh: out = u (gate + x gate (1 - gate) 2 sqrt(2/pi) (1 + 0.134145 x^2))
+    Note:   higher orders go through the reference of gelu
+    """
+    slope = x * x
     if approximate == "none":
-        return g * (gate + x * (F.exp(x * x * -0.5) * 0.3989422804014327))
-    return g * (gate + x * (gate * (1 - gate)) * ((x * x * (3 * 0.044715) + 1) * (2 * 0.7978845608028654)))
+        slope *= -0.5
+        slope = xp.exp(slope)
+        slope *= 0.3989422804014327
+    else:
+        slope *= 3 * 0.044715
+        slope += 1
+        slope *= 2 * 0.7978845608028654
+        slope = slope * (gate * (1 - gate))
+    return (slope * x + gate) * u
 
 
-gelu.vjp(x=gelu_vjp)
+gelu.vjp(x=lambda F, g, x, gate, approximate: F.gelu_backward(g, x, gate, approximate))
+
+
+@op(types="float", method=False, residuals=("gate",), reference=lambda F, x, bias, approximate: gelu_reference(F, x + bias, approximate),
+    cases=[Case([2, 3], [3], torch=False), Case([2, 1, 3], [3], "tanh", torch=False)])
+def bias_gelu(xp, x, bias, /, approximate="none"):
+    """gelu(x + bias) in one pass over x: what follows the product of a layer.
+
+    Math:   out = gelu(x + bias);   d x = g gelu'(x + bias),   d bias = its sum over the rows
+    """
+    return gelu.forward(xp, x + bias, approximate)
+
+
+def bias_gelu_vjp(F, g, x, bias, gate, approximate):
+    return F.gelu_backward(g, x + bias, gate, approximate)
+
+
+bias_gelu.vjp(x=bias_gelu_vjp, bias=bias_gelu_vjp)
