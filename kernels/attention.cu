@@ -4,14 +4,12 @@
 //  1     one warp a query, online softmax            4 (D + V)                         2 (D + V)
 //  2     flash: tiles of keys and values shared      (D + V)                           2 (D + V)
 //  3     registers: four queries a warp              (D + V) / 4                       2 (D + V)
+//  4     bfloat16 on tensor cores: attention/4_mma.cu
 //
 // No rung writes the T x S weights down: each keeps the largest score so far and the sum of exponentials below it, and rescales both and the output when a larger
 // one comes. lse_i = ln sum_j e^score is all that the gradient needs to make the weights again.
 // Reference: T. Dao et al., 2022, "FlashAttention", algorithm 1; M. Milakov, N. Gimelshein, 2018, "Online normalizer calculation for softmax".
 #include "common.cuh"
-
-// What the sums so far are worth after a larger score has come: nothing if there was none above -infinity.
-__device__ __forceinline__ float share(float top, float higher) { return top == higher ? 1.0f : top == -INFINITY ? 0.0f : __expf(top - higher); }
 
 extern "C" __global__ void attention_1_warp(float* __restrict__ out, float* __restrict__ lse, const float* __restrict__ q, const float* __restrict__ k, const float* __restrict__ v,
                                             int N, int T, int S, int D, int V, float scale, int causal) {
@@ -28,7 +26,7 @@ extern "C" __global__ void attention_1_warp(float* __restrict__ out, float* __re
         for (int c = 0; c < 4; ++c)
             if (lane + 32 * c < D) score += query[c] * k[key * D + lane + 32 * c];
         score = warp_sum(score) * scale;
-        float higher = max_nan(score, top), factor = share(top, higher), weight = higher == -INFINITY ? 0.0f : __expf(score - higher);
+        float higher = max_nan(score, top), factor = rescaled(1.0f, top, higher), weight = higher == -INFINITY ? 0.0f : __expf(score - higher);
         sum = sum * factor + weight;
         top = higher;
 #pragma unroll
@@ -78,7 +76,7 @@ template <int R> __device__ __forceinline__ void flash(float* __restrict__ out, 
 #pragma unroll
         for (int r = 0; r < R; ++r) {
             bool seen = j0 + lane < S && (!causal || j0 + lane <= first + mine + r);
-            float score = seen ? weight[r] * scale : -INFINITY, higher = max_nan(warp_max(score), top[r]), factor = share(top[r], higher);
+            float score = seen ? weight[r] * scale : -INFINITY, higher = max_nan(warp_max(score), top[r]), factor = rescaled(1.0f, top[r], higher);
             weight[r] = seen && higher != -INFINITY ? __expf(score - higher) : 0.0f;
             sum[r] = sum[r] * factor + warp_sum(weight[r]);
             top[r] = higher;

@@ -19,6 +19,9 @@ def rungs(op):
     return [pytest.param(f"{r.number}{r.track}", id=r.name) for r in ladders[op]]
 
 
+EXACT = [p for p in rungs("attention") if p.values[0] != "4"]  # rung 4 rounds to 8 bits
+
+
 def drawn(shape, large=1.0):
     N, T, D, S, V = shape
     rng = np.random.default_rng(T + S)
@@ -41,7 +44,7 @@ def test_output_and_lse_are_the_generic_forwards(rung, causal):
     for shape in SHAPES:
         for mine, theirs in zip(on_emu("attention_full", rung, drawn(shape), 0.3, causal), generic("attention_full", drawn(shape), 0.3, causal)):
             assert mine.shape == theirs.shape
-            np.testing.assert_allclose(mine, theirs, rtol=2e-5, atol=2e-5)
+            np.testing.assert_allclose(mine, theirs, rtol=2e-5, atol=2e-5 if rung != "4" else 3e-2)
 
 
 @pytest.mark.parametrize("causal", [False, True])
@@ -55,7 +58,7 @@ def test_gradients_are_the_generic_forwards(rung, causal):
             np.testing.assert_allclose(mine, theirs, rtol=2e-4, atol=2e-5)
 
 
-@pytest.mark.parametrize("rung", rungs("attention"))
+@pytest.mark.parametrize("rung", EXACT)
 def test_scores_of_ten_thousand_choose_and_do_not_overflow(rung):
     q, k, v = drawn((2, 9, 8, 40, 6), large=60.0)
     mine, theirs = on_emu("attention_full", rung, (q, k, v), 1.0), generic("attention_full", (q, k, v), 1.0)
@@ -77,7 +80,7 @@ def test_infinities_and_nan_show_where_the_generic_forward_shows_them(rung):
     with np.errstate(invalid="ignore"):
         theirs = generic("attention_full", (q, k, v), 0.5)[0]
     assert np.isfinite(theirs).all()
-    np.testing.assert_allclose(on_emu("attention_full", rung, (q, k, v), 0.5)[0], theirs, rtol=2e-5, atol=2e-5)
+    np.testing.assert_allclose(on_emu("attention_full", rung, (q, k, v), 0.5)[0], theirs, rtol=2e-5, atol=2e-5 if rung != "4" else 3e-2)
 
 
 @pytest.mark.parametrize("causal", [False, True])

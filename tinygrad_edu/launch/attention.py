@@ -39,6 +39,15 @@ def attention_3_registers(fn, query, key, value, /, scale, is_causal=False):
     return attend(fn, query, key, value, scale, is_causal, 16)
 
 
+@kernel("attention_4_mma", supports=takes, pinned_only=True)
+def attention_4_mma(fn, query, key, value, /, scale, is_causal=False):
+    query, key, value = map(fn.contiguous, (query, key, value))
+    (N, T, D), (S, V) = query.shape, value.shape[1:]
+    out, lse, row = fn.empty((N, T, V), query), fn.empty((N, T, 1), query), ceil_div(D, 16) * 8 + 4
+    fn((N * ceil_div(T, 64),), (32, 4), (out, lse, query, key, value, N, T, S, D, V, scale, int(is_causal)), 4 * (96 * row + 20 * 8 * ceil_div(V, 8)))
+    return out, lse, Once()
+
+
 def takes_gradient(g, query, key, value, out, lse):
     return takes(query, key, value) and float32(g, out, lse)
 
