@@ -323,3 +323,9 @@ def test_a_child_process_launches_on_several_cores_too(monkeypatch):
     if child == 0:
         os._exit(0 if (split(body, monkeypatch) == 1).all() else 1)
     assert os.waitpid(child, 0)[1] == 0
+
+
+def test_the_advice_names_a_line_of_wide_accesses_where_several_share_the_blame():
+    body = "\n".join(f"y[threadIdx.x * 64 + {k}] = x[threadIdx.x * 64 + {k}];" for k in range(4))
+    p, _ = profiled(body, block=(32,), n=2048, flops=True)
+    assert "32.0 sectors a request where 4.0 would do" in p.launches[0].advice()

@@ -93,8 +93,8 @@ class Report:
         rows = [r for r in self.rows if r.requests]
         spread = max((r for r in rows if r.space == "global"), key=lambda r: r.units - r.ideal, default=None)
         banks = max((r for r in rows if r.space == "shared"), key=lambda r: r.units - r.ideal, default=None)
-        everything = sum(r.units for r in rows if r.space == "global")
-        if spread is not None and spread.units - spread.ideal > 0.25 * everything:
+        everything, excess = (sum(v(r) for r in rows if r.space == "global") for v in (lambda r: r.units, lambda r: r.units - r.ideal))
+        if spread is not None and excess > 0.25 * everything:
             return (f"Line {spread.line}: a {spread.kind} takes {spread.per_request:.1f} sectors a request where {spread.ideal_per_request:.1f} would do. "
                     "Let neighbouring threads use neighbouring addresses.")
         if banks is not None and banks.units > 1.2 * banks.ideal:
