@@ -18,11 +18,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinygrad_edu import data
-from tinygrad_edu.base.errors import TinygradEduError
+import tinygrad_edu as te
+from tinygrad_edu import arange, data, tensor
+from tinygrad_edu.base.errors import ShapeError, TinygradEduError
 from tinygrad_edu.core.device import Generator, default_generator
 from tinygrad_edu.core.tensor import Tensor, as_tensor
-from tinygrad_edu.data import DataLoader, TensorDataset, current_generator, get_worker_info
+from tinygrad_edu.data import DataLoader, IterableDataset, RandomSampler, TensorDataset, current_generator, get_worker_info
 
 ROOT = Path(__file__).parents[1]
 
@@ -549,3 +550,75 @@ def test_wrong_arguments_are_refused_with_a_reason(call, says):
 def test_an_empty_data_set_has_no_batches_unless_it_is_to_be_shuffled():
     assert len(DataLoader(Numbers(0), 4)) == 0 and list(DataLoader(Numbers(0), 4, num_workers=2)) == []
     assert list(DataLoader(TensorDataset(as_tensor(np.ones((0, 3)))), 4)) == []
+
+
+# ---- a loader's place, saved and gone on from ----
+
+class TwentyThree(IterableDataset):
+    def __iter__(self):
+        return iter(tensor(float(i)) for i in range(23))
+
+
+PLACES = {
+    "shuffled": lambda: DataLoader(TensorDataset(arange(23.0)), 4, shuffle=True, generator=Generator().manual_seed(5)),
+    "by the default generator": lambda: DataLoader(TensorDataset(arange(23.0)), 4, shuffle=True),
+    "in order": lambda: DataLoader(TensorDataset(arange(23.0)), 4),
+    "workers": lambda: DataLoader(TensorDataset(arange(23.0)), 4, shuffle=True, num_workers=2, generator=Generator().manual_seed(5)),
+    "a sampler of its own": lambda: DataLoader(TensorDataset(arange(23.0)), 4, sampler=RandomSampler(range(23), generator=Generator().manual_seed(9))),
+    "single samples": lambda: DataLoader(TensorDataset(arange(23.0)), None, shuffle=True, generator=Generator().manual_seed(5)),
+    "iterable": lambda: DataLoader(TwentyThree(), 4),
+}
+
+
+def flat(batches):
+    return [[float(v) for v in (b[0] if isinstance(b, (list, tuple)) else b).reshape(-1)] for b in batches]
+
+
+@pytest.mark.parametrize("taken", [0, 1, 3, 6, 8])
+@pytest.mark.parametrize("make", PLACES.values(), ids=PLACES)
+def test_a_saved_place_goes_on_with_the_very_next_batch_and_the_epochs_after(make, taken, tmp_path):
+    pytest.importorskip("safetensors")
+
+    def epochs(loader, count):
+        return [flat(loader) for _ in range(count)]
+
+    te.manual_seed(1)
+    whole = [batch for epoch in epochs(make(), 4) for batch in epoch]
+    te.manual_seed(1)
+    loader, seen = make(), []
+    while len(seen) < taken:
+        for batch in loader:
+            seen += flat([batch])
+            if len(seen) == taken:
+                break
+        else:
+            continue
+        if len(seen) == taken:
+            state, rng = loader.state_dict(), te.get_rng_state()
+    if not taken:
+        state, rng = loader.state_dict(), te.get_rng_state()
+    te.save({"loader": state}, tmp_path / "place.safetensors")
+    te.manual_seed(77)  # another process
+    other = make()
+    te.rand(3)
+    te.set_rng_state(rng)
+    other.load_state_dict(te.load(tmp_path / "place.safetensors")["loader"])
+    rest = [batch for epoch in epochs(other, 4) for batch in epoch]
+    assert seen + rest[:len(whole) - taken] == whole
+
+
+def test_a_place_is_none_between_epochs_and_a_left_epoch_is_not_gone_on_with():
+    loader = PLACES["shuffled"]()
+    assert loader.state_dict()["batches"] == 0
+    next(iter(loader))
+    assert loader.state_dict()["batches"] == 1
+    assert len(flat(loader)) == 6, "a new epoch, whole"
+    assert loader.state_dict()["batches"] == 0
+
+
+def test_a_state_of_another_kind_is_refused():
+    loader = PLACES["shuffled"]()
+    with pytest.raises(ShapeError, match="state_dict of a loader with 1 generator"):
+        loader.load_state_dict({"batch": 3})
+    with pytest.raises(ShapeError, match="state_dict of a loader"):
+        loader.load_state_dict(PLACES["a sampler of its own"]().state_dict())

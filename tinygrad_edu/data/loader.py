@@ -85,6 +85,9 @@ class DataLoader:
         self.persistent_workers = persistent_workers
         self._iterable, self._batched = iterable, batched
         self._workers: Workers | None = None
+        self._begun: list[Any] | None = None  # the generators' states when the present epoch began
+        self._given = 0                       # batches of it that were given out
+        self._resume = False                  # whether the next epoch is the rest of that one
         self._ready = True
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -101,17 +104,66 @@ class DataLoader:
             return n
         return n // self.batch_size if self.drop_last else -(-n // self.batch_size)
 
+    # ---- the place in the data, for checkpoints ----
+
+    def _generators(self) -> list[Generator]:
+        """Whatever draws the order: the loader's generator, then those that its samplers have for themselves."""
+        found = [self.generator or default_generator]
+        for sampler in (self.batch_sampler, getattr(self.batch_sampler, "sampler", None), self.sampler):
+            own = getattr(sampler, "generator", None)
+            if isinstance(own, Generator) and all(own is not g for g in found):
+                found.append(own)
+        return found
+
+    def state_dict(self) -> dict[str, Any]:
+        """Where the loader is: enough to go on with the next batch after `load_state_dict`, in another process too.
+
+        Returns: {"batches": given out in the present epoch, "generators": their states when it began}, for `save`.
+        """
+        begun = self._begun
+        return {"batches": 0 if begun is None else self._given, "generators": [g.get_state() for g in self._generators()] if begun is None else begun}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state_dict()`: the next epoch is the rest of the saved one, in its order; later epochs follow as they would have.
+
+        The batches before are not loaded again, but for an IterableDataset, which is read up to there. The default generator is put back
+        to its present state after it made the order: save and restore it (`get_rng_state`) if other code draws from it.
+
+        Raises: ShapeError if the state is not of such a loader
+        """
+        generators = self._generators()
+        if not isinstance(state, dict) or set(state) != {"batches", "generators"} or len(state["generators"]) != len(generators):
+            raise ShapeError(f"DataLoader.load_state_dict: must get what state_dict of a loader with {len(generators)} generator(s) returned, got "
+                             f"{sorted(state) if isinstance(state, dict) else type(state).__name__}. Make the loader as it was then.")
+        self._begun, self._given = [getattr(s, "array", s) for s in state["generators"]], int(state["batches"])
+        self._resume = True
+
     def __iter__(self) -> Iterator[Any]:
-        """Begin an epoch: draws one seed from the generator, then the order."""
+        """Begin an epoch: draws one seed from the generator, then the order. After `load_state_dict`: go on with the saved one."""
+        generators, resume, now = self._generators(), self._resume, default_generator.get_state()
+        skip = self._given if resume else 0
+        if resume:
+            for generator, saved in zip(generators, self._begun or ()):
+                generator.set_state(saved)
+        self._begun, self._given, self._resume = [g.get_state() for g in generators], skip, False
+        batches = self._start(0 if self._iterable else skip)
+        for _ in range(skip if self._iterable else 0):
+            next(batches, None)
+        if skip:
+            default_generator.set_state(now)
+        return Counted(self, batches)
+
+    def _start(self, skip: int) -> Iterator[Any]:
+        """The batches of a new epoch from number `skip` on."""
         seed = (self.generator or default_generator).next_key()
         make = self._fetcher_maker(seed)
         if self.num_workers == 0:
-            return (_until_end if self._iterable else map)(make(self.dataset), self._tasks())
+            return (_until_end if self._iterable else map)(make(self.dataset), self._tasks(skip))
         workers = self._workers or Workers(self.num_workers, self.dataset, self.worker_init_fn, seed)
         if self.persistent_workers and self._workers is None:
             self._workers = workers
             weakref.finalize(self, workers.stop)
-        return Epoch(workers, make, self._tasks(), self.num_workers * (self.prefetch_factor or 2), self.timeout, keep=self.persistent_workers)
+        return Epoch(workers, make, self._tasks(skip), self.num_workers * (self.prefetch_factor or 2), self.timeout, keep=self.persistent_workers)
 
     def _fetcher_maker(self, seed: int) -> Callable[[Any], Callable]:
         collate, batched, drop_last = self.collate_fn, self._batched, self.drop_last
@@ -119,13 +171,38 @@ class DataLoader:
             return lambda dataset: IterableFetcher(dataset, collate, drop_last, seed)
         return lambda dataset: MapFetcher(dataset, collate, batched, seed)
 
-    def _tasks(self) -> Iterator[tuple[int, Any]]:
-        """What to load, batch by batch, each with the number its first item has in the epoch. Draws the order at once."""
+    def _tasks(self, skip: int) -> Iterator[tuple[int, Any]]:
+        """What to load, batch by batch, each with the number its first item has in the epoch, without the first `skip`. Draws the order at once."""
         if self._iterable:
             return ((batch * (self.batch_size or 1), self.batch_size) for batch in count())
-        if self._batched:
-            return _numbered(iter(self.batch_sampler))  # type: ignore[arg-type]
-        return enumerate(self.sampler)  # type: ignore[arg-type]
+        tasks: Iterator[tuple[int, Any]] = _numbered(iter(self.batch_sampler)) if self._batched else enumerate(self.sampler)  # type: ignore[arg-type]
+        for _ in range(skip):
+            next(tasks, None)
+        return tasks
+
+
+class Counted:
+    """The batches of an epoch; tells the loader how many were given out, and when it has ended."""
+
+    def __init__(self, loader: DataLoader, batches: Iterator[Any]):
+        self.loader, self.batches, self.begun = loader, batches, loader._begun
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            batch = next(self.batches)
+        except StopIteration:
+            if self.loader._begun is self.begun:  # no other epoch has begun meanwhile
+                self.loader._begun, self.loader._given = None, 0
+            raise
+        except BaseException:
+            del self  # the traceback must not keep the epoch alive, and with it the workers
+            raise
+        if self.loader._begun is self.begun:
+            self.loader._given += 1
+        return batch
 
 
 def _numbered(batches: Iterator[Any]) -> Iterator[tuple[int, Any]]:
