@@ -70,17 +70,18 @@ class LSTM(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Two layers in which every word looks at every other; the mean decides."""
+    """One layer in which every word looks at every other; the mean decides."""
 
     def __init__(self, vocabulary: int, width: int = 96) -> None:
         super().__init__()
         self.words, self.places = word_vectors(vocabulary, width), nn.Embedding(LONGEST, width)
-        layer = nn.TransformerEncoderLayer(width, 4, 2 * width, dropout=0.3, batch_first=True, norm_first=True)
-        self.layers, self.drop, self.head = nn.TransformerEncoder(layer, 2), nn.Dropout(0.5), nn.Linear(width, 2)
+        nn.init.normal_(self.places.weight, 0.0, 0.1)  # no larger than the words: else where a word stands would drown which it is
+        self.layer = nn.TransformerEncoderLayer(width, 4, 2 * width, dropout=0.3, batch_first=True, norm_first=True)
+        self.drop, self.head = nn.Dropout(0.5), nn.Linear(width, 2)
 
     def forward(self, tokens: Tensor) -> Tensor:
         x = self.drop(self.words(tokens) + self.places(torch.arange(tokens.shape[1], device=tokens.device)))
-        x = self.layers(x, src_key_padding_mask=tokens == 0)
+        x = self.layer(x, src_key_padding_mask=tokens == 0)
         there = (tokens != 0).float().unsqueeze(2)
         return self.head(self.drop((x * there).sum(1) / there.sum(1).clamp(min=1)))
 
