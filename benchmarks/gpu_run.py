@@ -108,19 +108,19 @@ def pytest_part(part: Part, *words: Any, **env: str) -> None:
 
 def tests(part: Part) -> None:
     """The tests that need a GPU."""
-    pytest_part(part, "-m", "cuda", *(["tests/test_cuda_backend.py"] if part.quick else ["tests"]))
+    pytest_part(part, "-m", "cuda", *(["tests/devices/test_cuda_backend.py"] if part.quick else ["tests"]))
 
 
 def devices(part: Part) -> None:
     """Every op over its cases, every rung of every ladder, and the tests of the kernels."""
-    files = ["tests/test_devices.py", *(str(p.relative_to(ROOT)) for p in sorted((ROOT / "tests").glob("test_kernels_*.py")) if p.stem != "test_kernels_compile")]
+    files = ["tests/devices/test_devices.py", *(str(p.relative_to(ROOT)) for p in sorted((ROOT / "tests" / "devices").glob("test_kernels_*.py")) if p.stem != "test_kernels_compile")]
     pytest_part(part, *files, *(["-k", "softmax"] if part.quick else []), TINYGRAD_EDU_TEST_DEVICES="cpu," + part.device)
 
 
 def ladders(part: Part) -> None:
     """Times of each ladder beside its limit and peers (on emu: counters), and the targets."""
     sys.path.insert(0, str(ROOT))
-    from tinygrad_edu.backends import ladder
+    from tinygrad_edu.devices import rungs as ladder
 
     ladder.load_ladders()
     names = sorted(ladder.ladders, key=lambda op: (list(TARGETS).index(op) if op in TARGETS else len(TARGETS), op))
@@ -195,7 +195,7 @@ def sanitizer(part: Part) -> None:
 def ncu(part: Part) -> None:
     """What the hardware counts beside what the emulator counts, for five kernels."""
     sys.path.insert(0, str(ROOT))
-    from tinygrad_edu.backends import ladder
+    from tinygrad_edu.devices import rungs as ladder
 
     ladder.load_ladders()
     there = {rung.name for rungs in ladder.ladders.values() for rung in rungs}

@@ -12,7 +12,7 @@ import argparse
 import json
 from pathlib import Path
 
-from tinygrad_edu import io
+from tinygrad_edu.storage import checkpoint as io
 from tinygrad_edu.recipes import get
 
 USUAL = {"data": "embedded", "seed": 0, "limit": None, "patience": None}

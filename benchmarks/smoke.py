@@ -18,11 +18,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 
 import tinygrad_edu
-from tinygrad_edu.backends.ladder import Rung, ladders, load_ladders, use_kernel
-from tinygrad_edu.base.errors import KernelError
+from tinygrad_edu.devices.rungs import Rung, ladders, load_ladders, use_kernel
+from tinygrad_edu.engine.errors import KernelError
 from tinygrad_edu.bench.ladder import coarse, error_of, forward_of, outputs, rungs_of, slot_of
 from tinygrad_edu.bench.works import WORKS, parse_shape, works_of
-from tinygrad_edu.core.device import registry
+from tinygrad_edu.engine.device import registry
 
 
 def calls(rung: Rung, shape: str | None) -> list[tuple[tuple, dict, float]]:

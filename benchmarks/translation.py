@@ -2,7 +2,7 @@
 
     python benchmarks/translation.py [--data FOLDER] [--epochs 12] [--limit PAIRS] [--threads 1] [--out benchmarks/results/translation.json]
 
-FOLDER holds Multi30k (train.de.gz ...). Dropout's masks differ, so the losses agree in their course, not to the digit; tests/test_sequence_parity.py
+FOLDER holds Multi30k (train.de.gz ...). Dropout's masks differ, so the losses agree in their course, not to the digit; tests/layers/test_sequence_parity.py
 compares without dropout. Both sets of weights are decoded by the recipe's own beam search and scored by sacrebleu. Needs torch and sacrebleu.
 """
 from __future__ import annotations
@@ -19,7 +19,8 @@ from typing import Any
 import torch
 
 import tinygrad_edu
-from tinygrad_edu import io, optim
+from tinygrad_edu import optim
+from tinygrad_edu.storage import checkpoint as io
 from tinygrad_edu.nn import utils
 from tinygrad_edu.recipes import translate as recipe
 from tinygrad_edu.recipes._translation import batches_of, bleu, multi30k, trim

@@ -4,7 +4,7 @@ from __future__ import annotations
 import pytest
 
 import tinygrad_edu
-from tinygrad_edu.base.errors import DeviceError
+from tinygrad_edu.engine.errors import DeviceError
 
 try:
     from hypothesis import settings

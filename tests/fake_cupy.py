@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 
 import tinygrad_edu
-from tinygrad_edu.backends import source as sources
-from tinygrad_edu.backends.emu import array as emulator
-from tinygrad_edu.backends.emu.build import build
+from tinygrad_edu.devices import source as sources
+from tinygrad_edu.devices.emu import array as emulator
+from tinygrad_edu.devices.emu.build import build
 
 NAMES = Path(emulator.__file__)
 
@@ -43,7 +43,7 @@ class CompileException(Exception):
 
 def array_module():
     """A second copy of the emulator's array module, whose class is turned into cupy.ndarray."""
-    spec = importlib.util.spec_from_file_location("tinygrad_edu.backends.emu._fake_cupy_array", NAMES)
+    spec = importlib.util.spec_from_file_location("tinygrad_edu.devices.emu._fake_cupy_array", NAMES)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -290,8 +290,8 @@ def make(gpus: int = 1, driver: int = 13020, runtime: int = 13020, capability: s
 
 def install(monkeypatch, fake) -> None:
     """Let `import cupy` find the stand-in (or None: fail), and forget devices that were made before."""
-    from tinygrad_edu.backends import cuda
-    from tinygrad_edu.core import device
+    from tinygrad_edu.devices import cuda
+    from tinygrad_edu.engine import device
 
     if "cupy" in sys.modules and importlib.util.find_spec("torch"):
         import torch  # noqa: F401  # its import looks into all modules, and half of CuPy cannot be looked into

@@ -2,20 +2,20 @@
 from math import inf, nan, pi  # noqa: F401
 from warnings import filterwarnings as _filterwarnings
 
-from .base.memory import keep_freed_memory as _keep_freed_memory
-from .base.threads import get_num_threads, set_num_threads
-from .base.threads import sleep_when_idle as _sleep_when_idle
+from .devices.cpu.memory import keep_freed_memory as _keep_freed_memory
+from .devices.cpu.threads import get_num_threads, set_num_threads
+from .devices.cpu.threads import sleep_when_idle as _sleep_when_idle
 
 _sleep_when_idle()
 _keep_freed_memory()
-_filterwarnings("ignore", category=RuntimeWarning, module=r"tinygrad_edu\.(ops|core)")  # 1/0 is inf and 0/0 is NaN here, as in PyTorch, without a word
+_filterwarnings("ignore", category=RuntimeWarning, module=r"tinygrad_edu\.(ops|engine)")  # 1/0 is inf and 0/0 is NaN here, as in PyTorch, without a word
 
 from . import autograd, functional  # noqa: E402
 from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled  # noqa: E402
-from .backends.emu.profile import profile  # noqa: E402
-from .backends.ladder import use_kernel  # noqa: E402
-from .backends.raw import RawKernel  # noqa: E402
-from .base.dtype import (  # noqa: E402
+from .devices.emu.profile import profile  # noqa: E402
+from .devices.rungs import use_kernel  # noqa: E402
+from .devices.raw import RawKernel  # noqa: E402
+from .engine.dtype import (  # noqa: E402
     bool_,
     double,
     dtype,
@@ -38,10 +38,10 @@ from .base.dtype import (  # noqa: E402
     short,
     uint8,
 )
-from .base.errors import DeviceError, DTypeError, GraphError, KernelError, ShapeError, TinygradEduError  # noqa: E402
-from .core.device import Device, Generator, default_generator  # noqa: E402
-from .core.device import get_device as device  # noqa: E402
-from .core.tensor import Tensor, as_tensor  # noqa: E402
+from .engine.errors import DeviceError, DTypeError, GraphError, KernelError, ShapeError, TinygradEduError  # noqa: E402
+from .engine.device import Device, Generator, default_generator  # noqa: E402
+from .engine.device import get_device as device  # noqa: E402
+from .engine.tensor import Tensor, as_tensor  # noqa: E402
 from .functional import *  # noqa: E402, F403
 
 __version__ = "0.1.0"
@@ -90,7 +90,7 @@ def result_type(a, b):
 
 
 def __getattr__(name):
-    if name in ("nn", "optim", "linalg", "func", "data", "vision", "io", "recipes", "cli"):  # imported where first used
+    if name in ("nn", "optim", "linalg", "func", "data", "vision", "storage", "recipes", "cli"):  # imported where first used
         from importlib import import_module
 
         return import_module(f".{name}", __name__)
@@ -99,7 +99,7 @@ def __getattr__(name):
 
         return vmap
     if name in ("save", "load"):
-        from . import io
+        from .storage import checkpoint
 
-        return getattr(io, name)
+        return getattr(checkpoint, name)
     raise AttributeError(f"module 'tinygrad_edu' has no attribute {name!r}. See tinygrad_edu.functional for the ops.")

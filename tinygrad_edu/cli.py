@@ -15,8 +15,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from .base.errors import KernelError, TinygradEduError
-from .base.threads import IDLE_SPIN, get_num_threads, set_num_threads, usable_cores
+from .engine.errors import KernelError, TinygradEduError
+from .devices.cpu.threads import IDLE_SPIN, get_num_threads, set_num_threads, usable_cores
 
 EXTRAS = (  # (module, pip name, what it gives)
     ("safetensors", "safetensors", "saving and loading checkpoints"),
@@ -109,7 +109,7 @@ def add_train(commands: Any) -> None:
 
 def train(flags: argparse.Namespace) -> int:
     from . import recipes
-    from .recipes._run import Run
+    from .train.run import Run
 
     if flags.resume and flags.overwrite:
         raise Stop("--resume and --overwrite must not be given together. Choose one.")
@@ -162,7 +162,8 @@ def add_predict(commands: Any) -> None:
 
 
 def predict(flags: argparse.Namespace) -> int:
-    from . import io, recipes
+    from .storage import checkpoint as io
+    from . import recipes
 
     state = io.load(flags.checkpoint)
     if not isinstance(state, dict) or not isinstance(state.get("recipe"), str) or not isinstance(state.get("model"), dict):
@@ -248,8 +249,8 @@ def shape(text: str) -> tuple[int, ...]:
 
 
 def list_kernels(flags: argparse.Namespace) -> int:
-    from .backends.ladder import ladders, load_ladders
-    from .backends.source import kernels_folder
+    from .devices.rungs import ladders, load_ladders
+    from .devices.source import kernels_folder
 
     load_ladders()
     rungs = [rung for op in sorted(ladders) for rung in ladders[op]]
@@ -262,9 +263,9 @@ def list_kernels(flags: argparse.Namespace) -> int:
 
 
 def profile_kernels(flags: argparse.Namespace) -> int:
-    from .backends.emu.profile import profile
-    from .backends.ladder import ladders, load_ladders
-    from .core.device import registry
+    from .devices.emu.profile import profile
+    from .devices.rungs import ladders, load_ladders
+    from .engine.device import registry
 
     load_ladders()
     if flags.op not in ladders:
@@ -288,11 +289,11 @@ def profile_kernels(flags: argparse.Namespace) -> int:
 def run_rung(op: str, rung: str, shapes: list[tuple[int, ...]] | None) -> bool:
     """Run a kernel on the first of the op's example calls that it takes, its inputs reshaped; whether there was one."""
     from .autograd import no_grad
-    from .backends.ladder import use_kernel
-    from .base.case import Array
-    from .core.autograd import functional
-    from .core.device import get_device, registry
-    from .core.tensor import Tensor
+    from .devices.rungs import use_kernel
+    from .engine.case import Array
+    from .engine.backward import functional
+    from .engine.device import get_device, registry
+    from .engine.tensor import Tensor
 
     emu = get_device("emu")
 
@@ -382,7 +383,7 @@ def threads() -> str:
 
 
 def devices() -> str:
-    from .core.device import BACKENDS, get_device
+    from .engine.device import BACKENDS, get_device
 
     found = ["cpu"]
     for name in BACKENDS:

@@ -12,8 +12,8 @@ from . import functional as F
 from .autograd import enable_grad, is_grad_enabled
 from .autograd import functional as derivatives
 from .autograd import grad as gradients_of
-from .base.errors import DTypeError, ShapeError
-from .core.tensor import Tensor
+from .engine.errors import DTypeError, ShapeError
+from .engine.tensor import Tensor
 
 __all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "vjp", "vmap"]
 

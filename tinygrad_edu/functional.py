@@ -1,8 +1,8 @@
 """Every op and composite as a function, by name: `functional.matmul(a, b)`; and the functions that make tensors."""
 from . import ops as _ops  # noqa: F401  # fills the registry
-from .core.autograd import functional as _functions
-from .ops.conversion import can_cast, is_complex, is_floating_point, is_nonzero, is_same_size  # noqa: F401
-from .ops.creation import (  # noqa: F401
+from .engine.backward import functional as _functions
+from .ops.create.conversion import can_cast, is_complex, is_floating_point, is_nonzero, is_same_size  # noqa: F401
+from .ops.create.creation import (  # noqa: F401
     arange,
     asarray,
     empty,
@@ -21,8 +21,8 @@ from .ops.creation import (  # noqa: F401
     zeros,
     zeros_like,
 )
-from .ops.diagonal import tril_indices, triu_indices  # noqa: F401
-from .ops.random import bernoulli, multinomial, normal, poisson, rand, rand_like, randint, randint_like, randn, randn_like, randperm  # noqa: F401
+from .ops.shape.diagonal import tril_indices, triu_indices  # noqa: F401
+from .ops.create.random import bernoulli, multinomial, normal, poisson, rand, rand_like, randint, randint_like, randn, randn_like, randperm  # noqa: F401
 
 for _name in (f for f in vars(_functions)):
     globals()[_name] = getattr(_functions, _name)

@@ -3,7 +3,7 @@ import builtins
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
-from .core.tensor import Tensor
+from .engine.tensor import Tensor
 
 _Input: TypeAlias = Any  # a Tensor, a number, or what tensor() takes
 _Dims: TypeAlias = builtins.int | Sequence[builtins.int] | None

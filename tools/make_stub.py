@@ -1,6 +1,6 @@
 """Write the type stubs from the registry, so that editors complete every op, as function and as method.
 
-    tinygrad_edu/core/methods.pyi     what the ops add to Tensor
+    tinygrad_edu/engine/methods.pyi     what the ops add to Tensor
     tinygrad_edu/functional.pyi       every op as a function, and what makes tensors
     tinygrad_edu/nn/functional.pyi    the names of torch.nn.functional
     tinygrad_edu/__init__.pyi         the names of torch
@@ -23,10 +23,10 @@ sys.path.insert(0, str(ROOT))
 
 import tinygrad_edu
 from tinygrad_edu import functional
-from tinygrad_edu.base.names import OPERATORS
-from tinygrad_edu.core.device import registry
-from tinygrad_edu.core.op import Composite, Op
-from tinygrad_edu.core.tensor import Tensor
+from tinygrad_edu.engine.names import OPERATORS
+from tinygrad_edu.engine.device import registry
+from tinygrad_edu.engine.op import Composite, Op
+from tinygrad_edu.engine.tensor import Tensor
 from tinygrad_edu.nn import functional as nn_functional
 
 PACKAGE = ROOT / "tinygrad_edu"
@@ -129,7 +129,7 @@ def written(function: Any) -> str:
 
 
 def methods(ops: list[tuple[str, Any]]) -> str:
-    """core/methods.pyi: the class that Tensor inherits from when a type checker looks."""
+    """engine/methods.pyi: the class that Tensor inherits from when a type checker looks."""
     lines = ["# mypy: disable-error-code=override", HEAD, "from .tensor import Tensor", TYPES, "", "class OpMethods:"]
     for name, member in vars(Tensor).items():  # conversions that are made in a loop: float(), long() ...
         if isinstance(member, types.FunctionType) and member.__name__ == "<lambda>" and name.isidentifier() and not name.startswith("_"):
@@ -158,7 +158,7 @@ def methods(ops: list[tuple[str, Any]]) -> str:
 
 def functions(ops: list[tuple[str, Any]]) -> str:
     """functional.pyi: ops, then what makes tensors."""
-    lines = [HEAD, "from .core.tensor import Tensor", TYPES]
+    lines = [HEAD, "from .engine.tensor import Tensor", TYPES]
     lines += [f"def {name}({signature(op, False)}) -> {result(op)}:{docstring(op, '')}" for name, op in ops]
     for name in functional.__all__:
         thing = getattr(functional, name)
@@ -169,7 +169,7 @@ def functions(ops: list[tuple[str, Any]]) -> str:
 
 def nn_functions() -> str:
     """nn/functional.pyi: the same functions; losses and activations also take PyTorch's older arguments."""
-    lines = [HEAD, "from ..core.tensor import Tensor", TYPES]
+    lines = [HEAD, "from ..engine.tensor import Tensor", TYPES]
     for name, thing in sorted(vars(nn_functional).items()):
         op = getattr(thing, "op", None) or registry.get(name)
         if not isinstance(thing, types.FunctionType) or (op is None and thing.__module__ != nn_functional.__name__) or name.startswith("_"):
@@ -188,7 +188,7 @@ def nn_functions() -> str:
 def package() -> str:
     """__init__.pyi: every public name of the package, and where it comes from."""
     modules = sorted(m.name for m in pkgutil.iter_modules(tinygrad_edu.__path__) if not m.name.startswith("_"))
-    lines = [HEAD, "from .core.device import Device as Device", "from .base.dtype import dtype as dtype", "from .core.tensor import Tensor as Tensor",
+    lines = [HEAD, "from .engine.device import Device as Device", "from .engine.dtype import dtype as dtype", "from .engine.tensor import Tensor as Tensor",
              "from .io import load as load", "from .io import save as save", *(f"from . import {name} as {name}" for name in modules)]
     rest = []
     for name, thing in sorted(vars(tinygrad_edu).items()):
@@ -212,7 +212,7 @@ def package() -> str:
 
 def make() -> dict[Path, str]:
     ops = sorted(((name, op) for name, op in registry.items() if isinstance(op, (Op, Composite))), key=lambda pair: pair[0])
-    return {PACKAGE / "core" / "methods.pyi": methods(ops), PACKAGE / "functional.pyi": functions(ops),
+    return {PACKAGE / "engine" / "methods.pyi": methods(ops), PACKAGE / "functional.pyi": functions(ops),
             PACKAGE / "nn" / "functional.pyi": nn_functions(), PACKAGE / "__init__.pyi": package()}
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 from typing import Any
 
 from .. import functional as F
-from ..base.errors import DTypeError, GraphError
-from ..core.autograd import Node, Output, clock, freed, mode
-from ..core.tensor import Tensor
+from ..engine.errors import DTypeError, GraphError
+from ..engine.backward import Node, Output, clock, freed, mode
+from ..engine.tensor import Tensor
 from .gradients import as_tuple
 from .modes import no_grad
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import functional as F
-from ..base.errors import ShapeError
-from ..core.tensor import Tensor
+from ..engine.errors import ShapeError
+from ..engine.tensor import Tensor
 from .gradients import as_tuple, grad
 from .modes import enable_grad
 

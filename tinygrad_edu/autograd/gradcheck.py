@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from .. import functional as F
-from ..base.errors import DTypeError, GraphError
-from ..core.tensor import Tensor
+from ..engine.errors import DTypeError, GraphError
+from ..engine.tensor import Tensor
 from .gradients import as_tuple, grad
 from .modes import enable_grad, no_grad
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 from typing import Any
 
 from .. import functional as F
-from ..base.errors import GraphError, ShapeError
-from ..core.autograd import walk
-from ..core.tensor import Tensor
+from ..engine.errors import GraphError, ShapeError
+from ..engine.backward import walk
+from ..engine.tensor import Tensor
 
 
 def as_tuple(x: Any) -> tuple:

@@ -5,7 +5,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from ..core.autograd import mode
+from ..engine.backward import mode
 
 
 class _Switch:

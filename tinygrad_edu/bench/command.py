@@ -4,8 +4,8 @@ from __future__ import annotations
 import argparse
 import importlib.util
 
-from ..base.errors import DeviceError, KernelError
-from ..core.device import get_device
+from ..engine.errors import DeviceError, KernelError
+from ..engine.device import get_device
 from . import report
 from .ladder import measure, rungs_of
 from .timing import ceilings
@@ -14,7 +14,7 @@ from .works import parse_shape
 
 def bench(flags: argparse.Namespace) -> int:
     """Measure the ladders that the flags name."""
-    from ..backends.ladder import ladders, load_ladders
+    from ..devices.rungs import ladders, load_ladders
 
     load_ladders()
     names = sorted(ladders) if flags.kernel == "all" else [flags.kernel]

@@ -4,7 +4,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..backends.emu.profile import Report, profile
+from ..devices.emu.profile import Report, profile
 
 
 def counted(call: Callable[[], Any]) -> list[Report]:

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from ..backends.ladder import Rung, ladders, load_ladders, use_kernel
-from ..backends.source import kernels_folder
-from ..base.errors import KernelError, TinygradEduError
-from ..base.updates import updates
-from ..core.device import Device, registry
+from ..devices.rungs import Rung, ladders, load_ladders, use_kernel
+from ..devices.source import kernels_folder
+from ..engine.errors import KernelError, TinygradEduError
+from ..engine.updates import updates
+from ..engine.device import Device, registry
 from .counters import counted, summed
 from .timing import Clock, Contender, captured, quantiles
 from .works import Work, works_of

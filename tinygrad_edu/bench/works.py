@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..base.errors import KernelError, ShapeError
-from ..core.device import registry
+from ..engine.errors import KernelError, ShapeError
+from ..engine.device import registry
 
 
 class Work:

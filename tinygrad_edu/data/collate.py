@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from .. import functional as F
-from ..base.dtype import float64
-from ..base.errors import DTypeError, ShapeError
-from ..core.tensor import Tensor, as_tensor
+from ..engine.dtype import float64
+from ..engine.errors import DTypeError, ShapeError
+from ..engine.tensor import Tensor, as_tensor
 
 
 class Rows(Sequence):

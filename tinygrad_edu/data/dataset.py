@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..base.errors import DTypeError, IndexOutOfRange, ShapeError
-from ..core.device import Generator, default_generator
-from ..core.tensor import Tensor
+from ..engine.errors import DTypeError, IndexOutOfRange, ShapeError
+from ..engine.device import Generator, default_generator
+from ..engine.tensor import Tensor
 from .collate import Rows
 from .seeding import check_generator, in_turn
 

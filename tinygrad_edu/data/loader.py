@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from typing import Any
 
-from ..base.errors import DTypeError, ShapeError
-from ..core.device import Generator, default_generator
+from ..engine.errors import DTypeError, ShapeError
+from ..engine.device import Generator, default_generator
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset
 from .sampler import BatchSampler, RandomSampler, SequentialSampler

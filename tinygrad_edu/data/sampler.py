@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..base.errors import DTypeError, ShapeError
-from ..core.device import Generator, default_generator
+from ..engine.errors import DTypeError, ShapeError
+from ..engine.device import Generator, default_generator
 from .seeding import check_generator, own_or_fresh
 
 

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..core.device import Generator, current, current_generator, default_generator  # noqa: F401
+from ..engine.device import Generator, current, current_generator, default_generator  # noqa: F401
 
 
 class _Item(threading.local):
@@ -49,7 +49,7 @@ def in_turn(indices: Iterable[Any]) -> Iterator[Any]:
 def check_generator(generator: Any, who: str) -> Generator | None:
     """`generator` itself, if it is one or None."""
     if generator is not None and not isinstance(generator, Generator):
-        from ..base.errors import DTypeError
+        from ..engine.errors import DTypeError
 
         raise DTypeError(f"{who}: generator must be a Generator or None, got {type(generator).__name__}. Pass Generator().manual_seed(0).")
     return generator

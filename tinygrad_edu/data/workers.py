@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from ..base.errors import ShapeError, TinygradEduError
+from ..engine.errors import ShapeError, TinygradEduError
 from .seeding import in_turn, start_item
 
 POLL = 1.0  # seconds: a wait without a limit cannot be interrupted with Ctrl-C on Windows

@@ -3,8 +3,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..base.errors import ShapeError
-from ..core.tensor import Tensor
+from ..engine.errors import ShapeError
+from ..engine.tensor import Tensor
 from ..functional import full
 from . import functional as F
 from .declared import Declared

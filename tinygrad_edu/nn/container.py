@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from operator import index as as_index
 from typing import Any
 
-from ..base.errors import DTypeError, IndexOutOfRange, ShapeError
-from ..core.tensor import Tensor
+from ..engine.errors import DTypeError, IndexOutOfRange, ShapeError
+from ..engine.tensor import Tensor
 from .module import Module
 from .parameter import Parameter
 

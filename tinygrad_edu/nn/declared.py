@@ -4,8 +4,8 @@ from __future__ import annotations
 import inspect
 from typing import Any, ClassVar, dataclass_transform
 
-from ..base.errors import DTypeError
-from ..core.tensor import Tensor
+from ..engine.errors import DTypeError
+from ..engine.tensor import Tensor
 from . import functional as F
 from .module import Module
 

@@ -1,8 +1,8 @@
 """Dropout: random zeros in training, nothing in evaluation."""
 from __future__ import annotations
 
-from ..base.errors import ShapeError
-from ..core.tensor import Tensor
+from ..engine.errors import ShapeError
+from ..engine.tensor import Tensor
 from . import functional as F
 from .declared import Declared
 

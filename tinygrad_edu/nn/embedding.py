@@ -4,8 +4,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..autograd import no_grad
-from ..base.errors import ShapeError
-from ..core.tensor import Tensor
+from ..engine.errors import ShapeError
+from ..engine.tensor import Tensor
 from ..functional import empty
 from . import functional as F
 from . import init

@@ -11,9 +11,9 @@ from functools import partial, wraps
 from typing import Any
 
 from .. import functional as ops
-from ..core.device import registry
-from ..core.inplace import make_inplace
-from ..core.tensor import Tensor
+from ..engine.device import registry
+from ..engine.views import make_inplace
+from ..engine.tensor import Tensor
 
 PLAIN = """
     linear bilinear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d fold

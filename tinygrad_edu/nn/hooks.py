@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..autograd import Function
-from ..base.hooks import RemovableHandle  # noqa: F401  # what registering returns
-from ..core.tensor import Tensor
+from ..engine.hooks import RemovableHandle  # noqa: F401  # what registering returns
+from ..engine.tensor import Tensor
 
 
 class Watch(Function):

@@ -11,8 +11,8 @@ from typing import Any
 
 from .. import functional as F
 from ..autograd import no_grad
-from ..base.errors import ShapeError
-from ..core.tensor import Tensor
+from ..engine.errors import ShapeError
+from ..engine.tensor import Tensor
 
 GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4,
          **dict.fromkeys(("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), 1.0)}

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..base.errors import ShapeError
-from ..core.tensor import Tensor
+from ..engine.errors import ShapeError
+from ..engine.tensor import Tensor
 from .declared import Declared
 from .functional import legacy_reduction
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ..autograd import no_grad
-from ..base.dtype import as_dtype
-from ..base.dtype import dtype as DType
-from ..base.errors import DTypeError
-from ..core.device import Device, get_device
-from ..core.tensor import Tensor
+from ..engine.dtype import as_dtype
+from ..engine.dtype import dtype as DType
+from ..engine.errors import DTypeError
+from ..engine.device import Device, get_device
+from ..engine.tensor import Tensor
 from . import state
 from .hooks import BackwardHooks, RemovableHandle
 from .parameter import Buffer, Parameter

@@ -3,9 +3,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..base.dtype import int64
-from ..base.errors import ShapeError
-from ..core.tensor import Tensor
+from ..engine.dtype import int64
+from ..engine.errors import ShapeError
+from ..engine.tensor import Tensor
 from ..functional import empty, ones, zeros
 from ..functional import tensor as new_tensor
 from . import functional as F

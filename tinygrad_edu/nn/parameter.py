@@ -1,9 +1,9 @@
 """Parameter: a tensor that a module registers as something to learn."""
 from __future__ import annotations
 
-from ..base.errors import DTypeError
-from ..core.autograd import Leaf
-from ..core.tensor import Tensor
+from ..engine.errors import DTypeError
+from ..engine.backward import Leaf
+from ..engine.tensor import Tensor
 
 
 class Parameter(Tensor):

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core.tensor import Tensor
+from ..engine.tensor import Tensor
 from . import functional as F
 from .declared import Declared
 

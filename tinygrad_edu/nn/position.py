@@ -5,8 +5,8 @@ import math
 from typing import Any
 
 from .. import functional as ops
-from ..base.errors import ShapeError
-from ..core.tensor import Tensor
+from ..engine.errors import ShapeError
+from ..engine.tensor import Tensor
 from . import functional as F
 from . import init
 from .module import Module

@@ -6,8 +6,8 @@ import warnings
 from typing import Any
 
 from .. import functional as ops
-from ..base.errors import DTypeError, ShapeError
-from ..core.tensor import Tensor
+from ..engine.errors import DTypeError, ShapeError
+from ..engine.tensor import Tensor
 from . import functional as F
 from . import init
 from .module import Module

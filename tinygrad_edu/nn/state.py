@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..autograd import no_grad
-from ..base.errors import DTypeError, TinygradEduError
-from ..core.tensor import Tensor
+from ..engine.errors import DTypeError, TinygradEduError
+from ..engine.tensor import Tensor
 from .parameter import Parameter
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import functional as ops
-from ..base.errors import ShapeError
-from ..core.tensor import Tensor
+from ..engine.errors import ShapeError
+from ..engine.tensor import Tensor
 from . import functional as F
 from . import init
 from .attention import MultiheadAttention

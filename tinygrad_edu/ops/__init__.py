@@ -1,49 +1,38 @@
 """Every op, one family a file. Importing this package fills the registry."""
-from ..core.device import registry
-from ..core.op import Op
-from . import (  # noqa: F401  # imported for what they register
+
+from ..engine.device import registry
+from ..engine.op import Op
+from . import aliases
+from .create import conversion, creation, random
+from .elementwise import (
     activation,
-    adaptive,
-    aliases,  # noqa: E402, F401  # when all are there
     arithmetic,
-    attention,
     compare,
-    conversion,
-    convolution,
-    creation,
-    ctc,
-    diagonal,
-    distance,
     elementwise,
-    embedding,
-    factorization,
-    fold,
-    grid,
-    image,
-    indexing,
-    joining,
-    linalg,
-    loss,
-    matmul,
-    normalization,
-    norms,
-    order,
-    padding,
-    pooling,
-    random,
-    recurrent,
-    reduction,
-    resample,
-    scan,
-    scatter,
-    shape,
+    error_function,
     smooth,
-    softmax,
     special,
     transcendental,
 )
+from .image import grid, image, resample
+from .indexing import embedding, indexing, scatter
+from .layers import (
+    adaptive,
+    attention,
+    convolution,
+    ctc,
+    loss,
+    normalization,
+    pooling,
+    recurrent,
+)
+from .linalg import distance, factorization, linalg, matmul
+from .reduction import norms, order, reduction, scan, softmax
+from .shape import diagonal, fold, joining, padding, shape
 
 aliases.install()
 _unfinished = [name for name, op in registry.items() if isinstance(op, Op) and op.rules is None]
 if _unfinished:
-    raise TypeError(f"op: {_unfinished} have neither .vjp(...) nor differentiable=False. Add one.")
+    raise TypeError(
+        f"op: {_unfinished} have neither .vjp(...) nor differentiable=False. Add one."
+    )

@@ -1,9 +1,9 @@
 """Second names of ops, as PyTorch has them: `subtract` is `sub`, `concat` is `cat`."""
 from __future__ import annotations
 
-from ..core.autograd import functional
-from ..core.device import registry
-from ..core.tensor import Tensor
+from ..engine.backward import functional
+from ..engine.device import registry
+from ..engine.tensor import Tensor
 
 
 def alias(name, of):

@@ -4,9 +4,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..core.tensor import Tensor
+from ..engine.tensor import Tensor
 from ..functional import tensor, zeros_like
-from ..ops.update import adam_update, adamax_update, nadam_mu, nadam_update, radam_update
+from .steps import adam_update, adamax_update, nadam_mu, nadam_update, radam_update
 from .optimizer import Optimizer, rate_there, step_of
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..base.errors import ShapeError
-from ..core.tensor import Tensor
+from ..engine.errors import ShapeError
+from ..engine.tensor import Tensor
 from ..functional import full_like, tensor, zeros_like
-from ..ops.update import adadelta_update, adagrad_update, lion_update, rmsprop_update, rprop_update
+from .steps import adadelta_update, adagrad_update, lion_update, rmsprop_update, rprop_update
 from .adam import start
 from .optimizer import Optimizer, step_of
 

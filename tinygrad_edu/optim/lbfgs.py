@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from ..autograd import enable_grad, no_grad
-from ..base.errors import GraphError, ShapeError
+from ..engine.errors import GraphError, ShapeError
 from .optimizer import Optimizer
 
 SUFFICIENT_DECREASE, CURVATURE = 1e-4, 0.9  # the constants of the strong Wolfe conditions

@@ -4,10 +4,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..base.errors import ShapeError
-from ..core.tensor import Tensor
+from ..engine.errors import ShapeError
+from ..engine.tensor import Tensor
 from ..functional import zeros_like
-from ..ops.update import muon_update
+from .steps import muon_update
 from .optimizer import Optimizer
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from ..autograd import enable_grad, no_grad
-from ..base.errors import DTypeError, GraphError, ShapeError
-from ..base.hooks import RemovableHandle
-from ..core.tensor import Tensor
+from ..engine.errors import DTypeError, GraphError, ShapeError
+from ..engine.hooks import RemovableHandle
+from ..engine.tensor import Tensor
 
 
 class Optimizer:

@@ -4,9 +4,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..base.errors import ShapeError
-from ..core.tensor import Tensor
-from ..ops.update import sgd_update
+from ..engine.errors import ShapeError
+from ..engine.tensor import Tensor
+from .steps import sgd_update
 from .optimizer import Optimizer, rate_there
 
 

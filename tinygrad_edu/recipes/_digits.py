@@ -11,7 +11,7 @@ import tinygrad_edu as torch
 from tinygrad_edu import Tensor
 from tinygrad_edu.vision import datasets
 
-from ..base.errors import TinygradEduError
+from ..engine.errors import TinygradEduError
 from . import UsageError
 
 SIZE, INK = 28, 20  # MNIST: digits fitted into 20 x 20 pixels, centred by their mass in 28 x 28

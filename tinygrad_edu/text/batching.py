@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..base.errors import DTypeError, ShapeError
-from ..core.device import Generator, default_generator
-from ..core.tensor import Tensor
+from ..engine.errors import DTypeError, ShapeError
+from ..engine.device import Generator, default_generator
+from ..engine.tensor import Tensor
 from ..data import Dataset, Sampler
 from ..functional import from_numpy
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
-from ..base.errors import ShapeError
+from ..engine.errors import ShapeError
 
 SPECIALS = ("<pad>", "<unk>", "<bos>", "<eos>")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from ..base.errors import TinygradEduError
+from ..engine.errors import TinygradEduError
 
 
 class PillowMissing(TinygradEduError, ModuleNotFoundError):

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..base.errors import ShapeError
-from ..core.tensor import Tensor, as_tensor
+from ..engine.errors import ShapeError
+from ..engine.tensor import Tensor, as_tensor
 from .transforms.kinds import to_pil
 
 

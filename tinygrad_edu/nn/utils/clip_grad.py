@@ -5,11 +5,11 @@ import math
 from collections.abc import Iterable
 
 from ...autograd import no_grad
-from ...base.errors import TinygradEduError
-from ...base.updates import has_kernels
-from ...core.tensor import Tensor
+from ...engine.errors import TinygradEduError
+from ...engine.updates import has_kernels
+from ...engine.tensor import Tensor
 from ...functional import tensor
-from ...ops.update import clip_update, norm_update
+from ...optim.steps import clip_update, norm_update
 
 
 class NonFiniteError(TinygradEduError, RuntimeError):

@@ -3,8 +3,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...base.errors import DTypeError, ShapeError
-from ...core.tensor import Tensor
+from ...engine.errors import DTypeError, ShapeError
+from ...engine.tensor import Tensor
 from ...functional import cat
 
 

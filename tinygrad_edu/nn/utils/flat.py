@@ -5,8 +5,8 @@ import math
 from collections.abc import Iterable
 
 from ...autograd import no_grad
-from ...base.errors import DTypeError, GraphError, ShapeError
-from ...core.tensor import Tensor
+from ...engine.errors import DTypeError, GraphError, ShapeError
+from ...engine.tensor import Tensor
 from ...functional import zeros
 from ..parameter import Parameter
 

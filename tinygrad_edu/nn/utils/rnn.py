@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ... import functional as F
-from ...base.errors import ShapeError
-from ...core.tensor import Tensor
+from ...engine.errors import ShapeError
+from ...engine.tensor import Tensor
 
 _Fields = namedtuple("_Fields", ("data", "batch_sizes", "sorted_indices", "unsorted_indices"))
 

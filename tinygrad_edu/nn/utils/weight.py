@@ -5,8 +5,8 @@ from typing import Any
 
 from ... import functional as ops
 from ...autograd import no_grad
-from ...base.errors import ShapeError
-from ...core.tensor import Tensor
+from ...engine.errors import ShapeError
+from ...engine.tensor import Tensor
 from .. import init
 from ..module import Module
 from ..parameter import Parameter

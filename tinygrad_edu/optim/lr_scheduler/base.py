@@ -3,7 +3,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ...base.errors import DTypeError, ShapeError
+from ...engine.errors import DTypeError, ShapeError
 from ..optimizer import Optimizer
 
 

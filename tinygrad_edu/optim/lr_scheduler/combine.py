@@ -5,7 +5,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from typing import Any
 
-from ...base.errors import ShapeError
+from ...engine.errors import ShapeError
 from ..optimizer import Optimizer
 from .base import LRScheduler
 

@@ -5,7 +5,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from ...base.errors import ShapeError
+from ...engine.errors import ShapeError
 from ..optimizer import Optimizer
 from .base import LRScheduler, for_each_group
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ...base.errors import ShapeError
+from ...engine.errors import ShapeError
 from ..optimizer import Optimizer
 from .base import LRScheduler, for_each_group
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ...base.errors import ShapeError
+from ...engine.errors import ShapeError
 from ..optimizer import Optimizer
 from .base import LRScheduler, for_each_group
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ...base.errors import TinygradEduError
-from ...core.tensor import Tensor
+from ...engine.errors import TinygradEduError
+from ...engine.tensor import Tensor
 from ...data.collate import Rows
 from ...data.dataset import Dataset
 from ...data.seeding import in_turn

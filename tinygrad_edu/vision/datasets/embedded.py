@@ -8,7 +8,7 @@ from importlib import resources
 
 import numpy as np
 
-from ...core.tensor import as_tensor
+from ...engine.tensor import as_tensor
 from .base import DIGITS, ArrayDataset, DatasetError
 
 NPZ_SHA256 = "63818dc867dd7ee1181196c2588842f34debadc19cc80dc16b1dc1401cbb62c4"  # printed by tools/make_mnist5k.py

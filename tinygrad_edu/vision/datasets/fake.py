@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ...base.errors import IndexOutOfRange
-from ...core.device import Generator
+from ...engine.errors import IndexOutOfRange
+from ...engine.device import Generator
 from .._pillow import pillow
 from .base import VisionDataset
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...core.tensor import as_tensor
+from ...engine.tensor import as_tensor
 from .base import DIGITS, ArrayDataset, DatasetError
 from .download import fetch
 from .idx import AGAIN, parse_idx, read_content

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ...base.errors import DTypeError, ShapeError
-from ...core.tensor import Tensor
+from ...engine.errors import DTypeError, ShapeError
+from ...engine.tensor import Tensor
 from ...data.seeding import current_generator
 from . import functional as F
 from .basic import Group, Transform

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ...base.dtype import float32
-from ...base.errors import DTypeError
-from ...core.tensor import Tensor, as_tensor
+from ...engine.dtype import float32
+from ...engine.errors import DTypeError
+from ...engine.tensor import Tensor, as_tensor
 from . import functional as F
 from .resample import InterpolationMode
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from ...base.dtype import as_dtype, float32
-from ...base.errors import DTypeError, ShapeError
-from ...core.tensor import Tensor, as_tensor
+from ...engine.dtype import as_dtype, float32
+from ...engine.errors import DTypeError, ShapeError
+from ...engine.tensor import Tensor, as_tensor
 from .._pillow import is_pil
 from .kinds import like, on_image, size_of, to_pil, unpack
 from .resample import InterpolationMode, as_mode, forward_matrix, pad_array, resize_array, warp_array

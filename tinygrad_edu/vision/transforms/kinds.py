@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ...base.errors import DTypeError, ShapeError
-from ...core.tensor import Tensor
+from ...engine.errors import DTypeError, ShapeError
+from ...engine.tensor import Tensor
 from .._pillow import is_pil, need_pillow
 
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}

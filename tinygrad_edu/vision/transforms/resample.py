@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...base.errors import ShapeError
+from ...engine.errors import ShapeError
 from .kinds import like
 
 

@@ -1,0 +1,231 @@
+"""Kernels of all elementwise ops, generated: the op's own forward gives the C expression (expression.py), two templates the rest.
+
+    rung  idea                                        bytes per element, n float32 inputs
+    1     one thread an element, any broadcast        4n + 4
+    2     one thread four elements, 16-byte accesses  4n + 4
+
+`source("gelu")` shows the text. A number in the place of an array (`x * 2.5`) is a kernel argument, so that it needs no
+kernel of its own; attributes (`leaky_relu(x, 0.2)`) are constants in the text.
+"""
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import lru_cache
+from itertools import product
+from typing import Any
+
+from ..rungs import kernel
+from ..source import Source, kernels_folder
+from ...engine.device import registry
+from ...engine.op import Op
+from .expression import write
+from .shapes import aligned, ceil_div
+
+THREADS = 256
+TYPES = {"float": "float32", "bool": "bool"}  # of C and of arrays
+MOST = 2**30  # elements: threads are counted in an int
+
+
+def gelu(xp: Any, x: Any, approximate: str) -> tuple:
+    inside = x * 0.7071067811865476 if approximate == "none" else (x + x * x * x * 0.044715) * 0.7978845608028654
+    gate = ((xp.erf(inside) if approximate == "none" else xp.tanh(inside)) + 1.0) * 0.5
+    return x * gate, gate
+
+
+PLAIN: dict[str, Callable] = {  # forwards that are written for NumPy's speed, in plain words
+    "keep_where": lambda xp, g, condition: xp.where(condition, g, 0.0),
+    "mul_mask": lambda xp, g, y: xp.where(xp.logical_not(y <= 0.0), g, 0.0),
+    "erf": lambda xp, x: xp.erf(x),
+    "gelu": gelu,
+}
+
+
+class Generated:
+    """The kernels of one elementwise op: its inputs' C types, and a source for each set of attributes."""
+
+    def __init__(self, op: Op):
+        self.op, self.inputs = op, op.inputs
+        self.forward = PLAIN.get(op.name, op.forward)
+        self.results = ("out", *op.residuals)
+        sample = {name: 0.5 if value is inspect.Parameter.empty else value for name, value in op.defaults.items()}
+        kinds = sorted(product(("float", "bool"), repeat=len(self.inputs)), key=lambda k: (k.count("bool"), k.index("bool") if "bool" in k else 0))
+        for self.kinds in kinds[:-1]:  # not all bool
+            try:
+                self.source = self.make(tuple(sample.items()))
+                return
+            except Exception as error:  # noqa: BLE001  # whatever a forward that is not elementwise meets on a symbol
+                self.why = error
+        raise TypeError(f"{op.name} is not elementwise") from self.why
+
+    @lru_cache  # noqa: B019  # one object an op, for the life of the program
+    def make(self, attrs: tuple) -> Source:
+        return Source(self.text(dict(attrs)), f"{self.op.name}.cu", kernels_folder())
+
+    def text(self, attrs: dict[str, Any]) -> str:
+        name, inputs, outs = self.op.name, list(zip(self.kinds, self.inputs)), self.results
+        lines, results = write(self.forward, self.kinds, self.inputs, attrs)
+        self.gives = [kind for kind, _ in results]
+        if len(results) != len(outs):
+            raise TypeError("the residuals do not come out")
+        pointers = ", ".join([f"{kind}* __restrict__ {out}" for (kind, _), out in zip(results, outs)]
+                             + [f"const {kind}* __restrict__ {x}, {kind} {x}_number" for kind, x in inputs])
+        strides = ", ".join(f"int {x}_0, int {x}_1, int {x}_2" for x in self.inputs)
+        body = "".join(f"    {line}\n" for line in (*lines, *(f"{out}_at = {value};" for out, (_, value) in zip(outs, results))))
+        one = ", ".join([*(f"{out}[i]" for out in outs), *(f"{x} ? {x}[i0 * {x}_0 + i1 * {x}_1 + i2 * {x}_2] : {x}_number" for x in self.inputs)])
+        flat = ", ".join([*(f"{out}[i]" for out in outs), *(f"{x} ? {x}[i] : {x}_number" for x in self.inputs)])
+        text = f"""// {name}: {self.op.doc.splitlines()[0]}  Generated from the op's forward.
+#include "elementwise.cuh"
+
+__device__ __forceinline__ void {name}_value({", ".join([*(f"{kind}& {out}_at" for (kind, _), out in zip(results, outs)), *(f"{kind} {x}" for kind, x in inputs)])}) {{
+{body}}}
+
+// The output is (size / (n1 n2), n1, n2); x_0, x_1, x_2 are the strides of x, 0 where it is broadcast. A null pointer: the input is a number.
+extern "C" __global__ void {name}_1_broadcast({pointers}, {strides}, int size, int n1, int n2) {{
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i >= size) return;
+    int i0 = i / n2 / n1, i1 = i / n2 % n1, i2 = i % n2;
+    {name}_value({one});
+}}
+"""
+        if {*self.gives, *self.kinds} == {"float"}:
+            load = "".join(f"        float4 {x}4 = {x} ? *(const float4*)({x} + i) : make_float4({x}_number, {x}_number, {x}_number, {x}_number);\n" for x in self.inputs)
+            each = "".join(f"        {name}_value({', '.join(f'{v}4.{part}' for v in (*outs, *self.inputs))});\n" for part in "xyzw")
+            store = "".join(f"        *(float4*)({out} + i) = {out}4;\n" for out in outs)
+            text += f"""
+// All arrays have the output's shape and start at a multiple of 16 bytes.
+extern "C" __global__ void {name}_2_vector({pointers}, int size) {{
+    int i = 4 * (blockIdx.x * blockDim.x + threadIdx.x);
+    if (i + 3 < size) {{
+{load}        float4 {", ".join(f"{out}4" for out in outs)};
+{each}{store}    }} else {{
+        for (; i < size; ++i) {name}_value({flat});
+    }}
+}}
+"""
+        return text
+
+    def call(self, arguments: dict[str, Any]) -> tuple[list, tuple]:
+        """The inputs and the attributes of a call whose arguments are bound by name."""
+        return [arguments[x] for x in self.inputs], tuple((name, arguments[name]) for name in self.op.defaults)
+
+    def takes(self, *values: Any) -> bool:
+        """Whether the inputs are arrays of the kernel's types and numbers, and the attributes plain."""
+        inputs, attrs = values[:len(self.inputs)], values[len(self.inputs):]
+        arrays = [x for x in inputs if hasattr(x, "dtype")]
+        if not any(x.dtype == "float32" for x in arrays) or any(a is not None and type(a) not in (bool, int, float, str) for a in attrs):
+            return False
+        return all(x.dtype == TYPES[kind] if hasattr(x, "dtype") else kind == "float" and type(x) in (float, int, bool) for kind, x in zip(self.kinds, inputs))
+
+
+def broadcast(shapes: list[tuple]) -> tuple | None:
+    """The common shape; None if there is none."""
+    rank = max(map(len, shapes))
+    out = []
+    for sizes in zip(*((1,) * (rank - len(s)) + tuple(s) for s in shapes)):
+        wide = {n for n in sizes if n != 1}
+        if len(wide) > 1:
+            return None
+        out.append(wide.pop() if wide else 1)
+    return tuple(out)
+
+
+def collapse(shape: tuple, shapes: list[tuple]) -> tuple[list[int], list[list[int]]]:
+    """`shape` and the strides of row-major arrays that broadcast to it, with dims merged where no array notices."""
+    strides = []
+    for s in shapes:
+        row, step = [0] * len(shape), 1
+        for d in range(1, len(s) + 1):
+            row[-d] = 0 if s[-d] == 1 else step
+            step *= s[-d]
+        strides.append(row)
+    sizes: list[int] = []
+    kept: list[list[int]] = [[] for _ in shapes]
+    for d, n in enumerate(shape):
+        if n == 1:
+            continue
+        if sizes and all(k[-1] == row[d] * n for k, row in zip(kept, strides)):
+            sizes[-1] *= n
+            for k, row in zip(kept, strides):
+                k[-1] = row[d]
+        else:
+            sizes.append(n)
+            for k, row in zip(kept, strides):
+                k.append(row[d])
+    return sizes, kept
+
+
+def shapes_of(inputs: Any) -> list[tuple]:
+    return [tuple(x.shape) if hasattr(x, "dtype") else () for x in inputs]
+
+
+def declare(op: Op) -> None:
+    """Both rungs of an op."""
+    made = Generated(op)
+    name = op.name
+    signature = inspect.signature(op.forward)
+    fixed = list(signature.parameters.values())[1:]
+    first = inspect.Parameter("fn", inspect.Parameter.POSITIONAL_ONLY)
+    plain = inspect.Signature([p.replace(default=inspect.Parameter.empty) for p in fixed])
+    default = tuple(op.defaults.items())
+
+    def start(fn: Any, args: tuple, attrs: dict, run: Callable) -> Any:
+        inputs = args[:len(made.inputs)]
+        given = {**op.defaults, **dict(zip(op.defaults, args[len(made.inputs):])), **attrs}
+        shape = broadcast(shapes_of(inputs))
+        inputs = [fn.contiguous(x) if hasattr(x, "dtype") else x for x in inputs]
+        like = next(x for x in inputs if hasattr(x, "dtype") and x.dtype == "float32")
+        outs = [fn.empty(shape, like if kind == "float" else "bool") for kind in made.gives]
+        if outs[0].size:
+            pairs = [v for kind, x in zip(made.kinds, inputs)
+                     for v in ((x, 0.0 if kind == "float" else False) if hasattr(x, "dtype") else (None, float(x)))]
+            run(fn if tuple(given.items()) == default else fn.using(made.make(tuple(given.items()))), inputs, shape, outs, pairs)
+        return tuple(outs) if op.residuals else outs[0]
+
+    def broadcasts(*values: Any) -> bool:
+        if not made.takes(*values):
+            return False
+        shapes = shapes_of(values[:len(made.inputs)])
+        shape = broadcast(shapes)
+        return shape is not None and len(collapse(shape, shapes)[0]) <= 3 and all(x.size < MOST for x in values if hasattr(x, "dtype"))
+
+    def same_shape(*values: Any) -> bool:
+        arrays = [x for x in values[:len(made.inputs)] if hasattr(x, "dtype")]
+        return made.takes(*values) and len({x.shape for x in arrays}) == 1 and aligned(*arrays) and arrays[0].size < MOST
+
+    def one_each(fn: Any, *args: Any, **attrs: Any) -> Any:
+        def run(fn: Any, inputs: list, shape: tuple, outs: list, pairs: list) -> None:
+            sizes, strides = collapse(shape, shapes_of(inputs))
+            pad = 3 - len(sizes)
+            _, n1, n2 = [1] * pad + sizes
+            fn((ceil_div(outs[0].size, THREADS),), (THREADS,), (*outs, *pairs, *(s for row in strides for s in [0] * pad + row), outs[0].size, n1, n2))
+        return start(fn, args, attrs, run)
+
+    def four_each(fn: Any, *args: Any, **attrs: Any) -> Any:
+        def run(fn: Any, inputs: list, shape: tuple, outs: list, pairs: list) -> None:
+            fn((ceil_div(outs[0].size, 4 * THREADS),), (THREADS,), (*outs, *pairs, outs[0].size))
+        return start(fn, args, attrs, run)
+
+    for entry, launcher, supports in ((f"{name}_1_broadcast", one_each, broadcasts), (f"{name}_2_vector", four_each, same_shape)):
+        if entry in made.source.entries:
+            launcher.__name__ = entry
+            launcher.__signature__, supports.__signature__ = signature.replace(parameters=[first, *fixed]), plain  # type: ignore[attr-defined]
+            kernel(entry, supports=supports, source=made.source)(launcher)
+    GENERATED[name] = made
+
+
+GENERATED: dict[str, Generated] = {}
+
+
+def source(op: str, **attrs: Any) -> str:
+    """The CUDA C of an elementwise op, for these attributes."""
+    made = GENERATED[op]
+    return made.make(tuple({**made.op.defaults, **attrs}.items())).text
+
+
+for candidate in list(registry.values()):
+    if isinstance(candidate, Op) and not candidate.outputs and not candidate.variadic and 1 <= len(candidate.inputs) <= 4 and candidate.optional == ():
+        try:
+            declare(candidate)
+        except TypeError:
+            continue  # not elementwise

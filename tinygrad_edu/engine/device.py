@@ -1,0 +1,90 @@
+"""A device is an array library and a table of raw functions: `device.F.<op>` is the whole dispatch."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from .errors import DeviceError
+from .generator import Generator, current, current_generator, default_generator  # noqa: F401  # the device's random numbers
+
+registry: dict[str, Any] = {}  # every op and composite by name; filled by @op and @composite
+
+
+class Table:
+    """The raw functions of one device. A slot is bound at first use; a backend may overwrite it with a kernel."""
+
+    def __init__(self, device: Device):
+        self._device = device
+
+    def __getattr__(self, name: str) -> Callable:
+        try:
+            function = registry[name].bind(self._device)
+        except KeyError:
+            raise AttributeError(f"F.{name}: no such op. See tinygrad_edu.functional for the names.") from None
+        setattr(self, name, function)
+        return function
+
+
+class Device:
+    """Where arrays live. `xp` is the array module, `array_type` the class of its arrays, `F` the table of functions."""
+
+    def __init__(self, type: str, index: int | None, xp: Any, array_type: type):
+        self.type, self.index, self.xp, self.array_type = type, index, xp, array_type
+        self.F = Table(self)
+
+    def __repr__(self) -> str:
+        return f"device(type='{self.type}'" + (")" if self.index is None else f", index={self.index})")
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __reduce__(self) -> tuple:
+        return get_device, (str(self),)
+
+    def __deepcopy__(self, memo: dict) -> Device:
+        return self
+
+    def asarray(self, data: Any, dtype: Any = None) -> Any:
+        """Host data (or an array of this device) as an array of this device, copied only if it must be."""
+        return self.xp.asarray(data, dtype=dtype)
+
+    def to_host(self, array: Any) -> np.ndarray:
+        """An array of this device as a NumPy array."""
+        return array
+
+    def storage(self, array: Any) -> Any:
+        """The object that owns the memory `array` looks into: equal for all views of one tensor."""
+        while type(array.base) is self.array_type or type(getattr(array.base, "base", None)) is self.array_type:  # as_strided puts an object between
+            array = array.base
+        return array
+
+    def synchronize(self) -> None:
+        """Wait until all work given to the device is done (nothing to wait for on the CPU)."""
+
+
+cpu = Device("cpu", None, np, np.ndarray)
+devices: dict[str, Device] = {"cpu": cpu}
+BACKENDS = {"cuda": "tinygrad_edu.devices.cuda", "emu": "tinygrad_edu.devices.emu"}  # imported when first asked for
+
+
+def get_device(spec: Any = "cpu", index: int | None = None) -> Device:
+    """The device of that name: "cpu", "cuda", "cuda:1", "emu"."""
+    if isinstance(spec, Device):
+        return spec
+    name = str(spec) if index is None else f"{spec}:{index}"
+    if name == "cpu:0":
+        name = "cpu"
+    if name not in devices:
+        kind = name.split(":")[0]
+        if kind not in BACKENDS:
+            known = ", ".join(sorted({*devices, *BACKENDS}))
+            raise DeviceError(f"device: must be one of {known}, got {spec!r}. Use one of those names.")
+        try:
+            devices[name] = import_module(BACKENDS[kind]).make_device(name)
+        except ModuleNotFoundError as error:
+            missing = f"the module {error.name}, which is not installed" if not str(error.name).startswith("tinygrad_edu") else "a backend that this version does not have yet"
+            raise DeviceError(f"device: {name!r} needs {missing}, got {spec!r}. Run `tinygrad-edu doctor`, or use device='cpu'.") from error
+    return devices[name]

@@ -1,0 +1,181 @@
+"""Conversion: other dtypes and other devices."""
+from __future__ import annotations
+
+from typing import Any
+
+from ...engine import dtype as dtypes
+from ...engine.errors import GraphError, ShapeError
+from ...engine.backward import Node, functional, mode
+from ...engine.device import Device, get_device
+from ...engine.op import op
+from ...engine.tensor import Tensor
+
+
+@op(method=False)
+def cast(xp, x, /, dtype, source):
+    """Convert the dtype (`Tensor.to` calls it). `source` is the dtype of x, which the gradient goes back to.
+
+    Math:   out = x as dtype;   d x = g as source
+    """
+    return x.astype(dtype)
+
+
+cast.vjp(x=lambda F, g, dtype, source: F.cast(g, source, dtype) if source.kind == "f" else None)
+
+
+class Transfer:
+    """The op behind `x.to(device)`: its cotangent travels the other way."""
+
+    name, keeps, saved_names = "to", False, ()
+
+    def pullback(self, node: Node, F: Any, g: Any, create_graph: bool) -> tuple:
+        source, target = node.attrs["source"], node.device
+        return (transfer(g, source) if create_graph else source.asarray(target.to_host(g)),)
+
+    def input_name(self, i: int) -> str:
+        return "x"
+
+
+def transfer(x: Tensor, device: Device) -> Tensor:
+    array = device.asarray(x.device.to_host(x.array))
+    if not (mode.recording and x.node is not None):
+        return Tensor(array, device)
+    return Tensor(array, device, Node(Transfer(), (x.node,), (x.shape,), (), {"source": x.device}, device, 0))
+
+
+def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False, non_blocking: bool = False) -> Tensor:
+    """Convert to a dtype, a device, both, or those of another tensor; self if nothing changes and not `copy`."""
+    for arg in args:
+        if isinstance(arg, Tensor):
+            dtype, device = arg.dtype, arg.device
+        elif isinstance(arg, (str, Device)):
+            device = arg
+        elif arg is not None and not isinstance(arg, bool):
+            dtype = arg
+    result = self
+    if dtype is not None and dtypes.as_dtype(dtype) is not self.dtype:
+        result = functional.cast(result, dtypes.as_dtype(dtype).numpy, self.array.dtype)  # type: ignore[attr-defined]
+    if device is not None and get_device(device) is not self.device:
+        result = transfer(result, get_device(device))
+    return functional.clone(self) if copy and result is self else result  # type: ignore[attr-defined]
+
+
+def type_(self: Tensor, dtype: Any = None) -> Any:
+    """The name of the tensor's type, or the tensor converted to `dtype`."""
+    return f"tinygrad_edu.{self.dtype.torch_class}Tensor" if dtype is None else self.to(dtype=dtype)
+
+
+def type_as(self: Tensor, other: Tensor) -> Tensor:
+    return self.to(other.dtype)
+
+
+def cpu(self: Tensor) -> Tensor:
+    return self.to("cpu")
+
+
+def cuda(self: Tensor, index: int | None = None) -> Tensor:
+    return self.to("cuda" if index is None else f"cuda:{index}")
+
+
+for _f in (to, type_as, cpu, cuda):
+    setattr(Tensor, _f.__name__, _f)
+Tensor.type = type_  # type: ignore[attr-defined]
+for _name, _d in dict(float=dtypes.float32, double=dtypes.float64, half=dtypes.float16, long=dtypes.int64, int=dtypes.int32,
+                      short=dtypes.int16, char=dtypes.int8, byte=dtypes.uint8, bool=dtypes.bool_).items():
+    setattr(Tensor, _name, lambda self, _d=_d: self.to(_d))
+
+
+# ---- questions about tensors ----------------------------------------------------------------------------------------
+
+
+def is_floating_point(input: Tensor) -> bool:
+    """Whether the elements are floating-point numbers."""
+    return input.dtype.is_floating_point
+
+
+def is_complex(input: Tensor) -> bool:
+    """Whether the elements are complex numbers: never, here."""
+    return False
+
+
+def is_nonzero(input: Tensor) -> bool:
+    """Whether the one element is not 0."""
+    return bool(input)
+
+
+def is_same_size(input: Tensor, other: Tensor) -> bool:
+    """Whether the shapes are equal."""
+    return input.shape == other.shape
+
+
+def can_cast(from_: Any, to: Any) -> bool:
+    """Whether promotion may turn one dtype into another: not from floating to integer, nor from a number to bool."""
+    source, target = dtypes.as_dtype(from_).numpy.kind, dtypes.as_dtype(to).numpy.kind
+    return dtypes.CATEGORY[source] <= dtypes.CATEGORY[target]
+
+
+def sum_to_size(self: Tensor, *size: Any) -> Tensor:
+    """Sum over the dims that broadcasting from `size` would have added."""
+    size = tuple(size[0] if len(size) == 1 and isinstance(size[0], (tuple, list)) else size)
+    lead = self.ndim - len(size)
+    if lead < 0 or any(n not in (1, m) for n, m in zip(size, self.shape[lead:])):
+        raise ShapeError(f"sum_to_size: size must broadcast to {self.shape}, got {size}. Use sizes equal to the tensor's or 1.")
+    return functional.sum_to(self, size)  # type: ignore[attr-defined]
+
+
+def storage_offset(self: Tensor) -> int:
+    """Where in its memory the tensor begins, in elements."""
+    whole = self.device.storage(self.array)
+    return (self.array.__array_interface__["data"][0] - whole.__array_interface__["data"][0]) // self.array.itemsize
+
+
+def apply_(self: Tensor, callable: Any) -> Tensor:  # noqa: A002  # PyTorch's name
+    """Put each element through a Python function, in place. Slow; outside the graph."""
+    values = [callable(v) for v in self.array.reshape(-1).tolist()]
+    with_shape = self.device.asarray(values, dtype=self.array.dtype).reshape(self.shape)
+    return self.copy_(Tensor(with_shape, self.device))
+
+
+def ndimension(self: Tensor) -> int:
+    """Number of dims."""
+    return self.ndim
+
+
+def is_pinned(self: Tensor, device: Any = None) -> bool:
+    """Whether the memory is pinned for a GPU: never, here."""
+    return False
+
+
+def pin_memory(self: Tensor) -> Tensor:
+    """The tensor itself: memory of the CPU needs no pinning to be read by it."""
+    return self
+
+
+def where(self: Tensor, condition: Tensor, other: Any) -> Tensor:
+    """The tensor where condition holds, else other."""
+    return functional.where(condition, self, other)  # type: ignore[attr-defined]
+
+
+def polygamma(self: Tensor, n: int) -> Tensor:
+    """The n-th derivative of digamma."""
+    return functional.polygamma(n, self)  # type: ignore[attr-defined]
+
+
+for _f in (where, polygamma, is_complex, is_nonzero, is_same_size, sum_to_size, storage_offset, apply_, ndimension, is_pinned, pin_memory):
+    setattr(Tensor, _f.__name__, _f)
+Tensor.is_signed = lambda self: self.dtype.is_signed  # type: ignore[attr-defined]
+for _name in ("is_sparse", "is_quantized", "is_meta", "is_nested", "is_mps", "is_xpu"):
+    setattr(Tensor, _name, False)
+Tensor.is_cpu = property(lambda self: self.device.type == "cpu")  # type: ignore[attr-defined]
+
+
+def cuda_array_interface(self: Tensor) -> dict:
+    """How other libraries read a CUDA tensor in place."""
+    if self.device.type != "cuda":
+        raise AttributeError(f"__cuda_array_interface__: must be read from a tensor on cuda, got one on {self.device}. Move it with .to('cuda').")
+    if self.requires_grad:
+        raise GraphError("__cuda_array_interface__: must be read from a tensor outside the graph, got one that requires gradients. Use x.detach().")
+    return self.array.__cuda_array_interface__
+
+
+Tensor.__cuda_array_interface__ = property(cuda_array_interface)  # type: ignore[attr-defined]

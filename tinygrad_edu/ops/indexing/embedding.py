@@ -1,0 +1,151 @@
+"""Tables of vectors looked up by number: embedding, bags of embeddings, one-hot rows."""
+from __future__ import annotations
+
+from ...engine.case import Array, Case, ints
+from ...engine.dtype import check_float
+from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError
+from ...engine.backward import functional
+from ...engine.op import composite, op
+from ...engine.tensor import Tensor
+from ...engine.arrays import check_index
+
+
+@op(method=False, differentiable=False, cases=[Case(ints(4, high=3), 3), Case(ints(2, 2, high=3), 5)])
+def one_hot(xp, x, /, num_classes=-1):
+    """Rows of an identity matrix.
+
+    Math:   out[i, c] = [x_i = c]
+    """
+    n = int(x.max()) + 1 if num_classes == -1 else num_classes
+    check_index("one_hot", x, n, -1)
+    return (x[..., None] == xp.arange(n)).astype("int64")
+
+
+@op(method=False, cases=[])
+def take_rows(xp, index, weight, /, padding_idx=None, scale_grad_by_freq=False):
+    """Rows of a table.
+
+    Math:   out_i = weight[index_i];   d weight = g added at index (nothing at padding_idx; scale_grad_by_freq: over how often a row is taken)
+    """
+    check_index("embedding", index, weight.shape[0], 0)
+    return weight[index]
+
+
+def take_rows_vjp(F, g, index, weight_shape, padding_idx, scale_grad_by_freq):
+    if padding_idx is not None:
+        g = F.where(F.unsqueeze(index == padding_idx, -1), 0.0, g)
+    if scale_grad_by_freq:
+        g = g / F.cast_like(F.unsqueeze(F.times_taken(index), -1), g)
+    return F.embed_rows(g, index, weight_shape)
+
+
+take_rows.vjp(index=None, weight=take_rows_vjp)
+
+
+@op(method=False, differentiable=False)
+def times_taken(xp, index, /):
+    """For each index, how often it occurs.
+
+    Math:   out_i = |{j : index_j = index_i}|
+    """
+    return xp.bincount(index.reshape(-1))[index] if index.size else index
+
+
+@op(method=False)
+def embed_rows(xp, x, index, /, shape):
+    """Zeros of `shape` with rows of x added at index: the transpose of taking rows.
+
+    Math:   out[index_i] += x_i;   d x = g[index]
+    """
+    out = xp.zeros(shape, x.dtype)
+    xp.add.at(out, index, x)
+    return out
+
+
+embed_rows.vjp(x=lambda F, g, index: F.take_rows(index, g), index=None)
+
+
+def check_table(name, input, weight, padding_idx):
+    """padding_idx counted from the front."""
+    if input.dtype.name not in ("int64", "int32"):
+        raise DTypeError(f"{name}: input must hold integers (int64 or int32), got {input.dtype.name}. Convert it with .long().")
+    if weight.ndim != 2:
+        raise ShapeError(f"{name}: weight must be (V, D), got shape {tuple(weight.shape)}. Give one row per entry.")
+    rows = weight.shape[0]
+    if padding_idx is not None and not -rows <= padding_idx < rows:
+        raise IndexOutOfRange(f"{name}: padding_idx must be in [{-rows}, {rows - 1}], got {padding_idx}. Change it or the table's size.")
+    return padding_idx % rows if padding_idx is not None else None
+
+
+def renormalize(input, weight, max_norm, norm_type):
+    """Shorten, in place, the rows about to be taken that are longer than max_norm."""
+    raw, rows = weight.detach(), Tensor(weight.device.xp.unique(input.array), weight.device)
+    taken = functional.index_select(raw, 0, rows)  # type: ignore[attr-defined]
+    size = functional.length(taken, norm_type, -1, True)  # type: ignore[attr-defined]
+    raw[rows] = functional.where(size > max_norm, taken * (max_norm / (size + 1e-7)), taken)  # type: ignore[attr-defined]
+
+
+@composite(method=False, cases=[Case(ints(2, 3, high=5), [5, 4]), Case(ints(3, low=1, high=5), [5, 2], padding_idx=0), Case(ints(high=3), [3, 2]),
+                                Case(Array(values=[1, 0, 1]), [3, 2], scale_grad_by_freq=True, grad=False)])
+def embedding(F, input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False):
+    """Rows of a table.
+
+    Math:   out_i = weight[input_i]
+    Shape:  input any shape of integers, weight (V, D), out (*, D)
+    Args:   padding_idx: the row that gets no gradient. max_norm: rows longer than this (in the norm_type-norm) are shortened in place first.
+            scale_grad_by_freq: divide a row's gradient by how often it was taken. sparse: accepted; gradients are dense
+    """
+    padding_idx = check_table("embedding", input, weight, padding_idx)
+    if max_norm is not None:
+        renormalize(input, weight, max_norm, norm_type)
+    return F.take_rows(input, weight, padding_idx, scale_grad_by_freq)
+
+
+BAG, STARTS = Array(values=[1, 2, 4, 4, 3]), Array(values=[0, 2, 2])
+
+
+@composite(method=False, cases=[Case(ints(2, 3, high=5), [5, 4]), Case(BAG, [5, 2], STARTS), Case(BAG, [5, 2], STARTS, mode="sum"), Case(BAG, [5, 2], STARTS, mode="max"),
+                                Case(BAG, [5, 2], STARTS, padding_idx=4), Case(ints(2, 3, high=5), [5, 4], mode="sum", per_sample_weights=None),
+                                Case(BAG, [5, 2], Array(values=[0, 1, 5]), mode="sum", include_last_offset=True)])
+def embedding_bag(F, input, weight, offsets=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, mode="mean", sparse=False,
+                  per_sample_weights=None, include_last_offset=False, padding_idx=None):
+    """Sum, mean or maximum of bags of rows.
+
+    Math:   out_b = sum over i in bag b of w_i weight[input_i] (mode mean: over the size; max: the largest of each column)
+    Shape:  input (B, N) without offsets: a bag a row; or (N) with offsets (B), where each bag starts. out (B, D)
+    Note:   an empty bag gives zeros; rows of padding_idx count nothing
+    """
+    if input.ndim == 2 and offsets is None:
+        bags, n = F.reshape(F.arange(input.shape[0], device=input.device), (-1, 1)) + F.zeros_like(input), input.shape[0]
+    elif input.ndim == 1 and offsets is not None and offsets.ndim == 1:
+        raw, total = offsets.tolist(), input.shape[0]
+        if not raw or raw[0] != 0 or raw != sorted(raw) or raw[-1] > total:
+            raise ShapeError(f"embedding_bag: offsets must start with 0, rise and stay within {total}, got {raw}. Give where each bag starts.")
+        n = len(raw) - include_last_offset
+        ends = (raw[1:] if include_last_offset else [*raw[1:], total])
+        bags = F.tensor([b for b, (start, end) in enumerate(zip(raw, ends)) for _ in range(end - start)], dtype="int64", device=input.device)
+    else:
+        raise ShapeError(f"embedding_bag: needs input (B, N) alone or input (N) with offsets (B), got input {tuple(input.shape)} and offsets "
+                         f"{None if offsets is None else tuple(offsets.shape)}. Leave offsets out for rows of equal length.")
+    if mode not in ("sum", "mean", "max") or mode == "max" and scale_grad_by_freq:
+        raise ShapeError(f"embedding_bag: mode must be 'sum', 'mean' or 'max' ('max' without scale_grad_by_freq), got {mode!r}. Choose one of them.")
+    check_float("embedding_bag", weight, "weight")
+    if per_sample_weights is not None and (mode != "sum" or tuple(per_sample_weights.shape) != tuple(input.shape)):
+        raise ShapeError(f"embedding_bag: per_sample_weights must have input's shape {tuple(input.shape)} and mode be 'sum', got {tuple(per_sample_weights.shape)} and {mode!r}. Change them.")
+    rows = F.embedding(F.reshape(input, (-1,)), weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
+    bags = F.reshape(bags, (-1,))
+    if bags.shape[0] < rows.shape[0]:  # include_last_offset: what comes after the last offset belongs to no bag
+        rows = F.narrow(rows, 0, 0, bags.shape[0])
+    if per_sample_weights is not None:
+        rows = rows * F.unsqueeze(F.reshape(per_sample_weights, (-1,)), -1)
+    if padding_idx is not None:
+        keep = F.nonzero(F.reshape(input, (-1,))[:bags.shape[0]] != padding_idx % weight.shape[0])[:, 0]
+        rows, bags = F.index_select(rows, 0, keep), F.index_select(bags, 0, keep)
+    zeros = F.zeros(n, weight.shape[1], dtype=weight.dtype, device=weight.device)
+    if mode == "max":
+        return F.scatter_reduce(zeros, 0, F.broadcast_to(F.unsqueeze(bags, -1), rows.shape), rows, "amax", include_self=False)
+    out = F.index_add(zeros, 0, bags, rows)
+    if mode == "mean":
+        sizes = F.index_add(F.zeros(n, dtype=weight.dtype, device=weight.device), 0, bags, F.ones(bags.shape[0], dtype=weight.dtype, device=weight.device))
+        out = out / F.clamp(F.unsqueeze(sizes, -1), min=1)
+    return out
