@@ -1,12 +1,16 @@
-"""Everything that needs a GPU, in one call of less than nine minutes: a GPU that is lent is used well.
+"""Everything that needs a GPU, in one call of less than nine minutes: a GPU that is lent is used
+well.
 
     python benchmarks/gpu_run.py --out results                      all parts on cuda
     python benchmarks/gpu_run.py --out results --parts ladders      one part (tests, devices, ladders, training, sanitizer, ncu, compile)
-    python benchmarks/gpu_run.py --out /tmp/x --device emu --quick  the same on the emulator, to see that each part runs
+    python benchmarks/gpu_run.py --out /tmp/x --device emu --quick  the same on the emulator, to see
+    that each part runs
 
-Each part is a process (or several) with a time of its own, and writes OUT/<part>.json when it ends, fails or runs out of time; a part that fails stops
-no other. OUT/log.txt holds what all of them printed. Exit code 0: all parts passed or were skipped with a reason.
+Each part is a process (or several) with a time of its own, and writes OUT/<part>.json when it ends,
+fails or runs out of time; a part that fails stops no other. OUT/log.txt holds what all of them
+printed. Exit code 0: all parts passed or were skipped with a reason.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -29,15 +33,40 @@ ROOT = Path(__file__).parents[1]
 HERE = Path(__file__).parent
 TOTAL = 515  # seconds for all parts; a part that is stopped may take some more
 
-# The share of the limit (of cuBLAS for matmul) that the best rung is to reach on an H200: our estimates, to be replaced by what is measured.
-TARGETS = {"matmul": 0.88, "softmax": 0.88, "layer_normalization": 0.88, "sum": 0.92, "clone_contiguous": 0.85, "class_cross_entropy": 0.65, "take_rows": 0.85, "amax": 0.92,
-           "gelu": 0.93, "rms_normalization": 0.88, "layer_normalization_backward": 0.70, "embed_rows": 0.60, "argmax": 0.88, "topk": 0.60}
+# The share of the limit (of cuBLAS for matmul) that the best rung is to reach on an H200: our
+# estimates, to be replaced by what is measured.
+TARGETS = {
+    "matmul": 0.88,
+    "softmax": 0.88,
+    "layer_normalization": 0.88,
+    "sum": 0.92,
+    "clone_contiguous": 0.85,
+    "class_cross_entropy": 0.65,
+    "take_rows": 0.85,
+    "amax": 0.92,
+    "gelu": 0.93,
+    "rms_normalization": 0.88,
+    "layer_normalization_backward": 0.70,
+    "embed_rows": 0.60,
+    "argmax": 0.88,
+    "topk": 0.60,
+}
 OF_CUBLAS = {"matmul"}
-FOR_NCU = (("softmax_1_naive", "4096x1024"), ("softmax_5_registers", "4096x1024"), ("clone_contiguous_1_naive", "2048x2048"), ("clone_contiguous_3_padded", "2048x2048"),
-           ("matmul_3_shared", "512x512x512"))
-METRICS = {"load_sectors": "l1tex__t_sectors_pipe_lsu_mem_global_op_ld.sum", "load_requests": "l1tex__t_requests_pipe_lsu_mem_global_op_ld.sum",
-           "store_sectors": "l1tex__t_sectors_pipe_lsu_mem_global_op_st.sum", "store_requests": "l1tex__t_requests_pipe_lsu_mem_global_op_st.sum",
-           "shared_conflicts": "l1tex__data_bank_conflicts_pipe_lsu_mem_shared.sum", "dram_bytes": "dram__bytes.sum"}
+FOR_NCU = (
+    ("softmax_1_naive", "4096x1024"),
+    ("softmax_5_registers", "4096x1024"),
+    ("clone_contiguous_1_naive", "2048x2048"),
+    ("clone_contiguous_3_padded", "2048x2048"),
+    ("matmul_3_shared", "512x512x512"),
+)
+METRICS = {
+    "load_sectors": "l1tex__t_sectors_pipe_lsu_mem_global_op_ld.sum",
+    "load_requests": "l1tex__t_requests_pipe_lsu_mem_global_op_ld.sum",
+    "store_sectors": "l1tex__t_sectors_pipe_lsu_mem_global_op_st.sum",
+    "store_requests": "l1tex__t_requests_pipe_lsu_mem_global_op_st.sum",
+    "shared_conflicts": "l1tex__data_bank_conflicts_pipe_lsu_mem_shared.sum",
+    "dram_bytes": "dram__bytes.sum",
+}
 
 
 class Part:
@@ -46,7 +75,13 @@ class Part:
     def __init__(self, name: str, flags: argparse.Namespace, seconds: float, log: Path):
         self.name, self.flags, self.seconds, self.log = name, flags, seconds, log
         self.device, self.quick, self.end = flags.device, flags.quick, time.monotonic() + seconds
-        self.result: dict[str, Any] = {"part": name, "device": flags.device, "quick": flags.quick, "budget_s": round(seconds, 1), "state": "running"}
+        self.result: dict[str, Any] = {
+            "part": name,
+            "device": flags.device,
+            "quick": flags.quick,
+            "budget_s": round(seconds, 1),
+            "state": "running",
+        }
 
     @property
     def left(self) -> float:
@@ -55,11 +90,15 @@ class Part:
     def save(self, **more: Any) -> None:
         self.result |= more
         path = self.flags.out / f"{self.name}.json"
-        path.with_suffix(".part").write_text(json.dumps(self.result, indent=1) + "\n", encoding="utf-8")
+        path.with_suffix(".part").write_text(
+            json.dumps(self.result, indent=1) + "\n", encoding="utf-8"
+        )
         os.replace(path.with_suffix(".part"), path)
 
     def run(self, *command: Any, seconds: float | None = None, **env: str) -> dict[str, Any]:
-        """Run a command until it ends or its time is over: then Ctrl-C (so that it can report), and soon after the end."""
+        """Run a command until it ends or its time is over: then Ctrl-C (so that it can report), and
+        soon after the end.
+        """
         limit, begun = max(1.0, min(self.left, seconds or self.left)), time.monotonic()
         words = [str(word) for word in command]
         with self.log.open("ab") as log:
@@ -67,7 +106,14 @@ class Part:
             log.flush()
             start = log.tell()
             path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-            process = subprocess.Popen(words, cwd=ROOT, env=os.environ | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"} | env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+            process = subprocess.Popen(
+                words,
+                cwd=ROOT,
+                env=os.environ | {"PYTHONPATH": path, "PYTHONUNBUFFERED": "1"} | env,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
             late = False
             try:
                 process.wait(limit)
@@ -75,7 +121,8 @@ class Part:
                 late = True
                 for sign, patience in ((signal.SIGINT, 8), (signal.SIGKILL, 8)):
                     try:
-                        os.killpg(process.pid, sign)  # its own session: this command and what it started
+                        # its own session: this command and what it started
+                        os.killpg(process.pid, sign)
                         process.wait(patience)
                         break
                     except (subprocess.TimeoutExpired, ProcessLookupError):
@@ -83,7 +130,13 @@ class Part:
         with self.log.open("rb") as log:
             log.seek(start)
             said = log.read().decode(errors="replace")
-        return {"command": " ".join(words[1:]), "code": process.returncode, "timed_out": late, "seconds": round(time.monotonic() - begun, 1), "said": said}
+        return {
+            "command": " ".join(words[1:]),
+            "code": process.returncode,
+            "timed_out": late,
+            "seconds": round(time.monotonic() - begun, 1),
+            "said": said,
+        }
 
     def python(self, *words: Any, **options: Any) -> dict[str, Any]:
         return self.run(sys.executable, *words, **options)
@@ -91,30 +144,69 @@ class Part:
 
 def pytest_counts(said: str) -> dict[str, int]:
     """`12 passed, 1 failed` of pytest's last line."""
-    lines = [line for line in said.splitlines() if re.search(r"\d+ (passed|failed|skipped|error)", line)]
-    return {what: int(n) for n, what in re.findall(r"(\d+) (passed|failed|skipped|errors?|deselected)", lines[-1])} if lines else {}
+    lines = [
+        line for line in said.splitlines() if re.search(r"\d+ (passed|failed|skipped|error)", line)
+    ]
+    return (
+        {
+            what: int(n)
+            for n, what in re.findall(
+                r"(\d+) (passed|failed|skipped|errors?|deselected)", lines[-1]
+            )
+        }
+        if lines
+        else {}
+    )
 
 
 def pytest_part(part: Part, *words: Any, **env: str) -> None:
-    parallel = ["-n", str(min(8, os.cpu_count() or 1))] if importlib.util.find_spec("xdist") and not part.quick else []
-    done = part.python("-m", "pytest", "-p", "no:cacheprovider", "--tb=short", "-rfE", *parallel, *words, **env)
+    parallel = (
+        ["-n", str(min(8, os.cpu_count() or 1))]
+        if importlib.util.find_spec("xdist") and not part.quick
+        else []
+    )
+    done = part.python(
+        "-m", "pytest", "-p", "no:cacheprovider", "--tb=short", "-rfE", *parallel, *words, **env
+    )
     failed = [line for line in done["said"].splitlines() if line.startswith(("FAILED", "ERROR"))]
-    state = "out of time" if done["timed_out"] else "passed" if done["code"] in (0, 5) else "failed"  # 5: nothing to run
-    part.save(state=state, counts=pytest_counts(done["said"]), failed=failed[:100], seconds=done["seconds"], command=done["command"], tail=done["said"][-4000:])
+    # 5: nothing to run
+    state = "out of time" if done["timed_out"] else "passed" if done["code"] in (0, 5) else "failed"
+    part.save(
+        state=state,
+        counts=pytest_counts(done["said"]),
+        failed=failed[:100],
+        seconds=done["seconds"],
+        command=done["command"],
+        tail=done["said"][-4000:],
+    )
 
 
-# ---- the parts ------------------------------------------------------------------------------------------------------
+# ---- the parts -----------------------------------------------------------------------------------
 
 
 def tests(part: Part) -> None:
     """The tests that need a GPU."""
-    pytest_part(part, "-m", "cuda", *(["tests/devices/test_cuda_backend.py"] if part.quick else ["tests"]))
+    pytest_part(
+        part, "-m", "cuda", *(["tests/devices/test_cuda_backend.py"] if part.quick else ["tests"])
+    )
 
 
 def devices(part: Part) -> None:
     """Every op over its cases, every rung of every ladder, and the tests of the kernels."""
-    files = ["tests/devices/test_devices.py", *(str(p.relative_to(ROOT)) for p in sorted((ROOT / "tests" / "devices").glob("test_kernels_*.py")) if p.stem != "test_kernels_compile")]
-    pytest_part(part, *files, *(["-k", "softmax"] if part.quick else []), TINYGRAD_EDU_TEST_DEVICES="cpu," + part.device)
+    files = [
+        "tests/devices/test_devices.py",
+        *(
+            str(p.relative_to(ROOT))
+            for p in sorted((ROOT / "tests" / "devices").glob("test_kernels_*.py"))
+            if p.stem != "test_kernels_compile"
+        ),
+    ]
+    pytest_part(
+        part,
+        *files,
+        *(["-k", "softmax"] if part.quick else []),
+        TINYGRAD_EDU_TEST_DEVICES="cpu," + part.device,
+    )
 
 
 def ladders(part: Part) -> None:
@@ -123,7 +215,10 @@ def ladders(part: Part) -> None:
     from tinygrad_edu.devices import rungs as ladder
 
     ladder.load_ladders()
-    names = sorted(ladder.ladders, key=lambda op: (list(TARGETS).index(op) if op in TARGETS else len(TARGETS), op))
+    names = sorted(
+        ladder.ladders,
+        key=lambda op: (list(TARGETS).index(op) if op in TARGETS else len(TARGETS), op),
+    )
     names = names[:2] if part.quick else names
     rows, runs = [], []
     lines = part.flags.out / ".rows"
@@ -133,10 +228,34 @@ def ladders(part: Part) -> None:
             break
         lines.unlink(missing_ok=True)
         seconds = 0.0 if part.quick else min(4.0, part.left / len(names[i:]) / 4)
-        done = part.python("-m", "tinygrad_edu", "bench", name, "--device", part.device, "--seconds", f"{seconds:.2f}", "--out", lines, *(["--quick"] if part.quick else []),
-                           seconds=max(20.0, 2.5 * part.left / len(names[i:])))
-        rows += [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()] if lines.exists() else []
-        runs.append({"op": name, "code": done["code"], "timed_out": done["timed_out"], "seconds": done["seconds"], "table": done["said"][-6000:]})
+        done = part.python(
+            "-m",
+            "tinygrad_edu",
+            "bench",
+            name,
+            "--device",
+            part.device,
+            "--seconds",
+            f"{seconds:.2f}",
+            "--out",
+            lines,
+            *(["--quick"] if part.quick else []),
+            seconds=max(20.0, 2.5 * part.left / len(names[i:])),
+        )
+        rows += (
+            [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
+            if lines.exists()
+            else []
+        )
+        runs.append(
+            {
+                "op": name,
+                "code": done["code"],
+                "timed_out": done["timed_out"],
+                "seconds": done["seconds"],
+                "table": done["said"][-6000:],
+            }
+        )
         part.save(rows=rows, runs=runs, targets=reached(rows))
     lines.unlink(missing_ok=True)
     wrong = [run["op"] for run in runs if run["code"]]
@@ -148,10 +267,28 @@ def reached(rows: list[dict[str, Any]]) -> dict[str, Any]:
     found = {}
     for op, target in TARGETS.items():
         mine = [row for row in rows if row["op"] == op and "cold_ms" in row and "peer" not in row]
-        shares = [(row["share_of_peer"].get("cuBLAS (CuPy)", 0) if op in OF_CUBLAS else row.get("share_of_limit", 0), row["kernel"], row["shape"]) for row in mine]
+        shares = [
+            (
+                (
+                    row["share_of_peer"].get("cuBLAS (CuPy)", 0)
+                    if op in OF_CUBLAS
+                    else row.get("share_of_limit", 0)
+                ),
+                row["kernel"],
+                row["shape"],
+            )
+            for row in mine
+        ]
         if shares:
             share, kernel, shape = max(shares)
-            found[op] = {"share": share, "target": target, "reached": share >= target, "kernel": kernel, "shape": shape, "of": "cuBLAS" if op in OF_CUBLAS else "the limit"}
+            found[op] = {
+                "share": share,
+                "target": target,
+                "reached": share >= target,
+                "kernel": kernel,
+                "shape": shape,
+                "of": "cuBLAS" if op in OF_CUBLAS else "the limit",
+            }
     return found
 
 
@@ -161,31 +298,76 @@ def training(part: Part) -> None:
     for i, model in enumerate(("cnn", "lstm", "gpt")):
         path = part.flags.out / ".steps"
         path.unlink(missing_ok=True)
-        done = part.python(HERE / "training_steps.py", model, "--device", part.device, "--out", path, *(["--quick"] if part.quick else ["--seconds", "2"]), seconds=part.left / (3 - i))
+        done = part.python(
+            HERE / "training_steps.py",
+            model,
+            "--device",
+            part.device,
+            "--out",
+            path,
+            *(["--quick"] if part.quick else ["--seconds", "2"]),
+            seconds=part.left / (3 - i),
+        )
         if path.exists():
             rows.append(json.loads(path.read_text(encoding="utf-8")))
             path.unlink()
         codes[model] = "out of time" if done["timed_out"] else done["code"]
-        part.save(rows=rows, codes=codes, **({f"tail_{model}": done["said"][-3000:]} if codes[model] else {}))
+        part.save(
+            rows=rows,
+            codes=codes,
+            **({f"tail_{model}": done["said"][-3000:]} if codes[model] else {}),
+        )
     part.save(state="passed" if not any(codes.values()) else "failed")
 
 
 def sanitizer(part: Part) -> None:
-    """Memory errors, races in shared memory and reads of what was never written, found by NVIDIA's tool; without it, the same calls alone."""
+    """Memory errors, races in shared memory and reads of what was never written, found by NVIDIA's
+    tool; without it, the same calls alone.
+    """
     smoke = [HERE / "smoke.py", "--device", part.device]
     tool = find_tool("compute-sanitizer")
     if part.device == "emu" or tool is None:
         done = part.python(*smoke)
-        part.save(state="passed" if done["code"] == 0 else "failed", note=f"compute-sanitizer {'is not for emu' if part.device == 'emu' else 'is not installed'}: the kernels ran without it",
-                  seconds=done["seconds"], tail=done["said"][-4000:])
+        part.save(
+            state="passed" if done["code"] == 0 else "failed",
+            note=(
+                "compute-sanitizer"
+                f" {'is not for emu' if part.device == 'emu' else 'is not installed'}: the kernels"
+                " ran without it"
+            ),
+            seconds=done["seconds"],
+            tail=done["said"][-4000:],
+        )
         return
     found, bad = {}, False
     for kind, share in (("memcheck", 0.5), ("racecheck", 0.7), ("initcheck", 1.0)):
-        done = part.run(tool, "--tool", kind, "--error-exitcode", "9", sys.executable, *smoke, "--bare", seconds=share * part.left)
+        done = part.run(
+            tool,
+            "--tool",
+            kind,
+            "--error-exitcode",
+            "9",
+            sys.executable,
+            *smoke,
+            "--bare",
+            seconds=share * part.left,
+        )
         summary = re.findall(r"(?:ERROR|RACECHECK) SUMMARY: .*", done["said"])
-        found[kind] = {"code": done["code"], "timed_out": done["timed_out"], "seconds": done["seconds"], "summary": summary[-1:], "tail": done["said"][-3000:] if done["code"] else ""}
-        if re.search(r"Device not supported|not supported on this|Unable to find injection library", done["said"]):
-            part.save(state="skipped", note="compute-sanitizer does not run on this machine: " + done["said"][-300:])
+        found[kind] = {
+            "code": done["code"],
+            "timed_out": done["timed_out"],
+            "seconds": done["seconds"],
+            "summary": summary[-1:],
+            "tail": done["said"][-3000:] if done["code"] else "",
+        }
+        if re.search(
+            r"Device not supported|not supported on this|Unable to find injection library",
+            done["said"],
+        ):
+            part.save(
+                state="skipped",
+                note="compute-sanitizer does not run on this machine: " + done["said"][-300:],
+            )
             return
         bad = bad or done["code"] != 0 and not done["timed_out"]
         part.save(tools=found)
@@ -200,61 +382,150 @@ def ncu(part: Part) -> None:
     ladder.load_ladders()
     there = {rung.name for rungs in ladder.ladders.values() for rung in rungs}
     tool, rows = find_tool("ncu"), []
-    wanted = [(kernel, shape) for kernel, shape in FOR_NCU if kernel in there][: 1 if part.quick else None]
+    wanted = [(kernel, shape) for kernel, shape in FOR_NCU if kernel in there][
+        : 1 if part.quick else None
+    ]
     for i, (kernel, shape) in enumerate(wanted):
         shape = "32x64" if part.quick else shape
         row: dict[str, Any] = {"kernel": kernel, "shape": shape}
         rows.append(row)
         share = part.left / (len(wanted) - i)
         if part.device != "emu" and tool is not None:
-            done = part.run(tool, "--csv", "--clock-control", "none", "--metrics", ",".join(METRICS.values()), "--kernel-name", kernel, "--launch-count", "1", sys.executable, HERE / "smoke.py",
-                            "--device", part.device, "--only", kernel, "--shape", shape, seconds=share / 2)
+            done = part.run(
+                tool,
+                "--csv",
+                "--clock-control",
+                "none",
+                "--metrics",
+                ",".join(METRICS.values()),
+                "--kernel-name",
+                kernel,
+                "--launch-count",
+                "1",
+                sys.executable,
+                HERE / "smoke.py",
+                "--device",
+                part.device,
+                "--only",
+                kernel,
+                "--shape",
+                shape,
+                seconds=share / 2,
+            )
             row["hardware"] = read_ncu(done["said"]) or {"failed": done["said"][-500:]}
         lines = part.flags.out / ".counters"
         lines.unlink(missing_ok=True)
-        part.python("-m", "tinygrad_edu", "bench", kernel, "--device", "emu", "--shape", shape, "--out", lines, seconds=share / 2)
+        part.python(
+            "-m",
+            "tinygrad_edu",
+            "bench",
+            kernel,
+            "--device",
+            "emu",
+            "--shape",
+            shape,
+            "--out",
+            lines,
+            seconds=share / 2,
+        )
         if lines.exists():
             told = json.loads(lines.read_text(encoding="utf-8").splitlines()[0])
-            row["emulator"] = {k: v for k, v in told.items() if k in ("counted_bytes", "counted_flops", "sectors_per_request", "ideal_sectors", "wavefronts_per_request", "counters", "skipped")}
+            row["emulator"] = {
+                k: v
+                for k, v in told.items()
+                if k
+                in (
+                    "counted_bytes",
+                    "counted_flops",
+                    "sectors_per_request",
+                    "ideal_sectors",
+                    "wavefronts_per_request",
+                    "counters",
+                    "skipped",
+                )
+            }
             lines.unlink()
         part.save(rows=rows)
-    note = "" if tool and part.device != "emu" else f"ncu {'is not for emu' if part.device == 'emu' else 'is not installed'}: the emulator's counters alone"
-    part.save(state="passed" if all("failed" not in row.get("hardware", {}) for row in rows) else "failed", note=note)
+    note = (
+        ""
+        if tool and part.device != "emu"
+        else (
+            f"ncu {'is not for emu' if part.device == 'emu' else 'is not installed'}: the"
+            " emulator's counters alone"
+        )
+    )
+    part.save(
+        state=(
+            "passed" if all("failed" not in row.get("hardware", {}) for row in rows) else "failed"
+        ),
+        note=note,
+    )
 
 
 def read_ncu(said: str) -> dict[str, float]:
     """The metrics of the first kernel in ncu's CSV, and sectors a request."""
     lines = [line for line in said.splitlines() if line.startswith('"')]
     ours = {theirs: name for name, theirs in METRICS.items()}
-    found = {ours[row["Metric Name"]]: float(row["Metric Value"].replace(",", "")) for row in csv.DictReader(io.StringIO("\n".join(lines))) if row.get("Metric Name") in ours}
+    found = {
+        ours[row["Metric Name"]]: float(row["Metric Value"].replace(",", ""))
+        for row in csv.DictReader(io.StringIO("\n".join(lines)))
+        if row.get("Metric Name") in ours
+    }
     for kind in ("load", "store"):
         if found.get(f"{kind}_requests"):
-            found[f"{kind}_sectors_per_request"] = round(found[f"{kind}_sectors"] / found[f"{kind}_requests"], 3)
+            found[f"{kind}_sectors_per_request"] = round(
+                found[f"{kind}_sectors"] / found[f"{kind}_requests"], 3
+            )
     return found
 
 
 def compiling(part: Part) -> None:
     """The kernels' registers against the table."""
     done = part.python(ROOT / "tools" / "check_kernels.py")
-    part.save(state="passed" if done["code"] == 0 else "failed", seconds=done["seconds"], tail=done["said"][-6000:])
+    part.save(
+        state="passed" if done["code"] == 0 else "failed",
+        seconds=done["seconds"],
+        tail=done["said"][-6000:],
+    )
 
 
-PARTS: dict[str, tuple[Callable[[Part], None], int]] = {  # name: (what it does, its seconds), the most wanted first
-    "tests": (tests, 45), "ladders": (ladders, 150), "training": (training, 110), "devices": (devices, 85), "sanitizer": (sanitizer, 65), "ncu": (ncu, 45), "compile": (compiling, 15)}
+# name: (what it does, its seconds), the most wanted first
+PARTS: dict[str, tuple[Callable[[Part], None], int]] = {
+    "tests": (tests, 45),
+    "ladders": (ladders, 150),
+    "training": (training, 110),
+    "devices": (devices, 85),
+    "sanitizer": (sanitizer, 65),
+    "ncu": (ncu, 45),
+    "compile": (compiling, 15),
+}
 
 
 def find_tool(name: str) -> str | None:
     """On the PATH or in an installed toolkit."""
-    return shutil.which(name) or next((str(p) for root in ("/usr/local/cuda/bin", "/usr/local/cuda/compute-sanitizer") if (p := Path(root) / name).exists()), None)
+    return shutil.which(name) or next(
+        (
+            str(p)
+            for root in ("/usr/local/cuda/bin", "/usr/local/cuda/compute-sanitizer")
+            if (p := Path(root) / name).exists()
+        ),
+        None,
+    )
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder for the results")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--parts", default=",".join(PARTS), help=f"of {','.join(PARTS)}, in the order to run")
-    parser.add_argument("--seconds", type=float, default=TOTAL, help=f"for all parts together (default {TOTAL})")
+    parser.add_argument(
+        "--parts", default=",".join(PARTS), help=f"of {','.join(PARTS)}, in the order to run"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=TOTAL, help=f"for all parts together (default {TOTAL})"
+    )
     flags = parser.parse_args()
     names = [name for name in flags.parts.split(",") if name]
     if unknown := [name for name in names if name not in PARTS]:
@@ -276,7 +547,11 @@ def main() -> int:
             except Exception as error:  # noqa: BLE001  # the other parts must run
                 part.save(state="failed", error=f"{type(error).__name__}: {error}")
         states[name] = part.result["state"]
-        print(f"{name:10s} {states[name]:12s} {time.monotonic() - begun:6.1f} s of {seconds}  {summary(part.result)}", flush=True)
+        print(
+            f"{name:10s} {states[name]:12s} {time.monotonic() - begun:6.1f} s of {seconds} "
+            f" {summary(part.result)}",
+            flush=True,
+        )
     return 1 if "failed" in states.values() else 0
 
 
@@ -284,7 +559,11 @@ def summary(result: dict[str, Any]) -> str:
     if "counts" in result:
         return ", ".join(f"{n} {what}" for what, n in result["counts"].items())
     if result.get("targets"):
-        return ", ".join(f"{op} {100 * t['share']:.0f} % ({'reached' if t['reached'] else 'target ' + format(100 * t['target'], '.0f')})" for op, t in result["targets"].items())
+        return ", ".join(
+            f"{op} {100 * t['share']:.0f} %"
+            f" ({'reached' if t['reached'] else 'target ' + format(100 * t['target'], '.0f')})"
+            for op, t in result["targets"].items()
+        )
     return result.get("note") or result.get("error") or ""
 
 

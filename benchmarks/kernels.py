@@ -1,11 +1,14 @@
-"""Every ladder of kernels, or some: times on a GPU, counters on the emulator. The same as `tinygrad-edu bench all`, with a place for the results.
+"""Every ladder of kernels, or some: times on a GPU, counters on the emulator. The same as
+`tinygrad-edu bench all`, with a place for the results.
 
     python benchmarks/kernels.py                          all ladders on cuda
     python benchmarks/kernels.py softmax matmul           some
     python benchmarks/kernels.py --device emu --quick     what can be told without a GPU
 
-Lines of JSON go to benchmarks/results/kernels-DEVICE.jsonl (--out), a roofline of each ladder beside it.
+Lines of JSON go to benchmarks/results/kernels-DEVICE.jsonl (--out), a roofline of each ladder
+beside it.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -20,7 +23,9 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def run() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("kernels", nargs="*", default=["all"], metavar="KERNEL")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--quick", action="store_true")
@@ -31,8 +36,21 @@ def run() -> int:
     out.unlink(missing_ok=True)
     code = 0
     for name in flags.kernels:
-        code |= main(["bench", name, "--device", flags.device, "--seconds", str(flags.seconds), "--out", str(out), "--plot", str(out.with_name(f"{out.stem}-{name}.png")),
-                      *(["--quick"] if flags.quick else [])])
+        code |= main(
+            [
+                "bench",
+                name,
+                "--device",
+                flags.device,
+                "--seconds",
+                str(flags.seconds),
+                "--out",
+                str(out),
+                "--plot",
+                str(out.with_name(f"{out.stem}-{name}.png")),
+                *(["--quick"] if flags.quick else []),
+            ]
+        )
     return code
 
 

@@ -2,10 +2,11 @@
 
     python benchmarks/overhead.py [--rounds 9] [--out benchmarks/results/overhead.json]
 
-A chain of 1,000 multiplies on 4 elements, both engines in one process on one thread, taken in turns so that a slow
-moment of the machine meets both. A round is the quickest of three runs; the figures are medians over the rounds.
-Needs PyTorch.
+A chain of 1,000 multiplies on 4 elements, both engines in one process on one thread, taken in turns
+so that a slow moment of the machine meets both. A round is the quickest of three runs; the figures
+are medians over the rounds. Needs PyTorch.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -39,7 +40,12 @@ def chain(x: Any, w: Any) -> Any:
 
 def tasks(lib: Any) -> dict[str, Callable[[], Any]]:
     """The four measured jobs, the same lines for both libraries."""
-    plain, x, w, g = lib.ones(4), lib.ones(4, requires_grad=True), lib.ones(4, requires_grad=True), lib.ones(4)
+    plain, x, w, g = (
+        lib.ones(4),
+        lib.ones(4, requires_grad=True),
+        lib.ones(4, requires_grad=True),
+        lib.ones(4),
+    )
 
     def forward_backward() -> None:
         x.grad = w.grad = None
@@ -49,7 +55,9 @@ def tasks(lib: Any) -> dict[str, Callable[[], Any]]:
         "no graph": lambda: chain(plain, plain),
         "recording": lambda: chain(x, w),
         "forward + backward": forward_backward,
-        "the same with create_graph": lambda: lib.autograd.grad(chain(x, w), (x, w), g, create_graph=True),
+        "the same with create_graph": lambda: lib.autograd.grad(
+            chain(x, w), (x, w), g, create_graph=True
+        ),
     }
 
 
@@ -65,7 +73,9 @@ def once(task: Callable[[], Any]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--out", type=Path, default=RESULT)
     flags = parser.parse_args()
@@ -74,18 +84,40 @@ def main() -> None:
     print(f"{'us per op':28s}{'tinygrad_edu':>14s}{'PyTorch':>10s}{'ratio':>8s}")
     for name in ours:
         once(ours[name]), once(theirs[name])
-        pairs = [(min(once(ours[name]) for _ in range(3)), min(once(theirs[name]) for _ in range(3))) for _ in range(flags.rounds)]
+        pairs = [
+            (min(once(ours[name]) for _ in range(3)), min(once(theirs[name]) for _ in range(3)))
+            for _ in range(flags.rounds)
+        ]
         a, b = (statistics.median(column) for column in zip(*pairs))
         spread = sorted(p / q for p, q in pairs)
-        rows[name] = {"tinygrad_edu_us": round(a, 3), "pytorch_us": round(b, 3), "ratio": round(a / b, 3),
-                      "ratio_low": round(spread[0], 3), "ratio_high": round(spread[-1], 3)}
+        rows[name] = {
+            "tinygrad_edu_us": round(a, 3),
+            "pytorch_us": round(b, 3),
+            "ratio": round(a / b, 3),
+            "ratio_low": round(spread[0], 3),
+            "ratio_high": round(spread[-1], 3),
+        }
         print(f"{name:28s}{a:14.2f}{b:10.2f}{a / b:8.2f}", flush=True)
     flags.out.parent.mkdir(parents=True, exist_ok=True)
-    flags.out.write_text(json.dumps({
-        "what": f"chain of {LENGTH} multiplies on 4 float32 elements, one thread, median of {flags.rounds} rounds, microseconds per op",
-        "versions": {"python": platform.python_version(), "numpy": np.__version__, "torch": torch.__version__},
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "rows": rows}, indent=2) + "\n")
+    flags.out.write_text(
+        json.dumps(
+            {
+                "what": (
+                    f"chain of {LENGTH} multiplies on 4 float32 elements, one thread, median of"
+                    f" {flags.rounds} rounds, microseconds per op"
+                ),
+                "versions": {
+                    "python": platform.python_version(),
+                    "numpy": np.__version__,
+                    "torch": torch.__version__,
+                },
+                "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+                "rows": rows,
+            },
+            indent=2,
+        )
+        + "\n"
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """Write the figures of benchmarks/results/*.json into the tables of both READMEs.
 
-    python benchmarks/readme_table.py [--check]
+python benchmarks/readme_table.py [--check]
 """
+
 from __future__ import annotations
 
 import json
@@ -12,35 +13,77 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 WORDS = {
     "README.md": {
-        "head": "| what | tinygrad_edu | PyTorch | ratio | command |", "no graph": "one op on 4 elements, no graph", "recording": "the same, recording",
-        "forward + backward": "the same, forward + backward", "the same with create_graph": "the same, with `create_graph`",
+        "head": "| what | tinygrad_edu | PyTorch | ratio | command |",
+        "no graph": "one op on 4 elements, no graph",
+        "recording": "the same, recording",
+        "forward + backward": "the same, forward + backward",
+        "the same with create_graph": "the same, with `create_graph`",
         "memory": "peak memory of a CNN's training step, batch 256",
-        "translation": "a small Transformer's 12 epochs on Multi30k, one thread", "bleu": "BLEU of that training on the test sentences"},
+        "translation": "a small Transformer's 12 epochs on Multi30k, one thread",
+        "bleu": "BLEU of that training on the test sentences",
+    },
     "README.zh-CN.md": {
-        "head": "| 项目 | tinygrad_edu | PyTorch | 比值 | 命令 |", "no graph": "对 4 个元素做一次运算，不建图", "recording": "同上，建图",
-        "forward + backward": "同上，前向 + 反向", "the same with create_graph": "同上，使用 `create_graph`", "memory": "CNN 训练一步的内存峰值，批大小 256",
-        "translation": "小型 Transformer 在 Multi30k 上训练 12 轮，单线程", "bleu": "上述训练在测试句上的 BLEU"},
+        "head": "| 项目 | tinygrad_edu | PyTorch | 比值 | 命令 |",
+        "no graph": "对 4 个元素做一次运算，不建图",
+        "recording": "同上，建图",
+        "forward + backward": "同上，前向 + 反向",
+        "the same with create_graph": "同上，使用 `create_graph`",
+        "memory": "CNN 训练一步的内存峰值，批大小 256",
+        "translation": "小型 Transformer 在 Multi30k 上训练 12 轮，单线程",
+        "bleu": "上述训练在测试句上的 BLEU",
+    },
 }
 
 
 def table(words: dict[str, str]) -> str:
-    overhead, memory, translation = (json.loads((Path(__file__).parent / "results" / f"{name}.json").read_text()) for name in ("overhead", "memory", "translation"))
+    overhead, memory, translation = (
+        json.loads((Path(__file__).parent / "results" / f"{name}.json").read_text())
+        for name in ("overhead", "memory", "translation")
+    )
     lines = [words["head"], "| --- | --- | --- | --- | --- |"]
     for name, row in overhead["rows"].items():
         a, b = row["tinygrad_edu_us"], row["pytorch_us"]
-        lines.append(f"| {words[name]} | {a:.2f} µs | {b:.2f} µs | {a / b:.2f} | `python benchmarks/overhead.py` |")
+        lines.append(
+            f"| {words[name]} | {a:.2f} µs | {b:.2f} µs | {a / b:.2f} | `python"
+            " benchmarks/overhead.py` |"
+        )
     a, b = memory["tinygrad_edu_mib"], memory["pytorch_mib"]
-    lines.append(f"| {words['memory']} | {a:.0f} MiB | {b:.0f} MiB | {a / b:.2f} | `python benchmarks/memory.py` |")
+    lines.append(
+        f"| {words['memory']} | {a:.0f} MiB | {b:.0f} MiB | {a / b:.2f} | `python"
+        " benchmarks/memory.py` |"
+    )
     ours, theirs = translation["tinygrad_edu"], translation["PyTorch"]
     a, b = ours["training_seconds"], theirs["training_seconds"]
-    lines.append(f"| {words['translation']} | {a} s | {b} s | {a / b:.2f} | `python benchmarks/translation.py` |")
-    lines.append(f"| {words['bleu']} | {ours['bleu']:.1f} | {theirs['bleu']:.1f} | | `python benchmarks/translation.py` |")
+    lines.append(
+        f"| {words['translation']} | {a} s | {b} s | {a / b:.2f} | `python"
+        " benchmarks/translation.py` |"
+    )
+    lines.append(
+        f"| {words['bleu']} | {ours['bleu']:.1f} | {theirs['bleu']:.1f} | | `python"
+        " benchmarks/translation.py` |"
+    )
     return "\n".join(lines)
 
 
-SCORES = {"README.md": ("| recipe | score | target | time | command |", {"test_accuracy": "{:.2f} %", "test_loss": "loss {:.3f}", "bleu": "BLEU {:.1f}"}, "{} min {:02d} s, {} thread(s)"),
-          "README.zh-CN.md": ("| 配方 | 成绩 | 目标 | 时间 | 命令 |", {"test_accuracy": "{:.2f} %", "test_loss": "损失 {:.3f}", "bleu": "BLEU {:.1f}"}, "{} 分 {:02d} 秒，{} 线程")}
-ASKED = {"alexnet": "92 %", "char-gpt": "1.88", "char-rnn": "1.65", "sentiment": "75 %", "translate": "BLEU 30"}
+SCORES = {
+    "README.md": (
+        "| recipe | score | target | time | command |",
+        {"test_accuracy": "{:.2f} %", "test_loss": "loss {:.3f}", "bleu": "BLEU {:.1f}"},
+        "{} min {:02d} s, {} thread(s)",
+    ),
+    "README.zh-CN.md": (
+        "| 配方 | 成绩 | 目标 | 时间 | 命令 |",
+        {"test_accuracy": "{:.2f} %", "test_loss": "损失 {:.3f}", "bleu": "BLEU {:.1f}"},
+        "{} 分 {:02d} 秒，{} 线程",
+    ),
+}
+ASKED = {
+    "alexnet": "92 %",
+    "char-gpt": "1.88",
+    "char-rnn": "1.65",
+    "sentiment": "75 %",
+    "translate": "BLEU 30",
+}
 
 
 def recipes(name: str) -> str:
@@ -49,9 +92,19 @@ def recipes(name: str) -> str:
     lines = [head, "| --- | --- | --- | --- | --- |"]
     for row in json.loads((Path(__file__).parent / "results" / "recipes.json").read_text())["rows"]:
         shown = "test_accuracy" if "test_accuracy" in row else "test_loss"
-        score = words[shown].format(row[shown] * (100 if shown == "test_accuracy" else 1)) + (", " + words["bleu"].format(row["bleu"]) if "bleu" in row else "")
-        model = f" ({row['model']})" if row["model"] not in ("", "yes", "no") else {"yes": " (attention)", "no": ""}.get(row["model"], "")
-        lines.append(f"| {row['recipe']}{model} | {score} | {ASKED.get(row['recipe'], '')} | {time.format(row['seconds'] // 60, row['seconds'] % 60, row['threads'])} | `{row['command']}` |")
+        score = words[shown].format(row[shown] * (100 if shown == "test_accuracy" else 1)) + (
+            ", " + words["bleu"].format(row["bleu"]) if "bleu" in row else ""
+        )
+        model = (
+            f" ({row['model']})"
+            if row["model"] not in ("", "yes", "no")
+            else {"yes": " (attention)", "no": ""}.get(row["model"], "")
+        )
+        lines.append(
+            f"| {row['recipe']}{model} | {score} | {ASKED.get(row['recipe'], '')} |"
+            f" {time.format(row['seconds'] // 60, row['seconds'] % 60, row['threads'])} |"
+            f" `{row['command']}` |"
+        )
     return "\n".join(lines)
 
 
@@ -60,16 +113,32 @@ def main() -> int:
     for name, words in WORDS.items():
         path = ROOT / name
         old = path.read_text(encoding="utf-8")
-        new, count = re.subn(r"(<!-- figures -->\n).*?(\n<!-- end of figures -->)", lambda m, words=words: m[1] + table(words) + m[2], old, flags=re.S)
-        new, more = re.subn(r"(<!-- recipes -->\n).*?(\n<!-- end of recipes -->)", lambda m, name=name: m[1] + recipes(name) + m[2], new, flags=re.S)
+        new, count = re.subn(
+            r"(<!-- figures -->\n).*?(\n<!-- end of figures -->)",
+            lambda m, words=words: m[1] + table(words) + m[2],
+            old,
+            flags=re.S,
+        )
+        new, more = re.subn(
+            r"(<!-- recipes -->\n).*?(\n<!-- end of recipes -->)",
+            lambda m, name=name: m[1] + recipes(name) + m[2],
+            new,
+            flags=re.S,
+        )
         if (count, more) != (1, 1):
-            raise SystemExit(f"{name} must have one pair of the marks <!-- figures -->, <!-- end of figures --> and one of <!-- recipes -->, <!-- end of recipes -->, got {count} and {more}")
+            raise SystemExit(
+                f"{name} must have one pair of the marks <!-- figures -->, <!-- end of figures -->"
+                f" and one of <!-- recipes -->, <!-- end of recipes -->, got {count} and {more}"
+            )
         if new != old:
             stale.append(name)
             if "--check" not in sys.argv[1:]:
                 path.write_text(new, encoding="utf-8")
     if stale and "--check" in sys.argv[1:]:
-        print(f"not the measured figures: {', '.join(stale)}. Run: python benchmarks/readme_table.py", file=sys.stderr)
+        print(
+            f"not the measured figures: {', '.join(stale)}. Run: python benchmarks/readme_table.py",
+            file=sys.stderr,
+        )
         return 1
     return 0
 

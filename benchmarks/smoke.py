@@ -1,12 +1,15 @@
-"""Run every kernel a few times and check the results: short enough for compute-sanitizer and ncu, which slow a program down.
+"""Run every kernel a few times and check the results: short enough for compute-sanitizer and ncu,
+which slow a program down.
 
     python benchmarks/smoke.py --device cuda
     compute-sanitizer --tool memcheck python benchmarks/smoke.py --device cuda --bare
     python benchmarks/smoke.py --device emu --only softmax_1_naive --shape 64x256
 
-Each rung runs on the cases of its op, and on the quick shapes of tinygrad_edu/bench/works.py (or --shape). --bare: each array gets memory of
-its own from the driver, so that memcheck sees where it ends (CuPy's pool would hide that).
+Each rung runs on the cases of its op, and on the quick shapes of tinygrad_edu/bench/works.py (or
+--shape). --bare: each array gets memory of its own from the driver, so that memcheck sees where it
+ends (CuPy's pool would hide that).
 """
+
 from __future__ import annotations
 
 import argparse
@@ -18,11 +21,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 
 import tinygrad_edu
-from tinygrad_edu.devices.rungs import Rung, ladders, load_ladders, use_kernel
-from tinygrad_edu.engine.errors import KernelError
 from tinygrad_edu.bench.ladder import coarse, error_of, forward_of, outputs, rungs_of, slot_of
 from tinygrad_edu.bench.works import WORKS, parse_shape, works_of
+from tinygrad_edu.devices.rungs import Rung, ladders, load_ladders, use_kernel
 from tinygrad_edu.engine.device import registry
+from tinygrad_edu.engine.errors import KernelError
 
 
 def calls(rung: Rung, shape: str | None) -> list[tuple[tuple, dict, float]]:
@@ -32,8 +35,16 @@ def calls(rung: Rung, shape: str | None) -> list[tuple[tuple, dict, float]]:
     cases = registry[op].cases if op in registry else []
     if op in WORKS or cases:
         work = works_of(op)
-        found = [(tuple(work.make(rng, *s)), work.attrs, (work.coarse if rounds else work.tolerance)(*s)) for s in ([parse_shape(op, shape)] if shape else work.quick)]
-    return found if shape else found + [(tuple(case.make("float32")), case.attrs, 0.05 if rounds else 2e-4) for case in cases]
+        found = [
+            (tuple(work.make(rng, *s)), work.attrs, (work.coarse if rounds else work.tolerance)(*s))
+            for s in ([parse_shape(op, shape)] if shape else work.quick)
+        ]
+    return (
+        found
+        if shape
+        else found
+        + [(tuple(case.make("float32")), case.attrs, 0.05 if rounds else 2e-4) for case in cases]
+    )
 
 
 def run(rung: Rung, device: tinygrad_edu.Device, shape: str | None) -> tuple[int, int]:
@@ -42,7 +53,9 @@ def run(rung: Rung, device: tinygrad_edu.Device, shape: str | None) -> tuple[int
     view = WORKS[rung.op].view if rung.op in WORKS else None
     for args, attrs, tolerance in calls(rung, shape):
         given = tuple(device.asarray(a) if isinstance(a, np.ndarray) else a for a in args)
-        given, args = (tuple(view(a) for a in given), tuple(view(a) for a in args)) if view else (given, args)
+        given, args = (
+            (tuple(view(a) for a in given), tuple(view(a) for a in args)) if view else (given, args)
+        )
         try:
             with use_kernel(**{rung.op: f"{rung.number}{rung.track}"}):
                 result = slot_of(rung.op, device)(*given, **attrs)
@@ -51,17 +64,29 @@ def run(rung: Rung, device: tinygrad_edu.Device, shape: str | None) -> tuple[int
                 continue
             raise
         device.synchronize()
-        wide = tuple(a.astype("float64") if getattr(a, "dtype", None) == "float32" else a for a in args)
-        expected = outputs(forward_of(rung.op)(np, *wide, **attrs))  # on the CPU: under a sanitizer each launch takes its time
+        wide = tuple(
+            a.astype("float64") if getattr(a, "dtype", None) == "float32" else a for a in args
+        )
+        # on the CPU: under a sanitizer each launch takes its time
+        expected = outputs(forward_of(rung.op)(np, *wide, **attrs))
         ran += 1
-        wrong += not error_of(tinygrad_edu.device("cpu"), [device.to_host(r) for r in outputs(result)], [np.asarray(e) for e in expected], tolerance)[1]
+        wrong += not error_of(
+            tinygrad_edu.device("cpu"),
+            [device.to_host(r) for r in outputs(result)],
+            [np.asarray(e) for e in expected],
+            tolerance,
+        )[1]
     return ran, wrong
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--device", default="cuda")
-    parser.add_argument("--only", nargs="*", default=[], metavar="KERNEL", help="an op or a kernel; default: all")
+    parser.add_argument(
+        "--only", nargs="*", default=[], metavar="KERNEL", help="an op or a kernel; default: all"
+    )
     parser.add_argument("--shape", metavar="AxB")
     parser.add_argument("--bare", action="store_true", help="no memory pool")
     flags = parser.parse_args()

@@ -1,10 +1,13 @@
-"""Backprop on one screen: numbers that remember how they were made. Start here, then read `tinygrad_edu/core`.
+"""Backprop on one screen: numbers that remember how they were made. Start here, then read
+`tinygrad_edu/core`.
 
-Each operation stores a closure that sends its output's gradient on to its inputs. The engine does the same with arrays,
-with formulas in place of closures: so that a formula can be checked, run on any device, and differentiated again.
+Each operation stores a closure that sends its output's gradient on to its inputs. The engine does
+the same with arrays, with formulas in place of closures: so that a formula can be checked, run on
+any device, and differentiated again.
 
     python examples/01_scalar.py
 """
+
 from __future__ import annotations
 
 import math
@@ -16,16 +19,24 @@ class Value:
 
     def __add__(self, other):
         other = other if isinstance(other, Value) else Value(other)
-        return Value(self.number + other.number, (self, other), lambda g: (self.add(g), other.add(g)))  # d(a+b) = da + db
+        # d(a+b) = da + db
+        return Value(
+            self.number + other.number, (self, other), lambda g: (self.add(g), other.add(g))
+        )
 
     def __mul__(self, other):
         other = other if isinstance(other, Value) else Value(other)
-        return Value(self.number * other.number, (self, other),
-                     lambda g: (self.add(g * other.number), other.add(g * self.number)))  # d(ab) = b da + a db
+        return Value(
+            self.number * other.number,
+            (self, other),
+            # d(ab) = b da + a db
+            lambda g: (self.add(g * other.number), other.add(g * self.number)),
+        )
 
     def tanh(self):
         t = math.tanh(self.number)
-        return Value(t, (self,), lambda g: self.add(g * (1 - t * t)))  # d tanh(x) = (1 - tanh(x)^2) dx
+        # d tanh(x) = (1 - tanh(x)^2) dx
+        return Value(t, (self,), lambda g: self.add(g * (1 - t * t)))
 
     def add(self, g):
         self.grad += g  # a value that is used twice gets two gradients: they add up
@@ -45,7 +56,9 @@ class Value:
 
 
 def main():
-    """Fit y = tanh(w x + b) to three points by gradient descent, then compare one gradient with a finite difference."""
+    """Fit y = tanh(w x + b) to three points by gradient descent, then compare one gradient with a
+    finite difference.
+    """
     points = [(-1.0, -0.9), (0.0, 0.2), (1.0, 0.95)]
 
     def loss_at(w, b):

@@ -4,6 +4,7 @@ The training loop is the one of every PyTorch script: zero_grad, forward, backwa
 
     python examples/02_xor_mlp.py
 """
+
 import tinygrad_edu as torch
 from tinygrad_edu import nn
 

@@ -1,7 +1,9 @@
-"""Write a CUDA kernel, run it, break it, find the mistake, and make it better, without a GPU. Needs g++. Text: docs/kernels.md
+"""Write a CUDA kernel, run it, break it, find the mistake, and make it better, without a GPU. Needs
+g++. Text: docs/kernels.md
 
-    python examples/07_write_a_kernel.py
+python examples/07_write_a_kernel.py
 """
+
 from __future__ import annotations
 
 import tinygrad_edu as torch
@@ -19,7 +21,8 @@ extern "C" __global__ void row_sum(float* out, const float* x, int rows, int col
 }
 """
 
-# 3. Better: a block takes a row, neighbours read neighbours, and the threads' sums meet in shared memory.
+# 3. Better: a block takes a row, neighbours read neighbours, and the threads' sums meet in shared
+# memory.
 SHARED = """
 #include "common.cuh"
 extern "C" __global__ void row_sum(float* out, const float* x, int rows, int cols) {
@@ -65,10 +68,17 @@ def main() -> None:
     torch.manual_seed(0)
     x = torch.randn(64, 300)
     expected, x = x.sum(1), x.to("emu")
-    for title, text, grid, block in (("2. Run and look: one thread a row", NAIVE, (1,), (64,)), ("3. One block a row", SHARED, (64,), (128,)),
-                                     ("4. The same with its barrier forgotten", BROKEN, (64,), (128,)), ("5. One warp a row", WARP, (16,), (32, 4))):
+    for title, text, grid, block in (
+        ("2. Run and look: one thread a row", NAIVE, (1,), (64,)),
+        ("3. One block a row", SHARED, (64,), (128,)),
+        ("4. The same with its barrier forgotten", BROKEN, (64,), (128,)),
+        ("5. One warp a row", WARP, (16,), (32, 4)),
+    ):
         out, p = run(text, grid, block, x)
-        print(f"==== {title}: largest error {(out.cpu() - expected).abs().max().item():.1e}\n{p.launches[0]}\n")
+        print(
+            f"==== {title}: largest error"
+            f" {(out.cpu() - expected).abs().max().item():.1e}\n{p.launches[0]}\n"
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Shared by all tests: hypothesis without deadlines, a fixed seed for each test, and a skip for what needs a GPU."""
+"""Shared by all tests: hypothesis without deadlines, a fixed seed for each test, and a skip for
+what needs a GPU.
+"""
+
 from __future__ import annotations
 
 import pytest
@@ -10,7 +13,8 @@ try:
     from hypothesis import settings
 except ModuleNotFoundError:
     settings = None
-if settings is not None:  # a shared machine is slow now and then; the same examples each time make a failure repeatable
+# a shared machine is slow now and then; the same examples each time make a failure repeatable
+if settings is not None:
     settings.register_profile("steady", deadline=None, derandomize=True, max_examples=50)
     settings.load_profile("steady")
 

@@ -1,11 +1,14 @@
-"""A stand-in for CuPy where there is no GPU: CuPy's names over NumPy memory, strict where CuPy is strict.
+"""A stand-in for CuPy where there is no GPU: CuPy's names over NumPy memory, strict where CuPy is
+strict.
 
-Its arrays are the emulator's under another class: never read by NumPy without get(), without `flags.writeable` and `ctypes`. What RawModule
-launches is noted in `launches` and run by the emulator, so that the whole path of the device `cuda` is walked. While a stream captures, launches
+Its arrays are the emulator's under another class: never read by NumPy without get(), without
+`flags.writeable` and `ctypes`. What RawModule launches is noted in `launches` and run by the
+emulator, so that the whole path of the device `cuda` is walked. While a stream captures, launches
 are noted and run by Graph.launch alone, and a look at a value is the error that CUDA gives.
 
     fake = fake_cupy.make(gpus=1); monkeypatch.setitem(sys.modules, "cupy", fake)
 """
+
 from __future__ import annotations
 
 import ctypes
@@ -43,7 +46,9 @@ class CompileException(Exception):
 
 def array_module():
     """A second copy of the emulator's array module, whose class is turned into cupy.ndarray."""
-    spec = importlib.util.spec_from_file_location("tinygrad_edu.devices.emu._fake_cupy_array", NAMES)
+    spec = importlib.util.spec_from_file_location(
+        "tinygrad_edu.devices.emu._fake_cupy_array", NAMES
+    )
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -53,7 +58,11 @@ class Flags:
     """No `writeable`, as in CuPy."""
 
     def __init__(self, flags):
-        self.c_contiguous, self.f_contiguous, self.owndata = flags.c_contiguous, flags.f_contiguous, flags.owndata
+        self.c_contiguous, self.f_contiguous, self.owndata = (
+            flags.c_contiguous,
+            flags.f_contiguous,
+            flags.owndata,
+        )
 
 
 def make(gpus: int = 1, driver: int = 13020, runtime: int = 13020, capability: str = "90"):
@@ -66,7 +75,10 @@ def make(gpus: int = 1, driver: int = 13020, runtime: int = 13020, capability: s
 
     def look(array):
         if state.capturing is not None:
-            raise CUDARuntimeError("cudaErrorStreamCaptureUnsupported: operation not permitted when stream is capturing")
+            raise CUDARuntimeError(
+                "cudaErrorStreamCaptureUnsupported: operation not permitted when stream is"
+                " capturing"
+            )
         return array.host
 
     plain = ndarray.__getattr__
@@ -83,19 +95,35 @@ def make(gpus: int = 1, driver: int = 13020, runtime: int = 13020, capability: s
     ndarray.__name__ = ndarray.__qualname__ = "ndarray"
     ndarray.__getattr__ = getattribute
     ndarray.data = property(lambda self: types.SimpleNamespace(ptr=self.host.ctypes.data))
-    ndarray.device = property(lambda self: types.SimpleNamespace(id=0 if gpus == 1 else placed.get(id(arrays.memory_of(self.host)), 0)))
+    ndarray.device = property(
+        lambda self: types.SimpleNamespace(
+            id=0 if gpus == 1 else placed.get(id(arrays.memory_of(self.host)), 0)
+        )
+    )
     ndarray.get = lambda self: look(self).copy()
-    ndarray.__cuda_array_interface__ = property(lambda self: {"shape": self.shape, "typestr": self.dtype.str, "data": (self.data.ptr, False), "version": 3})
+    ndarray.__cuda_array_interface__ = property(
+        lambda self: {
+            "shape": self.shape,
+            "typestr": self.dtype.str,
+            "data": (self.data.ptr, False),
+            "version": 3,
+        }
+    )
     ndarray.__dlpack__ = lambda self, **_: self.host.__dlpack__()
     ndarray.__dlpack_device__ = lambda self: (2, self.device.id)
-    ndarray.base = property(lambda self: None if self.owns else owners.get(id(arrays.memory_of(self.host))))
+    ndarray.base = property(
+        lambda self: None if self.owns else owners.get(id(arrays.memory_of(self.host)))
+    )
     for name, kind in (("__bool__", bool), ("__int__", int), ("__float__", float)):
         setattr(ndarray, name, lambda self, kind=kind: kind(look(self)))
     owners, placed = {}, {}
 
     def empty(shape, dtype=np.float64):
         new = plain_empty(shape, dtype)
-        owners[id(arrays.memory_of(new.host))], placed[id(arrays.memory_of(new.host))] = new, state.current
+        owners[id(arrays.memory_of(new.host))], placed[id(arrays.memory_of(new.host))] = (
+            new,
+            state.current,
+        )
         kept.append(new)
         return new
 
@@ -104,7 +132,10 @@ def make(gpus: int = 1, driver: int = 13020, runtime: int = 13020, capability: s
 
         def make_array(data, dtype=None, **_):
             if state.capturing is not None and type(data) is not ndarray:
-                raise CUDARuntimeError("cudaErrorStreamCaptureUnsupported: operation not permitted when stream is capturing")
+                raise CUDARuntimeError(
+                    "cudaErrorStreamCaptureUnsupported: operation not permitted when stream is"
+                    " capturing"
+                )
             return plain(data, dtype)
 
         return staticmethod(make_array)
@@ -118,6 +149,7 @@ def make(gpus: int = 1, driver: int = 13020, runtime: int = 13020, capability: s
         class CPU:  # what claims to be on a GPU holds memory of the CPU here
             __dlpack__ = staticmethod(lambda **_: source.__dlpack__())
             __dlpack_device__ = staticmethod(lambda: (1, 0))
+
         return ndarray(np.from_dlpack(CPU()), owns=True)
 
     class Function:
@@ -138,10 +170,16 @@ def make(gpus: int = 1, driver: int = 13020, runtime: int = 13020, capability: s
             self.opted = size
 
         def __call__(self, grid, block, args, *, shared_mem=0):
-            if np.prod(block) > 1024 or shared_mem + self.shared_size_bytes > 48 << 10 and shared_mem > self.opted:
+            if (
+                np.prod(block) > 1024
+                or shared_mem + self.shared_size_bytes > 48 << 10
+                and shared_mem > self.opted
+            ):
                 raise CUDADriverError("CUDA_ERROR_INVALID_VALUE: invalid argument")
             for value in args:
-                assert isinstance(value, (ndarray, np.generic)), f"{self.name}: {value!r} would be passed as it is"
+                assert isinstance(value, (ndarray, np.generic)), (
+                    f"{self.name}: {value!r} would be passed as it is"
+                )
             log.append((self.name, grid, block, args, shared_mem))
             if state.capturing is None:
                 self.run(grid, block, args, shared_mem)
@@ -149,7 +187,16 @@ def make(gpus: int = 1, driver: int = 13020, runtime: int = 13020, capability: s
                 state.capturing.append(lambda: self.run(grid, block, args, shared_mem))
 
         def run(self, grid, block, args, shared_mem):
-            given = [emulator.EmuArray(a.host) if isinstance(a, ndarray) else None if isinstance(a, np.uintp) and not a else a for a in args]
+            given = [
+                (
+                    emulator.EmuArray(a.host)
+                    if isinstance(a, ndarray)
+                    else None
+                    if isinstance(a, np.uintp) and not a
+                    else a
+                )
+                for a in args
+            ]
             self.entry.large_shared = True
             self.entry(grid, block, given, shared_mem)
 
@@ -182,7 +229,10 @@ def make(gpus: int = 1, driver: int = 13020, runtime: int = 13020, capability: s
         def compileProgram(program, options):
             state.compiled.append((program.name, options))
             if "#error" in program.text:
-                program.log = f'{program.name}(2): error: #error directive\n1 error detected in the compilation of "{program.name}".'
+                program.log = (
+                    f"{program.name}(2): error: #error directive\n1 error detected in the"
+                    f' compilation of "{program.name}".'
+                )
                 raise CompileException("NVRTC_ERROR_COMPILATION (6)")
             program.folder = next(o[2:] for o in options if o.startswith("-I"))
 
@@ -260,7 +310,10 @@ def make(gpus: int = 1, driver: int = 13020, runtime: int = 13020, capability: s
 
         def synchronize(self):
             if state.capturing is not None:
-                raise CUDARuntimeError("cudaErrorStreamCaptureUnsupported: operation not permitted when stream is capturing")
+                raise CUDARuntimeError(
+                    "cudaErrorStreamCaptureUnsupported: operation not permitted when stream is"
+                    " capturing"
+                )
 
     @contextmanager
     def using_allocator(allocator):
@@ -270,26 +323,54 @@ def make(gpus: int = 1, driver: int = 13020, runtime: int = 13020, capability: s
 
     def count():
         if driver < runtime:
-            raise CUDARuntimeError("cudaErrorInsufficientDriver: CUDA driver version is insufficient for CUDA runtime version")
+            raise CUDARuntimeError(
+                "cudaErrorInsufficientDriver: CUDA driver version is insufficient for CUDA runtime"
+                " version"
+            )
         if not gpus:
             raise CUDARuntimeError("cudaErrorNoDevice: no CUDA-capable device is detected")
         return gpus
 
-    properties = {"name": b"a stand-in", "multiProcessorCount": 1, "totalGlobalMem": 141 << 30, "l2CacheSize": 60 << 20}
+    properties = {
+        "name": b"a stand-in",
+        "multiProcessorCount": 1,
+        "totalGlobalMem": 141 << 30,
+        "l2CacheSize": 60 << 20,
+    }
     names = types.SimpleNamespace
     cupy.cuda = names(
-        Device=Device, Stream=Stream, Event=Event, MemoryPool=Pool, using_allocator=using_allocator, nvrtc=Nvrtc,
-        get_elapsed_time=lambda a, b: b.at - a.at, driver=names(CUDADriverError=CUDADriverError), memory=names(OutOfMemoryError=OutOfMemoryError),
+        Device=Device,
+        Stream=Stream,
+        Event=Event,
+        MemoryPool=Pool,
+        using_allocator=using_allocator,
+        nvrtc=Nvrtc,
+        get_elapsed_time=lambda a, b: b.at - a.at,
+        driver=names(CUDADriverError=CUDADriverError),
+        memory=names(OutOfMemoryError=OutOfMemoryError),
         compiler=names(CompileException=CompileException),
-        runtime=names(CUDARuntimeError=CUDARuntimeError, getDeviceCount=count, driverGetVersion=lambda: driver, runtimeGetVersion=lambda: runtime,
-                      getDeviceProperties=lambda index: properties))
-    cupy.ndarray, cupy.RawModule, cupy.from_dlpack, cupy.get_default_memory_pool = ndarray, RawModule, from_dlpack, Pool
+        runtime=names(
+            CUDARuntimeError=CUDARuntimeError,
+            getDeviceCount=count,
+            driverGetVersion=lambda: driver,
+            runtimeGetVersion=lambda: runtime,
+            getDeviceProperties=lambda index: properties,
+        ),
+    )
+    cupy.ndarray, cupy.RawModule, cupy.from_dlpack, cupy.get_default_memory_pool = (
+        ndarray,
+        RawModule,
+        from_dlpack,
+        Pool,
+    )
     cupy.__version__, cupy.launches, cupy.state = "14.2.0", log, state
     return cupy
 
 
 def install(monkeypatch, fake) -> None:
-    """Let `import cupy` find the stand-in (or None: fail), and forget devices that were made before."""
+    """Let `import cupy` find the stand-in (or None: fail), and forget devices that were made
+    before.
+    """
     from tinygrad_edu.devices import cuda
     from tinygrad_edu.engine import device
 
@@ -297,4 +378,8 @@ def install(monkeypatch, fake) -> None:
         import torch  # noqa: F401  # its import looks into all modules, and half of CuPy cannot be looked into
     monkeypatch.setitem(sys.modules, "cupy", fake)
     monkeypatch.setattr(cuda, "found", {})
-    monkeypatch.setattr(device, "devices", {name: d for name, d in device.devices.items() if not name.startswith("cuda")})
+    monkeypatch.setattr(
+        device,
+        "devices",
+        {name: d for name, d in device.devices.items() if not name.startswith("cuda")},
+    )

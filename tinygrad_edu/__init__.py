@@ -1,4 +1,5 @@
 """tinygrad_edu: reverse-mode automatic differentiation from scratch, with PyTorch's names."""
+
 from math import inf, nan, pi  # noqa: F401
 from warnings import filterwarnings as _filterwarnings
 
@@ -8,13 +9,16 @@ from .devices.cpu.threads import sleep_when_idle as _sleep_when_idle
 
 _sleep_when_idle()
 _keep_freed_memory()
-_filterwarnings("ignore", category=RuntimeWarning, module=r"tinygrad_edu\.(ops|engine)")  # 1/0 is inf and 0/0 is NaN here, as in PyTorch, without a word
+# 1/0 is inf and 0/0 is NaN here, as in PyTorch, without a word
+_filterwarnings("ignore", category=RuntimeWarning, module=r"tinygrad_edu\.(ops|engine)")
 
 from . import autograd, functional  # noqa: E402
 from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled  # noqa: E402
 from .devices.emu.profile import profile  # noqa: E402
-from .devices.rungs import use_kernel  # noqa: E402
 from .devices.raw import RawKernel  # noqa: E402
+from .devices.rungs import use_kernel  # noqa: E402
+from .engine.device import Device, Generator, default_generator  # noqa: E402
+from .engine.device import get_device as device  # noqa: E402
 from .engine.dtype import (  # noqa: E402
     bool_,
     double,
@@ -38,9 +42,14 @@ from .engine.dtype import (  # noqa: E402
     short,
     uint8,
 )
-from .engine.errors import DeviceError, DTypeError, GraphError, KernelError, ShapeError, TinygradEduError  # noqa: E402
-from .engine.device import Device, Generator, default_generator  # noqa: E402
-from .engine.device import get_device as device  # noqa: E402
+from .engine.errors import (
+    DeviceError,
+    DTypeError,
+    GraphError,
+    KernelError,
+    ShapeError,
+    TinygradEduError,
+)  # noqa: E402
 from .engine.tensor import Tensor, as_tensor  # noqa: E402
 from .functional import *  # noqa: E402, F403
 
@@ -90,7 +99,8 @@ def result_type(a, b):
 
 
 def __getattr__(name):
-    if name in ("nn", "optim", "linalg", "func", "data", "vision", "storage", "recipes", "cli"):  # imported where first used
+    # imported where first used
+    if name in ("nn", "optim", "linalg", "func", "data", "vision", "storage", "recipes", "cli"):
         from importlib import import_module
 
         return import_module(f".{name}", __name__)
@@ -102,4 +112,6 @@ def __getattr__(name):
         from .storage import checkpoint
 
         return getattr(checkpoint, name)
-    raise AttributeError(f"module 'tinygrad_edu' has no attribute {name!r}. See tinygrad_edu.functional for the ops.")
+    raise AttributeError(
+        f"module 'tinygrad_edu' has no attribute {name!r}. See tinygrad_edu.functional for the ops."
+    )

@@ -621,24 +621,36 @@ float16: dtype
 float32: dtype
 float64: dtype
 float_: dtype
+
 def get_rng_state() -> Any: ...
+
 half: dtype
 inf: builtins.float
+
 def initial_seed() -> Any: ...
+
 int: dtype
 int16: dtype
 int32: dtype
 int64: dtype
 int8: dtype
 int_: dtype
+
 def is_tensor(value) -> Any: ...
+
 long: dtype
+
 def manual_seed(seed) -> Any: ...
+
 nan: builtins.float
+
 def numel(input) -> Any: ...
+
 pi: builtins.float
+
 def result_type(a, b) -> Any: ...
 def seed() -> Any: ...
 def set_rng_state(state) -> Any: ...
+
 short: dtype
 uint8: dtype

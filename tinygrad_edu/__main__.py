@@ -1,4 +1,5 @@
 """`python -m tinygrad_edu` is the command `tinygrad-edu`."""
+
 from __future__ import annotations
 
 import sys

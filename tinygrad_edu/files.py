@@ -1,4 +1,5 @@
 """Writing files so that a crash at any moment leaves the old content or the new, nothing between."""
+
 from __future__ import annotations
 
 import glob
@@ -13,25 +14,34 @@ PATIENCE = 10.0  # seconds to wait for another writer of the same folder before 
 
 
 def write_atomically(path: str | os.PathLike, data: bytes) -> None:
-    """Put `data` into the file `path` so that after a crash at any moment either the old or the new content is there.
+    """Put `data` into the file `path` so that after a crash at any moment either the old or the new
+    content is there.
 
-    The data goes to a temporary file in the same folder, is forced to the disk, takes the name of the old file, and then
-    the folder is forced to the disk too. Writers of one folder take turns, so a temporary file found on arrival was
-    left behind by a kill and is removed.
+    The data goes to a temporary file in the same folder, is forced to the disk, takes the name of
+    the old file, and then the folder is forced to the disk too. Writers of one folder take turns,
+    so a temporary file found on arrival was left behind by a kill and is removed.
     """
     path = os.path.realpath(path)  # a symbolic link stays, the file it points to is replaced
     folder, name = os.path.split(path)
     temporary = os.path.join(folder, f".{name}.{os.getpid()}.saving")
     try:
         with locked(folder) as (folder_fd, alone):
-            for stale in glob.glob(os.path.join(glob.escape(folder), f".{glob.escape(name)}.*.saving")) if alone else ():
+            for stale in (
+                glob.glob(os.path.join(glob.escape(folder), f".{glob.escape(name)}.*.saving"))
+                if alone
+                else ()
+            ):
                 os.unlink(stale)
             try:
-                fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+                fd = os.open(
+                    temporary,
+                    os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0),
+                    0o666,
+                )
                 try:
                     rest = memoryview(data)
                     while rest:
-                        rest = rest[os.write(fd, rest):]
+                        rest = rest[os.write(fd, rest) :]
                     os.fsync(fd)
                 finally:
                     os.close(fd)
@@ -44,13 +54,18 @@ def write_atomically(path: str | os.PathLike, data: bytes) -> None:
                 os.fsync(folder_fd)
     except OSError as error:
         before = "The file that was there is unchanged. " if os.path.exists(path) else ""
-        raise CheckpointError(f"save: {path!r} must be writable, got {error.strerror or error}. {before}"
-                              "Check that the folder exists, is writable and has free space.") from error
+        raise CheckpointError(
+            f"save: {path!r} must be writable, got {error.strerror or error}. {before}"
+            "Check that the folder exists, is writable and has free space."
+        ) from error
 
 
 @contextmanager
 def locked(folder: str) -> Iterator[tuple[int | None, bool]]:
-    """Yield a descriptor of the folder to fsync, and whether its lock is ours. The lock ends with the process, however it ends."""
+    """Yield a descriptor of the folder to fsync, and whether its lock is ours.
+
+    The lock ends with the process, however it ends.
+    """
     try:
         import fcntl
     except ImportError:  # Windows: folders can be neither locked nor fsynced

@@ -1,8 +1,11 @@
-"""Transforms of functions under the names of `torch.func`: `grad(f)` is the function that computes f's gradient, and so on.
+"""Transforms of functions under the names of `torch.func`: `grad(f)` is the function that computes
+f's gradient, and so on.
 
-They nest: `grad(grad(f))` is the second derivative. `vmap` calls the function once per example and stacks the results:
-right for every op, not faster than a loop. Write batched code with broadcasting where speed matters.
+They nest: `grad(grad(f))` is the second derivative. `vmap` calls the function once per example and
+stacks the results: right for every op, not faster than a loop. Write batched code with broadcasting
+where speed matters.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -15,7 +18,17 @@ from .autograd import grad as gradients_of
 from .engine.errors import DTypeError, ShapeError
 from .engine.tensor import Tensor
 
-__all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "vjp", "vmap"]
+__all__ = [
+    "functional_call",
+    "grad",
+    "grad_and_value",
+    "hessian",
+    "jacfwd",
+    "jacrev",
+    "jvp",
+    "vjp",
+    "vmap",
+]
 
 
 def leaves(tree: Any) -> list:
@@ -39,16 +52,20 @@ def rebuild(tree: Any, new: Any) -> Any:
 
 
 def fresh(x: Tensor) -> Tensor:
-    """x as a node of its own: a derivative with respect to it is not one with respect to other uses of x."""
+    """x as a node of its own: a derivative with respect to it is not one with respect to other uses
+    of x.
+    """
     return F.alias(x) if x.requires_grad and is_grad_enabled() else x.detach().requires_grad_()
 
 
 def grad_and_value(func: Callable, argnums: int | tuple = 0, has_aux: bool = False) -> Callable:
-    """The function that returns (gradient, value): gradients of the one number that func returns, with respect to the arguments `argnums`.
+    """The function that returns (gradient, value): gradients of the one number that func returns,
+    with respect to the arguments `argnums`.
 
-    An argument may be a nested tuple, list or dict of Tensors (such as a module's parameters). has_aux: func returns (number, anything),
-    and value is that pair.
+    An argument may be a nested tuple, list or dict of Tensors (such as a module's parameters).
+    has_aux: func returns (number, anything), and value is that pair.
     """
+
     def compute(*args: Any, **kwargs: Any) -> tuple:
         numbers = (argnums,) if isinstance(argnums, int) else tuple(argnums)
         nested = is_grad_enabled() and any(t.requires_grad for t in leaves((args, kwargs)))
@@ -59,10 +76,16 @@ def grad_and_value(func: Callable, argnums: int | tuple = 0, has_aux: bool = Fal
             out = func(*args_, **kwargs)
             value = out[0] if has_aux else out
             if not isinstance(value, Tensor) or value.numel() != 1 or value.ndim:
-                raise ShapeError(f"grad: func must return one number (a 0-d tensor), got {tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__}. Sum it first.")
+                raise ShapeError(
+                    "grad: func must return one number (a 0-d tensor), got"
+                    f" {tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__}."
+                    " Sum it first."
+                )
             wanted = [t for i in numbers for t in leaves(args_[i])]
             if value.requires_grad:
-                gs = gradients_of(value, wanted, create_graph=nested, allow_unused=True, materialize_grads=True)
+                gs = gradients_of(
+                    value, wanted, create_graph=nested, allow_unused=True, materialize_grads=True
+                )
             else:
                 gs = tuple(F.zeros_like(t) for t in wanted)
         it = iter(gs)
@@ -97,10 +120,24 @@ def vjp(func: Callable, *primals: Any, has_aux: bool = False) -> tuple:
         ys = [(y, g) for y, g in zip(leaves(out), given) if y.requires_grad]
         wanted = leaves(xs)
         if len(given) != len(leaves(out)):
-            raise ShapeError(f"vjp: needs one cotangent per output ({len(leaves(out))}), got {len(given)}. Give them in the outputs' structure.")
+            raise ShapeError(
+                f"vjp: needs one cotangent per output ({len(leaves(out))}), got {len(given)}. Give"
+                " them in the outputs' structure."
+            )
         with enable_grad():
-            gs = gradients_of([y for y, _ in ys], wanted, [g for _, g in ys], retain_graph=True, create_graph=nested or any(g.requires_grad for g in given),
-                              allow_unused=True, materialize_grads=True) if ys else [F.zeros_like(t) for t in wanted]
+            gs = (
+                gradients_of(
+                    [y for y, _ in ys],
+                    wanted,
+                    [g for _, g in ys],
+                    retain_graph=True,
+                    create_graph=nested or any(g.requires_grad for g in given),
+                    allow_unused=True,
+                    materialize_grads=True,
+                )
+                if ys
+                else [F.zeros_like(t) for t in wanted]
+            )
         return rebuild(xs, iter(gs))
 
     plain = out if nested else rebuild(out, iter([t.detach() for t in leaves(out)]))
@@ -110,7 +147,10 @@ def vjp(func: Callable, *primals: Any, has_aux: bool = False) -> tuple:
 def jvp(func: Callable, primals: tuple, tangents: tuple, *, has_aux: bool = False) -> tuple:
     """(func(*primals), the directional derivative along tangents)."""
     if not isinstance(primals, tuple) or not isinstance(tangents, tuple):
-        raise DTypeError(f"jvp: primals and tangents must be tuples, got {type(primals).__name__} and {type(tangents).__name__}. Write (x,).")
+        raise DTypeError(
+            f"jvp: primals and tangents must be tuples, got {type(primals).__name__} and"
+            f" {type(tangents).__name__}. Write (x,)."
+        )
     kept: list = []
 
     def plain(*xs: Any) -> Any:
@@ -137,23 +177,31 @@ def of_argument(matrix: Callable, func: Callable, argnums: int | tuple) -> Calla
 
         chosen = tuple(args[i] for i in numbers)
         nested = is_grad_enabled() and any(t.requires_grad for t in leaves(args))
-        return matrix(of_those, chosen[0] if isinstance(argnums, int) else chosen, create_graph=nested)
+        return matrix(
+            of_those, chosen[0] if isinstance(argnums, int) else chosen, create_graph=nested
+        )
 
     return compute
 
 
 def jacrev(func: Callable, argnums: int | tuple = 0) -> Callable:
-    """The function that returns func's Jacobian, shape (*output, *input), one backward pass per output element."""
+    """The function that returns func's Jacobian, shape (*output, *input), one backward pass per
+    output element.
+    """
     return of_argument(derivatives.jacobian, func, argnums)
 
 
 def columns(func: Callable, inputs: Any, create_graph: bool = False) -> Any:
     """The Jacobian with respect to one Tensor, one directional derivative per input element."""
     if not isinstance(inputs, Tensor):
-        raise DTypeError("jacfwd: argnums must be one int here, got several. Use jacrev for several arguments.")
+        raise DTypeError(
+            "jacfwd: argnums must be one int here, got several. Use jacrev for several arguments."
+        )
     found = []
     for i in range(inputs.numel()):
-        direction = F.reshape(F.cast_like(F.arange(inputs.numel(), device=inputs.device) == i, inputs), inputs.shape)
+        direction = F.reshape(
+            F.cast_like(F.arange(inputs.numel(), device=inputs.device) == i, inputs), inputs.shape
+        )
         found.append(derivatives.jvp(func, inputs, direction, create_graph)[1])
     if not found:
         return derivatives.jacobian(func, inputs, create_graph)
@@ -161,7 +209,9 @@ def columns(func: Callable, inputs: Any, create_graph: bool = False) -> Any:
 
 
 def jacfwd(func: Callable, argnums: int | tuple = 0) -> Callable:
-    """The function that returns func's Jacobian, one directional derivative per input element: for more outputs than inputs."""
+    """The function that returns func's Jacobian, one directional derivative per input element: for
+    more outputs than inputs.
+    """
     return of_argument(columns, func, argnums)
 
 
@@ -170,37 +220,76 @@ def hessian(func: Callable, argnums: int = 0) -> Callable:
     return jacrev(jacrev(func, argnums), argnums)
 
 
-def vmap(func: Callable, in_dims: Any = 0, out_dims: Any = 0, randomness: str = "error", *, chunk_size: int | None = None) -> Callable:
-    """The function that runs func over a batch dim of its arguments: once per example, the results stacked. Gradients flow through.
+def vmap(
+    func: Callable,
+    in_dims: Any = 0,
+    out_dims: Any = 0,
+    randomness: str = "error",
+    *,
+    chunk_size: int | None = None,
+) -> Callable:
+    """The function that runs func over a batch dim of its arguments: once per example, the results
+    stacked. Gradients flow through.
 
-    Args:   in_dims: the dim to run over, for each argument (None: the argument is the same for all); one number for all arguments.
-            out_dims: where the batch dim of each output goes. randomness, chunk_size: accepted; each example draws its own numbers
+    Args:   in_dims: the dim to run over, for each argument (None: the argument is the same for
+            all); one number for all arguments.
+            out_dims: where the batch dim of each output goes. randomness, chunk_size: accepted;
+            each example draws its own numbers
     """
+
     def compute(*args: Any, **kwargs: Any) -> Any:
-        dims = (in_dims,) * len(args) if in_dims is None or isinstance(in_dims, int) else tuple(in_dims)
+        dims = (
+            (in_dims,) * len(args)
+            if in_dims is None or isinstance(in_dims, int)
+            else tuple(in_dims)
+        )
         if len(dims) != len(args):
-            raise ShapeError(f"vmap: in_dims must have one entry per argument ({len(args)}), got {len(dims)}. Use None where an argument is shared.")
-        sizes = {t.shape[d] for a, d in zip(args, dims) if d is not None for t in leaves(a) if t.ndim}
+            raise ShapeError(
+                f"vmap: in_dims must have one entry per argument ({len(args)}), got {len(dims)}."
+                " Use None where an argument is shared."
+            )
+        sizes = {
+            t.shape[d] for a, d in zip(args, dims) if d is not None for t in leaves(a) if t.ndim
+        }
         if len(sizes) != 1:
-            raise ShapeError(f"vmap: the batch dims must have one size, got {sorted(sizes)}. Check in_dims.")
+            raise ShapeError(
+                f"vmap: the batch dims must have one size, got {sorted(sizes)}. Check in_dims."
+            )
         outs = []
         for i in range(sizes.pop()):
-            example = [a if d is None else rebuild(a, iter([F.select(t, d, i) for t in leaves(a)])) for a, d in zip(args, dims)]
+            example = [
+                a if d is None else rebuild(a, iter([F.select(t, d, i) for t in leaves(a)]))
+                for a, d in zip(args, dims)
+            ]
             outs.append(func(*example, **kwargs))
         if not outs:
-            raise ShapeError("vmap: the batch must not be empty, got size 0. Give at least one example.")
-        places = iter([out_dims] * len(leaves(outs[0])) if isinstance(out_dims, int) else list(out_dims))
-        return rebuild(outs[0], iter([F.stack(list(column), next(places)) for column in zip(*(leaves(o) for o in outs))]))
+            raise ShapeError(
+                "vmap: the batch must not be empty, got size 0. Give at least one example."
+            )
+        places = iter(
+            [out_dims] * len(leaves(outs[0])) if isinstance(out_dims, int) else list(out_dims)
+        )
+        return rebuild(
+            outs[0],
+            iter(
+                [F.stack(list(column), next(places)) for column in zip(*(leaves(o) for o in outs))]
+            ),
+        )
 
     return compute
 
 
-def functional_call(module: Any, parameters: dict, args: Any = (), kwargs: dict | None = None) -> Any:
+def functional_call(
+    module: Any, parameters: dict, args: Any = (), kwargs: dict | None = None
+) -> Any:
     """module(*args, **kwargs) with these parameters and buffers (by name) in place of its own."""
     own = {**dict(module.named_parameters()), **dict(module.named_buffers())}
     unknown = set(parameters) - set(own)
     if unknown:
-        raise ShapeError(f"functional_call: names must be of the module's parameters or buffers, got {sorted(unknown)}. Compare with module.state_dict().")
+        raise ShapeError(
+            "functional_call: names must be of the module's parameters or buffers, got"
+            f" {sorted(unknown)}. Compare with module.state_dict()."
+        )
     places = []
     try:
         for name, value in parameters.items():

@@ -10,1084 +10,2337 @@ _Dims: TypeAlias = builtins.int | Sequence[builtins.int] | None
 
 def abs(x: _Input) -> Tensor:
     """Absolute value."""
+
 def absolute(x: _Input) -> Tensor:
     """Absolute value."""
+
 def acos(x: _Input) -> Tensor:
     """Inverse cosine."""
+
 def acosh(x: _Input) -> Tensor:
     """Inverse hyperbolic cosine."""
+
 def adaptive_avg_pool1d(input: _Input, output_size: Any) -> Tensor:
     """Mean of windows chosen so that the output has `output_size`, over 1 spatial dim(s)."""
+
 def adaptive_avg_pool2d(input: _Input, output_size: Any) -> Tensor:
     """Mean of windows chosen so that the output has `output_size`, over 2 spatial dim(s)."""
+
 def adaptive_avg_pool3d(input: _Input, output_size: Any) -> Tensor:
     """Mean of windows chosen so that the output has `output_size`, over 3 spatial dim(s)."""
+
 def adaptive_max(x: _Input, size: Any) -> Any:
     """Largest element of each adaptive window over the last dims, and its position in those dims flattened."""
-def adaptive_max_pool1d(input: _Input, output_size: Any, return_indices: builtins.bool = False) -> Tensor:
+
+def adaptive_max_pool1d(
+    input: _Input, output_size: Any, return_indices: builtins.bool = False
+) -> Tensor:
     """Largest element of windows chosen so that the output has `output_size`, over 1 spatial dim(s); `return_indices` adds positions in the flattened input."""
-def adaptive_max_pool2d(input: _Input, output_size: Any, return_indices: builtins.bool = False) -> Tensor:
+
+def adaptive_max_pool2d(
+    input: _Input, output_size: Any, return_indices: builtins.bool = False
+) -> Tensor:
     """Largest element of windows chosen so that the output has `output_size`, over 2 spatial dim(s); `return_indices` adds positions in the flattened input."""
-def adaptive_max_pool3d(input: _Input, output_size: Any, return_indices: builtins.bool = False) -> Tensor:
+
+def adaptive_max_pool3d(
+    input: _Input, output_size: Any, return_indices: builtins.bool = False
+) -> Tensor:
     """Largest element of windows chosen so that the output has `output_size`, over 3 spatial dim(s); `return_indices` adds positions in the flattened input."""
+
 def adaptive_sum(x: _Input, dim: _Dims, size: Any) -> Tensor:
     """Sum of each adaptive window along one dim."""
+
 def add(a: _Input, b: _Input, alpha: Any = 1) -> Tensor:
     """Sum."""
+
 def add_at(x: _Input, index: _Input, src: _Input, dim: _Dims) -> Tensor:
     """`scatter_add`, with the tensors first."""
+
 def add_to(x: _Input, value: _Input, index: Any) -> Tensor:
     """A copy of x with value added at index (repeated indexes add up)."""
+
 def addbmm(input: _Input, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """Products of two stacks of matrices, all added."""
+
 def addcdiv(input: _Input, tensor1: Any, tensor2: Any, value: Any = 1) -> Tensor:
     """A scaled quotient, added."""
+
 def addcmul(input: _Input, tensor1: Any, tensor2: Any, value: Any = 1) -> Tensor:
     """A scaled product, added."""
+
 def addmm(input: _Input, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """Product of two matrices, added."""
+
 def addmv(input: _Input, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """Matrix times vector, added."""
+
 def addr(input: _Input, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """Outer product, added."""
+
 def adjoint(input: _Input) -> Tensor:
     """The last two dims exchanged."""
+
 def affine_grid(theta: Any, size: Any, align_corners: Any = None) -> Tensor:
     """The grid that makes grid_sample apply an affine map: where each output element lies in the input."""
+
 def alias(x: _Input) -> Tensor:
     """The same values, as a new node."""
+
 def all(x: _Input, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
     """Whether all elements are non-zero."""
-def allclose(input: _Input, other: _Input, rtol: builtins.float = 1e-05, atol: builtins.float = 1e-08, equal_nan: builtins.bool = False) -> Tensor:
+
+def allclose(
+    input: _Input,
+    other: _Input,
+    rtol: builtins.float = 1e-05,
+    atol: builtins.float = 1e-08,
+    equal_nan: builtins.bool = False,
+) -> Tensor:
     """Whether all values are nearly equal, as a Python bool."""
-def alpha_dropout(input: _Input, p: builtins.float = 0.5, training: builtins.bool = False, inplace: builtins.bool = False) -> Tensor:
+
+def alpha_dropout(
+    input: _Input,
+    p: builtins.float = 0.5,
+    training: builtins.bool = False,
+    inplace: builtins.bool = False,
+) -> Tensor:
     """Dropout that keeps mean and variance of self-normalising networks."""
+
 def amax(x: _Input, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
     """Largest element; ties share the gradient."""
+
 def amin(x: _Input, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
     """Smallest element; ties share the gradient."""
+
 def aminmax(input: _Input, *, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
     """Smallest and largest element."""
+
 def any(x: _Input, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
     """Whether any elements are non-zero."""
+
 def arccos(x: _Input) -> Tensor:
     """Inverse cosine."""
+
 def arccosh(x: _Input) -> Tensor:
     """Inverse hyperbolic cosine."""
+
 def arcsin(x: _Input) -> Tensor:
     """Inverse sine."""
+
 def arcsinh(x: _Input) -> Tensor:
     """Inverse hyperbolic sine."""
+
 def arctan(x: _Input) -> Tensor:
     """Inverse tangent."""
+
 def arctan2(a: _Input, b: _Input) -> Tensor:
     """The angle of the point (b, a), from -pi to pi."""
+
 def arctanh(x: _Input) -> Tensor:
     """Inverse hyperbolic tangent."""
+
 def argmax(x: _Input, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
     """Index of the largest element, the first of ties."""
+
 def argmin(x: _Input, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
     """Index of the smallest element, the first of ties."""
-def argsort(input: _Input, dim: _Dims = -1, descending: builtins.bool = False, stable: builtins.bool = False) -> Tensor:
+
+def argsort(
+    input: _Input, dim: _Dims = -1, descending: builtins.bool = False, stable: builtins.bool = False
+) -> Tensor:
     """Indexes that sort."""
+
 def argwhere(input: _Input) -> Tensor:
     """Coordinates of non-zero elements, one a row."""
+
 def as_strided(x: _Input, size: Any, stride: Any, storage_offset: Any = None) -> Tensor:
     """A view with sizes and strides of your own on a contiguous tensor; elements may appear more than once."""
+
 def asin(x: _Input) -> Tensor:
     """Inverse sine."""
+
 def asinh(x: _Input) -> Tensor:
     """Inverse hyperbolic sine."""
+
 def atan(x: _Input) -> Tensor:
     """Inverse tangent."""
+
 def atan2(a: _Input, b: _Input) -> Tensor:
     """The angle of the point (b, a), from -pi to pi."""
+
 def atanh(x: _Input) -> Tensor:
     """Inverse hyperbolic tangent."""
+
 def atleast_1d(*tensors: Any) -> Any:
     """Dims of size 1 added to a tensor, or each of several, with fewer than 1."""
+
 def atleast_2d(*tensors: Any) -> Any:
     """Dims of size 1 added to a tensor, or each of several, with fewer than 2."""
+
 def atleast_3d(*tensors: Any) -> Any:
     """Dims of size 1 added to a tensor, or each of several, with fewer than 3."""
-def attention(query: _Input, key: _Input, value: _Input, scale: Any, is_causal: builtins.bool = False) -> Tensor:
+
+def attention(
+    query: _Input, key: _Input, value: _Input, scale: Any, is_causal: builtins.bool = False
+) -> Tensor:
     """Weighted means of the values, without keeping the weights: the backward makes them again from one number per query."""
-def attention_backward(g: _Input, query: _Input, key: _Input, value: _Input, out: _Input, lse: _Input, scale: Any, is_causal: builtins.bool = False) -> Any:
+
+def attention_backward(
+    g: _Input,
+    query: _Input,
+    key: _Input,
+    value: _Input,
+    out: _Input,
+    lse: _Input,
+    scale: Any,
+    is_causal: builtins.bool = False,
+) -> Any:
     """The cotangents of query, key and value, from the output's cotangent g, the output and lse."""
-def avg_pool1d(input: _Input, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: builtins.bool = False, count_include_pad: builtins.bool = True, divisor_override: Any = None) -> Tensor:
+
+def avg_pool1d(
+    input: _Input,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: builtins.bool = False,
+    count_include_pad: builtins.bool = True,
+    divisor_override: Any = None,
+) -> Tensor:
     """Mean of each window over 1 spatial dim(s)."""
-def avg_pool2d(input: _Input, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: builtins.bool = False, count_include_pad: builtins.bool = True, divisor_override: Any = None) -> Tensor:
+
+def avg_pool2d(
+    input: _Input,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: builtins.bool = False,
+    count_include_pad: builtins.bool = True,
+    divisor_override: Any = None,
+) -> Tensor:
     """Mean of each window over 2 spatial dim(s)."""
-def avg_pool3d(input: _Input, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: builtins.bool = False, count_include_pad: builtins.bool = True, divisor_override: Any = None) -> Tensor:
+
+def avg_pool3d(
+    input: _Input,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: builtins.bool = False,
+    count_include_pad: builtins.bool = True,
+    divisor_override: Any = None,
+) -> Tensor:
     """Mean of each window over 3 spatial dim(s)."""
+
 def baddbmm(input: _Input, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
     """Products of two stacks of matrices, added."""
-def batch_norm(input: _Input, running_mean: Any, running_var: Any, weight: Any = None, bias: Any = None, training: builtins.bool = False, momentum: builtins.float = 0.1, eps: builtins.float = 1e-05) -> Tensor:
+
+def batch_norm(
+    input: _Input,
+    running_mean: Any,
+    running_var: Any,
+    weight: Any = None,
+    bias: Any = None,
+    training: builtins.bool = False,
+    momentum: builtins.float = 0.1,
+    eps: builtins.float = 1e-05,
+) -> Tensor:
     """Normalise each channel (dim 1) over the batch, or by running averages when not training."""
-def batch_normalization(x: _Input, weight: _Input = None, bias: _Input = None, dims: Any = ..., eps: builtins.float = 1e-05) -> Any:
+
+def batch_normalization(
+    x: _Input,
+    weight: _Input = None,
+    bias: _Input = None,
+    dims: Any = ...,
+    eps: builtins.float = 1e-05,
+) -> Any:
     """Normalise over the batch; mean and (biased) variance come along for the running averages, without gradients."""
+
 def bce_terms(input: _Input, target: _Input) -> Tensor:
     """The binary cross-entropy of each probability."""
-def bias_gelu(x: _Input, bias: _Input, approximate: builtins.str = 'none') -> Tensor:
+
+def bias_gelu(x: _Input, bias: _Input, approximate: builtins.str = "none") -> Tensor:
     """gelu(x + bias) in one pass over x: what follows the product of a layer."""
+
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Tensor:
     """A bilinear form per output."""
-def binary_cross_entropy(input: _Input, target: Any, weight: Any = None, reduction: builtins.str = 'mean') -> Tensor:
+
+def binary_cross_entropy(
+    input: _Input, target: Any, weight: Any = None, reduction: builtins.str = "mean"
+) -> Tensor:
     """Cross-entropy of probabilities with yes-or-no targets."""
-def binary_cross_entropy_with_logits(input: _Input, target: Any, weight: Any = None, reduction: builtins.str = 'mean', pos_weight: Any = None) -> Tensor:
+
+def binary_cross_entropy_with_logits(
+    input: _Input,
+    target: Any,
+    weight: Any = None,
+    reduction: builtins.str = "mean",
+    pos_weight: Any = None,
+) -> Tensor:
     """Binary cross-entropy of sigmoid(x)."""
+
 def bincount(input: _Input, weights: Any = None, minlength: Any = 0) -> Tensor:
     """How often each integer from 0 on occurs (or the sum of the weights there)."""
+
 def bitwise_and(a: _Input, b: _Input) -> Tensor:
     """And, bit by bit."""
+
 def bitwise_left_shift(a: _Input, b: _Input) -> Tensor:
     """Bits shifted to the left."""
+
 def bitwise_not(x: _Input) -> Tensor:
     """Not, bit by bit."""
+
 def bitwise_or(a: _Input, b: _Input) -> Tensor:
     """Or, bit by bit."""
+
 def bitwise_right_shift(a: _Input, b: _Input) -> Tensor:
     """Bits shifted to the right."""
+
 def bitwise_xor(a: _Input, b: _Input) -> Tensor:
     """Exclusive or, bit by bit."""
+
 def block_diag(*tensors: Any) -> Tensor:
     """Matrices along the diagonal of one matrix, zeros elsewhere; vectors count as rows."""
+
 def bmm(input: _Input, other: _Input) -> Tensor:
     """Products of two stacks of matrices."""
+
 def broadcast_shapes(*shapes: Any) -> Any:
     """The shape that tensors of these shapes broadcast to."""
+
 def broadcast_tensors(*tensors: Any) -> Any:
     """Tensors repeated to one common shape, without copies."""
+
 def broadcast_to(x: _Input, shape: Any) -> Tensor:
     """Repeated along new and size-1 dims, without a copy."""
-def bucketize(input: _Input, boundaries: Any, *, out_int32: builtins.bool = False, right: builtins.bool = False) -> Tensor:
+
+def bucketize(
+    input: _Input,
+    boundaries: Any,
+    *,
+    out_int32: builtins.bool = False,
+    right: builtins.bool = False,
+) -> Tensor:
     """The number of the bucket, between sorted boundaries, that each element falls into."""
+
 def cartesian_prod(*tensors: Any) -> Tensor:
     """All ways to take one element from each vector, one a row (a single vector comes back as it is)."""
+
 def cast(x: _Input, dtype: Any, source: Any) -> Tensor:
     """Convert the dtype (`Tensor.to` calls it). `source` is the dtype of x, which the gradient goes back to."""
+
 def cast_like(x: _Input, y: _Input) -> Tensor:
     """x in y's dtype (a mask as numbers), for formulas."""
+
 def cat(tensors: _Input, dim: _Dims = 0) -> Tensor:
     """Tensors joined along an existing dim."""
-def cdist(x1: Any, x2: Any, p: builtins.float = 2.0, compute_mode: builtins.str = 'use_mm_for_euclid_dist_if_necessary') -> Tensor:
+
+def cdist(
+    x1: Any,
+    x2: Any,
+    p: builtins.float = 2.0,
+    compute_mode: builtins.str = "use_mm_for_euclid_dist_if_necessary",
+) -> Tensor:
     """All distances of order p between two sets of vectors."""
+
 def ceil(x: _Input) -> Tensor:
     """Round up."""
+
 def celu(input: _Input, alpha: builtins.float = 1.0) -> Tensor:
     """elu whose slope has no jump for any alpha."""
+
 def chain_matmul(*matrices: Any) -> Tensor:
     """Product of a chain of matrices in the cheapest order."""
+
 def channel_shuffle(input: _Input, groups: Any) -> Tensor:
     """Channels dealt out: one of each group in turn."""
+
 def cholesky(input: _Input, upper: builtins.bool = False) -> Tensor:
     """Cholesky factor of symmetric positive-definite matrices."""
+
 def cholesky_inverse(L: Any, upper: builtins.bool = False) -> Tensor:
     """A^-1 from A's Cholesky factor."""
+
 def cholesky_lower(x: _Input) -> Tensor:
     """Lower Cholesky factor of symmetric positive-definite matrices; reads the lower triangle."""
+
 def cholesky_solve(input: _Input, L: Any, upper: builtins.bool = False) -> Tensor:
     """The X with A X = input, from A's Cholesky factor."""
+
 def chunk(input: _Input, chunks: Any, dim: _Dims = 0) -> Any:
     """At most `chunks` pieces of equal size along dim (the last may be smaller)."""
+
 def clamp(input: _Input, min: Any = None, max: Any = None) -> Tensor:
     """Values below `min` become min, values above `max` become max (numbers or tensors)."""
+
 def clamp_max(input: _Input, max: Any) -> Tensor:
     """Values above `max` become max."""
+
 def clamp_min(input: _Input, min: Any) -> Tensor:
     """Values below `min` become min."""
+
 def clamp_numbers(x: _Input, min: Any, max: Any) -> Tensor:
     """Clamp by numbers."""
+
 def class_cross_entropy(x: _Input, target: _Input, ignore_index: Any = -100) -> Tensor:
     """Cross-entropy of each item with its class number; 0 where that is ignore_index."""
-def class_cross_entropy_backward(u: _Input, x: _Input, target: _Input, top: _Input, logsum: _Input, ignore_index: Any = -100) -> Tensor:
+
+def class_cross_entropy_backward(
+    u: _Input, x: _Input, target: _Input, top: _Input, logsum: _Input, ignore_index: Any = -100
+) -> Tensor:
     """The cotangent of class_cross_entropy, from the output's cotangent u and the residuals."""
+
 def clip(input: _Input, min: Any = None, max: Any = None) -> Tensor:
     """`clamp` under NumPy's name."""
+
 def clone(x: _Input) -> Tensor:
     """A copy that gradients flow through."""
+
 def clone_contiguous(x: _Input) -> Tensor:
     """A copy in row-major order."""
+
 def cofactors(x: _Input) -> Tensor:
     """Cofactors, by way of the singular values, so that singular matrices have them too."""
+
 def column_stack(tensors: Any) -> Tensor:
     """Tensors side by side, vectors as columns."""
-def columns_image(x: _Input, size: Any, kernel: Any, dilation: Any, padding: Any, stride: Any) -> Tensor:
+
+def columns_image(
+    x: _Input, size: Any, kernel: Any, dilation: Any, padding: Any, stride: Any
+) -> Tensor:
     """Columns added up where their patches were in images of `size`: the transpose of image_columns."""
+
 def combinations(input: _Input, r: Any = 2, with_replacement: builtins.bool = False) -> Tensor:
     """All ways to take r elements of a vector, in order, one a row."""
+
 def concat(tensors: _Input, dim: _Dims = 0) -> Tensor:
     """Tensors joined along an existing dim."""
+
 def concatenate(tensors: _Input, dim: _Dims = 0) -> Tensor:
     """Tensors joined along an existing dim."""
+
 def contiguous(input: _Input) -> Tensor:
     """The tensor itself if its memory is in order, else a copy."""
-def conv1d(input: _Input, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: Any = 1) -> Tensor:
+
+def conv1d(
+    input: _Input,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: Any = 1,
+) -> Tensor:
     """`convolution` over one spatial dim."""
-def conv2d(input: _Input, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: Any = 1) -> Tensor:
+
+def conv2d(
+    input: _Input,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: Any = 1,
+) -> Tensor:
     """`convolution` over two spatial dims; padding in numbers, 'same' or 'valid'."""
-def conv3d(input: _Input, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: Any = 1) -> Tensor:
+
+def conv3d(
+    input: _Input,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: Any = 1,
+) -> Tensor:
     """`convolution` over three spatial dims."""
-def conv_transpose1d(input: _Input, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: Any = 1, dilation: Any = 1) -> Tensor:
+
+def conv_transpose1d(
+    input: _Input,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: Any = 1,
+    dilation: Any = 1,
+) -> Tensor:
     """The transpose of `conv1d`: spreads each input element over the output."""
-def conv_transpose2d(input: _Input, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: Any = 1, dilation: Any = 1) -> Tensor:
+
+def conv_transpose2d(
+    input: _Input,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: Any = 1,
+    dilation: Any = 1,
+) -> Tensor:
     """The transpose of `conv2d`."""
-def conv_transpose3d(input: _Input, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: Any = 1, dilation: Any = 1) -> Tensor:
+
+def conv_transpose3d(
+    input: _Input,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: Any = 1,
+    dilation: Any = 1,
+) -> Tensor:
     """The transpose of `conv3d`."""
-def convolution(input: _Input, weight: _Input, bias: _Input = None, stride: Any = ..., padding: Any = ..., dilation: Any = ..., groups: Any = 1) -> Tensor:
+
+def convolution(
+    input: _Input,
+    weight: _Input,
+    bias: _Input = None,
+    stride: Any = ...,
+    padding: Any = ...,
+    dilation: Any = ...,
+    groups: Any = 1,
+) -> Tensor:
     """Cross-correlation of images with kernels."""
-def convolution_input(y: _Input, weight: _Input, size: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Tensor:
+
+def convolution_input(
+    y: _Input, weight: _Input, size: Any, stride: Any, padding: Any, dilation: Any, groups: Any
+) -> Tensor:
     """The transpose of `convolution` in its input: what each input element gave to y (`size`: shape of the input)."""
-def convolution_weight(y: _Input, input: _Input, size: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> Tensor:
+
+def convolution_weight(
+    y: _Input, input: _Input, size: Any, stride: Any, padding: Any, dilation: Any, groups: Any
+) -> Tensor:
     """The transpose of `convolution` in its weight (`size`: shape of the weight)."""
+
 def copysign(a: _Input, b: _Input) -> Tensor:
     """|a| with the sign of b."""
+
 def corrcoef(input: _Input) -> Tensor:
     """Correlation coefficients: the covariance over the standard deviations, within [-1, 1]."""
+
 def cos(x: _Input) -> Tensor:
     """Cosine."""
+
 def cosh(x: _Input) -> Tensor:
     """Hyperbolic cosine."""
-def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: builtins.float = 0.0, reduction: builtins.str = 'mean') -> Tensor:
+
+def cosine_embedding_loss(
+    input1: Any,
+    input2: Any,
+    target: Any,
+    margin: builtins.float = 0.0,
+    reduction: builtins.str = "mean",
+) -> Tensor:
     """Small angles for pairs labelled 1, large for those labelled -1."""
+
 def cosine_similarity(x1: Any, x2: Any, dim: _Dims = 1, eps: builtins.float = 1e-08) -> Tensor:
     """Cosine of the angle between x1 and x2 along dim."""
+
 def count_integers(x: _Input, weights: _Input = None, minlength: Any = 0) -> Tensor:
     """bincount of raw arrays."""
+
 def count_nonzero(x: _Input, dim: _Dims = None) -> Tensor:
     """How many elements are non-zero."""
-def cov(input: _Input, *, correction: Any = 1, fweights: Any = None, aweights: Any = None) -> Tensor:
+
+def cov(
+    input: _Input, *, correction: Any = 1, fweights: Any = None, aweights: Any = None
+) -> Tensor:
     """Covariance matrix: a row is a variable, a column an observation."""
+
 def cross(input: _Input, other: _Input, dim: _Dims = None) -> Tensor:
     """Cross product of vectors of three, along dim (default: the first of size 3)."""
-def cross_entropy(input: _Input, target: Any, weight: Any = None, ignore_index: Any = -100, reduction: builtins.str = 'mean', label_smoothing: builtins.float = 0.0) -> Tensor:
+
+def cross_entropy(
+    input: _Input,
+    target: Any,
+    weight: Any = None,
+    ignore_index: Any = -100,
+    reduction: builtins.str = "mean",
+    label_smoothing: builtins.float = 0.0,
+) -> Tensor:
     """Cross-entropy of unnormalised scores with class numbers or class probabilities."""
-def ctc_loss(log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any, blank: Any = 0, reduction: builtins.str = 'mean', zero_infinity: builtins.bool = False) -> Tensor:
+
+def ctc_loss(
+    log_probs: Any,
+    targets: Any,
+    input_lengths: Any,
+    target_lengths: Any,
+    blank: Any = 0,
+    reduction: builtins.str = "mean",
+    zero_infinity: builtins.bool = False,
+) -> Tensor:
     """Connectionist temporal classification loss."""
-def ctc_negative_log(log_probs: _Input, targets: _Input, input_lengths: _Input, target_lengths: _Input, blank: Any, zero_infinity: Any) -> Tensor:
+
+def ctc_negative_log(
+    log_probs: _Input,
+    targets: _Input,
+    input_lengths: _Input,
+    target_lengths: _Input,
+    blank: Any,
+    zero_infinity: Any,
+) -> Tensor:
     """Minus the log-probability of each target sequence, over all alignments."""
-def ctc_occupation(log_probs: _Input, targets: _Input, input_lengths: _Input, target_lengths: _Input, alpha: _Input, blank: Any, zero_infinity: Any) -> Tensor:
+
+def ctc_occupation(
+    log_probs: _Input,
+    targets: _Input,
+    input_lengths: _Input,
+    target_lengths: _Input,
+    alpha: _Input,
+    blank: Any,
+    zero_infinity: Any,
+) -> Tensor:
     """How probable it is, given the target, that a path emits class c at time t."""
+
 def cummax(x: _Input, dim: _Dims) -> Any:
     """Running maximum, with the index of its last occurrence."""
+
 def cummin(x: _Input, dim: _Dims) -> Any:
     """Running minimum, with the index of its last occurrence."""
+
 def cumprod(x: _Input, dim: _Dims, dtype: Any = None) -> Tensor:
     """Running product."""
+
 def cumsum(x: _Input, dim: _Dims, dtype: Any = None) -> Tensor:
     """Running sum."""
+
 def cumulative_trapezoid(y: Any, x: _Input = None, *, dx: Any = None, dim: _Dims = -1) -> Tensor:
     """Area under a curve up to each point but the first."""
+
 def deg2rad(x: _Input) -> Tensor:
     """Degrees as radians."""
+
 def det(x: _Input) -> Tensor:
     """Determinant."""
+
 def diag(input: _Input, diagonal: Any = 0) -> Tensor:
     """A vector as a diagonal matrix, or a matrix's diagonal."""
+
 def diag_embed(input: _Input, offset: Any = 0, dim1: Any = -2, dim2: Any = -1) -> Tensor:
     """The last dim laid on the diagonal of two new dims, zeros elsewhere."""
+
 def diagflat(input: _Input, offset: Any = 0) -> Tensor:
     """All elements, in a row, on the diagonal of a matrix."""
+
 def diagonal(x: _Input, offset: Any = 0, dim1: Any = 0, dim2: Any = 1) -> Tensor:
     """The diagonal of two dims, as a new last dim; a view."""
+
 def diagonal_embed(x: _Input, shape: Any, offset: Any, dim1: Any, dim2: Any) -> Tensor:
     """Zeros of `shape` with x on the diagonal of two dims: the transpose of `diagonal`."""
+
 def diagonal_of_matrices(A: Any, *, offset: Any = 0, dim1: Any = -2, dim2: Any = -1) -> Tensor:
     """`diagonal` of the last two dims: linalg.diagonal."""
-def diagonal_scatter(input: _Input, src: Any, offset: Any = 0, dim1: Any = 0, dim2: Any = 1) -> Tensor:
+
+def diagonal_scatter(
+    input: _Input, src: Any, offset: Any = 0, dim1: Any = 0, dim2: Any = 1
+) -> Tensor:
     """input with src written on a diagonal."""
-def diff(input: _Input, n: Any = 1, dim: _Dims = -1, prepend: Any = None, append: Any = None) -> Tensor:
+
+def diff(
+    input: _Input, n: Any = 1, dim: _Dims = -1, prepend: Any = None, append: Any = None
+) -> Tensor:
     """Differences of neighbours, n times."""
+
 def digamma(x: _Input) -> Tensor:
     """Derivative of lgamma."""
+
 def dist(input: _Input, other: _Input, p: Any = 2) -> Tensor:
     """Norm of the difference, over all elements."""
+
 def div(input: _Input, other: _Input, rounding_mode: Any = None) -> Tensor:
     """Quotient; `rounding_mode` 'floor' or 'trunc' rounds it (then the gradient is 0)."""
+
 def divide(input: _Input, other: _Input, rounding_mode: Any = None) -> Tensor:
     """Quotient; `rounding_mode` 'floor' or 'trunc' rounds it (then the gradient is 0)."""
+
 def dot(input: _Input, other: _Input) -> Tensor:
     """Inner product of two vectors."""
-def dropout(input: _Input, p: builtins.float = 0.5, training: builtins.bool = True, inplace: builtins.bool = False) -> Tensor:
+
+def dropout(
+    input: _Input,
+    p: builtins.float = 0.5,
+    training: builtins.bool = True,
+    inplace: builtins.bool = False,
+) -> Tensor:
     """Zero elements at random when training."""
-def dropout1d(input: _Input, p: builtins.float = 0.5, training: builtins.bool = True, inplace: builtins.bool = False) -> Tensor:
+
+def dropout1d(
+    input: _Input,
+    p: builtins.float = 0.5,
+    training: builtins.bool = True,
+    inplace: builtins.bool = False,
+) -> Tensor:
     """Zero whole channels (1 spatial dim(s)) at random when training."""
-def dropout2d(input: _Input, p: builtins.float = 0.5, training: builtins.bool = True, inplace: builtins.bool = False) -> Tensor:
+
+def dropout2d(
+    input: _Input,
+    p: builtins.float = 0.5,
+    training: builtins.bool = True,
+    inplace: builtins.bool = False,
+) -> Tensor:
     """Zero whole channels (2 spatial dim(s)) at random when training."""
-def dropout3d(input: _Input, p: builtins.float = 0.5, training: builtins.bool = True, inplace: builtins.bool = False) -> Tensor:
+
+def dropout3d(
+    input: _Input,
+    p: builtins.float = 0.5,
+    training: builtins.bool = True,
+    inplace: builtins.bool = False,
+) -> Tensor:
     """Zero whole channels (3 spatial dim(s)) at random when training."""
+
 def dropout_keyed(x: _Input, p: Any, key: Any) -> Tensor:
     """Zero each element with probability p, scale the rest by 1 / (1 - p). The mask is a function of key alone."""
+
 def dsplit(input: _Input, indices_or_sections: Any) -> Any:
     """tensor_split along depth (dim 2)."""
+
 def dstack(tensors: Any) -> Tensor:
     """Tensors behind each other: joined along dim 2."""
+
 def einsum(equation: Any, *operands: Any) -> Tensor:
     """Sum of products by index letters; several operands are taken pair by pair, from the left."""
+
 def einsum_pair(a: _Input, b: _Input, left: Any, right: Any, result: Any) -> Tensor:
     """Sum over indexes of a product of two."""
+
 def elu(input: _Input, alpha: builtins.float = 1.0) -> Tensor:
     """x above 0, an exponential that falls to -alpha below."""
+
 def embed(x: _Input, shape: Any, index: Any) -> Tensor:
     """Zeros of `shape` with x added at `index` (repeated indexes add up): the transpose of getitem."""
+
 def embed_rows(x: _Input, index: _Input, shape: Any) -> Tensor:
     """Zeros of `shape` with rows of x added at index: the transpose of taking rows."""
-def embedding(input: _Input, weight: Any, padding_idx: Any = None, max_norm: Any = None, norm_type: builtins.float = 2.0, scale_grad_by_freq: builtins.bool = False, sparse: builtins.bool = False) -> Tensor:
+
+def embedding(
+    input: _Input,
+    weight: Any,
+    padding_idx: Any = None,
+    max_norm: Any = None,
+    norm_type: builtins.float = 2.0,
+    scale_grad_by_freq: builtins.bool = False,
+    sparse: builtins.bool = False,
+) -> Tensor:
     """Rows of a table."""
-def embedding_bag(input: _Input, weight: Any, offsets: Any = None, max_norm: Any = None, norm_type: builtins.float = 2.0, scale_grad_by_freq: builtins.bool = False, mode: builtins.str = 'mean', sparse: builtins.bool = False, per_sample_weights: Any = None, include_last_offset: builtins.bool = False, padding_idx: Any = None) -> Tensor:
+
+def embedding_bag(
+    input: _Input,
+    weight: Any,
+    offsets: Any = None,
+    max_norm: Any = None,
+    norm_type: builtins.float = 2.0,
+    scale_grad_by_freq: builtins.bool = False,
+    mode: builtins.str = "mean",
+    sparse: builtins.bool = False,
+    per_sample_weights: Any = None,
+    include_last_offset: builtins.bool = False,
+    padding_idx: Any = None,
+) -> Tensor:
     """Sum, mean or maximum of bags of rows."""
+
 def entr(x: _Input) -> Tensor:
     """Elementwise entropy."""
+
 def eq(a: _Input, b: _Input) -> Tensor:
     """Whether a == b, elementwise."""
+
 def equal(input: _Input, other: _Input) -> Tensor:
     """Whether shapes and all values are equal, as a Python bool."""
+
 def erf(x: _Input) -> Tensor:
     """Error function, to the precision of the dtype."""
+
 def erfc(x: _Input) -> Tensor:
     """One minus the error function, exact far out too."""
+
 def erfinv(x: _Input) -> Tensor:
     """Inverse of the error function."""
+
 def euclidean_distances(x1: _Input, x2: _Input) -> Tensor:
     """All distances between two sets of vectors by one matrix product."""
+
 def exp(x: _Input) -> Tensor:
     """Exponential."""
+
 def exp2(x: _Input) -> Tensor:
     """Power of two."""
+
 def expand(input: _Input, *sizes: Any) -> Tensor:
     """`broadcast_to` where -1 keeps a size."""
+
 def expand_as(input: _Input, other: _Input) -> Tensor:
     """`expand` to other's shape."""
+
 def expit(input: _Input) -> Tensor:
     """`sigmoid` under its name in statistics."""
+
 def expm1(x: _Input) -> Tensor:
     """e^x - 1, exact near 0."""
+
 def exponential_unit(x: _Input, name: Any, alpha: Any, scale: Any, rate: Any) -> Tensor:
     """The common form of elu, selu and celu."""
-def feature_alpha_dropout(input: _Input, p: builtins.float = 0.5, training: builtins.bool = False, inplace: builtins.bool = False) -> Tensor:
+
+def feature_alpha_dropout(
+    input: _Input,
+    p: builtins.float = 0.5,
+    training: builtins.bool = False,
+    inplace: builtins.bool = False,
+) -> Tensor:
     """alpha_dropout of whole channels (dim 1)."""
+
 def fill_at(x: _Input, mask: _Input, value: Any) -> Tensor:
     """`masked_fill` with a number."""
+
 def fix(x: _Input) -> Tensor:
     """Round towards zero."""
+
 def flatten(input: _Input, start_dim: Any = 0, end_dim: Any = -1) -> Tensor:
     """Dims start_dim..end_dim as one."""
+
 def flip(x: _Input, *dims: _Dims) -> Tensor:
     """Reversed along dims."""
+
 def fliplr(input: _Input) -> Tensor:
     """Columns in reverse order."""
+
 def flipud(input: _Input) -> Tensor:
     """Rows in reverse order."""
+
 def float_power(input: _Input, exponent: Any) -> Tensor:
     """Power in float64."""
+
 def floor(x: _Input) -> Tensor:
     """Round down."""
+
 def floor_divide(a: _Input, b: _Input) -> Tensor:
     """Quotient rounded down."""
+
 def fmax(a: _Input, b: _Input) -> Tensor:
     """The larger of two; a NaN loses to a number."""
+
 def fmin(a: _Input, b: _Input) -> Tensor:
     """The smaller of two; a NaN loses to a number."""
+
 def fmod(a: _Input, b: _Input) -> Tensor:
     """Remainder with the sign of a."""
-def fold(input: _Input, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:
+
+def fold(
+    input: _Input,
+    output_size: Any,
+    kernel_size: Any,
+    dilation: Any = 1,
+    padding: Any = 0,
+    stride: Any = 1,
+) -> Tensor:
     """Columns added up where their patches were: the transpose of `nn.functional.unfold`, not its inverse where patches overlap."""
+
 def frac(x: _Input) -> Tensor:
     """What follows the point, with the sign of x."""
+
 def gather(input: _Input, dim: _Dims, index: Any, *, sparse_grad: builtins.bool = False) -> Tensor:
     """Values picked along dim."""
-def gaussian_nll_loss(input: _Input, target: Any, var: Any, full: builtins.bool = False, eps: builtins.float = 1e-06, reduction: builtins.str = 'mean') -> Tensor:
+
+def gaussian_nll_loss(
+    input: _Input,
+    target: Any,
+    var: Any,
+    full: builtins.bool = False,
+    eps: builtins.float = 1e-06,
+    reduction: builtins.str = "mean",
+) -> Tensor:
     """Negative log-likelihood of targets under normal distributions."""
+
 def gcd(a: _Input, b: _Input) -> Tensor:
     """Greatest common divisor of integers."""
+
 def ge(a: _Input, b: _Input) -> Tensor:
     """Whether a >= b, elementwise."""
-def gelu(x: _Input, approximate: builtins.str = 'none') -> Tensor:
+
+def gelu(x: _Input, approximate: builtins.str = "none") -> Tensor:
     """Gaussian error linear unit: x times the chance that a normal number is below x."""
-def gelu_backward(u: _Input, x: _Input, gate: _Input, approximate: builtins.str = 'none') -> Tensor:
+
+def gelu_backward(u: _Input, x: _Input, gate: _Input, approximate: builtins.str = "none") -> Tensor:
     """The cotangent of gelu, from the output's cotangent u, the input and its gate."""
+
 def ger(input: _Input, vec2: Any) -> Tensor:
     """Outer product of two vectors."""
+
 def getitem(x: _Input, index: Any) -> Tensor:
     """`x[index]`: ints, slices with steps, None, Ellipsis, integer and boolean arrays, mixed."""
+
 def glu(x: _Input, dim: _Dims = -1) -> Tensor:
     """The first half along dim, gated by the sigmoid of the second half."""
+
 def gradient(input: _Input, *, spacing: Any = 1, dim: _Dims = None, edge_order: Any = 1) -> Any:
     """Slopes of sampled values, by central differences, one tensor per dim."""
+
 def greater(a: _Input, b: _Input) -> Tensor:
     """Whether a > b, elementwise."""
+
 def greater_equal(a: _Input, b: _Input) -> Tensor:
     """Whether a >= b, elementwise."""
-def grid_sample(input: _Input, grid: Any, mode: builtins.str = 'bilinear', padding_mode: builtins.str = 'zeros', align_corners: Any = None) -> Tensor:
+
+def grid_sample(
+    input: _Input,
+    grid: Any,
+    mode: builtins.str = "bilinear",
+    padding_mode: builtins.str = "zeros",
+    align_corners: Any = None,
+) -> Tensor:
     """input read at the places that grid names, between elements by interpolation."""
-def group_norm(input: _Input, num_groups: Any, weight: Any = None, bias: Any = None, eps: builtins.float = 1e-05) -> Tensor:
+
+def group_norm(
+    input: _Input,
+    num_groups: Any,
+    weight: Any = None,
+    bias: Any = None,
+    eps: builtins.float = 1e-05,
+) -> Tensor:
     """Normalise groups of channels of each item."""
-def gru_cell(input: _Input, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Tensor:
+
+def gru_cell(
+    input: _Input, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None
+) -> Tensor:
     """h after one step of a gated recurrent unit."""
+
 def gru_sequence(gx: _Input, h0: _Input, w_hh: _Input, b_hh: _Input = None) -> Tensor:
     """A gated recurrent unit over a sequence."""
-def gru_sequence_backward(g: _Input, h0: _Input, w_hh: _Input, out: _Input, gates: _Input, hn: _Input) -> Any:
+
+def gru_sequence_backward(
+    g: _Input, h0: _Input, w_hh: _Input, out: _Input, gates: _Input, hn: _Input
+) -> Any:
     """The cotangents of gx, h0, w_hh and b_hh."""
+
 def gt(a: _Input, b: _Input) -> Tensor:
     """Whether a > b, elementwise."""
-def gumbel_softmax(logits: Any, tau: builtins.float = 1.0, hard: builtins.bool = False, eps: builtins.float = 1e-10, dim: _Dims = -1) -> Tensor:
+
+def gumbel_softmax(
+    logits: Any,
+    tau: builtins.float = 1.0,
+    hard: builtins.bool = False,
+    eps: builtins.float = 1e-10,
+    dim: _Dims = -1,
+) -> Tensor:
     """A random choice along dim, made softly so that gradients pass."""
+
 def hardshrink(x: _Input, lambd: builtins.float = 0.5) -> Tensor:
     """x, but 0 near 0."""
+
 def hardsigmoid(x: _Input) -> Tensor:
     """A sigmoid of three straight pieces."""
+
 def hardswish(x: _Input) -> Tensor:
     """x times its hardsigmoid."""
+
 def hardtanh(x: _Input, min_val: builtins.float = -1.0, max_val: builtins.float = 1.0) -> Tensor:
     """x held in [min_val, max_val]."""
+
 def heaviside(x: _Input, values: _Input) -> Tensor:
     """0 below zero (and for NaN), 1 above, `values` at zero."""
+
 def held_above(x: _Input, low: Any) -> Tensor:
     """x or `low`, whichever is more; the gradient takes no notice."""
-def hinge_embedding_loss(input: _Input, target: Any, margin: builtins.float = 1.0, reduction: builtins.str = 'mean') -> Tensor:
+
+def hinge_embedding_loss(
+    input: _Input, target: Any, margin: builtins.float = 1.0, reduction: builtins.str = "mean"
+) -> Tensor:
     """Small distances for pairs labelled 1, larger than the margin for those labelled -1."""
+
 def histc(x: _Input, bins: Any = 100, min: Any = 0, max: Any = 0) -> Tensor:
     """How many elements fall into each of `bins` equal bins from min to max (default: of the data). Elements outside do not count."""
+
 def hsplit(input: _Input, indices_or_sections: Any) -> Any:
     """tensor_split along columns (dim 1; dim 0 of a vector)."""
+
 def hstack(tensors: Any) -> Tensor:
     """Tensors side by side: joined along dim 1 (vectors along dim 0)."""
-def huber_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', delta: builtins.float = 1.0, weight: Any = None) -> Tensor:
+
+def huber_loss(
+    input: _Input,
+    target: Any,
+    reduction: builtins.str = "mean",
+    delta: builtins.float = 1.0,
+    weight: Any = None,
+) -> Tensor:
     """Squared error up to delta, straight on with that slope beyond."""
+
 def hypot(a: _Input, b: _Input) -> Tensor:
     """Length of the hypotenuse, without overflow on the way."""
-def im2col(input: _Input, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:
+
+def im2col(
+    input: _Input, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
+) -> Tensor:
     """`nn.functional.unfold`: the patches of images as columns."""
+
 def image_columns(x: _Input, kernel: Any, dilation: Any, padding: Any, stride: Any) -> Tensor:
     """The patches of images as columns of a matrix."""
+
 def index_add(input: _Input, dim: _Dims, index: Any, source: Any, *, alpha: Any = 1) -> Tensor:
     """input with alpha times source's slices added at index along dim; repeated indexes add up."""
+
 def index_copy(input: _Input, dim: _Dims, index: Any, source: Any) -> Tensor:
     """input with source's slices written at index along dim."""
+
 def index_fill(input: _Input, dim: _Dims, index: Any, value: Any) -> Tensor:
     """input with one number (or 0-d tensor) written at index along dim."""
-def index_put(input: _Input, indices: Any, values: Any, accumulate: builtins.bool = False) -> Tensor:
+
+def index_put(
+    input: _Input, indices: Any, values: Any, accumulate: builtins.bool = False
+) -> Tensor:
     """input with values written (or added) at a tuple of index tensors: `x[indices] = values` without changing x."""
-def index_reduce(input: _Input, dim: _Dims, index: Any, source: Any, reduce: Any, *, include_self: builtins.bool = True) -> Tensor:
+
+def index_reduce(
+    input: _Input,
+    dim: _Dims,
+    index: Any,
+    source: Any,
+    reduce: Any,
+    *,
+    include_self: builtins.bool = True,
+) -> Tensor:
     """input with source's slices combined into it at index along dim, by prod, mean, amax or amin."""
+
 def index_select(input: _Input, dim: _Dims, index: Any) -> Tensor:
     """Elements along dim by number."""
+
 def index_tensor(input: _Input, index: Any) -> Tensor:
     """What `x[index]` calls."""
+
 def inner(input: _Input, other: _Input) -> Tensor:
     """Sums of products over the last dims."""
-def instance_norm(input: _Input, running_mean: Any = None, running_var: Any = None, weight: Any = None, bias: Any = None, use_input_stats: builtins.bool = True, momentum: builtins.float = 0.1, eps: builtins.float = 1e-05) -> Tensor:
+
+def instance_norm(
+    input: _Input,
+    running_mean: Any = None,
+    running_var: Any = None,
+    weight: Any = None,
+    bias: Any = None,
+    use_input_stats: builtins.bool = True,
+    momentum: builtins.float = 0.1,
+    eps: builtins.float = 1e-05,
+) -> Tensor:
     """Normalise each channel of each item."""
-def interpolate(input: _Input, size: Any = None, scale_factor: Any = None, mode: builtins.str = 'nearest', align_corners: Any = None, recompute_scale_factor: Any = None, antialias: builtins.bool = False) -> Tensor:
+
+def interpolate(
+    input: _Input,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: builtins.str = "nearest",
+    align_corners: Any = None,
+    recompute_scale_factor: Any = None,
+    antialias: builtins.bool = False,
+) -> Tensor:
     """Resized to `size`, or by `scale_factor`, in 1, 2 or 3 spatial dims."""
+
 def inverse(x: _Input) -> Tensor:
     """Inverse."""
-def isclose(a: _Input, b: _Input, rtol: builtins.float = 1e-05, atol: builtins.float = 1e-08, equal_nan: builtins.bool = False) -> Tensor:
+
+def isclose(
+    a: _Input,
+    b: _Input,
+    rtol: builtins.float = 1e-05,
+    atol: builtins.float = 1e-08,
+    equal_nan: builtins.bool = False,
+) -> Tensor:
     """Whether two values are nearly equal."""
+
 def isfinite(x: _Input) -> Tensor:
     """Whether it is neither infinite nor NaN."""
-def isin(elements: Any, test_elements: Any, *, assume_unique: builtins.bool = False, invert: builtins.bool = False) -> Tensor:
+
+def isin(
+    elements: Any,
+    test_elements: Any,
+    *,
+    assume_unique: builtins.bool = False,
+    invert: builtins.bool = False,
+) -> Tensor:
     """Which elements occur among `test_elements`."""
+
 def isinf(x: _Input) -> Tensor:
     """Whether it is infinite."""
+
 def isnan(x: _Input) -> Tensor:
     """Whether it is NaN."""
+
 def isneginf(x: _Input) -> Tensor:
     """Whether it is -inf."""
+
 def isposinf(x: _Input) -> Tensor:
     """Whether it is +inf."""
+
 def isreal(x: _Input) -> Tensor:
     """Whether the number is real: always True here."""
+
 def keep_where(x: _Input, mask: _Input) -> Tensor:
     """x where mask, else 0: what lets a cotangent through, or not."""
-def kl_div(input: _Input, target: Any, reduction: builtins.str = 'mean', log_target: builtins.bool = False) -> Tensor:
+
+def kl_div(
+    input: _Input, target: Any, reduction: builtins.str = "mean", log_target: builtins.bool = False
+) -> Tensor:
     """Kullback-Leibler divergence of target probabilities from log-probabilities."""
+
 def kron(input: _Input, other: _Input) -> Tensor:
     """Kronecker product: each element of input times all of other."""
+
 def kthvalue(x: _Input, k: Any, dim: _Dims = -1, keepdim: builtins.bool = False) -> Any:
     """The k-th smallest along dim (k counts from 1), with its index."""
-def l1_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', weight: Any = None) -> Tensor:
+
+def l1_loss(
+    input: _Input, target: Any, reduction: builtins.str = "mean", weight: Any = None
+) -> Tensor:
     """Absolute error."""
+
 def largest_at(x: _Input, index: _Input, src: _Input, dim: _Dims) -> Tensor:
     """x with the largest of what index sends to each place."""
-def layer_norm(input: _Input, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: builtins.float = 1e-05) -> Tensor:
+
+def layer_norm(
+    input: _Input,
+    normalized_shape: Any,
+    weight: Any = None,
+    bias: Any = None,
+    eps: builtins.float = 1e-05,
+) -> Tensor:
     """Normalise over the last dims, whose sizes are `normalized_shape`."""
-def layer_normalization(x: _Input, weight: _Input = None, bias: _Input = None, dims: Any = ..., eps: builtins.float = 1e-05) -> Tensor:
+
+def layer_normalization(
+    x: _Input,
+    weight: _Input = None,
+    bias: _Input = None,
+    dims: Any = ...,
+    eps: builtins.float = 1e-05,
+) -> Tensor:
     """Normalise over the last dims, scale and shift."""
-def layer_normalization_backward(u: _Input, x: _Input, mean: _Input, rstd: _Input, weight: _Input = None, dims: Any = ...) -> Tensor:
+
+def layer_normalization_backward(
+    u: _Input, x: _Input, mean: _Input, rstd: _Input, weight: _Input = None, dims: Any = ...
+) -> Tensor:
     """The cotangent of layer_normalization's x, from the output's cotangent u and the residuals."""
+
 def lcm(a: _Input, b: _Input) -> Tensor:
     """Least common multiple of integers."""
+
 def ldexp(input: _Input, other: _Input) -> Tensor:
     """A number from its fraction and its power of two."""
+
 def le(a: _Input, b: _Input) -> Tensor:
     """Whether a <= b, elementwise."""
+
 def leaky_relu(x: _Input, negative_slope: builtins.float = 0.01) -> Tensor:
     """x with a slope below 0."""
-def length(x: _Input, p: builtins.float = 2.0, dim: _Dims = -1, keepdim: builtins.bool = False) -> Tensor:
+
+def length(
+    x: _Input, p: builtins.float = 2.0, dim: _Dims = -1, keepdim: builtins.bool = False
+) -> Tensor:
     """Norm of order p along dim, with a gradient everywhere: 0 where the norm is 0."""
+
 def lerp(a: _Input, b: _Input, weight: Any) -> Tensor:
     """Between a and b."""
+
 def less(a: _Input, b: _Input) -> Tensor:
     """Whether a < b, elementwise."""
+
 def less_equal(a: _Input, b: _Input) -> Tensor:
     """Whether a <= b, elementwise."""
+
 def lgamma(x: _Input) -> Tensor:
     """Logarithm of the absolute value of the gamma function."""
+
 def linalg_cholesky(A: Any, *, upper: builtins.bool = False) -> Tensor:
     """Cholesky factor of symmetric positive-definite matrices."""
+
 def linalg_cond(A: Any, p: Any = None) -> Tensor:
     """Condition number: how much a relative error may grow when solving with A."""
+
 def linalg_cross(input: _Input, other: _Input, *, dim: _Dims = -1) -> Tensor:
     """Cross product of vectors of three."""
+
 def linalg_det(x: _Input) -> Tensor:
     """Determinant."""
+
 def linalg_diagonal(A: Any, *, offset: Any = 0, dim1: Any = -2, dim2: Any = -1) -> Tensor:
     """`diagonal` of the last two dims: linalg.diagonal."""
-def linalg_eigh(x: _Input, UPLO: builtins.str = 'L') -> Any:
+
+def linalg_eigh(x: _Input, UPLO: builtins.str = "L") -> Any:
     """Eigenvalues (rising) and eigenvectors of symmetric matrices; reads one triangle."""
-def linalg_eigvalsh(A: Any, UPLO: builtins.str = 'L') -> Tensor:
+
+def linalg_eigvalsh(A: Any, UPLO: builtins.str = "L") -> Tensor:
     """Eigenvalues of symmetric matrices, rising."""
+
 def linalg_inv(x: _Input) -> Tensor:
     """Inverse."""
+
 def linalg_lstsq(A: Any, B: Any, rcond: Any = None, *, driver: Any = None) -> Tensor:
     """The X for which |A X - B| is least; of several the shortest."""
+
 def linalg_matmul(a: _Input, b: _Input) -> Tensor:
     """Matrix product; leading dims broadcast, 1-d operands are vectors."""
+
 def linalg_matrix_exp(input: _Input) -> Tensor:
     """Exponential of a matrix: a rational function of x / 2^s, squared s times."""
-def linalg_matrix_norm(A: Any, ord: builtins.str = 'fro', dim: Any = ..., keepdim: builtins.bool = False, *, dtype: Any = None) -> Tensor:
+
+def linalg_matrix_norm(
+    A: Any,
+    ord: builtins.str = "fro",
+    dim: Any = ...,
+    keepdim: builtins.bool = False,
+    *,
+    dtype: Any = None,
+) -> Tensor:
     """Norm of matrices that lie in two dims."""
+
 def linalg_matrix_power(input: _Input, n: Any) -> Tensor:
     """A matrix multiplied n times with itself (n < 0: its inverse), by repeated squaring."""
-def linalg_matrix_rank(A: Any, tol: Any = None, hermitian: builtins.bool = False, *, atol: Any = None, rtol: Any = None) -> Tensor:
+
+def linalg_matrix_rank(
+    A: Any, tol: Any = None, hermitian: builtins.bool = False, *, atol: Any = None, rtol: Any = None
+) -> Tensor:
     """How many singular values are above max(atol, rtol s_max)."""
+
 def linalg_multi_dot(tensors: Any) -> Tensor:
     """Product of a chain of matrices in the cheapest order; the first and the last may be vectors."""
-def linalg_norm(A: Any, ord: Any = None, dim: _Dims = None, keepdim: builtins.bool = False, *, dtype: Any = None) -> Tensor:
+
+def linalg_norm(
+    A: Any, ord: Any = None, dim: _Dims = None, keepdim: builtins.bool = False, *, dtype: Any = None
+) -> Tensor:
     """Norm of a vector or a matrix: of all elements (ord None), along one dim, or of the matrices in two."""
-def linalg_pinv(A: Any, rcond: Any = None, hermitian: builtins.bool = False, *, atol: Any = None, rtol: Any = None) -> Tensor:
+
+def linalg_pinv(
+    A: Any,
+    rcond: Any = None,
+    hermitian: builtins.bool = False,
+    *,
+    atol: Any = None,
+    rtol: Any = None,
+) -> Tensor:
     """Pseudo-inverse."""
-def linalg_qr(A: Any, mode: builtins.str = 'reduced') -> Tensor:
+
+def linalg_qr(A: Any, mode: builtins.str = "reduced") -> Tensor:
     """Q with orthonormal columns and R upper triangular."""
+
 def linalg_slogdet(x: _Input) -> Any:
     """Sign and logarithm of the absolute determinant, which do not overflow."""
+
 def linalg_solve(A: Any, B: Any, *, left: builtins.bool = True) -> Tensor:
     """The X with A X = B (left=False: X A = B)."""
-def linalg_solve_triangular(A: Any, B: Any, *, upper: Any, left: builtins.bool = True, unitriangular: builtins.bool = False) -> Tensor:
+
+def linalg_solve_triangular(
+    A: Any, B: Any, *, upper: Any, left: builtins.bool = True, unitriangular: builtins.bool = False
+) -> Tensor:
     """linalg.solve that reads one triangle of A (without its diagonal if unitriangular: ones)."""
+
 def linalg_svd(x: _Input, full_matrices: builtins.bool = True) -> Any:
     """Singular value decomposition."""
+
 def linalg_svdvals(A: Any) -> Tensor:
     """Singular values, largest first."""
+
 def linalg_vander(x: _Input, *, N: Any = None) -> Tensor:
     """Powers of each element, rising, one element a row; x may be a stack of vectors."""
+
 def linalg_vecdot(x: _Input, y: Any, *, dim: _Dims = -1) -> Tensor:
     """Inner products along one dim, the others broadcast."""
-def linalg_vector_norm(x: _Input, ord: Any = 2, dim: _Dims = None, keepdim: builtins.bool = False, *, dtype: Any = None) -> Tensor:
+
+def linalg_vector_norm(
+    x: _Input, ord: Any = 2, dim: _Dims = None, keepdim: builtins.bool = False, *, dtype: Any = None
+) -> Tensor:
     """Norm of the elements as one vector, along one or more dims."""
+
 def linear(input: _Input, weight: _Input, bias: _Input = None) -> Tensor:
     """Affine map, one 2-D product."""
-def local_response_norm(input: _Input, size: Any, alpha: builtins.float = 0.0001, beta: builtins.float = 0.75, k: builtins.float = 1.0) -> Tensor:
+
+def local_response_norm(
+    input: _Input,
+    size: Any,
+    alpha: builtins.float = 0.0001,
+    beta: builtins.float = 0.75,
+    k: builtins.float = 1.0,
+) -> Tensor:
     """Each element divided by what the `size` channels around it have."""
+
 def log(x: _Input) -> Tensor:
     """Natural logarithm."""
+
 def log10(x: _Input) -> Tensor:
     """Logarithm to base 10."""
+
 def log1p(x: _Input) -> Tensor:
     """ln(1 + x), exact near 0."""
+
 def log2(x: _Input) -> Tensor:
     """Logarithm to base 2."""
+
 def log_softmax(x: _Input, dim: _Dims, dtype: Any = None) -> Tensor:
     """Logarithm of softmax."""
+
 def log_softmax_backward(u: _Input, y: _Input, dim: _Dims) -> Tensor:
     """The cotangent of log_softmax, from the output's cotangent u and the output y."""
+
 def logaddexp(a: _Input, b: _Input) -> Tensor:
     """Logarithm of a sum of exponentials."""
+
 def logaddexp2(a: _Input, b: _Input) -> Tensor:
     """Logarithm to base 2 of a sum of powers of two."""
+
 def logcumsumexp(x: _Input, dim: _Dims) -> Tensor:
     """Logarithm of the running sum of exponentials, without overflow."""
+
 def logdet(input: _Input) -> Tensor:
     """Logarithm of the determinant: NaN where that is negative, -inf where it is 0."""
+
 def logical_and(a: _Input, b: _Input) -> Tensor:
     """Whether both are non-zero."""
+
 def logical_not(x: _Input) -> Tensor:
     """Whether it is zero."""
+
 def logical_or(a: _Input, b: _Input) -> Tensor:
     """Whether either is non-zero."""
+
 def logical_xor(a: _Input, b: _Input) -> Tensor:
     """Whether exactly one is non-zero."""
+
 def logit(x: _Input, eps: Any = None) -> Tensor:
     """Inverse of the sigmoid. `eps`: clamp x to [eps, 1 - eps] first."""
+
 def logsigmoid(x: _Input) -> Tensor:
     """Logarithm of the sigmoid."""
+
 def logsumexp(x: _Input, dim: _Dims, keepdim: builtins.bool = False) -> Tensor:
     """Logarithm of a sum of exponentials."""
-def lp_pool1d(input: _Input, norm_type: Any, kernel_size: Any, stride: Any = None, ceil_mode: builtins.bool = False) -> Tensor:
+
+def lp_pool1d(
+    input: _Input,
+    norm_type: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    ceil_mode: builtins.bool = False,
+) -> Tensor:
     """The p-norm of each window over 1 spatial dim(s), p = norm_type (no absolute value is taken, as in PyTorch)."""
-def lp_pool2d(input: _Input, norm_type: Any, kernel_size: Any, stride: Any = None, ceil_mode: builtins.bool = False) -> Tensor:
+
+def lp_pool2d(
+    input: _Input,
+    norm_type: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    ceil_mode: builtins.bool = False,
+) -> Tensor:
     """The p-norm of each window over 2 spatial dim(s), p = norm_type (no absolute value is taken, as in PyTorch)."""
-def lp_pool3d(input: _Input, norm_type: Any, kernel_size: Any, stride: Any = None, ceil_mode: builtins.bool = False) -> Tensor:
+
+def lp_pool3d(
+    input: _Input,
+    norm_type: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    ceil_mode: builtins.bool = False,
+) -> Tensor:
     """The p-norm of each window over 3 spatial dim(s), p = norm_type (no absolute value is taken, as in PyTorch)."""
-def lstm_cell(input: _Input, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Tensor:
+
+def lstm_cell(
+    input: _Input, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None
+) -> Tensor:
     """(h, c) after one step of a long short-term memory."""
+
 def lstm_sequence(gx: _Input, h0: _Input, c0: _Input, w_hh: _Input) -> Tensor:
     """A long short-term memory over a sequence."""
-def lstm_sequence_backward(g: _Input, h0: _Input, c0: _Input, w_hh: _Input, out: _Input, gates: _Input) -> Any:
+
+def lstm_sequence_backward(
+    g: _Input, h0: _Input, c0: _Input, w_hh: _Input, out: _Input, gates: _Input
+) -> Any:
     """The cotangents of gx, h0, c0 and w_hh."""
+
 def lt(a: _Input, b: _Input) -> Tensor:
     """Whether a < b, elementwise."""
-def margin_ranking_loss(input1: Any, input2: Any, target: Any, margin: builtins.float = 0.0, reduction: builtins.str = 'mean') -> Tensor:
+
+def margin_ranking_loss(
+    input1: Any,
+    input2: Any,
+    target: Any,
+    margin: builtins.float = 0.0,
+    reduction: builtins.str = "mean",
+) -> Tensor:
     """The first input above the second by a margin (target 1), or below (target -1)."""
+
 def masked_fill(x: _Input, mask: Any, value: Any) -> Tensor:
     """x with `value`, a number or a 0-d tensor, where mask is True."""
+
 def masked_scatter(input: _Input, mask: Any, source: Any) -> Tensor:
     """input with source's elements, in order, written where mask is True."""
+
 def masked_select(input: _Input, mask: Any) -> Tensor:
     """Elements where mask is True, in a row."""
+
 def matmul(a: _Input, b: _Input) -> Tensor:
     """Matrix product; leading dims broadcast, 1-d operands are vectors."""
+
 def matrix_exp(input: _Input) -> Tensor:
     """Exponential of a matrix: a rational function of x / 2^s, squared s times."""
+
 def matrix_power(input: _Input, n: Any) -> Tensor:
     """A matrix multiplied n times with itself (n < 0: its inverse), by repeated squaring."""
+
 def max(input: _Input, dim: _Dims = None, keepdim: builtins.bool = False) -> Any:
     """Largest element of all; along `dim` (values, indices); or the elementwise maximum of two tensors."""
+
 def max_dim(x: _Input, dim: _Dims, keepdim: builtins.bool = False) -> Any:
     """Largest element along one dim, with its index (the first of ties)."""
-def max_pool(x: _Input, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: builtins.bool = False) -> Tensor:
+
+def max_pool(
+    x: _Input,
+    kernel: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    ceil_mode: builtins.bool = False,
+) -> Tensor:
     """Largest element of each window; the first of ties, in row-major order."""
-def max_pool1d(input: _Input, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: builtins.bool = False, return_indices: builtins.bool = False) -> Tensor:
+
+def max_pool1d(
+    input: _Input,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: builtins.bool = False,
+    return_indices: builtins.bool = False,
+) -> Tensor:
     """Largest element of each window over 1 spatial dim(s); `return_indices` adds positions in the flattened input."""
-def max_pool2d(input: _Input, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: builtins.bool = False, return_indices: builtins.bool = False) -> Tensor:
+
+def max_pool2d(
+    input: _Input,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: builtins.bool = False,
+    return_indices: builtins.bool = False,
+) -> Tensor:
     """Largest element of each window over 2 spatial dim(s); `return_indices` adds positions in the flattened input."""
-def max_pool3d(input: _Input, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: builtins.bool = False, return_indices: builtins.bool = False) -> Tensor:
+
+def max_pool3d(
+    input: _Input,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: builtins.bool = False,
+    return_indices: builtins.bool = False,
+) -> Tensor:
     """Largest element of each window over 3 spatial dim(s); `return_indices` adds positions in the flattened input."""
-def max_pool_positions(x: _Input, kernel: Any, stride: Any, padding: Any, dilation: Any, ceil_mode: builtins.bool = False) -> Tensor:
+
+def max_pool_positions(
+    x: _Input,
+    kernel: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    ceil_mode: builtins.bool = False,
+) -> Tensor:
     """Position of each window's winner in the flattened spatial dims of x, as PyTorch's `return_indices`."""
-def max_pool_spread(x: _Input, winners: _Input, shape: Any, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Tensor:
+
+def max_pool_spread(
+    x: _Input, winners: _Input, shape: Any, kernel: Any, stride: Any, padding: Any, dilation: Any
+) -> Tensor:
     """Zeros of `shape` with x added where each window's winner was: the transpose of `max_pool_take`."""
-def max_pool_take(x: _Input, winners: _Input, kernel: Any, stride: Any, padding: Any, dilation: Any) -> Tensor:
+
+def max_pool_take(
+    x: _Input, winners: _Input, kernel: Any, stride: Any, padding: Any, dilation: Any
+) -> Tensor:
     """The elements of x at given winners."""
-def max_unpool1d(input: _Input, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None) -> Tensor:
+
+def max_unpool1d(
+    input: _Input,
+    indices: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    output_size: Any = None,
+) -> Tensor:
     """Undoes max_pool1d as far as that goes: each maximum back to where it was, zeros elsewhere."""
-def max_unpool2d(input: _Input, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None) -> Tensor:
+
+def max_unpool2d(
+    input: _Input,
+    indices: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    output_size: Any = None,
+) -> Tensor:
     """Undoes max_pool2d as far as that goes: each maximum back to where it was, zeros elsewhere."""
-def max_unpool3d(input: _Input, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None) -> Tensor:
+
+def max_unpool3d(
+    input: _Input,
+    indices: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    output_size: Any = None,
+) -> Tensor:
     """Undoes max_pool3d as far as that goes: each maximum back to where it was, zeros elsewhere."""
+
 def maximum(a: _Input, b: _Input) -> Tensor:
     """The larger of two; NaN if either is."""
+
 def mean(x: _Input, dim: _Dims = None, keepdim: builtins.bool = False, dtype: Any = None) -> Tensor:
     """Mean."""
+
 def median(input: _Input, dim: _Dims = None, keepdim: builtins.bool = False) -> Any:
     """Median, the lower of two middle elements; NaN if there is one.; of all elements, or along `dim` with its index."""
+
 def median_dim(x: _Input, dim: _Dims, keepdim: builtins.bool = False) -> Any:
     """Median, the lower of two middle elements; NaN if there is one."""
-def meshgrid(*tensors: Any, indexing: builtins.str = 'ij') -> Any:
+
+def meshgrid(*tensors: Any, indexing: builtins.str = "ij") -> Any:
     """Vectors repeated over a common grid: one tensor per vector, each of shape (n_1, n_2, ...)."""
+
 def min(input: _Input, dim: _Dims = None, keepdim: builtins.bool = False) -> Any:
     """Smallest element of all; along `dim` (values, indices); or the elementwise minimum of two tensors."""
+
 def min_dim(x: _Input, dim: _Dims, keepdim: builtins.bool = False) -> Any:
     """Smallest element along one dim, with its index (the first of ties)."""
+
 def minimum(a: _Input, b: _Input) -> Tensor:
     """The smaller of two; NaN if either is."""
+
 def mish(x: _Input) -> Tensor:
     """x times the tanh of its softplus."""
+
 def mm(input: _Input, other: _Input) -> Tensor:
     """Product of two matrices."""
+
 def mode(x: _Input, dim: _Dims = -1, keepdim: builtins.bool = False) -> Any:
     """The most frequent element along dim, the smallest of equally frequent ones, with the index of its last occurrence."""
+
 def moveaxis(input: _Input, source: Any, destination: Any) -> Tensor:
     """Dims moved to other places, the rest in order."""
+
 def movedim(input: _Input, source: Any, destination: Any) -> Tensor:
     """Dims moved to other places, the rest in order."""
-def mse_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', weight: Any = None) -> Tensor:
+
+def mse_loss(
+    input: _Input, target: Any, reduction: builtins.str = "mean", weight: Any = None
+) -> Tensor:
     """Squared error."""
+
 def msort(input: _Input) -> Tensor:
     """Sorted along the first dim."""
+
 def mul(a: _Input, b: _Input) -> Tensor:
     """Elementwise product."""
+
 def mul_mask(g: _Input, y: _Input) -> Tensor:
     """g where y > 0, else 0: the cotangent of relu."""
-def multi_margin_loss(input: _Input, target: Any, p: Any = 1, margin: builtins.float = 1.0, weight: Any = None, reduction: builtins.str = 'mean') -> Tensor:
+
+def multi_margin_loss(
+    input: _Input,
+    target: Any,
+    p: Any = 1,
+    margin: builtins.float = 1.0,
+    weight: Any = None,
+    reduction: builtins.str = "mean",
+) -> Tensor:
     """The target class ahead of every other by a margin."""
-def multilabel_margin_loss(input: _Input, target: Any, reduction: builtins.str = 'mean') -> Tensor:
+
+def multilabel_margin_loss(input: _Input, target: Any, reduction: builtins.str = "mean") -> Tensor:
     """Each of several target classes ahead of every other class by a margin."""
-def multilabel_soft_margin_loss(input: _Input, target: Any, weight: Any = None, reduction: builtins.str = 'mean') -> Tensor:
+
+def multilabel_soft_margin_loss(
+    input: _Input, target: Any, weight: Any = None, reduction: builtins.str = "mean"
+) -> Tensor:
     """A logistic loss per class, averaged over the classes."""
+
 def multiply(a: _Input, b: _Input) -> Tensor:
     """Elementwise product."""
+
 def multiply_at(x: _Input, index: _Input, src: _Input, dim: _Dims) -> Tensor:
     """x with each place multiplied by what index sends there."""
+
 def mv(input: _Input, other: _Input) -> Tensor:
     """Matrix times vector."""
+
 def mvlgamma(input: _Input, p: Any) -> Tensor:
     """Logarithm of the multivariate gamma function."""
+
 def nan_to_num(x: _Input, nan: Any = None, posinf: Any = None, neginf: Any = None) -> Tensor:
     """NaN replaced by `nan` (default 0), infinities by `posinf` and `neginf` (default the dtype's largest and smallest number)."""
-def nanmean(input: _Input, dim: _Dims = None, keepdim: builtins.bool = False, *, dtype: Any = None) -> Tensor:
+
+def nanmean(
+    input: _Input, dim: _Dims = None, keepdim: builtins.bool = False, *, dtype: Any = None
+) -> Tensor:
     """Mean of what is not NaN."""
+
 def nanmedian(input: _Input, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
     """Median of what is not NaN, the lower of two middle elements.; of all elements, or along `dim` with its index."""
+
 def nanmedian_dim(x: _Input, dim: _Dims, keepdim: builtins.bool = False) -> Any:
     """Median of what is not NaN, the lower of two middle elements."""
-def nanquantile(input: _Input, q: Any, dim: _Dims = None, keepdim: builtins.bool = False, *, interpolation: builtins.str = 'linear') -> Tensor:
+
+def nanquantile(
+    input: _Input,
+    q: Any,
+    dim: _Dims = None,
+    keepdim: builtins.bool = False,
+    *,
+    interpolation: builtins.str = "linear",
+) -> Tensor:
     """`quantile` of what is not NaN."""
-def nansum(input: _Input, dim: _Dims = None, keepdim: builtins.bool = False, *, dtype: Any = None) -> Tensor:
+
+def nansum(
+    input: _Input, dim: _Dims = None, keepdim: builtins.bool = False, *, dtype: Any = None
+) -> Tensor:
     """Sum of what is not NaN."""
+
 def narrow(input: _Input, dim: _Dims, start: Any, length: Any) -> Tensor:
     """`length` elements from `start` along dim, a view."""
+
 def ndtr(input: _Input) -> Tensor:
     """The chance that a normal number is below x."""
+
 def ndtri(input: _Input) -> Tensor:
     """Inverse of ndtr."""
+
 def ne(a: _Input, b: _Input) -> Tensor:
     """Whether a != b, elementwise."""
+
 def neg(x: _Input) -> Tensor:
     """Negative."""
+
 def negative(x: _Input) -> Tensor:
     """Negative."""
-def nll_loss(input: _Input, target: Any, weight: Any = None, ignore_index: Any = -100, reduction: builtins.str = 'mean') -> Tensor:
+
+def nll_loss(
+    input: _Input,
+    target: Any,
+    weight: Any = None,
+    ignore_index: Any = -100,
+    reduction: builtins.str = "mean",
+) -> Tensor:
     """Negative log-likelihood of the target classes."""
+
 def nonzero(input: _Input, as_tuple: builtins.bool = False) -> Tensor:
     """Coordinates of non-zero elements, one a row; `as_tuple`: one tensor per dim."""
+
 def nonzero_matrix(x: _Input) -> Tensor:
     """Coordinates of non-zero elements, one a row."""
-def norm(input: _Input, p: builtins.str = 'fro', dim: _Dims = None, keepdim: builtins.bool = False, dtype: Any = None) -> Tensor:
+
+def norm(
+    input: _Input,
+    p: builtins.str = "fro",
+    dim: _Dims = None,
+    keepdim: builtins.bool = False,
+    dtype: Any = None,
+) -> Tensor:
     """p-norm of the elements; the gradient at a zero vector is 0."""
-def normalization_weight_backward(u: _Input, x: _Input, rstd: _Input, mean: _Input = None, dims: Any = ...) -> Tensor:
+
+def normalization_weight_backward(
+    u: _Input, x: _Input, rstd: _Input, mean: _Input = None, dims: Any = ...
+) -> Tensor:
     """The cotangent of the weight of layer_normalization, or (without a mean) of rms_normalization."""
-def normalize(input: _Input, p: builtins.float = 2.0, dim: _Dims = 1, eps: builtins.float = 1e-12) -> Tensor:
+
+def normalize(
+    input: _Input, p: builtins.float = 2.0, dim: _Dims = 1, eps: builtins.float = 1e-12
+) -> Tensor:
     """x divided by its norm along dim."""
+
 def not_equal(a: _Input, b: _Input) -> Tensor:
     """Whether a != b, elementwise."""
+
 def one_hot(x: _Input, num_classes: Any = -1) -> Tensor:
     """Rows of an identity matrix."""
+
 def outer(input: _Input, vec2: Any) -> Tensor:
     """Outer product of two vectors."""
-def pad(input: _Input, pad: Any, mode: builtins.str = 'constant', value: Any = None) -> Tensor:
+
+def pad(input: _Input, pad: Any, mode: builtins.str = "constant", value: Any = None) -> Tensor:
     """Elements added at both ends of the last dims: (left, right, top, bottom ...), the last dim first; negative: taken away."""
+
 def pad_constant(x: _Input, pad: Any, value: Any) -> Tensor:
     """`pad` with one value; widths as in `pad`."""
-def pairwise_distance(x1: Any, x2: Any, p: builtins.float = 2.0, eps: builtins.float = 1e-06, keepdim: builtins.bool = False) -> Tensor:
+
+def pairwise_distance(
+    x1: Any,
+    x2: Any,
+    p: builtins.float = 2.0,
+    eps: builtins.float = 1e-06,
+    keepdim: builtins.bool = False,
+) -> Tensor:
     """Distance of order p between vectors, along the last dim."""
+
 def pdist(input: _Input, p: builtins.float = 2.0) -> Tensor:
     """Distances of order p between all pairs of rows: the part of cdist(input, input) above its diagonal."""
+
 def permute(x: _Input, *dims: _Dims) -> Tensor:
     """Dims in another order."""
+
 def pinverse(input: _Input, rcond: builtins.float = 1e-15) -> Tensor:
     """Pseudo-inverse."""
+
 def pixel_shuffle(input: _Input, upscale_factor: Any) -> Tensor:
     """r^2 channels become an image r times as high and wide."""
+
 def pixel_unshuffle(input: _Input, downscale_factor: Any) -> Tensor:
     """Blocks of r by r elements become r^2 channels: undoes pixel_shuffle."""
+
 def places_in(sequence: _Input, values: _Input, right: Any, int32: Any) -> Tensor:
     """Where each value would stand in a sorted sequence (each row in its own, if the sequence has several dims)."""
-def poisson_nll_loss(input: _Input, target: Any, log_input: builtins.bool = True, full: builtins.bool = False, eps: builtins.float = 1e-08, reduction: builtins.str = 'mean') -> Tensor:
+
+def poisson_nll_loss(
+    input: _Input,
+    target: Any,
+    log_input: builtins.bool = True,
+    full: builtins.bool = False,
+    eps: builtins.float = 1e-08,
+    reduction: builtins.str = "mean",
+) -> Tensor:
     """Negative log-likelihood of counts under Poisson rates."""
+
 def polygamma(n: Any, input: _Input) -> Tensor:
     """The n-th derivative of digamma."""
+
 def polygamma_of(x: _Input, n: Any) -> Tensor:
     """The n-th derivative of digamma, n >= 1."""
+
 def positive(input: _Input) -> Tensor:
     """The input itself (`+x`)."""
+
 def pow(a: _Input, b: _Input) -> Tensor:
     """Power."""
+
 def prelu(input: _Input, weight: Any) -> Tensor:
     """x with a learnt slope below 0: one in all, or one per channel (dim 1)."""
+
 def prod(x: _Input, dim: _Dims = None, keepdim: builtins.bool = False, dtype: Any = None) -> Tensor:
     """Product along one dim or of all elements."""
+
 def pseudo_inverse(x: _Input, atol: Any, rtol: Any) -> Tensor:
     """Moore-Penrose inverse: singular values up to max(atol, rtol s_max) count as 0."""
+
 def psi(x: _Input) -> Tensor:
     """Derivative of lgamma."""
+
 def put(input: _Input, index: Any, source: Any, accumulate: builtins.bool = False) -> Tensor:
     """input with source written (or added) at places counted through the flattened tensor."""
+
 def put_at(x: _Input, index: _Input, src: _Input, dim: _Dims) -> Tensor:
     """`scatter`, with the tensors first."""
+
 def qr_parts(x: _Input, mode: Any) -> Any:
     """Orthonormal columns times an upper triangle."""
-def quantile(input: _Input, q: Any, dim: _Dims = None, keepdim: builtins.bool = False, *, interpolation: builtins.str = 'linear') -> Tensor:
+
+def quantile(
+    input: _Input,
+    q: Any,
+    dim: _Dims = None,
+    keepdim: builtins.bool = False,
+    *,
+    interpolation: builtins.str = "linear",
+) -> Tensor:
     """The value below which a share q of the elements lies; NaN if there is one. Dims of q come first."""
+
 def rad2deg(x: _Input) -> Tensor:
     """Radians as degrees."""
+
 def ravel(input: _Input) -> Tensor:
     """All elements in a row; a view where the memory layout allows it."""
+
 def reciprocal(x: _Input) -> Tensor:
     """One over x."""
+
 def recurrence(a: _Input, b: _Input, dim: _Dims) -> Tensor:
     """What the formulas of products need: out_i = b_i + a_i out_{i-1} along dim."""
+
 def relu(x: _Input) -> Tensor:
     """Rectifier."""
+
 def relu6(input: _Input) -> Tensor:
     """x held in [0, 6]."""
+
 def remainder(a: _Input, b: _Input) -> Tensor:
     """Remainder with the sign of b."""
+
 def renorm(input: _Input, p: Any, dim: _Dims, maxnorm: Any) -> Tensor:
     """Slices along dim scaled down to a norm of at most maxnorm."""
+
 def repeat(input: _Input, *repeats: Any) -> Tensor:
     """The tensor tiled: dims may be added in front."""
-def repeat_interleave(input: _Input, repeats: Any = None, dim: _Dims = None, *, output_size: Any = None) -> Tensor:
+
+def repeat_interleave(
+    input: _Input, repeats: Any = None, dim: _Dims = None, *, output_size: Any = None
+) -> Tensor:
     """Each element `repeats` times, one after the other; one number for all, or one per element."""
+
 def resample(x: _Input, dim: _Dims, line: Any) -> Tensor:
     """A weighted gather along one dim: `line` says from how many inputs to how many outputs, and by which rule."""
+
 def reshape(x: _Input, *shape: Any) -> Tensor:
     """Another shape of the same elements; a view where the memory layout allows it."""
+
 def reshape_as(input: _Input, other: _Input) -> Tensor:
     """`reshape` to other's shape."""
+
 def rms_norm(input: _Input, normalized_shape: Any, weight: Any = None, eps: Any = None) -> Tensor:
     """Divide by the root mean square over the last dims."""
-def rms_normalization(x: _Input, weight: _Input = None, dims: Any = ..., eps: builtins.float = 1e-05) -> Tensor:
+
+def rms_normalization(
+    x: _Input, weight: _Input = None, dims: Any = ..., eps: builtins.float = 1e-05
+) -> Tensor:
     """Divide by the root mean square over the last dims, and scale."""
-def rms_normalization_backward(u: _Input, x: _Input, rstd: _Input, weight: _Input = None, dims: Any = ...) -> Tensor:
+
+def rms_normalization_backward(
+    u: _Input, x: _Input, rstd: _Input, weight: _Input = None, dims: Any = ...
+) -> Tensor:
     """The cotangent of rms_normalization's x, from the output's cotangent u and the residual."""
-def rnn_relu_cell(input: _Input, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Tensor:
+
+def rnn_relu_cell(
+    input: _Input, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None
+) -> Tensor:
     """h after one step of a simple recurrent network."""
-def rnn_sequence(gx: _Input, h0: _Input, w_hh: _Input, nonlinearity: builtins.str = 'tanh') -> Tensor:
+
+def rnn_sequence(
+    gx: _Input, h0: _Input, w_hh: _Input, nonlinearity: builtins.str = "tanh"
+) -> Tensor:
     """A simple (Elman) recurrent network over a sequence."""
-def rnn_sequence_backward(g: _Input, h0: _Input, w_hh: _Input, out: _Input, nonlinearity: Any) -> Any:
+
+def rnn_sequence_backward(
+    g: _Input, h0: _Input, w_hh: _Input, out: _Input, nonlinearity: Any
+) -> Any:
     """The cotangents of gx, h0 and w_hh."""
-def rnn_tanh_cell(input: _Input, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None) -> Tensor:
+
+def rnn_tanh_cell(
+    input: _Input, hx: Any, w_ih: Any, w_hh: Any, b_ih: Any = None, b_hh: Any = None
+) -> Tensor:
     """h after one step of a simple recurrent network."""
+
 def roll(x: _Input, shifts: Any, dims: _Dims = None) -> Tensor:
     """Shifted around: what leaves at the end comes in at the start."""
+
 def rot90(input: _Input, k: Any = 1, dims: Any = ...) -> Tensor:
     """Turned by k quarter turns, from the first of two dims towards the second."""
+
 def round(x: _Input, decimals: Any = 0) -> Tensor:
     """Round to `decimals` places, halves to the even neighbour."""
+
 def row_stack(tensors: Any) -> Tensor:
     """Tensors on top of each other: joined along dim 0, vectors as rows."""
-def rrelu(input: _Input, lower: builtins.float = 0.125, upper: builtins.float = 0.3333333333333333, training: builtins.bool = False) -> Tensor:
+
+def rrelu(
+    input: _Input,
+    lower: builtins.float = 0.125,
+    upper: builtins.float = 0.3333333333333333,
+    training: builtins.bool = False,
+) -> Tensor:
     """x with a slope below 0 that is random in [lower, upper) in training, else their mean."""
+
 def rsqrt(x: _Input) -> Tensor:
     """Reciprocal square root."""
+
 def rsub(input: _Input, other: _Input, *, alpha: Any = 1) -> Tensor:
     """The other way round: other minus input."""
-def scaled_dot_product_attention(query: Any, key: Any, value: Any, attn_mask: Any = None, dropout_p: builtins.float = 0.0, is_causal: builtins.bool = False, scale: Any = None, enable_gqa: builtins.bool = False) -> Tensor:
+
+def scaled_dot_product_attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    attn_mask: Any = None,
+    dropout_p: builtins.float = 0.0,
+    is_causal: builtins.bool = False,
+    scale: Any = None,
+    enable_gqa: builtins.bool = False,
+) -> Tensor:
     """Weighted means of the values; the weights are the softmax of how well query and key fit."""
-def scatter(input: _Input, dim: _Dims, index: Any, src: Any = None, value: Any = None, *, reduce: Any = None) -> Tensor:
+
+def scatter(
+    input: _Input, dim: _Dims, index: Any, src: Any = None, value: Any = None, *, reduce: Any = None
+) -> Tensor:
     """input with src (a tensor) or value (a number) written at index along dim."""
+
 def scatter_add(input: _Input, dim: _Dims, index: Any, src: Any) -> Tensor:
     """input with src added at index along dim."""
-def scatter_reduce(input: _Input, dim: _Dims, index: Any, src: Any, reduce: Any, *, include_self: builtins.bool = True) -> Tensor:
+
+def scatter_reduce(
+    input: _Input,
+    dim: _Dims,
+    index: Any,
+    src: Any,
+    reduce: Any,
+    *,
+    include_self: builtins.bool = True,
+) -> Tensor:
     """input with what index sends to each place combined by sum, prod, mean, amax or amin."""
+
 def scatter_zeros(x: _Input, index: _Input, dim: _Dims, shape: Any) -> Tensor:
     """Zeros of `shape` with x added at index along dim: the transpose of take_at."""
-def searchsorted(sorted_sequence: Any, input: _Input, *, out_int32: builtins.bool = False, right: builtins.bool = False, side: Any = None, sorter: Any = None) -> Tensor:
+
+def searchsorted(
+    sorted_sequence: Any,
+    input: _Input,
+    *,
+    out_int32: builtins.bool = False,
+    right: builtins.bool = False,
+    side: Any = None,
+    sorter: Any = None,
+) -> Tensor:
     """Where to put each element into a sorted sequence so that it stays sorted."""
+
 def select(input: _Input, dim: _Dims, index: Any) -> Tensor:
     """One element along dim, which goes away; a view."""
+
 def select_scatter(input: _Input, src: Any, dim: _Dims, index: Any) -> Tensor:
     """input with src written at one index along dim."""
+
 def selu(input: _Input) -> Tensor:
     """elu with the constants that keep mean 0 and variance 1 through a deep network."""
+
 def setitem(x: _Input, value: _Input, index: Any) -> Tensor:
     """A copy of x with value at index (`x[index] = value` writes in place and records this)."""
+
 def sgn(input: _Input) -> Tensor:
     """`sign`, the name for complex numbers too."""
+
 def sigmoid(x: _Input) -> Tensor:
     """Logistic function."""
+
 def sign(x: _Input) -> Tensor:
     """-1, 0 or 1 (0 for NaN, as in PyTorch)."""
+
 def signbit(x: _Input) -> Tensor:
     """Whether the sign bit is set (True for -0.0)."""
+
 def silu(x: _Input) -> Tensor:
     """x times its sigmoid (swish)."""
+
 def sin(x: _Input) -> Tensor:
     """Sine."""
+
 def sinc(x: _Input) -> Tensor:
     """sin(pi x) / (pi x), 1 at 0."""
+
 def sinh(x: _Input) -> Tensor:
     """Hyperbolic sine."""
-def slice_scatter(input: _Input, src: Any, dim: _Dims = 0, start: Any = None, end: Any = None, step: Any = 1) -> Tensor:
+
+def slice_scatter(
+    input: _Input, src: Any, dim: _Dims = 0, start: Any = None, end: Any = None, step: Any = 1
+) -> Tensor:
     """input with src written at a slice along dim."""
+
 def slogdet(x: _Input) -> Any:
     """Sign and logarithm of the absolute determinant, which do not overflow."""
+
 def smallest_at(x: _Input, index: _Input, src: _Input, dim: _Dims) -> Tensor:
     """x with the smallest of what index sends to each place."""
-def smooth_l1_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', beta: builtins.float = 1.0) -> Tensor:
+
+def smooth_l1_loss(
+    input: _Input, target: Any, reduction: builtins.str = "mean", beta: builtins.float = 1.0
+) -> Tensor:
     """Squared error near 0, absolute error further out."""
-def soft_margin_loss(input: _Input, target: Any, reduction: builtins.str = 'mean') -> Tensor:
+
+def soft_margin_loss(input: _Input, target: Any, reduction: builtins.str = "mean") -> Tensor:
     """Logistic loss of scores with targets 1 and -1."""
+
 def softmax(x: _Input, dim: _Dims, dtype: Any = None) -> Tensor:
     """Exponentials that add up to one along dim."""
+
 def softmax_backward(u: _Input, y: _Input, dim: _Dims) -> Tensor:
     """The cotangent of softmax, from the output's cotangent u and the output y."""
+
 def softmin(input: _Input, dim: _Dims = None) -> Tensor:
     """Softmax of -x along dim."""
+
 def softplus(x: _Input, beta: builtins.float = 1.0, threshold: builtins.float = 20.0) -> Tensor:
     """Smooth rectifier; linear where beta x > threshold."""
+
 def softshrink(x: _Input, lambd: builtins.float = 0.5) -> Tensor:
     """x moved towards 0 by lambd."""
+
 def softsign(input: _Input) -> Tensor:
     """x squeezed into (-1, 1)."""
+
 def solve_matrices(a: _Input, b: _Input) -> Tensor:
     """Solution of a X = b for matrices."""
-def sort(x: _Input, dim: _Dims = -1, descending: builtins.bool = False, stable: builtins.bool = False) -> Any:
+
+def sort(
+    x: _Input, dim: _Dims = -1, descending: builtins.bool = False, stable: builtins.bool = False
+) -> Any:
     """Sorted along dim, with indexes. Stable in both directions; NaN counts as largest."""
+
 def split(input: _Input, split_size_or_sections: Any, dim: _Dims = 0) -> Any:
     """Pieces along dim: of one size (the last may be smaller), or of the sizes given."""
+
 def split_with_sizes(input: _Input, split_sizes: Any, dim: _Dims = 0) -> Any:
     """Pieces of the sizes given, along dim."""
+
 def sqrt(x: _Input) -> Tensor:
     """Square root."""
+
 def square(input: _Input) -> Tensor:
     """Square."""
+
 def squeeze(input: _Input, dim: _Dims = None) -> Tensor:
     """Drop dims of size 1: all of them, or those named."""
+
 def stack(tensors: _Input, dim: _Dims = 0) -> Tensor:
     """Tensors of one shape joined along a new dim."""
-def std(input: _Input, dim: _Dims = None, unbiased: Any = None, keepdim: builtins.bool = False, *, correction: Any = 1) -> Tensor:
+
+def std(
+    input: _Input,
+    dim: _Dims = None,
+    unbiased: Any = None,
+    keepdim: builtins.bool = False,
+    *,
+    correction: Any = 1,
+) -> Tensor:
     """Standard deviation."""
-def std_mean(input: _Input, dim: _Dims = None, unbiased: Any = None, keepdim: builtins.bool = False, *, correction: Any = 1) -> Any:
+
+def std_mean(
+    input: _Input,
+    dim: _Dims = None,
+    unbiased: Any = None,
+    keepdim: builtins.bool = False,
+    *,
+    correction: Any = 1,
+) -> Any:
     """Standard deviation and mean."""
+
 def strided_back(x: _Input, shape: Any, stride: Any, offset: Any) -> Tensor:
     """Zeros of `shape` with x added where as_strided took it from."""
+
 def sub(a: _Input, b: _Input, alpha: Any = 1) -> Tensor:
     """Difference."""
+
 def subtract(a: _Input, b: _Input, alpha: Any = 1) -> Tensor:
     """Difference."""
+
 def sum(x: _Input, dim: _Dims = None, keepdim: builtins.bool = False, dtype: Any = None) -> Tensor:
     """Sum. Integers and booleans add up in int64."""
+
 def sum_pool(x: _Input, kernel: Any, stride: Any, padding: Any, high: Any) -> Tensor:
     """Sum of each window; zeros beyond the edges (`high`: further padding at the end)."""
+
 def sum_spread(x: _Input, shape: Any, kernel: Any, stride: Any, padding: Any, high: Any) -> Tensor:
     """Each element added to its whole window: the transpose of sum_pool."""
+
 def sum_to(x: _Input, shape: Any) -> Tensor:
     """Sum a broadcast value back to `shape`: what the walk does to a cotangent."""
+
 def swapaxes(x: _Input, dim0: Any, dim1: Any) -> Tensor:
     """Two dims exchanged."""
+
 def swapdims(x: _Input, dim0: Any, dim1: Any) -> Tensor:
     """Two dims exchanged."""
+
 def t(input: _Input) -> Tensor:
     """Transpose of a matrix."""
+
 def take(input: _Input, index: Any) -> Tensor:
     """Elements by their place in the flattened tensor, in index's shape."""
+
 def take_along_dim(input: _Input, indices: Any, dim: _Dims = None) -> Tensor:
     """`gather`, with input and indices broadcast together; without dim, through the flattened tensor."""
+
 def take_at(x: _Input, index: _Input, dim: _Dims) -> Tensor:
     """`gather`, with the tensors first."""
-def take_rows(index: _Input, weight: _Input, padding_idx: Any = None, scale_grad_by_freq: builtins.bool = False) -> Tensor:
+
+def take_rows(
+    index: _Input,
+    weight: _Input,
+    padding_idx: Any = None,
+    scale_grad_by_freq: builtins.bool = False,
+) -> Tensor:
     """Rows of a table."""
+
 def tan(x: _Input) -> Tensor:
     """Tangent."""
+
 def tanh(x: _Input) -> Tensor:
     """Hyperbolic tangent."""
+
 def tanhshrink(input: _Input) -> Tensor:
     """What tanh takes away."""
+
 def tensor_split(input: _Input, indices_or_sections: Any, dim: _Dims = 0) -> Any:
     """Pieces along dim: as many as asked for, sizes differing by at most one, or cut before the given indexes."""
+
 def tensordot(a: Any, b: Any, dims: _Dims = 2) -> Tensor:
     """Sums of products over several dims at once: the last `dims` of a with the first of b, or the dims named for each."""
+
 def threshold(x: _Input, threshold: Any, value: Any) -> Tensor:
     """x where it is above the threshold, else a value."""
+
 def tile(input: _Input, *dims: _Dims) -> Tensor:
     """`repeat`, with ones filled in front where dims are missing."""
+
 def times_taken(index: _Input) -> Tensor:
     """For each index, how often it occurs."""
-def topk(x: _Input, k: Any, dim: _Dims = -1, largest: builtins.bool = True, sorted: builtins.bool = True) -> Any:
+
+def topk(
+    x: _Input, k: Any, dim: _Dims = -1, largest: builtins.bool = True, sorted: builtins.bool = True
+) -> Any:
     """The k largest (or smallest) along dim, in order; NaN counts as largest."""
+
 def trace(input: _Input) -> Tensor:
     """Sum of the diagonal of a matrix."""
+
 def transpose(x: _Input, dim0: Any, dim1: Any) -> Tensor:
     """Two dims exchanged."""
+
 def trapezoid(y: Any, x: _Input = None, *, dx: Any = None, dim: _Dims = -1) -> Tensor:
     """Area under a curve by the trapezoid rule."""
+
 def trapz(y: Any, x: _Input = None, *, dx: Any = None, dim: _Dims = -1) -> Tensor:
     """`trapezoid` under its older name."""
+
 def tril(x: _Input, diagonal: Any = 0) -> Tensor:
     """Lower triangle, zeros above."""
-def triplet_margin_loss(anchor: Any, positive: Any, negative: Any, margin: builtins.float = 1.0, p: builtins.float = 2.0, eps: builtins.float = 1e-06, swap: builtins.bool = False, reduction: builtins.str = 'mean') -> Tensor:
+
+def triplet_margin_loss(
+    anchor: Any,
+    positive: Any,
+    negative: Any,
+    margin: builtins.float = 1.0,
+    p: builtins.float = 2.0,
+    eps: builtins.float = 1e-06,
+    swap: builtins.bool = False,
+    reduction: builtins.str = "mean",
+) -> Tensor:
     """The anchor nearer to the positive than to the negative by a margin."""
-def triplet_margin_with_distance_loss(anchor: Any, positive: Any, negative: Any, *, distance_function: Any = None, margin: builtins.float = 1.0, swap: builtins.bool = False, reduction: builtins.str = 'mean') -> Tensor:
+
+def triplet_margin_with_distance_loss(
+    anchor: Any,
+    positive: Any,
+    negative: Any,
+    *,
+    distance_function: Any = None,
+    margin: builtins.float = 1.0,
+    swap: builtins.bool = False,
+    reduction: builtins.str = "mean",
+) -> Tensor:
     """triplet_margin_loss with a distance of your own (default: pairwise_distance)."""
+
 def triu(x: _Input, diagonal: Any = 0) -> Tensor:
     """Upper triangle, zeros below."""
+
 def true_divide(a: _Input, b: _Input) -> Tensor:
     """Quotient; integers are divided in the default float dtype."""
+
 def trunc(x: _Input) -> Tensor:
     """Round towards zero."""
+
 def trunc_divide(a: _Input, b: _Input) -> Tensor:
     """Quotient rounded towards zero (`div` with rounding_mode='trunc')."""
+
 def unbind(input: _Input, dim: _Dims = 0) -> Any:
     """A tuple of all elements along dim."""
+
 def unflatten(input: _Input, dim: _Dims, sizes: Any) -> Tensor:
     """One dim as several."""
+
 def unfold(x: _Input, dimension: Any, size: Any, step: Any) -> Tensor:
     """Windows of `size` elements, one every `step`, along one dim; a view with the window as last dim. nn.functional.unfold is `im2col`."""
+
 def unfold_back(x: _Input, shape: Any, dimension: Any, step: Any) -> Tensor:
     """Zeros of `shape` with each window added at its place: the transpose of `unfold`."""
-def unique(input: _Input, sorted: builtins.bool = True, return_inverse: builtins.bool = False, return_counts: builtins.bool = False, dim: _Dims = None) -> Any:
+
+def unique(
+    input: _Input,
+    sorted: builtins.bool = True,
+    return_inverse: builtins.bool = False,
+    return_counts: builtins.bool = False,
+    dim: _Dims = None,
+) -> Any:
     """Distinct values, sorted; where each element went; how often each occurs."""
-def unique_consecutive(input: _Input, return_inverse: builtins.bool = False, return_counts: builtins.bool = False, dim: _Dims = None) -> Any:
+
+def unique_consecutive(
+    input: _Input,
+    return_inverse: builtins.bool = False,
+    return_counts: builtins.bool = False,
+    dim: _Dims = None,
+) -> Any:
     """Each run of equal neighbours once; where each element went; how long each run is."""
+
 def unique_parts(x: _Input, dim: _Dims) -> Any:
     """Sorted distinct values (or slices along dim), the place of each element among them, and their counts."""
+
 def unravel_index(indices: Any, shape: Any) -> Tensor:
     """Coordinates of places counted through a flattened tensor of that shape: one tensor per dim."""
+
 def unsqueeze(x: _Input, dim: _Dims) -> Tensor:
     """A new dim of size 1 at `dim`."""
-def upsample(input: _Input, size: Any = None, scale_factor: Any = None, mode: builtins.str = 'nearest', align_corners: Any = None) -> Tensor:
+
+def upsample(
+    input: _Input,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: builtins.str = "nearest",
+    align_corners: Any = None,
+) -> Tensor:
     """`interpolate` under its old name."""
+
 def vander(x: _Input, N: Any = None, increasing: builtins.bool = False) -> Tensor:
     """Powers of each element, one element a row; falling unless increasing."""
-def var(input: _Input, dim: _Dims = None, unbiased: Any = None, keepdim: builtins.bool = False, *, correction: Any = 1) -> Tensor:
+
+def var(
+    input: _Input,
+    dim: _Dims = None,
+    unbiased: Any = None,
+    keepdim: builtins.bool = False,
+    *,
+    correction: Any = 1,
+) -> Tensor:
     """Variance, two passes, so large means do no harm."""
-def var_mean(input: _Input, dim: _Dims = None, unbiased: Any = None, keepdim: builtins.bool = False, *, correction: Any = 1) -> Any:
+
+def var_mean(
+    input: _Input,
+    dim: _Dims = None,
+    unbiased: Any = None,
+    keepdim: builtins.bool = False,
+    *,
+    correction: Any = 1,
+) -> Any:
     """Variance and mean."""
+
 def vdot(input: _Input, other: _Input) -> Tensor:
     """Inner product of two vectors."""
+
 def view(input: _Input, *shape: Any) -> Tensor:
     """`reshape` that never copies."""
+
 def view_as(input: _Input, other: _Input) -> Tensor:
     """`view` with other's shape."""
+
 def vsplit(input: _Input, indices_or_sections: Any) -> Any:
     """tensor_split along rows (dim 0)."""
+
 def vstack(tensors: Any) -> Tensor:
     """Tensors on top of each other: joined along dim 0, vectors as rows."""
+
 def where(condition: _Input, a: _Input, b: _Input) -> Tensor:
     """Choose elementwise; no gradient, not even NaN, comes from the untaken branch."""
+
 def xlog1py(input: _Input, other: _Input) -> Tensor:
     """input times ln(1 + other), exact for small other."""
+
 def xlogy(a: _Input, b: _Input) -> Tensor:
     """a ln b, 0 where a is 0 (NaN where b is)."""
+
 def zero_at(x: _Input, index: Any) -> Tensor:
     """x with zeros at index: the part of a cotangent that `x[index] = v` lets through."""
+
 def zeros_raw(shape: Any, dtype: Any) -> Tensor:
     """Zeros of a shape and NumPy dtype, for formulas."""
-def arange(start, end: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor: ...
-def asarray(obj, *, dtype: Any = None, device: Any = None, copy: Any = None, requires_grad: Any = False) -> Tensor: ...
+
+def arange(
+    start,
+    end: Any = None,
+    step: Any = 1,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: Any = False,
+) -> Tensor: ...
+def asarray(
+    obj, *, dtype: Any = None, device: Any = None, copy: Any = None, requires_grad: Any = False
+) -> Tensor: ...
 def bernoulli(input, *, generator: Any = None) -> Tensor: ...
 def can_cast(from_: Any, to: Any) -> builtins.bool: ...
-def empty(*size, dtype: Any = None, device: Any = None, requires_grad: Any = False, **ignored) -> Tensor: ...
-def empty_like(input, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor: ...
-def eye(n, m: Any = None, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor: ...
+def empty(
+    *size, dtype: Any = None, device: Any = None, requires_grad: Any = False, **ignored
+) -> Tensor: ...
+def empty_like(
+    input, *, dtype: Any = None, device: Any = None, requires_grad: Any = False
+) -> Tensor: ...
+def eye(
+    n, m: Any = None, *, dtype: Any = None, device: Any = None, requires_grad: Any = False
+) -> Tensor: ...
 def from_dlpack(source) -> Tensor: ...
 def from_numpy(array) -> Tensor: ...
-def full(size, fill_value, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor: ...
-def full_like(input, fill_value, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor: ...
+def full(
+    size, fill_value, *, dtype: Any = None, device: Any = None, requires_grad: Any = False
+) -> Tensor: ...
+def full_like(
+    input, fill_value, *, dtype: Any = None, device: Any = None, requires_grad: Any = False
+) -> Tensor: ...
 def is_complex(input: Tensor) -> builtins.bool: ...
 def is_floating_point(input: Tensor) -> builtins.bool: ...
 def is_nonzero(input: Tensor) -> builtins.bool: ...
 def is_same_size(input: Tensor, other: Tensor) -> builtins.bool: ...
-def linspace(start, end, steps, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor: ...
-def logspace(start, end, steps, base: Any = 10.0, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor: ...
-def multinomial(input, num_samples, replacement: Any = False, *, generator: Any = None) -> Tensor: ...
-def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any = None, dtype: Any = None, device: Any = None) -> Tensor: ...
-def ones(*size, dtype: Any = None, device: Any = None, requires_grad: Any = False, **ignored) -> Tensor: ...
-def ones_like(input, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor: ...
+def linspace(
+    start, end, steps, *, dtype: Any = None, device: Any = None, requires_grad: Any = False
+) -> Tensor: ...
+def logspace(
+    start,
+    end,
+    steps,
+    base: Any = 10.0,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: Any = False,
+) -> Tensor: ...
+def multinomial(
+    input, num_samples, replacement: Any = False, *, generator: Any = None
+) -> Tensor: ...
+def normal(
+    mean: Any = 0.0,
+    std: Any = 1.0,
+    size: Any = None,
+    *,
+    generator: Any = None,
+    dtype: Any = None,
+    device: Any = None,
+) -> Tensor: ...
+def ones(
+    *size, dtype: Any = None, device: Any = None, requires_grad: Any = False, **ignored
+) -> Tensor: ...
+def ones_like(
+    input, *, dtype: Any = None, device: Any = None, requires_grad: Any = False
+) -> Tensor: ...
 def poisson(input, generator: Any = None) -> Tensor: ...
-def rand(*size, generator: Any = None, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor: ...
-def rand_like(input, *, dtype: Any = None, device: Any = None, requires_grad: Any = False, generator: Any = None) -> Tensor: ...
-def randint(low, high: Any = None, size: Any = None, *, generator: Any = None, dtype: Any = 'int64', device: Any = None) -> Tensor: ...
-def randint_like(input, low, high: Any = None, *, dtype: Any = None, device: Any = None) -> Tensor: ...
-def randn(*size, generator: Any = None, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor: ...
-def randn_like(input, *, dtype: Any = None, device: Any = None, requires_grad: Any = False, generator: Any = None) -> Tensor: ...
-def randperm(n, *, generator: Any = None, dtype: Any = 'int64', device: Any = None) -> Tensor: ...
-def scalar_tensor(s, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor: ...
+def rand(
+    *size, generator: Any = None, dtype: Any = None, device: Any = None, requires_grad: Any = False
+) -> Tensor: ...
+def rand_like(
+    input,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: Any = False,
+    generator: Any = None,
+) -> Tensor: ...
+def randint(
+    low,
+    high: Any = None,
+    size: Any = None,
+    *,
+    generator: Any = None,
+    dtype: Any = "int64",
+    device: Any = None,
+) -> Tensor: ...
+def randint_like(
+    input, low, high: Any = None, *, dtype: Any = None, device: Any = None
+) -> Tensor: ...
+def randn(
+    *size, generator: Any = None, dtype: Any = None, device: Any = None, requires_grad: Any = False
+) -> Tensor: ...
+def randn_like(
+    input,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    requires_grad: Any = False,
+    generator: Any = None,
+) -> Tensor: ...
+def randperm(n, *, generator: Any = None, dtype: Any = "int64", device: Any = None) -> Tensor: ...
+def scalar_tensor(
+    s, *, dtype: Any = None, device: Any = None, requires_grad: Any = False
+) -> Tensor: ...
 def tensor(data, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor: ...
-def tril_indices(row, col, offset: Any = 0, *, dtype: Any = 'int64', device: Any = None) -> Tensor: ...
-def triu_indices(row, col, offset: Any = 0, *, dtype: Any = 'int64', device: Any = None) -> Tensor: ...
-def zeros(*size, dtype: Any = None, device: Any = None, requires_grad: Any = False, **ignored) -> Tensor: ...
-def zeros_like(input, *, dtype: Any = None, device: Any = None, requires_grad: Any = False) -> Tensor: ...
+def tril_indices(
+    row, col, offset: Any = 0, *, dtype: Any = "int64", device: Any = None
+) -> Tensor: ...
+def triu_indices(
+    row, col, offset: Any = 0, *, dtype: Any = "int64", device: Any = None
+) -> Tensor: ...
+def zeros(
+    *size, dtype: Any = None, device: Any = None, requires_grad: Any = False, **ignored
+) -> Tensor: ...
+def zeros_like(
+    input, *, dtype: Any = None, device: Any = None, requires_grad: Any = False
+) -> Tensor: ...

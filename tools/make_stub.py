@@ -1,13 +1,15 @@
-"""Write the type stubs from the registry, so that editors complete every op, as function and as method.
+"""Write the type stubs from the registry, so that editors complete every op, as function and as
+method.
 
-    tinygrad_edu/engine/methods.pyi     what the ops add to Tensor
-    tinygrad_edu/functional.pyi       every op as a function, and what makes tensors
-    tinygrad_edu/nn/functional.pyi    the names of torch.nn.functional
-    tinygrad_edu/__init__.pyi         the names of torch
+tinygrad_edu/engine/methods.pyi     what the ops add to Tensor
+tinygrad_edu/functional.pyi       every op as a function, and what makes tensors
+tinygrad_edu/nn/functional.pyi    the names of torch.nn.functional
+tinygrad_edu/__init__.pyi         the names of torch
 
-    python tools/make_stub.py            write them
-    python tools/make_stub.py --check    exit 1 if a file is not what would be written
+python tools/make_stub.py            write them
+python tools/make_stub.py --check    exit 1 if a file is not what would be written
 """
+
 from __future__ import annotations
 
 import inspect
@@ -23,8 +25,8 @@ sys.path.insert(0, str(ROOT))
 
 import tinygrad_edu
 from tinygrad_edu import functional
-from tinygrad_edu.engine.names import OPERATORS
 from tinygrad_edu.engine.device import registry
+from tinygrad_edu.engine.names import OPERATORS
 from tinygrad_edu.engine.op import Composite, Op
 from tinygrad_edu.engine.tensor import Tensor
 from tinygrad_edu.nn import functional as nn_functional
@@ -40,14 +42,25 @@ _Input: TypeAlias = Any  # a Tensor, a number, or what tensor() takes
 _Dims: TypeAlias = builtins.int | Sequence[builtins.int] | None
 """
 BUILTIN = re.compile(r"(?<![\w.])(bool|int|float|str|tuple|list|dict|object|type|bytes|complex)\b")
-SEVERAL = set("""split chunk unbind tensor_split split_with_sizes hsplit vsplit dsplit meshgrid broadcast_tensors broadcast_shapes std_mean var_mean min max
-    median atleast_1d atleast_2d atleast_3d gradient unique unique_consecutive""".split())  # composites that give several tensors, or no tensor
-POSITIONAL, KEYWORD, VARARGS = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_POSITIONAL
+SEVERAL = set(
+    """split chunk unbind tensor_split split_with_sizes hsplit vsplit dsplit meshgrid broadcast_tensors broadcast_shapes std_mean var_mean min max
+    # composites that give several tensors, or no tensor
+    median atleast_1d atleast_2d atleast_3d gradient unique unique_consecutive""".split()
+)
+POSITIONAL, KEYWORD, VARARGS = (
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    inspect.Parameter.KEYWORD_ONLY,
+    inspect.Parameter.VAR_POSITIONAL,
+)
 
 
 def value(default: Any) -> str:
     """A default as the stub shows it."""
-    plain = default is None or isinstance(default, (bool, int, str)) or (isinstance(default, float) and abs(default) < float("inf"))
+    plain = (
+        default is None
+        or isinstance(default, (bool, int, str))
+        or (isinstance(default, float) and abs(default) < float("inf"))
+    )
     return repr(default) if plain else "..."
 
 
@@ -77,9 +90,21 @@ def parameters(op: Any) -> list[tuple[inspect.Parameter, bool]]:
             default = ...  # needed, but after one that may be left out
         optional = optional or default is not inspect.Parameter.empty
         varargs = name == op.varargs
-        found.append((inspect.Parameter(name, VARARGS if varargs else POSITIONAL, default=inspect.Parameter.empty if varargs else default), name in op.inputs))
+        found.append(
+            (
+                inspect.Parameter(
+                    name,
+                    VARARGS if varargs else POSITIONAL,
+                    default=inspect.Parameter.empty if varargs else default,
+                ),
+                name in op.inputs,
+            )
+        )
     after = [i for i, (p, _) in enumerate(found) if p.kind is VARARGS]
-    return [(p.replace(kind=KEYWORD) if after and i > after[0] else p, is_input) for i, (p, is_input) in enumerate(found)]
+    return [
+        (p.replace(kind=KEYWORD) if after and i > after[0] else p, is_input)
+        for i, (p, is_input) in enumerate(found)
+    ]
 
 
 def signature(op: Any, method: bool) -> str:
@@ -114,44 +139,105 @@ def operators(op: Any) -> list[str]:
         return []
     straight, reflected, augmented = OPERATORS[op.operator]
     unary = op.operator in ("neg", "abs", "~", "pos")
-    names = [straight, *([reflected] if reflected else []), *([augmented] if augmented and hasattr(op, "inplace") else [])]
-    return [f"    def {name}(self{'' if unary else ', other: _Input'}) -> Tensor: ..." for name in names]
+    names = [
+        straight,
+        *([reflected] if reflected else []),
+        *([augmented] if augmented and hasattr(op, "inplace") else []),
+    ]
+    return [
+        f"    def {name}(self{'' if unary else ', other: _Input'}) -> Tensor: ..." for name in names
+    ]
 
 
 def written(function: Any) -> str:
     """The signature of a function as its source has it; defaults that are objects become `...`."""
     full = inspect.signature(function)
-    if full.return_annotation is full.empty and function.__module__.startswith("tinygrad_edu.ops"):  # what makes tensors
+    # what makes tensors
+    if full.return_annotation is full.empty and function.__module__.startswith("tinygrad_edu.ops"):
         full = full.replace(return_annotation="Tensor")
-    clean = [p.replace(default=p.default if p.default is p.empty or value(p.default) != "..." else ...) for p in full.parameters.values()]
-    text = BUILTIN.sub(r"builtins.\1", re.sub(r"(: |-> )'([^']*)'", r"\1\2", str(full.replace(parameters=clean)).replace("Ellipsis", "...")))
-    return re.sub(r"(\w+)=", r"\1: Any = ", text) if "->" in text else re.sub(r"(\w+)=", r"\1: Any = ", text) + " -> Any"
+    clean = [
+        p.replace(default=p.default if p.default is p.empty or value(p.default) != "..." else ...)
+        for p in full.parameters.values()
+    ]
+    text = BUILTIN.sub(
+        r"builtins.\1",
+        re.sub(
+            r"(: |-> )'([^']*)'",
+            r"\1\2",
+            str(full.replace(parameters=clean)).replace("Ellipsis", "..."),
+        ),
+    )
+    return (
+        re.sub(r"(\w+)=", r"\1: Any = ", text)
+        if "->" in text
+        else re.sub(r"(\w+)=", r"\1: Any = ", text) + " -> Any"
+    )
 
 
 def methods(ops: list[tuple[str, Any]]) -> str:
     """engine/methods.pyi: the class that Tensor inherits from when a type checker looks."""
-    lines = ["# mypy: disable-error-code=override", HEAD, "from .tensor import Tensor", TYPES, "", "class OpMethods:"]
-    for name, member in vars(Tensor).items():  # conversions that are made in a loop: float(), long() ...
-        if isinstance(member, types.FunctionType) and member.__name__ == "<lambda>" and name.isidentifier() and not name.startswith("_"):
+    lines = [
+        "# mypy: disable-error-code=override",
+        HEAD,
+        "from .tensor import Tensor",
+        TYPES,
+        "",
+        "class OpMethods:",
+    ]
+    # conversions that are made in a loop: float(), long() ...
+    for name, member in vars(Tensor).items():
+        if (
+            isinstance(member, types.FunctionType)
+            and member.__name__ == "<lambda>"
+            and name.isidentifier()
+            and not name.startswith("_")
+        ):
             lines.append(f"    def {name}(self) -> Tensor: ...")
     for name, member in vars(Tensor).items():  # T, mT ...
         if isinstance(member, property) and member.fget.__module__.startswith("tinygrad_edu.ops"):
             lines += ["    @builtins.property", f"    def {name}(self) -> Tensor: ..."]
     for name, op in ops:
         if op.is_method:
-            lines.append(f"    def {name}({signature(op, True)}) -> {result(op)}:{docstring(op, '    ')}")
+            lines.append(
+                f"    def {name}({signature(op, True)}) -> {result(op)}:{docstring(op, '    ')}"
+            )
         if hasattr(op, "inplace"):
             lines.append(f"    def {name}_({signature(op, True)}) -> Tensor: ...")
         if name == op.name:
             lines += operators(op)
     listed = set(re.findall(r"^    def (\w+)", "\n".join(lines), re.M))
-    for name, member in sorted(vars(Tensor).items()):  # methods that the families of ops install by hand: copy_, uniform_ ...
-        if isinstance(member, types.FunctionType) and member.__module__.startswith("tinygrad_edu.") and name not in listed | {"__getattr__"} \
-                and member.__module__ != Tensor.__module__:
-            words = [parameter(p.replace(annotation=p.empty), False) for p in list(inspect.signature(member).parameters.values())[1:]]
-            if any(p.kind is KEYWORD for p in inspect.signature(member).parameters.values()) and not any(w.startswith("*") for w in words):
-                words.insert(next(i for i, p in enumerate(list(inspect.signature(member).parameters.values())[1:]) if p.kind is KEYWORD), "*")
-            answer = "None" if name == "__setitem__" else "builtins.bool" if name == "__contains__" else "Tensor"
+    # methods that the families of ops install by hand: copy_, uniform_ ...
+    for name, member in sorted(vars(Tensor).items()):
+        if (
+            isinstance(member, types.FunctionType)
+            and member.__module__.startswith("tinygrad_edu.")
+            and name not in listed | {"__getattr__"}
+            and member.__module__ != Tensor.__module__
+        ):
+            words = [
+                parameter(p.replace(annotation=p.empty), False)
+                for p in list(inspect.signature(member).parameters.values())[1:]
+            ]
+            if any(
+                p.kind is KEYWORD for p in inspect.signature(member).parameters.values()
+            ) and not any(w.startswith("*") for w in words):
+                words.insert(
+                    next(
+                        i
+                        for i, p in enumerate(
+                            list(inspect.signature(member).parameters.values())[1:]
+                        )
+                        if p.kind is KEYWORD
+                    ),
+                    "*",
+                )
+            answer = (
+                "None"
+                if name == "__setitem__"
+                else "builtins.bool"
+                if name == "__contains__"
+                else "Tensor"
+            )
             lines.append(f"    def {', '.join([name + '(self', *words])}) -> {answer}: ...")
     return "\n".join([*lines, ""])
 
@@ -159,7 +245,10 @@ def methods(ops: list[tuple[str, Any]]) -> str:
 def functions(ops: list[tuple[str, Any]]) -> str:
     """functional.pyi: ops, then what makes tensors."""
     lines = [HEAD, "from .engine.tensor import Tensor", TYPES]
-    lines += [f"def {name}({signature(op, False)}) -> {result(op)}:{docstring(op, '')}" for name, op in ops]
+    lines += [
+        f"def {name}({signature(op, False)}) -> {result(op)}:{docstring(op, '')}"
+        for name, op in ops
+    ]
     for name in functional.__all__:
         thing = getattr(functional, name)
         if isinstance(thing, types.FunctionType) and not hasattr(thing, "op"):
@@ -168,36 +257,72 @@ def functions(ops: list[tuple[str, Any]]) -> str:
 
 
 def nn_functions() -> str:
-    """nn/functional.pyi: the same functions; losses and activations also take PyTorch's older arguments."""
+    """nn/functional.pyi: the same functions; losses and activations also take PyTorch's older
+    arguments.
+    """
     lines = [HEAD, "from ..engine.tensor import Tensor", TYPES]
     for name, thing in sorted(vars(nn_functional).items()):
         op = getattr(thing, "op", None) or registry.get(name)
-        if not isinstance(thing, types.FunctionType) or (op is None and thing.__module__ != nn_functional.__name__) or name.startswith("_"):
+        if (
+            not isinstance(thing, types.FunctionType)
+            or (op is None and thing.__module__ != nn_functional.__name__)
+            or name.startswith("_")
+        ):
             continue
         if op is None:
             lines.append(f"def {name}{written(thing).replace('Callable', 'Any')}: ...")
             continue
-        older = {"with_inplace": ["inplace: builtins.bool = False"], "with_legacy": ["size_average: Any = None", "reduce: Any = None"]}
-        extra = next((words for maker, words in older.items() if maker in thing.__code__.co_qualname), [])
+        older = {
+            "with_inplace": ["inplace: builtins.bool = False"],
+            "with_legacy": ["size_average: Any = None", "reduce: Any = None"],
+        }
+        extra = next(
+            (words for maker, words in older.items() if maker in thing.__code__.co_qualname), []
+        )
         extra = [word for word in extra if word.split(":")[0] not in op.order]
         keyword = ["*"] if extra and "*" not in signature(op, False) else []
-        lines.append(f"def {name}({', '.join([signature(op, False), *keyword, *extra])}) -> {result(op)}:{docstring(op, '')}")
+        lines.append(
+            f"def {name}({', '.join([signature(op, False), *keyword, *extra])}) ->"
+            f" {result(op)}:{docstring(op, '')}"
+        )
     return "\n".join([*lines, ""])
 
 
 def package() -> str:
     """__init__.pyi: every public name of the package, and where it comes from."""
-    modules = sorted(m.name for m in pkgutil.iter_modules(tinygrad_edu.__path__) if not m.name.startswith("_"))
-    lines = [HEAD, "from .engine.device import Device as Device", "from .engine.dtype import dtype as dtype", "from .engine.tensor import Tensor as Tensor",
-             "from .io import load as load", "from .io import save as save", *(f"from . import {name} as {name}" for name in modules)]
+    modules = sorted(
+        m.name for m in pkgutil.iter_modules(tinygrad_edu.__path__) if not m.name.startswith("_")
+    )
+    lines = [
+        HEAD,
+        "from .engine.device import Device as Device",
+        "from .engine.dtype import dtype as dtype",
+        "from .engine.tensor import Tensor as Tensor",
+        "from .io import load as load",
+        "from .io import save as save",
+        *(f"from . import {name} as {name}" for name in modules),
+    ]
     rest = []
     for name, thing in sorted(vars(tinygrad_edu).items()):
-        home, own, kind = getattr(thing, "__module__", "") or "", getattr(thing, "__name__", "") or "", type(thing).__name__
-        if name in ("Device", "Tensor", "dtype") or name in modules or isinstance(thing, types.ModuleType) or (name.startswith("_") and name != "__version__"):
+        home, own, kind = (
+            getattr(thing, "__module__", "") or "",
+            getattr(thing, "__name__", "") or "",
+            type(thing).__name__,
+        )
+        if (
+            name in ("Device", "Tensor", "dtype")
+            or name in modules
+            or isinstance(thing, types.ModuleType)
+            or (name.startswith("_") and name != "__version__")
+        ):
             continue
         if getattr(functional, name, None) is thing and name in functional.__all__:
             lines.append(f"from .functional import {name} as {name}")
-        elif home.startswith("tinygrad_edu.") and isinstance(thing, (type, types.FunctionType)) and hasattr(sys.modules.get(home), own):
+        elif (
+            home.startswith("tinygrad_edu.")
+            and isinstance(thing, (type, types.FunctionType))
+            and hasattr(sys.modules.get(home), own)
+        ):
             lines.append(f"from {home.removeprefix('tinygrad_edu')} import {own} as {name}")
         elif isinstance(thing, types.FunctionType):
             rest.append(f"def {name}{written(thing)}: ...")
@@ -211,13 +336,24 @@ def package() -> str:
 
 
 def make() -> dict[Path, str]:
-    ops = sorted(((name, op) for name, op in registry.items() if isinstance(op, (Op, Composite))), key=lambda pair: pair[0])
-    return {PACKAGE / "engine" / "methods.pyi": methods(ops), PACKAGE / "functional.pyi": functions(ops),
-            PACKAGE / "nn" / "functional.pyi": nn_functions(), PACKAGE / "__init__.pyi": package()}
+    ops = sorted(
+        ((name, op) for name, op in registry.items() if isinstance(op, (Op, Composite))),
+        key=lambda pair: pair[0],
+    )
+    return {
+        PACKAGE / "engine" / "methods.pyi": methods(ops),
+        PACKAGE / "functional.pyi": functions(ops),
+        PACKAGE / "nn" / "functional.pyi": nn_functions(),
+        PACKAGE / "__init__.pyi": package(),
+    }
 
 
 def main() -> int:
-    stale = [path for path, text in make().items() if not path.exists() or path.read_text(encoding="utf-8") != text]
+    stale = [
+        path
+        for path, text in make().items()
+        if not path.exists() or path.read_text(encoding="utf-8") != text
+    ]
     names = ", ".join(str(path.relative_to(ROOT)) for path in stale)
     if "--check" in sys.argv[1:]:
         if stale:

@@ -1,4 +1,7 @@
-"""Datasets, samplers and the DataLoader: PyTorch's batches, the same with any number of workers, and no thread left behind."""
+"""Datasets, samplers and the DataLoader: PyTorch's batches, the same with any number of workers,
+and no thread left behind.
+"""
+
 from __future__ import annotations
 
 import gc
@@ -20,10 +23,17 @@ from hypothesis import strategies as st
 
 import tinygrad_edu as te
 from tinygrad_edu import arange, data, tensor
-from tinygrad_edu.engine.errors import ShapeError, TinygradEduError
+from tinygrad_edu.data import (
+    DataLoader,
+    IterableDataset,
+    RandomSampler,
+    TensorDataset,
+    current_generator,
+    get_worker_info,
+)
 from tinygrad_edu.engine.device import Generator, default_generator
+from tinygrad_edu.engine.errors import ShapeError, TinygradEduError
 from tinygrad_edu.engine.tensor import Tensor, as_tensor
-from tinygrad_edu.data import DataLoader, IterableDataset, RandomSampler, TensorDataset, current_generator, get_worker_info
 
 ROOT = Path(__file__).parents[2]
 
@@ -47,7 +57,9 @@ def no_thread_is_left_behind():
 
 
 class Noisy(data.Dataset):
-    """Item i with a random number of its own, loaded in a time that varies, so that workers overtake each other."""
+    """Item i with a random number of its own, loaded in a time that varies, so that workers
+    overtake each other.
+    """
 
     def __init__(self, n: int = 23):
         self.n = n
@@ -85,19 +97,32 @@ class Numbers(data.Dataset):
 
 
 def listed(loader) -> list:
-    return [batch.tolist() if isinstance(batch, Tensor) else [part.tolist() for part in batch] for batch in loader]
+    return [
+        batch.tolist() if isinstance(batch, Tensor) else [part.tolist() for part in batch]
+        for batch in loader
+    ]
 
 
 # ---- the same whatever the number of workers ----
 
+
 @pytest.mark.parametrize("num_workers", [1, 2, 5])
 @pytest.mark.parametrize("sampler", ["shuffle", "replacement", "weighted", "subset", "sequential"])
-def test_same_seed_gives_same_batches_and_same_randomness_with_any_number_of_workers(num_workers, sampler):
+def test_same_seed_gives_same_batches_and_same_randomness_with_any_number_of_workers(
+    num_workers, sampler
+):
     def epochs(n):
         g = seeded(7)
-        which = {"shuffle": None, "sequential": None, "replacement": data.RandomSampler(range(23), True, 40, g),
-                 "weighted": data.WeightedRandomSampler(np.arange(23) + 1, 30, generator=g), "subset": data.SubsetRandomSampler(range(3, 20), g)}[sampler]
-        loader = DataLoader(Noisy(), 4, shuffle=sampler == "shuffle", sampler=which, num_workers=n, generator=g)
+        which = {
+            "shuffle": None,
+            "sequential": None,
+            "replacement": data.RandomSampler(range(23), True, 40, g),
+            "weighted": data.WeightedRandomSampler(np.arange(23) + 1, 30, generator=g),
+            "subset": data.SubsetRandomSampler(range(3, 20), g),
+        }[sampler]
+        loader = DataLoader(
+            Noisy(), 4, shuffle=sampler == "shuffle", sampler=which, num_workers=n, generator=g
+        )
         return [listed(loader), listed(loader)], g.get_state().tolist()
 
     assert epochs(0) == epochs(num_workers)
@@ -117,7 +142,11 @@ def test_an_items_randomness_does_not_depend_on_the_batch_size_but_changes_from_
 @pytest.mark.parametrize("num_workers", [0, 2])
 def test_randomness_in_a_subset_does_not_depend_on_workers_or_batches(num_workers):
     subset = data.Subset(Noisy(), [5, 3, 3, 20])
-    values = [r for _, part in listed(DataLoader(subset, 3, generator=seeded(1), num_workers=num_workers)) for r in part]
+    values = [
+        r
+        for _, part in listed(DataLoader(subset, 3, generator=seeded(1), num_workers=num_workers))
+        for r in part
+    ]
     want = [r for _, part in listed(DataLoader(subset, 1, generator=seeded(1))) for r in part]
     assert values == want and len(set(values)) == 4
 
@@ -134,7 +163,13 @@ def test_leaving_early_takes_the_same_from_the_generator_with_any_number_of_work
     states = []
     for num_workers in (0, 3):
         g = seeded(2)
-        for _ in DataLoader(Noisy(), 2, sampler=data.RandomSampler(range(23), replacement=True, generator=g), generator=g, num_workers=num_workers):
+        for _ in DataLoader(
+            Noisy(),
+            2,
+            sampler=data.RandomSampler(range(23), replacement=True, generator=g),
+            generator=g,
+            num_workers=num_workers,
+        ):
             break
         states.append(g.get_state().tolist())
     assert states[0] == states[1]
@@ -178,8 +213,15 @@ def test_what_a_dataset_draws_with_rand_and_dropout_is_the_same_with_any_number_
 
 # ---- PyTorch's batches ----
 
+
 @settings(max_examples=60, deadline=None)
-@given(n=st.integers(0, 30), batch_size=st.one_of(st.none(), st.integers(1, 9)), drop_last=st.booleans(), iterable=st.booleans(), num_workers=st.integers(0, 3))
+@given(
+    n=st.integers(0, 30),
+    batch_size=st.one_of(st.none(), st.integers(1, 9)),
+    drop_last=st.booleans(),
+    iterable=st.booleans(),
+    num_workers=st.integers(0, 3),
+)
 def test_batches_and_lengths_are_pytorchs(n, batch_size, drop_last, iterable, num_workers):
     torch_data = pytest.importorskip("torch.utils.data")
     drop_last = drop_last and batch_size is not None
@@ -188,15 +230,26 @@ def test_batches_and_lengths_are_pytorchs(n, batch_size, drop_last, iterable, nu
         def __iter__(self):
             return iter(range(n))
 
-    ours = DataLoader(Stream(n) if iterable else Numbers(n), batch_size, drop_last=drop_last, num_workers=num_workers)
-    theirs = torch_data.DataLoader(TorchStream() if iterable else Numbers(n), batch_size, drop_last=drop_last)
+    ours = DataLoader(
+        Stream(n) if iterable else Numbers(n),
+        batch_size,
+        drop_last=drop_last,
+        num_workers=num_workers,
+    )
+    theirs = torch_data.DataLoader(
+        TorchStream() if iterable else Numbers(n), batch_size, drop_last=drop_last
+    )
     got = list(ours)
     if iterable and num_workers > 1:
-        kept = [x for batch in got for x in (batch.tolist() if isinstance(batch, Tensor) else [batch])]
+        kept = [
+            x for batch in got for x in (batch.tolist() if isinstance(batch, Tensor) else [batch])
+        ]
         assert len(set(kept)) == len(kept) and set(kept) <= set(range(n))
         assert drop_last or len(kept) == n
     else:
-        assert [b.tolist() if isinstance(b, Tensor) else b for b in got] == [b.tolist() if hasattr(b, "tolist") else b for b in theirs]
+        assert [b.tolist() if isinstance(b, Tensor) else b for b in got] == [
+            b.tolist() if hasattr(b, "tolist") else b for b in theirs
+        ]
         if not iterable:
             assert len(ours) == len(theirs) == len(got)
 
@@ -214,14 +267,25 @@ def test_workers_take_turns_on_a_stream_as_in_pytorch():
             info = get_worker_info()
             yield from range(info.id, 23 - 10 * info.id, info.num_workers)
 
-    assert listed(DataLoader(Uneven(), 3, num_workers=2)) == [b.tolist() for b in torch_data.DataLoader(TorchStream(), 3, num_workers=2)]
+    assert listed(DataLoader(Uneven(), 3, num_workers=2)) == [
+        b.tolist() for b in torch_data.DataLoader(TorchStream(), 3, num_workers=2)
+    ]
 
 
-@pytest.mark.parametrize("make", [
-    lambda d: d.BatchSampler(range(10), 4, False), lambda d: d.BatchSampler(range(10), 4, True), lambda d: d.BatchSampler(range(8), 4, True),
-    lambda d: d.RandomSampler(range(10)), lambda d: d.RandomSampler(range(10), num_samples=25), lambda d: d.RandomSampler(range(10), True),
-    lambda d: d.SequentialSampler(range(7)), lambda d: d.SubsetRandomSampler([4, 2, 9]), lambda d: d.WeightedRandomSampler([0.1, 3, 0], 12),
-])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda d: d.BatchSampler(range(10), 4, False),
+        lambda d: d.BatchSampler(range(10), 4, True),
+        lambda d: d.BatchSampler(range(8), 4, True),
+        lambda d: d.RandomSampler(range(10)),
+        lambda d: d.RandomSampler(range(10), num_samples=25),
+        lambda d: d.RandomSampler(range(10), True),
+        lambda d: d.SequentialSampler(range(7)),
+        lambda d: d.SubsetRandomSampler([4, 2, 9]),
+        lambda d: d.WeightedRandomSampler([0.1, 3, 0], 12),
+    ],
+)
 def test_samplers_have_pytorchs_lengths_and_index_counts(make):
     torch_data = pytest.importorskip("torch.utils.data")
     ours, theirs = make(data), make(torch_data)
@@ -243,10 +307,14 @@ def test_a_random_order_is_a_permutation_and_changes_every_epoch():
 def test_a_weighted_sampler_draws_in_proportion_and_never_what_has_no_weight():
     counts = Counter(data.WeightedRandomSampler([1.0, 0.0, 3.0], 40_000, generator=seeded()))
     assert counts[1] == 0 and abs(counts[2] / counts[0] - 3) < 0.15
-    assert sorted(data.WeightedRandomSampler([1.0, 0.0, 3.0], 2, replacement=False, generator=seeded())) == [0, 2]
+    assert sorted(
+        data.WeightedRandomSampler([1.0, 0.0, 3.0], 2, replacement=False, generator=seeded())
+    ) == [0, 2]
 
 
-@pytest.mark.parametrize("lengths", [[6, 4], [10, 0, 0], [0.33, 0.33, 0.34], [0.5, 0.5], [0.2, 0.7]])
+@pytest.mark.parametrize(
+    "lengths", [[6, 4], [10, 0, 0], [0.33, 0.33, 0.34], [0.5, 0.5], [0.2, 0.7]]
+)
 def test_random_split_has_pytorchs_lengths_and_deals_every_sample_once(lengths):
     torch_data = pytest.importorskip("torch.utils.data")
     if lengths == [0.2, 0.7]:
@@ -256,17 +324,32 @@ def test_random_split_has_pytorchs_lengths_and_deals_every_sample_once(lengths):
     parts = data.random_split(range(10), lengths, generator=seeded(4))
     assert [len(p) for p in parts] == [len(p) for p in torch_data.random_split(range(10), lengths)]
     assert sorted(i for p in parts for i in p.indices) == list(range(10))
-    assert [p.indices for p in parts] == [p.indices for p in data.random_split(range(10), lengths, generator=seeded(4))]
+    assert [p.indices for p in parts] == [
+        p.indices for p in data.random_split(range(10), lengths, generator=seeded(4))
+    ]
 
 
 Point = namedtuple("Point", "x y")
 
 
-@pytest.mark.parametrize("batch", [
-    [1, 2], [1.5, 2.0], [True, False], ["a", "b"], [(1, "a"), (2, "b")], [[1, 2.0], [3, 4.0]], [{"a": 1, "b": [1.0]}, {"a": 2, "b": [2.0]}],
-    [Point(1, 2.0), Point(3, 4.0)], [np.float32(1), np.float32(2)], [np.ones(3, np.float32), np.zeros(3, np.float32)], [np.array(1), np.array(2)],
-    [b"a", b"b"], [(np.int64(3), (1, 2)), (np.int64(4), (3, 4))],
-])
+@pytest.mark.parametrize(
+    "batch",
+    [
+        [1, 2],
+        [1.5, 2.0],
+        [True, False],
+        ["a", "b"],
+        [(1, "a"), (2, "b")],
+        [[1, 2.0], [3, 4.0]],
+        [{"a": 1, "b": [1.0]}, {"a": 2, "b": [2.0]}],
+        [Point(1, 2.0), Point(3, 4.0)],
+        [np.float32(1), np.float32(2)],
+        [np.ones(3, np.float32), np.zeros(3, np.float32)],
+        [np.array(1), np.array(2)],
+        [b"a", b"b"],
+        [(np.int64(3), (1, 2)), (np.int64(4), (3, 4))],
+    ],
+)
 def test_default_collate_gives_pytorchs_types_dtypes_and_values(batch):
     torch = pytest.importorskip("torch")
 
@@ -275,7 +358,9 @@ def test_default_collate_gives_pytorchs_types_dtypes_and_values(batch):
             return {k: plain(v) for k, v in x.items()}
         if isinstance(x, list | tuple):
             return type(x)(*map(plain, x)) if hasattr(x, "_fields") else type(x)(map(plain, x))
-        return (str(x.dtype).split(".")[-1], tuple(x.shape), x.tolist()) if hasattr(x, "tolist") else x
+        return (
+            (str(x.dtype).split(".")[-1], tuple(x.shape), x.tolist()) if hasattr(x, "tolist") else x
+        )
 
     assert plain(data.default_collate(batch)) == plain(torch.utils.data.default_collate(batch))
     assert plain(data.default_convert(batch)) == plain(torch.utils.data.default_convert(batch))
@@ -288,26 +373,47 @@ def test_collate_stacks_tensors():
 
 # ---- datasets ----
 
+
 def test_a_tensor_dataset_gives_the_same_batches_fast_and_sample_by_sample():
-    x, y = as_tensor(np.random.default_rng(0).random((11, 2, 3), np.float32)), as_tensor(np.arange(11))
+    x, y = (
+        as_tensor(np.random.default_rng(0).random((11, 2, 3), np.float32)),
+        as_tensor(np.arange(11)),
+    )
 
     class Slow(TensorDataset):
         def __getitem__(self, i):
             return super().__getitem__(i)
 
     for kwargs in ({}, {"shuffle": True}):
-        fast, slow = (list(DataLoader(d(x, y), 4, generator=seeded(1), **kwargs)) for d in (TensorDataset, Slow))
+        fast, slow = (
+            list(DataLoader(d(x, y), 4, generator=seeded(1), **kwargs))
+            for d in (TensorDataset, Slow)
+        )
         assert all(type(b) is list for b in fast)
         for (a, b), (c, d) in zip(fast, slow, strict=True):
-            assert a.dtype is c.dtype and (a.numpy() == c.numpy()).all() and (b.numpy() == d.numpy()).all()
+            assert (
+                a.dtype is c.dtype
+                and (a.numpy() == c.numpy()).all()
+                and (b.numpy() == d.numpy()).all()
+            )
 
 
 def test_a_collate_function_of_ones_own_gets_a_list_of_samples():
     seen = []
     dataset = TensorDataset(as_tensor(np.arange(6.0)), as_tensor(np.arange(6)))
-    batches = list(DataLoader(dataset, 4, collate_fn=lambda samples: seen.append(samples) or sum(int(y) for _, y in samples)))
+    batches = list(
+        DataLoader(
+            dataset,
+            4,
+            collate_fn=lambda samples: seen.append(samples) or sum(int(y) for _, y in samples),
+        )
+    )
     assert batches == [6, 9] and [len(s) for s in seen] == [4, 2]
-    assert [y.item() for _, y in seen[0]] == [0, 1, 2, 3] and seen[0][-1][1].item() == 3 and len(seen[0][1:3]) == 2
+    assert (
+        [y.item() for _, y in seen[0]] == [0, 1, 2, 3]
+        and seen[0][-1][1].item() == 3
+        and len(seen[0][1:3]) == 2
+    )
 
 
 @pytest.mark.parametrize("base", [TensorDataset, data.Subset])
@@ -316,7 +422,11 @@ def test_a_subclass_that_changes_getitem_is_asked_for_every_sample(base):
         def __getitem__(self, i):
             return i * 100
 
-    args = (as_tensor(np.arange(3)),) if base is TensorDataset else (TensorDataset(as_tensor(np.arange(5))), [2, 1, 0])
+    args = (
+        (as_tensor(np.arange(3)),)
+        if base is TensorDataset
+        else (TensorDataset(as_tensor(np.arange(5))), [2, 1, 0])
+    )
     assert listed(DataLoader(Changed(*args), 2)) == [[0, 100], [200]]
 
 
@@ -335,15 +445,21 @@ def test_getitems_of_a_dataset_is_called_once_a_batch():
 
 def test_concat_chain_stack_and_subset_find_the_right_samples():
     both = Numbers(3) + Numbers(2)
-    assert isinstance(both, data.ConcatDataset) and [both[i] for i in range(-5, 5)] == [0, 1, 2, 0, 1] * 2
+    assert (
+        isinstance(both, data.ConcatDataset)
+        and [both[i] for i in range(-5, 5)] == [0, 1, 2, 0, 1] * 2
+    )
     assert list(Stream(2) + Stream(3)) == [0, 1, 0, 1, 2]
-    assert data.StackDataset(Numbers(3), Numbers(3))[1] == (1, 1) and data.StackDataset(a=Numbers(3), b=Numbers(3))[2] == {"a": 2, "b": 2}
+    assert data.StackDataset(Numbers(3), Numbers(3))[1] == (1, 1) and data.StackDataset(
+        a=Numbers(3), b=Numbers(3)
+    )[2] == {"a": 2, "b": 2}
     assert data.Subset(Numbers(9), [8, 1])[-1] == 1
     with pytest.raises(IndexError):
         both[5]
 
 
 # ---- workers ----
+
 
 class Raising(Numbers):
     def __init__(self, at, n=20):
@@ -361,7 +477,10 @@ def test_an_error_in_a_worker_comes_with_the_workers_traceback_in_its_batchs_tur
             seen.append(len(batch))
     text = "".join(traceback.format_exception(caught.value))
     assert seen == [4, 4]
-    assert "return 1 / (i - self.at)" in text and "DataLoader worker 2, batch 2: [8, 9, 10, 11]" in text
+    assert (
+        "return 1 / (i - self.at)" in text
+        and "DataLoader worker 2, batch 2: [8, 9, 10, 11]" in text
+    )
 
 
 @pytest.mark.parametrize("num_workers", [0, 2])
@@ -441,7 +560,9 @@ def test_ctrl_c_ends_the_program_and_its_workers(where):
         except KeyboardInterrupt:
             print("left", [t.name for t in threading.enumerate()], flush=True)
     """)
-    process = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
     assert process.stdout.readline() == "ready\n"
     time.sleep(0.2)
     process.send_signal(signal.SIGINT)
@@ -450,10 +571,14 @@ def test_ctrl_c_ends_the_program_and_its_workers(where):
 
 
 def test_a_program_ends_while_a_worker_hangs():
-    script = "import time\nfrom tinygrad_edu.data import DataLoader, workers\nworkers.PATIENCE = 0.2\n" \
-             "class D:\n  def __len__(self): return 9\n  def __getitem__(self, i): time.sleep(60)\n" \
-             "it = iter(DataLoader(D(), num_workers=2))\nprint('end')"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, timeout=15)
+    script = (
+        "import time\nfrom tinygrad_edu.data import DataLoader, workers\nworkers.PATIENCE = 0.2\n"
+        "class D:\n  def __len__(self): return 9\n  def __getitem__(self, i): time.sleep(60)\n"
+        "it = iter(DataLoader(D(), num_workers=2))\nprint('end')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, timeout=15
+    )
     assert (done.stdout, done.returncode) == ("end\n", 0)
 
 
@@ -486,7 +611,10 @@ def test_a_worker_knows_itself_and_has_its_own_copy_of_the_dataset():
         info.dataset.share = worker_id * 10
 
     dataset = Told(4)
-    rows = [[v.item() for v in batch] for batch in DataLoader(dataset, 1, num_workers=2, worker_init_fn=init, generator=seeded(1))]
+    rows = [
+        [v.item() for v in batch]
+        for batch in DataLoader(dataset, 1, num_workers=2, worker_init_fn=init, generator=seeded(1))
+    ]
     seed = rows[0][2]
     assert rows == [[0, 2, seed, 0], [1, 2, seed + 1, 10]] * 2
     assert sorted(started) == [0, 1] and dataset.share is None and get_worker_info() is None
@@ -499,7 +627,15 @@ def test_an_error_in_worker_init_fn_reaches_the_loop():
 
 def test_persistent_workers_serve_every_epoch_and_go_with_the_loader():
     started = []
-    loader = DataLoader(Noisy(), 4, shuffle=True, num_workers=2, persistent_workers=True, worker_init_fn=started.append, generator=seeded(1))
+    loader = DataLoader(
+        Noisy(),
+        4,
+        shuffle=True,
+        num_workers=2,
+        persistent_workers=True,
+        worker_init_fn=started.append,
+        generator=seeded(1),
+    )
     once = DataLoader(Noisy(), 4, shuffle=True, generator=seeded(1))
     assert listed(loader) == listed(once)
     threads = workers()
@@ -511,7 +647,9 @@ def test_persistent_workers_serve_every_epoch_and_go_with_the_loader():
     assert listed(loader) == listed(once)
     a, b = iter(loader), iter(loader)  # two at once
     c, d = iter(once), iter(once)
-    assert [listed([next(i) for _ in range(3)]) for i in (b, a, b)] == [listed([next(i) for _ in range(3)]) for i in (d, c, d)]
+    assert [listed([next(i) for _ in range(3)]) for i in (b, a, b)] == [
+        listed([next(i) for _ in range(3)]) for i in (d, c, d)
+    ]
     assert workers() == threads and sorted(started) == [0, 1]
     del loader, a, b
     gc.collect()
@@ -523,24 +661,51 @@ def test_persistent_workers_serve_every_epoch_and_go_with_the_loader():
 D = Numbers(10)
 
 
-@pytest.mark.parametrize("call, says", [
-    (lambda: DataLoader(D, batch_size=0), "batch_size"), (lambda: DataLoader(D, batch_size=2.5), "batch_size"), (lambda: DataLoader(Stream(3), batch_size=-1), "batch_size"),
-    (lambda: DataLoader(D, num_workers=-1), "num_workers"), (lambda: DataLoader(D, timeout=-1), "timeout"), (lambda: DataLoader(D, prefetch_factor=2), "prefetch_factor"),
-    (lambda: DataLoader(D, num_workers=1, prefetch_factor=0), "prefetch_factor"), (lambda: DataLoader(D, persistent_workers=True), "persistent_workers"),
-    (lambda: DataLoader(D, shuffle=True, sampler=[1]), "sampler or shuffle"), (lambda: DataLoader(D, batch_size=2, batch_sampler=[[1]]), "batch_sampler"),
-    (lambda: DataLoader(D, batch_size=None, drop_last=True), "drop_last"), (lambda: DataLoader(Stream(3), shuffle=True), "IterableDataset"),
-    (lambda: DataLoader(Stream(3), sampler=[1]), "IterableDataset"), (lambda: DataLoader(D, generator=3), "Generator"), (lambda: DataLoader(5), "__getitem__"),
-    (lambda: DataLoader(Numbers(0), shuffle=True), "empty data set"), (lambda: setattr(DataLoader(D), "batch_size", 3), "cannot be changed"),
-    (lambda: data.RandomSampler(D, num_samples=0), "num_samples"), (lambda: data.RandomSampler(D, 5), "replacement"),
-    (lambda: data.WeightedRandomSampler([1, -1], 2), "weights"), (lambda: data.WeightedRandomSampler([0, 0], 2), "weights"),
-    (lambda: data.WeightedRandomSampler([1, 0, 2], 3, replacement=False), "at most the 2"), (lambda: data.BatchSampler(D, 2, 1), "drop_last"),
-    (lambda: TensorDataset(), "tensors"), (lambda: TensorDataset([1, 2]), "tensors"), (lambda: TensorDataset(as_tensor(np.ones(2)), as_tensor(np.ones(3))), "same size"),
-    (lambda: data.ConcatDataset([]), "at least one"), (lambda: data.ConcatDataset([Stream(2)]), "ChainDataset"), (lambda: data.random_split(D, [3, 3]), "add up to"),
-    (lambda: data.random_split(D, [1.5, -0.5]), "fractions"), (lambda: data.default_collate([None]), "NoneType"), (lambda: data.default_collate([]), "at least one"),
-    (lambda: data.default_collate([(1, 2), (1,)]), "number of entries"), (lambda: data.default_collate([np.ones(2), np.ones(3)]), "one shape"),
-    (lambda: list(DataLoader(TensorDataset(as_tensor(np.ones(3))), sampler=[1, 7])), "indices must lie from -3 to 2"),
-    (lambda: data.StackDataset(D, Numbers(3)), "same length"), (lambda: data.StackDataset(), "datasets by position"),
-])
+@pytest.mark.parametrize(
+    "call, says",
+    [
+        (lambda: DataLoader(D, batch_size=0), "batch_size"),
+        (lambda: DataLoader(D, batch_size=2.5), "batch_size"),
+        (lambda: DataLoader(Stream(3), batch_size=-1), "batch_size"),
+        (lambda: DataLoader(D, num_workers=-1), "num_workers"),
+        (lambda: DataLoader(D, timeout=-1), "timeout"),
+        (lambda: DataLoader(D, prefetch_factor=2), "prefetch_factor"),
+        (lambda: DataLoader(D, num_workers=1, prefetch_factor=0), "prefetch_factor"),
+        (lambda: DataLoader(D, persistent_workers=True), "persistent_workers"),
+        (lambda: DataLoader(D, shuffle=True, sampler=[1]), "sampler or shuffle"),
+        (lambda: DataLoader(D, batch_size=2, batch_sampler=[[1]]), "batch_sampler"),
+        (lambda: DataLoader(D, batch_size=None, drop_last=True), "drop_last"),
+        (lambda: DataLoader(Stream(3), shuffle=True), "IterableDataset"),
+        (lambda: DataLoader(Stream(3), sampler=[1]), "IterableDataset"),
+        (lambda: DataLoader(D, generator=3), "Generator"),
+        (lambda: DataLoader(5), "__getitem__"),
+        (lambda: DataLoader(Numbers(0), shuffle=True), "empty data set"),
+        (lambda: setattr(DataLoader(D), "batch_size", 3), "cannot be changed"),
+        (lambda: data.RandomSampler(D, num_samples=0), "num_samples"),
+        (lambda: data.RandomSampler(D, 5), "replacement"),
+        (lambda: data.WeightedRandomSampler([1, -1], 2), "weights"),
+        (lambda: data.WeightedRandomSampler([0, 0], 2), "weights"),
+        (lambda: data.WeightedRandomSampler([1, 0, 2], 3, replacement=False), "at most the 2"),
+        (lambda: data.BatchSampler(D, 2, 1), "drop_last"),
+        (lambda: TensorDataset(), "tensors"),
+        (lambda: TensorDataset([1, 2]), "tensors"),
+        (lambda: TensorDataset(as_tensor(np.ones(2)), as_tensor(np.ones(3))), "same size"),
+        (lambda: data.ConcatDataset([]), "at least one"),
+        (lambda: data.ConcatDataset([Stream(2)]), "ChainDataset"),
+        (lambda: data.random_split(D, [3, 3]), "add up to"),
+        (lambda: data.random_split(D, [1.5, -0.5]), "fractions"),
+        (lambda: data.default_collate([None]), "NoneType"),
+        (lambda: data.default_collate([]), "at least one"),
+        (lambda: data.default_collate([(1, 2), (1,)]), "number of entries"),
+        (lambda: data.default_collate([np.ones(2), np.ones(3)]), "one shape"),
+        (
+            lambda: list(DataLoader(TensorDataset(as_tensor(np.ones(3))), sampler=[1, 7])),
+            "indices must lie from -3 to 2",
+        ),
+        (lambda: data.StackDataset(D, Numbers(3)), "same length"),
+        (lambda: data.StackDataset(), "datasets by position"),
+    ],
+)
 def test_wrong_arguments_are_refused_with_a_reason(call, says):
     with pytest.raises(TinygradEduError, match=says) as caught:
         call()
@@ -548,11 +713,14 @@ def test_wrong_arguments_are_refused_with_a_reason(call, says):
 
 
 def test_an_empty_data_set_has_no_batches_unless_it_is_to_be_shuffled():
-    assert len(DataLoader(Numbers(0), 4)) == 0 and list(DataLoader(Numbers(0), 4, num_workers=2)) == []
+    assert (
+        len(DataLoader(Numbers(0), 4)) == 0 and list(DataLoader(Numbers(0), 4, num_workers=2)) == []
+    )
     assert list(DataLoader(TensorDataset(as_tensor(np.ones((0, 3)))), 4)) == []
 
 
 # ---- a loader's place, saved and gone on from ----
+
 
 class TwentyThree(IterableDataset):
     def __iter__(self):
@@ -560,18 +728,35 @@ class TwentyThree(IterableDataset):
 
 
 PLACES = {
-    "shuffled": lambda: DataLoader(TensorDataset(arange(23.0)), 4, shuffle=True, generator=Generator().manual_seed(5)),
+    "shuffled": lambda: DataLoader(
+        TensorDataset(arange(23.0)), 4, shuffle=True, generator=Generator().manual_seed(5)
+    ),
     "by the default generator": lambda: DataLoader(TensorDataset(arange(23.0)), 4, shuffle=True),
     "in order": lambda: DataLoader(TensorDataset(arange(23.0)), 4),
-    "workers": lambda: DataLoader(TensorDataset(arange(23.0)), 4, shuffle=True, num_workers=2, generator=Generator().manual_seed(5)),
-    "a sampler of its own": lambda: DataLoader(TensorDataset(arange(23.0)), 4, sampler=RandomSampler(range(23), generator=Generator().manual_seed(9))),
-    "single samples": lambda: DataLoader(TensorDataset(arange(23.0)), None, shuffle=True, generator=Generator().manual_seed(5)),
+    "workers": lambda: DataLoader(
+        TensorDataset(arange(23.0)),
+        4,
+        shuffle=True,
+        num_workers=2,
+        generator=Generator().manual_seed(5),
+    ),
+    "a sampler of its own": lambda: DataLoader(
+        TensorDataset(arange(23.0)),
+        4,
+        sampler=RandomSampler(range(23), generator=Generator().manual_seed(9)),
+    ),
+    "single samples": lambda: DataLoader(
+        TensorDataset(arange(23.0)), None, shuffle=True, generator=Generator().manual_seed(5)
+    ),
     "iterable": lambda: DataLoader(TwentyThree(), 4),
 }
 
 
 def flat(batches):
-    return [[float(v) for v in (b[0] if isinstance(b, (list, tuple)) else b).reshape(-1)] for b in batches]
+    return [
+        [float(v) for v in (b[0] if isinstance(b, (list, tuple)) else b).reshape(-1)]
+        for b in batches
+    ]
 
 
 @pytest.mark.parametrize("taken", [0, 1, 3, 6, 8])
@@ -604,7 +789,7 @@ def test_a_saved_place_goes_on_with_the_very_next_batch_and_the_epochs_after(mak
     te.set_rng_state(rng)
     other.load_state_dict(te.load(tmp_path / "place.safetensors")["loader"])
     rest = [batch for epoch in epochs(other, 4) for batch in epoch]
-    assert seen + rest[:len(whole) - taken] == whole
+    assert seen + rest[: len(whole) - taken] == whole
 
 
 def test_a_place_is_none_between_epochs_and_a_left_epoch_is_not_gone_on_with():

@@ -1,4 +1,5 @@
 """Saving and loading: exact, atomic, and safe on any file whatsoever."""
+
 from __future__ import annotations
 
 import contextlib
@@ -19,11 +20,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tinygrad_edu.storage import checkpoint as io
 from tinygrad_edu import files
-from tinygrad_edu.engine.errors import TinygradEduError
 from tinygrad_edu.engine.device import Generator, cpu, default_generator
+from tinygrad_edu.engine.errors import TinygradEduError
 from tinygrad_edu.engine.tensor import Tensor
+from tinygrad_edu.storage import checkpoint as io
 
 pytest.importorskip("safetensors")
 import tracemalloc
@@ -46,11 +47,16 @@ def same(a, b) -> bool:
     if isinstance(a, np.ndarray):
         return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
     if isinstance(a, dict):
-        return list(a) == list(b) and [type(k) for k in a] == [type(k) for k in b] and all(same(a[k], b[k]) for k in a)
+        return (
+            list(a) == list(b)
+            and [type(k) for k in a] == [type(k) for k in b]
+            and all(same(a[k], b[k]) for k in a)
+        )
     if isinstance(a, (list, tuple)):
         return len(a) == len(b) and all(map(same, a, b))
     if isinstance(a, float):
-        return struct.pack("d", a) == struct.pack("d", b) or a != a and b != b  # NaN is NaN, whatever its payload
+        # NaN is NaN, whatever its payload
+        return struct.pack("d", a) == struct.pack("d", b) or a != a and b != b
     return a == b
 
 
@@ -63,21 +69,40 @@ def entry(shape=(2,), start=0, end=8, dtype="F32") -> dict:
     return {"dtype": dtype, "shape": list(shape), "data_offsets": [start, end]}
 
 
-# ---- what goes in comes out ---------------------------------------------------------------------------------------------
+# ---- what goes in comes out ----------------------------------------------------------------------
+
 
 def test_a_nested_structure_comes_back_equal_in_every_bit(tmp_path):
     obj = {
-        "model": {"conv1.weight": tensor([[1.5, -0.0], [np.inf, np.nan]]), "n": tensor(3, np.int64), "empty": tensor(np.zeros((0, 4)))},
-        "optimizer": {"state": {0: {"step": 7, "exp_avg": tensor([1e-40, 2])}, 1: {}}, "param_groups": [{"lr": 0.1 + 0.2, "betas": (0.9, 0.999)}]},
-        "rng": np.arange(5, dtype=np.uint64), "nan": float("nan"), "inf": -float("inf"), "minus zero": -0.0, "big": 2**70, "none": None,
-        "yes": True, "text": "é \ud800 \x00 $", "list": [1, [2.0, ()], {}], "$tensor": "not a tensor", "odd": {"$tuple": [1]},
+        "model": {
+            "conv1.weight": tensor([[1.5, -0.0], [np.inf, np.nan]]),
+            "n": tensor(3, np.int64),
+            "empty": tensor(np.zeros((0, 4))),
+        },
+        "optimizer": {
+            "state": {0: {"step": 7, "exp_avg": tensor([1e-40, 2])}, 1: {}},
+            "param_groups": [{"lr": 0.1 + 0.2, "betas": (0.9, 0.999)}],
+        },
+        "rng": np.arange(5, dtype=np.uint64),
+        "nan": float("nan"),
+        "inf": -float("inf"),
+        "minus zero": -0.0,
+        "big": 2**70,
+        "none": None,
+        "yes": True,
+        "text": "é \ud800 \x00 $",
+        "list": [1, [2.0, ()], {}],
+        "$tensor": "not a tensor",
+        "odd": {"$tuple": [1]},
         "keys": {None: 1, True: 2, 2.5: 3, "x": 4, -3: 5},
     }
     io.save(obj, tmp_path / "x.safetensors")
     assert same(io.load(tmp_path / "x.safetensors"), obj)
 
 
-@pytest.mark.parametrize("dtype", ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"])
+@pytest.mark.parametrize(
+    "dtype", ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64"]
+)
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3), (0, 2), (1, 1, 1)])
 def test_every_dtype_and_shape_comes_back_equal(dtype, shape):
     x = tensor(np.random.default_rng(0).integers(0, 2, shape), dtype)
@@ -93,7 +118,13 @@ def round_trip(obj):
 
 def test_views_that_are_not_contiguous_are_saved_as_what_they_show():
     base = np.arange(12, dtype=np.float32).reshape(3, 4)
-    for view in (base.T, base[:, ::2], base[::-1], np.broadcast_to(base[0], (2, 4)), base.astype(">f4")):
+    for view in (
+        base.T,
+        base[:, ::2],
+        base[::-1],
+        np.broadcast_to(base[0], (2, 4)),
+        base.astype(">f4"),
+    ):
         assert np.array_equal(round_trip(Tensor(view, cpu)).array, view)
 
 
@@ -107,10 +138,29 @@ def test_what_was_loaded_is_the_callers_own_and_needs_no_gradient():
 
 
 nested = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
-    | st.builds(lambda n, d: tensor(np.arange(n), d), st.integers(0, 4), st.sampled_from(["bool", "int64", "float16", "float32"])),
-    lambda inner: st.lists(inner, max_size=3) | st.lists(inner, max_size=3).map(tuple)
-    | st.dictionaries(st.text(max_size=3) | st.sampled_from(["$tensor", "$dict", "a.b", "a", "0", "__metadata__"]) | st.integers(), inner, max_size=3), max_leaves=12)
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.builds(
+        lambda n, d: tensor(np.arange(n), d),
+        st.integers(0, 4),
+        st.sampled_from(["bool", "int64", "float16", "float32"]),
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.lists(inner, max_size=3).map(tuple)
+        | st.dictionaries(
+            st.text(max_size=3)
+            | st.sampled_from(["$tensor", "$dict", "a.b", "a", "0", "__metadata__"])
+            | st.integers(),
+            inner,
+            max_size=3,
+        )
+    ),
+    max_leaves=12,
+)
 
 
 @settings(max_examples=150, deadline=None)
@@ -120,7 +170,15 @@ def test_any_structure_comes_back_equal(obj):
 
 
 def test_paths_that_read_alike_do_not_collide():
-    obj = {"a": {"b": tensor([1]), "b#2": tensor([2])}, "a.b": tensor([3]), "a.b#2": tensor([4]), "\ud800x": tensor([5]), chr(0xDFFF): tensor([6]), "__metadata__": tensor([7]), "": tensor([8])}
+    obj = {
+        "a": {"b": tensor([1]), "b#2": tensor([2])},
+        "a.b": tensor([3]),
+        "a.b#2": tensor([4]),
+        "\ud800x": tensor([5]),
+        chr(0xDFFF): tensor([6]),
+        "__metadata__": tensor([7]),
+        "": tensor([8]),
+    }
     assert same(round_trip(obj), obj)
 
 
@@ -128,23 +186,41 @@ def test_other_tools_read_our_files_and_we_read_theirs(tmp_path):
     weights = {"fc.weight": np.eye(2, dtype=np.float32), "fc.bias": np.zeros(2, np.float32)}
     io.save({name: Tensor(array, cpu) for name, array in weights.items()}, tmp_path / "ours")
     theirs = safetensors.numpy.load_file(tmp_path / "ours")
-    assert theirs.keys() == weights.keys() and all(np.array_equal(theirs[k], weights[k]) for k in weights)
+    assert theirs.keys() == weights.keys() and all(
+        np.array_equal(theirs[k], weights[k]) for k in weights
+    )
     safetensors.numpy.save_file(weights, tmp_path / "theirs", metadata={"format": "np"})
     ours = io.load(tmp_path / "theirs")
-    assert ours.keys() == weights.keys() and all(np.array_equal(ours[k].array, weights[k]) for k in weights)
+    assert ours.keys() == weights.keys() and all(
+        np.array_equal(ours[k].array, weights[k]) for k in weights
+    )
 
 
 def test_bfloat16_is_read_as_float32_exactly(tmp_path):
     halves = np.arange(2**16, dtype=np.uint16)  # every bfloat16 there is
-    (tmp_path / "x").write_bytes(file_with({"x": entry((2**16,), 0, 2**17, "BF16")}, halves.tobytes()))
+    (tmp_path / "x").write_bytes(
+        file_with({"x": entry((2**16,), 0, 2**17, "BF16")}, halves.tobytes())
+    )
     x = io.load(tmp_path / "x")["x"].array
-    assert x.dtype == np.float32 and np.array_equal(x.view(np.uint32), halves.astype(np.uint32) << 16)
+    assert x.dtype == np.float32 and np.array_equal(
+        x.view(np.uint32), halves.astype(np.uint32) << 16
+    )
 
 
-@pytest.mark.parametrize("obj, words", [
-    ({"a": [1, object()]}, "object at a.1"), ({"a": {(1, 2): 3}}, "tuple at a"), ({"f": print}, "builtin_function_or_method at f"),
-    (b"bytes", "bytes at the top"), ({1: 1j}, "complex at 1"), ({float("nan"): 1}, "keys of a dict"), ({"s": {1, 2}}, "set at s"),
-    (np.array(["text"]), "dtype"), (np.array([1j]), "complex128")])
+@pytest.mark.parametrize(
+    "obj, words",
+    [
+        ({"a": [1, object()]}, "object at a.1"),
+        ({"a": {(1, 2): 3}}, "tuple at a"),
+        ({"f": print}, "builtin_function_or_method at f"),
+        (b"bytes", "bytes at the top"),
+        ({1: 1j}, "complex at 1"),
+        ({float("nan"): 1}, "keys of a dict"),
+        ({"s": {1, 2}}, "set at s"),
+        (np.array(["text"]), "dtype"),
+        (np.array([1j]), "complex128"),
+    ],
+)
 def test_what_cannot_be_saved_is_refused_with_its_place(obj, words, tmp_path):
     with pytest.raises(io.CheckpointError, match=words):
         io.save(obj, tmp_path / "x")
@@ -163,7 +239,8 @@ def test_a_structure_that_holds_itself_or_nests_without_end_is_refused():
         io.to_bytes(deep)
 
 
-# ---- whole-training checkpoints -------------------------------------------------------------------------------------------
+# ---- whole-training checkpoints ------------------------------------------------------------------
+
 
 class Part:
     """Anything with a state: a model, an optimiser, a scheduler."""
@@ -188,7 +265,10 @@ def test_a_checkpoint_restores_parts_generators_and_values(tmp_path):
     default_generator.manual_seed(12)
     rest = io.load_checkpoint(tmp_path / "c", model=other, order=fresh)
     assert rest == {"epoch": 3, "history": [{"loss": 0.5}]}
-    assert np.array_equal(other.value.array, [1, 2]) and (fresh.numpy.random(), default_generator.numpy.random()) == expected
+    assert (
+        np.array_equal(other.value.array, [1, 2])
+        and (fresh.numpy.random(), default_generator.numpy.random()) == expected
+    )
 
 
 def test_a_checkpoint_without_a_part_that_is_asked_for_is_refused(tmp_path):
@@ -200,7 +280,8 @@ def test_a_checkpoint_without_a_part_that_is_asked_for_is_refused(tmp_path):
         io.load_checkpoint(tmp_path / "d", model=Part([1]))
 
 
-# ---- faults while writing ---------------------------------------------------------------------------------------------------
+# ---- faults while writing ------------------------------------------------------------------------
+
 
 def test_a_full_disk_leaves_the_old_file_and_no_temporary(tmp_path, monkeypatch):
     path = tmp_path / "x.safetensors"
@@ -238,7 +319,13 @@ def test_a_real_limit_on_file_size_leaves_the_old_file(tmp_path):
 
 
 def run(code: str, *args) -> str:
-    return subprocess.run([sys.executable, "-c", textwrap.dedent(code), *map(str, args)], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), *map(str, args)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
 
 
 @pytest.mark.parametrize("step", ["fsync", "replace"])
@@ -246,8 +333,10 @@ def test_an_error_or_ctrl_c_at_any_step_of_writing_leaves_the_old_file(step, tmp
     path = tmp_path / "x"
     io.save(1, path)
     for error in (OSError(5, "Input/output error"), KeyboardInterrupt()):
+
         def fail(*args, error=error):
             raise error
+
         monkeypatch.setattr(os, step, fail)
         with pytest.raises((io.CheckpointError, KeyboardInterrupt)):
             io.save(2, path)
@@ -258,7 +347,14 @@ def test_an_error_or_ctrl_c_at_any_step_of_writing_leaves_the_old_file(step, tmp
 def test_the_file_and_then_its_folder_are_forced_to_the_disk(tmp_path, monkeypatch):
     log = []
     fsync, replace = os.fsync, os.replace
-    monkeypatch.setattr(os, "fsync", lambda fd: (log.append("folder" if os.path.isdir(f"/proc/self/fd/{fd}") else "file"), fsync(fd)))
+    monkeypatch.setattr(
+        os,
+        "fsync",
+        lambda fd: (
+            log.append("folder" if os.path.isdir(f"/proc/self/fd/{fd}") else "file"),
+            fsync(fd),
+        ),
+    )
     monkeypatch.setattr(os, "replace", lambda a, b: (log.append("rename"), replace(a, b)))
     io.save(1, tmp_path / "x")
     assert log == ["file", "rename", "folder"]
@@ -279,7 +375,12 @@ def test_kill_9_at_any_moment_leaves_a_whole_file_and_the_next_save_tidies_up(tm
     path, n, left = tmp_path / "x", 0, 0
     rng = np.random.default_rng(0)
     for _ in range(8):
-        process = subprocess.Popen([sys.executable, "-c", textwrap.dedent(SAVE_FOR_EVER), str(path), str(n)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(SAVE_FOR_EVER), str(path), str(n)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         assert process.stdout is not None
         process.stdout.readline()  # at least one save is done
         time.sleep(rng.uniform(0, 0.03))
@@ -300,14 +401,25 @@ def test_kill_9_at_any_moment_leaves_a_whole_file_and_the_next_save_tidies_up(tm
 
 def test_writers_of_one_file_at_the_same_time_leave_one_whole_file(tmp_path):
     path = tmp_path / "x"
-    code = "import sys, numpy as np\nfrom tinygrad_edu.storage import checkpoint as io\nfor i in range(40): io.save({'n': int(sys.argv[2]), 'a': np.full(50_000, int(sys.argv[2]))}, sys.argv[1])"
-    processes = [subprocess.Popen([sys.executable, "-c", code, str(path), str(n)], cwd=ROOT, stderr=subprocess.PIPE) for n in range(3)]
+    code = (
+        "import sys, numpy as np\nfrom tinygrad_edu.storage import checkpoint as io\nfor i in"
+        " range(40): io.save({'n': int(sys.argv[2]), 'a': np.full(50_000, int(sys.argv[2]))},"
+        " sys.argv[1])"
+    )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(path), str(n)], cwd=ROOT, stderr=subprocess.PIPE
+        )
+        for n in range(3)
+    ]
     assert [p.communicate()[1].decode() for p in processes] == ["", "", ""]
     state = io.load(path)
     assert (state["a"] == state["n"]).all() and os.listdir(tmp_path) == ["x"]
 
 
-def test_a_folder_that_someone_else_keeps_locked_delays_a_save_but_does_not_hang_it(tmp_path, monkeypatch):
+def test_a_folder_that_someone_else_keeps_locked_delays_a_save_but_does_not_hang_it(
+    tmp_path, monkeypatch
+):
     import fcntl
 
     monkeypatch.setattr(files, "PATIENCE", 0.1)
@@ -333,14 +445,17 @@ def test_a_missing_folder_is_a_clear_error(tmp_path):
         io.save(1, tmp_path)
 
 
-# ---- files that are not what they say ----------------------------------------------------------------------------------------
+# ---- files that are not what they say ------------------------------------------------------------
 
 X8 = b"\0" * 8
 META = {"format": "tinygrad_edu", "version": "1"}
 BAD = {
     "empty": (b"", "is empty"),
     "short": (b"abc", "only 3 bytes"),
-    "pickle": (b"\x80\x04\x95\x10\x00\x00\x00\x00\x00\x00\x00\x8c\x02os\x94\x8c\x06system\x94\x93\x94.", "not a safetensors file"),
+    "pickle": (
+        b"\x80\x04\x95\x10\x00\x00\x00\x00\x00\x00\x00\x8c\x02os\x94\x8c\x06system\x94\x93\x94.",
+        "not a safetensors file",
+    ),
     "header beyond file": ((500).to_bytes(8, "little") + b"{}", "500 bytes but only 2"),
     "header of 2**64-1 bytes": (b"\xff" * 8 + b"{}", "not a safetensors file"),
     "not json": (file_with(0, raw=b"{hello"), "not valid JSON"),
@@ -348,10 +463,28 @@ BAD = {
     "nested deep": (file_with(0, raw=b"[" * 100_000), "not valid JSON"),
     "huge number": (file_with(0, raw=b'{"a":' + b"9" * 10_000 + b"}"), "not valid JSON"),
     "a list": (file_with([1]), "not a JSON object"),
-    "duplicate tensor": (file_with(0, X8, raw=b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}}'), "'a' is there twice"),
-    "duplicate field": (file_with(0, X8, raw=b'{"a":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}}'), "'dtype' is there twice"),
-    "duplicate metadata": (file_with(0, raw=b'{"__metadata__":{},"__metadata__":{}}'), "'__metadata__' is there twice"),
-    "missing field": (file_with({"a": {"dtype": "F32", "shape": [2]}}, X8), "dtype, shape and data_offsets"),
+    "duplicate tensor": (
+        file_with(
+            0,
+            X8,
+            raw=b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"a":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}}',
+        ),
+        "'a' is there twice",
+    ),
+    "duplicate field": (
+        file_with(
+            0, X8, raw=b'{"a":{"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}}'
+        ),
+        "'dtype' is there twice",
+    ),
+    "duplicate metadata": (
+        file_with(0, raw=b'{"__metadata__":{},"__metadata__":{}}'),
+        "'__metadata__' is there twice",
+    ),
+    "missing field": (
+        file_with({"a": {"dtype": "F32", "shape": [2]}}, X8),
+        "dtype, shape and data_offsets",
+    ),
     "extra field": (file_with({"a": entry() | {"code": "print(1)"}}, X8), "no more"),
     "entry not a table": (file_with({"a": 5}, X8), "dtype, shape and data_offsets"),
     "overlap": (file_with({"a": entry(), "b": entry((2,), 4, 12)}, b"\0" * 12), "overlaps"),
@@ -369,7 +502,10 @@ BAD = {
     "too many dims": (file_with({"a": entry((1,) * 1000 + (2,))}, X8), "absurd"),
     "size as float": (file_with({"a": entry((2.0,))}, X8), "list of sizes"),
     "size as bool": (file_with({"a": entry((True, 2))}, X8), "list of sizes"),
-    "size NaN": (file_with(0, X8, raw=b'{"a":{"dtype":"F32","shape":[NaN],"data_offsets":[0,8]}}'), "NaN"),
+    "size NaN": (
+        file_with(0, X8, raw=b'{"a":{"dtype":"F32","shape":[NaN],"data_offsets":[0,8]}}'),
+        "NaN",
+    ),
     "backward offsets": (file_with({"a": entry((2,), 8, 0)}, X8), "start and end"),
     "three offsets": (file_with({"a": entry() | {"data_offsets": [0, 4, 8]}}, X8), "start and end"),
     "negative offset": (file_with({"a": entry((2,), -8, 0)}, X8), "list of sizes"),
@@ -377,18 +513,60 @@ BAD = {
     "metadata not text": (file_with({"__metadata__": {"a": 1}}), "table of texts"),
     "metadata a list": (file_with({"__metadata__": []}), "table of texts"),
     "no structure": (file_with({"__metadata__": META}), "not valid JSON"),
-    "no version": (file_with({"__metadata__": META | {"version": "x", "structure": "1"}}), "format version"),
-    "newer version": (file_with({"__metadata__": META | {"version": "2", "structure": "1"}}), "Upgrade"),
-    "tensor not there": (file_with({"__metadata__": META | {"structure": '{"$tensor": "a"}'}}), "its structure holds"),
-    "tensor used twice": (file_with({"__metadata__": META | {"structure": '[{"$tensor": "a"}, {"$tensor": "a"}]'}, "a": entry()}, X8), "its structure holds"),
-    "tensor not mentioned": (file_with({"__metadata__": META | {"structure": "1"}, "a": entry()}, X8), "does not mention 'a'"),
-    "unknown tag": (file_with({"__metadata__": META | {"structure": '{"$eval": "1"}'}}), "its structure holds"),
-    "bad float": (file_with({"__metadata__": META | {"structure": '{"$float": "1"}'}}), "its structure holds"),
-    "bad dict": (file_with({"__metadata__": META | {"structure": '{"$dict": [[[1], 2]]}'}}), "its structure holds"),
-    "duplicate in dict": (file_with({"__metadata__": META | {"structure": '{"$dict": [[1, 2], [1, 3]]}'}}), "its structure holds"),
-    "bad tuple": (file_with({"__metadata__": META | {"structure": '{"$tuple": 1}'}}), "its structure holds"),
-    "duplicate in structure": (file_with({"__metadata__": META | {"structure": '{"a": 1, "a": 2}'}}), "'a' is there twice"),
-    "tag body unhashable": (file_with({"__metadata__": META | {"structure": '{"$float": []}'}}), "its structure holds"),
+    "no version": (
+        file_with({"__metadata__": META | {"version": "x", "structure": "1"}}),
+        "format version",
+    ),
+    "newer version": (
+        file_with({"__metadata__": META | {"version": "2", "structure": "1"}}),
+        "Upgrade",
+    ),
+    "tensor not there": (
+        file_with({"__metadata__": META | {"structure": '{"$tensor": "a"}'}}),
+        "its structure holds",
+    ),
+    "tensor used twice": (
+        file_with(
+            {
+                "__metadata__": META | {"structure": '[{"$tensor": "a"}, {"$tensor": "a"}]'},
+                "a": entry(),
+            },
+            X8,
+        ),
+        "its structure holds",
+    ),
+    "tensor not mentioned": (
+        file_with({"__metadata__": META | {"structure": "1"}, "a": entry()}, X8),
+        "does not mention 'a'",
+    ),
+    "unknown tag": (
+        file_with({"__metadata__": META | {"structure": '{"$eval": "1"}'}}),
+        "its structure holds",
+    ),
+    "bad float": (
+        file_with({"__metadata__": META | {"structure": '{"$float": "1"}'}}),
+        "its structure holds",
+    ),
+    "bad dict": (
+        file_with({"__metadata__": META | {"structure": '{"$dict": [[[1], 2]]}'}}),
+        "its structure holds",
+    ),
+    "duplicate in dict": (
+        file_with({"__metadata__": META | {"structure": '{"$dict": [[1, 2], [1, 3]]}'}}),
+        "its structure holds",
+    ),
+    "bad tuple": (
+        file_with({"__metadata__": META | {"structure": '{"$tuple": 1}'}}),
+        "its structure holds",
+    ),
+    "duplicate in structure": (
+        file_with({"__metadata__": META | {"structure": '{"a": 1, "a": 2}'}}),
+        "'a' is there twice",
+    ),
+    "tag body unhashable": (
+        file_with({"__metadata__": META | {"structure": '{"$float": []}'}}),
+        "its structure holds",
+    ),
     "dtype without a tensor": (file_with({"a": entry((4,), 0, 8, "U16")}, X8), "uint16"),
 }
 
@@ -401,7 +579,12 @@ def test_a_damaged_file_is_refused_with_its_name_the_reason_and_a_remedy(case, t
     with pytest.raises(io.CheckpointError) as caught:
         io.load(path)
     text = str(caught.value)
-    assert words in text and "broken.safetensors" in text and text.endswith(".") and text.count(". ") >= 1
+    assert (
+        words in text
+        and "broken.safetensors" in text
+        and text.endswith(".")
+        and text.count(". ") >= 1
+    )
     assert isinstance(caught.value, TinygradEduError) and isinstance(caught.value, ValueError)
 
 
@@ -429,15 +612,48 @@ def test_a_huge_claimed_tensor_takes_no_memory():
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - limit < 100_000
 
 
-odd = st.one_of(st.none(), st.booleans(), st.integers(-2, 9), st.integers(-2**70, 2**70), st.floats(), st.text(max_size=3),
-                st.lists(st.integers(-1, 9), max_size=3), st.dictionaries(st.text(max_size=2), st.integers(0, 3), max_size=2))
-entries = st.fixed_dictionaries({"dtype": st.sampled_from(["F32", "F16", "I64", "BOOL", "U8", "BF16", "X"]) | odd,
-                                 "shape": st.lists(st.integers(0, 4), max_size=3) | odd,
-                                 "data_offsets": st.lists(st.integers(0, 16), min_size=2, max_size=2) | odd})
-structures = st.sampled_from(['{"$tensor": "a"}', '{"$dict": [[1, 2]]}', '{"a": {"$array": "b"}}', "[", "1", '{"$float": "nan"}']) | st.text(max_size=8)
-metadata = st.fixed_dictionaries({"format": st.just("tinygrad_edu"), "version": st.sampled_from(["1", "2", "", "²"]), "structure": structures}) | odd
+odd = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-2, 9),
+    st.integers(-(2**70), 2**70),
+    st.floats(),
+    st.text(max_size=3),
+    st.lists(st.integers(-1, 9), max_size=3),
+    st.dictionaries(st.text(max_size=2), st.integers(0, 3), max_size=2),
+)
+entries = st.fixed_dictionaries(
+    {
+        "dtype": st.sampled_from(["F32", "F16", "I64", "BOOL", "U8", "BF16", "X"]) | odd,
+        "shape": st.lists(st.integers(0, 4), max_size=3) | odd,
+        "data_offsets": st.lists(st.integers(0, 16), min_size=2, max_size=2) | odd,
+    }
+)
+structures = st.sampled_from(
+    [
+        '{"$tensor": "a"}',
+        '{"$dict": [[1, 2]]}',
+        '{"a": {"$array": "b"}}',
+        "[",
+        "1",
+        '{"$float": "nan"}',
+    ]
+) | st.text(max_size=8)
+metadata = (
+    st.fixed_dictionaries(
+        {
+            "format": st.just("tinygrad_edu"),
+            "version": st.sampled_from(["1", "2", "", "²"]),
+            "structure": structures,
+        }
+    )
+    | odd
+)
 headers = st.dictionaries(st.sampled_from(["a", "b", "c"]), entries | odd, max_size=3) | st.builds(
-    lambda meta, rest: {"__metadata__": meta, **rest}, metadata, st.dictionaries(st.sampled_from(["a", "b"]), entries, max_size=2))
+    lambda meta, rest: {"__metadata__": meta, **rest},
+    metadata,
+    st.dictionaries(st.sampled_from(["a", "b"]), entries, max_size=2),
+)
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -448,7 +664,8 @@ def test_any_header_is_either_refused_clearly_or_read_as_safetensors_reads_it(he
         obj = io.load(stdio.BytesIO(whole))
     except io.CheckpointError:
         return
-    entries = dict(safetensors.deserialize(whole))  # what we take, the format's own library takes too
+    # what we take, the format's own library takes too
+    entries = dict(safetensors.deserialize(whole))
     if isinstance(obj, dict) and obj.keys() == entries.keys():
         for name, value in obj.items():
             assert list(value.array.shape) == entries[name]["shape"]
@@ -477,8 +694,14 @@ def test_whatever_the_formats_own_library_refuses_is_refused():
 
 @pytest.mark.slow
 @settings(max_examples=10_000, deadline=None, suppress_health_check=list(HealthCheck))
-@given(headers, st.binary(max_size=24), st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=3))
-def test_ten_thousand_hostile_files_are_refused_or_read_within_a_tenth_of_a_second_and_little_memory(header, data, changes):
+@given(
+    headers,
+    st.binary(max_size=24),
+    st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), max_size=3),
+)
+def test_ten_thousand_hostile_files_are_refused_or_read_within_a_tenth_of_a_second_and_little_memory(
+    header, data, changes
+):
     whole = bytearray(file_with(header, data))
     for place, byte in changes:
         whole[place % len(whole)] = byte

@@ -1,4 +1,5 @@
 """Tokenizers give every text back, batches hold every token once, windows may lie on disk."""
+
 from __future__ import annotations
 
 import json
@@ -11,9 +12,19 @@ from hypothesis import strategies as st
 
 import tinygrad_edu as te
 from tinygrad_edu.data import DataLoader
-from tinygrad_edu.text import BPETokenizer, BucketBatchSampler, CharTokenizer, TokenWindows, WordTokenizer, pad_batch
+from tinygrad_edu.text import (
+    BPETokenizer,
+    BucketBatchSampler,
+    CharTokenizer,
+    TokenWindows,
+    WordTokenizer,
+    pad_batch,
+)
 
-TEXT = "the cat sat on the mat. The hat sat on that cat! 123 cats, 45678 hats;\n\n  the  end — naïve café\n" * 5
+TEXT = (
+    "the cat sat on the mat. The hat sat on that cat! 123 cats, 45678 hats;\n\n  the  end — naïve"
+    " café\n" * 5
+)
 BPE = BPETokenizer.train([TEXT], 320)
 
 
@@ -31,7 +42,10 @@ def test_byte_pairs_give_any_text_back(text):
 
 def test_byte_pairs_are_the_most_frequent_ones():
     tokenizer = BPETokenizer.train(["ab ab ab ab cd cd"], 260, specials=())
-    assert tokenizer.bytes[256:] == [b" ab"[1:], b" ab", b"cd", b" cd"] or tokenizer.bytes[256] == b"ab"
+    assert (
+        tokenizer.bytes[256:] == [b" ab"[1:], b" ab", b"cd", b" cd"]
+        or tokenizer.bytes[256] == b"ab"
+    )
     assert len(tokenizer.encode("ab ab")) == 2
 
 
@@ -59,20 +73,24 @@ def slow_train(text: str, size: int) -> list[bytes]:
             i = 0
             while i < len(piece) - 1:
                 if (piece[i], piece[i + 1]) == best:
-                    piece[i:i + 2] = [new]
+                    piece[i : i + 2] = [new]
                 i += 1
     return found
 
 
 def test_byte_pair_training_equals_its_definition():
     rng = random.Random(0)
-    text = " ".join("".join(rng.choice("abcd") for _ in range(rng.randint(1, 6))) for _ in range(300))
+    text = " ".join(
+        "".join(rng.choice("abcd") for _ in range(rng.randint(1, 6))) for _ in range(300)
+    )
     expected = slow_train(text, 60)
     assert BPETokenizer.train([text], 256 + len(expected), specials=()).bytes[256:] == expected
     assert len(expected) > 30
 
 
-@pytest.mark.parametrize("tokenizer", [BPE, CharTokenizer(TEXT), WordTokenizer([TEXT])], ids=lambda t: type(t).__name__)
+@pytest.mark.parametrize(
+    "tokenizer", [BPE, CharTokenizer(TEXT), WordTokenizer([TEXT])], ids=lambda t: type(t).__name__
+)
 def test_a_tokenizer_comes_back_from_json(tokenizer):
     again = type(tokenizer).from_state_dict(json.loads(json.dumps(tokenizer.state_dict())))
     assert again.encode(TEXT) == tokenizer.encode(TEXT) and len(again) == len(tokenizer)
@@ -102,12 +120,20 @@ def test_windows_are_the_text_and_its_next_tokens_from_memory_and_from_disk(wher
     if where == "npy":
         np.save(tmp_path / "t.npy", tokens)
     tokens.tofile(tmp_path / "t.bin")
-    windows = TokenWindows({"array": te.tensor(tokens.astype(np.int64)), "npy": tmp_path / "t.npy", "raw": str(tmp_path / "t.bin")}[where], 8, stride=3)
+    windows = TokenWindows(
+        {
+            "array": te.tensor(tokens.astype(np.int64)),
+            "npy": tmp_path / "t.npy",
+            "raw": str(tmp_path / "t.bin"),
+        }[where],
+        8,
+        stride=3,
+    )
     assert len(windows) == 14
     for i in range(len(windows)):
         x, y = windows[i]
-        np.testing.assert_array_equal(x.numpy(), tokens[3 * i:3 * i + 8])
-        np.testing.assert_array_equal(y.numpy(), tokens[3 * i + 1:3 * i + 9])
+        np.testing.assert_array_equal(x.numpy(), tokens[3 * i : 3 * i + 8])
+        np.testing.assert_array_equal(y.numpy(), tokens[3 * i + 1 : 3 * i + 9])
     with pytest.raises(IndexError):
         windows[14]
 
@@ -126,7 +152,9 @@ def test_buckets_hold_every_sequence_once_with_little_padding_in_a_random_but_re
     lengths = np.random.default_rng(0).integers(1, 40, 500)
     sampler = BucketBatchSampler(lengths, 200, te.Generator().manual_seed(1))
     first, second = list(sampler), list(sampler)
-    assert sorted(i for b in first for i in b) == list(range(500)) and len(first) == len(second) == len(sampler)
+    assert sorted(i for b in first for i in b) == list(range(500)) and len(first) == len(
+        second
+    ) == len(sampler)
     assert first != second
     again = list(BucketBatchSampler(lengths, 200, te.Generator().manual_seed(1)))
     assert again == first
@@ -138,5 +166,9 @@ def test_buckets_hold_every_sequence_once_with_little_padding_in_a_random_but_re
 
 def test_a_loader_takes_buckets():
     texts = [list(range(n)) for n in (3, 1, 2, 5)]
-    loader = DataLoader(texts, batch_sampler=BucketBatchSampler(map(len, texts), 6, te.Generator().manual_seed(0)), collate_fn=pad_batch)
+    loader = DataLoader(
+        texts,
+        batch_sampler=BucketBatchSampler(map(len, texts), 6, te.Generator().manual_seed(0)),
+        collate_fn=pad_batch,
+    )
     assert sorted(n for _, lengths in loader for n in lengths.tolist()) == [1, 2, 3, 5]

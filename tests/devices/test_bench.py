@@ -1,4 +1,7 @@
-"""`tinygrad-edu bench`: counters on the emulator, and the way of times on a stand-in for a GPU (whose clock ticks as it is told: no figure here is real)."""
+"""`tinygrad-edu bench`: counters on the emulator, and the way of times on a stand-in for a GPU
+(whose clock ticks as it is told: no figure here is real).
+"""
+
 from __future__ import annotations
 
 import json
@@ -9,11 +12,13 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
-from tinygrad_edu.devices import rungs as ladder as kernels
 from tinygrad_edu.bench import counters, ladder, report, timing, works
 from tinygrad_edu.cli import main
+from tinygrad_edu.devices import rungs as kernels
 
-pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed: emu cannot run kernels")
+pytestmark = pytest.mark.skipif(
+    shutil.which("g++") is None, reason="g++ is not installed: emu cannot run kernels"
+)
 kernels.load_ladders()
 LIMITS = {"copy_gb_s": 4000.0, "fp32_tflop_s": 50.0, "fp16_tflop_s": 700.0}
 
@@ -34,7 +39,16 @@ def bench(capsys, *words):
 
 
 def test_on_emu_each_rung_is_checked_and_counted(capsys, tmp_path):
-    code, out, err = bench(capsys, "softmax", "--device", "emu", "--shape", "5x7", "--out", str(tmp_path / "rows.jsonl"))
+    code, out, err = bench(
+        capsys,
+        "softmax",
+        "--device",
+        "emu",
+        "--shape",
+        "5x7",
+        "--out",
+        str(tmp_path / "rows.jsonl"),
+    )
     assert (code, err) == (0, "")
     assert "softmax 5x7 float32 on emu" in out
     assert "ms" not in out
@@ -42,14 +56,32 @@ def test_on_emu_each_rung_is_checked_and_counted(capsys, tmp_path):
     assert [row["kernel"] for row in rows] == [r.name for r in kernels.ladders["softmax"]]
     rows = [row for row in rows if "skipped" not in row]  # a rung need not take rows of 7
     assert len(rows) > 2
-    assert all(row["right"] and row["max_error"] < 1e-6 and row["bytes"] == 2 * 4 * 35 and "cold_ms" not in row for row in rows)
-    assert all(row["launches"] == 1 and row["counted_bytes"] >= row["bytes"] and row["sectors_per_request"] >= 1 and row["counted_flops"] > 0 for row in rows)
+    assert all(
+        row["right"]
+        and row["max_error"] < 1e-6
+        and row["bytes"] == 2 * 4 * 35
+        and "cold_ms" not in row
+        for row in rows
+    )
+    assert all(
+        row["launches"] == 1
+        and row["counted_bytes"] >= row["bytes"]
+        and row["sectors_per_request"] >= 1
+        and row["counted_flops"] > 0
+        for row in rows
+    )
 
 
 def test_counters_of_several_launches_are_added_up_and_none_says_so():
     x = tg.randn(4, 32).to("emu")
-    one, two = (counters.summed(counters.counted(lambda n=n: [tg.exp(x) for _ in range(n)])) for n in (1, 2))
-    assert one["counted_bytes"] == 2 * 4 * 128 and two["counted_bytes"] == 2 * one["counted_bytes"] and two["launches"] == 2
+    one, two = (
+        counters.summed(counters.counted(lambda n=n: [tg.exp(x) for _ in range(n)])) for n in (1, 2)
+    )
+    assert (
+        one["counted_bytes"] == 2 * 4 * 128
+        and two["counted_bytes"] == 2 * one["counted_bytes"]
+        and two["launches"] == 2
+    )
     assert one["counted_flops"] == 128 and one["sectors_per_request"] == one["ideal_sectors"]
     assert counters.summed(counters.counted(lambda: None)) == {"counters": "not available"}
 
@@ -57,7 +89,10 @@ def test_counters_of_several_launches_are_added_up_and_none_says_so():
 def test_a_rung_that_does_not_take_the_shape_is_named_and_the_others_are_measured(capsys):
     code, out, _ = bench(capsys, "softmax", "--device", "emu", "--shape", "2x1500")
     assert code == 0
-    assert "softmax_5_registers not measured: softmax_5_registers: must get arguments that the kernel takes" in " ".join(out.split())
+    assert (
+        "softmax_5_registers not measured: softmax_5_registers: must get arguments that the kernel"
+        " takes" in " ".join(out.split())
+    )
     assert "softmax_3_warp not measured" not in " ".join(out.split())
 
 
@@ -69,12 +104,18 @@ def test_a_wrong_kernel_is_not_timed_and_the_exit_code_tells(cuda, capsys, monke
     assert "softmax_1_naive not measured: wrong result: not timed" in " ".join(out.split())
 
 
-@pytest.mark.parametrize(("words", "said"), [
-    (["nothing", "--device", "emu"], "KERNEL must be an op with kernels"),
-    (["softmax", "--device", "cpu"], "--device must be cuda or emu"),
-    (["softmax", "--device", "emu", "--shape", "5by7"], "--shape of softmax must look like 16384x8192"),
-    (["softmax"], "'cuda' needs"),
-])
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nothing", "--device", "emu"], "KERNEL must be an op with kernels"),
+        (["softmax", "--device", "cpu"], "--device must be cuda or emu"),
+        (
+            ["softmax", "--device", "emu", "--shape", "5by7"],
+            "--shape of softmax must look like 16384x8192",
+        ),
+        (["softmax"], "'cuda' needs"),
+    ],
+)
 def test_wrong_words_are_one_line_and_exit_code_2(capsys, monkeypatch, words, said):
     fake_cupy.install(monkeypatch, None)
     code, _, err = bench(capsys, *words)
@@ -97,14 +138,28 @@ def test_every_entry_of_the_table_of_works_makes_what_its_op_takes():
 
 def test_an_op_without_an_entry_is_measured_on_its_largest_case():
     work = works.works_of("cumsum")
-    assert works.size(work.make(None, *work.full[0])) == max(works.size(c.make()) for c in tg.functional.cumsum.op.cases)
+    assert works.size(work.make(None, *work.full[0])) == max(
+        works.size(c.make()) for c in tg.functional.cumsum.op.cases
+    )
 
 
 # ---- the way of times ----
 
 
 def test_times_have_cold_and_hot_quantiles_the_limit_and_the_peers(cuda, capsys, tmp_path):
-    code, out, _ = bench(capsys, "softmax", "--quick", "--shape", "5x7", "--seconds", "0", "--out", str(tmp_path / "rows.jsonl"), "--plot", str(tmp_path / "a" / "roof.png"))
+    code, out, _ = bench(
+        capsys,
+        "softmax",
+        "--quick",
+        "--shape",
+        "5x7",
+        "--seconds",
+        "0",
+        "--out",
+        str(tmp_path / "rows.jsonl"),
+        "--plot",
+        str(tmp_path / "a" / "roof.png"),
+    )
     assert code == 0
     rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
     assert rows[-1]["kernel"] == "generic (CuPy)" and rows[-1]["peer"]
@@ -124,7 +179,9 @@ def test_times_have_cold_and_hot_quantiles_the_limit_and_the_peers(cuda, capsys,
 def test_short_kernels_are_timed_as_a_graph_of_many(cuda):
     cuda.cuda.Event.tick = 0.01
     device = tg.device("cuda")
-    rows = list(ladder.measure("softmax_3_warp", device, (5, 7), quick=True, seconds=0, limits=LIMITS))
+    rows = list(
+        ladder.measure("softmax_3_warp", device, (5, 7), quick=True, seconds=0, limits=LIMITS)
+    )
     assert rows[0]["graph_of"] == 40
     assert rows[0]["hot_ms"][1] == pytest.approx(0.01 / 40)
     assert rows[0]["cold_ms"][1] == pytest.approx(0.01)
@@ -134,7 +191,9 @@ def test_contenders_take_turns_and_the_cache_is_scrubbed_before_cold_samples(cud
     order = []
     clock = timing.Clock(tg.device("cuda"), quick=True)
     clock.scrub = lambda: order.append("scrub")
-    clock.race([timing.Contender(name, lambda name=name: order.append(name), None) for name in "ab"], 0)
+    clock.race(
+        [timing.Contender(name, lambda name=name: order.append(name), None) for name in "ab"], 0
+    )
     timed = order[30:]  # after ten of warm-up and five of estimate for each
     assert timed[:20] == ["a"] * 5 + ["scrub", "a"] * 5 + ["b"] * 5
 
@@ -149,8 +208,13 @@ def test_a_nan_is_wrong_unless_one_belongs_there():
     expected = [device.asarray(np.array([1.0, 2.0]))]
     assert ladder.error_of(device, good, expected, 1e-6) == (0, True)
     assert ladder.error_of(device, bad, expected, 1e-6)[1] is False
-    assert ladder.error_of(device, bad, [device.asarray(np.array([1.0, np.nan]))], 1e-6) == (0, True)
-    assert ladder.error_of(device, good, [device.asarray(np.array([1.0, np.inf]))], 1e-6)[1] is False
+    assert ladder.error_of(device, bad, [device.asarray(np.array([1.0, np.nan]))], 1e-6) == (
+        0,
+        True,
+    )
+    assert (
+        ladder.error_of(device, good, [device.asarray(np.array([1.0, np.inf]))], 1e-6)[1] is False
+    )
 
 
 def test_a_roofline_without_times_is_not_drawn(tmp_path):

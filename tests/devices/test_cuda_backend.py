@@ -1,4 +1,5 @@
 """The device `cuda`: on a stand-in for CuPy (no GPU is needed), and, marked `cuda`, on a real GPU."""
+
 from __future__ import annotations
 
 import shutil
@@ -13,11 +14,13 @@ import tinygrad_edu as tg
 from tinygrad_edu import nn, optim
 from tinygrad_edu.devices import cuda
 from tinygrad_edu.devices.source import Source, kernels_folder
-from tinygrad_edu.engine.errors import DeviceError, GraphError, IndexOutOfRange, KernelError
 from tinygrad_edu.engine.device import get_device
+from tinygrad_edu.engine.errors import DeviceError, GraphError, IndexOutOfRange, KernelError
 
 F = nn.functional
-needs_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed: the stand-in cannot run kernels")
+needs_compiler = pytest.mark.skipif(
+    shutil.which("g++") is None, reason="g++ is not installed: the stand-in cannot run kernels"
+)
 SCALE = """#include "common.cuh"
 extern "C" __global__ void scale_1_one(float* out, const float* x, const int* key, float by, int n, long long offset, bool flip, unsigned seed) {
     int i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -67,11 +70,21 @@ def test_without_cupy_the_error_names_the_extra(monkeypatch):
         get_device("cuda")
 
 
-@pytest.mark.parametrize(("options", "said"), [
-    (dict(gpus=0), "needs an NVIDIA GPU, got none"),
-    (dict(driver=0), "needs an NVIDIA GPU, got no NVIDIA driver"),
-    (dict(driver=12040), "needs a driver of CUDA 13.2, got one of CUDA 12.4. Update the NVIDIA driver, or install cupy-cuda12x"),
-], ids=["no GPU", "no driver", "old driver"])
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (dict(gpus=0), "needs an NVIDIA GPU, got none"),
+        (dict(driver=0), "needs an NVIDIA GPU, got no NVIDIA driver"),
+        (
+            dict(driver=12040),
+            (
+                "needs a driver of CUDA 13.2, got one of CUDA 12.4. Update the NVIDIA driver, or"
+                " install cupy-cuda12x"
+            ),
+        ),
+    ],
+    ids=["no GPU", "no driver", "old driver"],
+)
 def test_without_a_gpu_the_error_says_what_is_missing(monkeypatch, options, said):
     use(monkeypatch, **options)
     with pytest.raises(DeviceError) as error:
@@ -94,7 +107,9 @@ def test_two_gpus_are_two_devices_and_do_not_mix(monkeypatch):
 
 
 def test_cpu_and_cuda_do_not_mix(device):
-    with pytest.raises(DeviceError, match=r"add: inputs must be on one device, got .*cpu.*cuda:0.*\.to\(device\)"):
+    with pytest.raises(
+        DeviceError, match=r"add: inputs must be on one device, got .*cpu.*cuda:0.*\.to\(device\)"
+    ):
         tg.ones(2) + tg.ones(2, device="cuda")
     with pytest.raises(DeviceError, match=r"x\.cpu\(\)\.numpy\(\)"):
         tg.ones(2, device="cuda").numpy()
@@ -181,7 +196,9 @@ def test_each_rung_is_launched_through_cupy_with_numbers_of_the_kernels_types(fa
 
 
 @needs_compiler
-def test_a_source_is_compiled_once_for_the_architecture_of_the_gpu(fake, device, tmp_path, monkeypatch):
+def test_a_source_is_compiled_once_for_the_architecture_of_the_gpu(
+    fake, device, tmp_path, monkeypatch
+):
     monkeypatch.setenv("TINYGRAD_EDU_CACHE", str(tmp_path))
     source = Source(SCALE, "scale.cu", kernels_folder())
     device.kernel(source, "scale_1_one"), device.kernel(source, "scale_1_one")
@@ -190,24 +207,33 @@ def test_a_source_is_compiled_once_for_the_architecture_of_the_gpu(fake, device,
     assert "--gpu-architecture=sm_90a" in options
     assert f"-I{kernels_folder()}" in options
     assert list((tmp_path / "cuda").glob("scale-sm_90a-*.cubin"))
-    other = Source(SCALE, "scale.cu", kernels_folder())  # another process: the machine code is there
+    # another process: the machine code is there
+    other = Source(SCALE, "scale.cu", kernels_folder())
     device.kernel(other, "scale_1_one")
     assert len(fake.state.compiled) == 1
 
 
 def test_a_marker_chooses_the_instruction_set_of_one_chip():
-    plain, marked = Source(SCALE, "a.cu", kernels_folder()), Source("// arch: sm_90a\n" + SCALE, "a.cu", kernels_folder())
+    plain, marked = (
+        Source(SCALE, "a.cu", kernels_folder()),
+        Source("// arch: sm_90a\n" + SCALE, "a.cu", kernels_folder()),
+    )
     assert cuda.architecture(plain, "90") == "sm_90a", "what this very chip has may be used"
     assert cuda.architecture(plain, "89") == "sm_89"
     assert cuda.architecture(marked, "90") == "sm_90a"
-    assert cuda.architecture(Source("// arch: sm_80 sm_90\n" + SCALE, "a.cu", kernels_folder()), "89") == "sm_89"
+    assert (
+        cuda.architecture(Source("// arch: sm_80 sm_90\n" + SCALE, "a.cu", kernels_folder()), "89")
+        == "sm_89"
+    )
     with pytest.raises(KernelError, match="needs a GPU of sm_90a, got sm_80"):
         cuda.architecture(marked, "80")
 
 
 def test_what_does_not_compile_is_told_with_its_line(device, tmp_path, monkeypatch):
     monkeypatch.setenv("TINYGRAD_EDU_CACHE", str(tmp_path))
-    with pytest.raises(KernelError, match=r"(?s)bad.cu: must compile for sm_90a, got.*bad.cu\(2\): error"):
+    with pytest.raises(
+        KernelError, match=r"(?s)bad.cu: must compile for sm_90a, got.*bad.cu\(2\): error"
+    ):
         device.kernel(Source("//\n#error\n" + SCALE, "bad.cu", kernels_folder()), "scale_1_one")
 
 
@@ -222,24 +248,49 @@ def test_arguments_become_the_types_of_the_signature(fake, device, scale):
     out = device.empty((5,), np.float32)
     scale((1,), (32,), (out, x, None, 2, 5, 10, True, np.uint32(1)))
     assert device.to_host(out).tolist() == [11, 9, 7, 5, 3]
-    assert [type(a) for a in fake.launches[-1][3][2:]] == [np.uintp, np.float32, np.int32, np.int64, np.bool_, np.uint32]
+    assert [type(a) for a in fake.launches[-1][3][2:]] == [
+        np.uintp,
+        np.float32,
+        np.int32,
+        np.int64,
+        np.bool_,
+        np.uint32,
+    ]
 
 
 @needs_compiler
-@pytest.mark.parametrize(("change", "said"), [
-    ({0: "host"}, "must get an array of cuda or None, got ndarray"),
-    ({1: "float64"}, "must get an array of float32, got float64"),
-    ({1: "strided"}, "must get an array in row-major order"),
-    ({3: np.float64(2)}, "must get a number of type float32, got np.float64"),
-    ({3: True}, "must get a number of type float32, got True"),
-    ({4: 2.5}, "must get a number of type int32, got 2.5"),
-    ({4: 2**31}, "must get a whole number that fits into int32"),
-    ({4: "array"}, "must get a number of type int32"),
-    ({7: -1}, "must get a whole number that fits into uint32"),
-], ids=str)
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({0: "host"}, "must get an array of cuda or None, got ndarray"),
+        ({1: "float64"}, "must get an array of float32, got float64"),
+        ({1: "strided"}, "must get an array in row-major order"),
+        ({3: np.float64(2)}, "must get a number of type float32, got np.float64"),
+        ({3: True}, "must get a number of type float32, got True"),
+        ({4: 2.5}, "must get a number of type int32, got 2.5"),
+        ({4: 2**31}, "must get a whole number that fits into int32"),
+        ({4: "array"}, "must get a number of type int32"),
+        ({7: -1}, "must get a whole number that fits into uint32"),
+    ],
+    ids=str,
+)
 def test_an_argument_that_does_not_fit_is_refused(device, scale, change, said):
-    arrays = {"host": np.zeros(5, np.float32), "float64": device.empty((5,), np.float64), "strided": device.empty((5, 2), np.float32)[:, 0], "array": device.empty((1,), np.int32)}
-    args = [device.empty((5,), np.float32), device.empty((5,), np.float32), None, 1.0, 5, 0, False, 0]
+    arrays = {
+        "host": np.zeros(5, np.float32),
+        "float64": device.empty((5,), np.float64),
+        "strided": device.empty((5, 2), np.float32)[:, 0],
+        "array": device.empty((1,), np.int32),
+    }
+    args = [
+        device.empty((5,), np.float32),
+        device.empty((5,), np.float32),
+        None,
+        1.0,
+        5,
+        0,
+        False,
+        0,
+    ]
     for at, value in change.items():
         args[at] = arrays[value] if isinstance(value, str) else value
     with pytest.raises(KernelError) as error:
@@ -259,7 +310,10 @@ def test_large_shared_memory_is_opted_into_and_refused_by_the_gpu_with_advice(fa
     args = (out, x, None, 1.0, 5, 0, False, 0)
     scale((1,), (32,), args, 100 << 10)
     assert scale.function.max_dynamic_shared_size_bytes == 100 << 10
-    with pytest.raises(KernelError, match=r"scale_1_one \(grid \(1,\).*CUDA_ERROR_INVALID_VALUE.*shared memory a limit"):
+    with pytest.raises(
+        KernelError,
+        match=r"scale_1_one \(grid \(1,\).*CUDA_ERROR_INVALID_VALUE.*shared memory a limit",
+    ):
         scale((1,), (32,), args, 300 << 10)
     with pytest.raises(KernelError, match="at most 1024 threads"):
         scale((1,), (2048,), args)
@@ -269,17 +323,31 @@ def test_large_shared_memory_is_opted_into_and_refused_by_the_gpu_with_advice(fa
 def test_static_and_dynamic_shared_memory_together_are_opted_into(device):
     text = """extern "C" __global__ void fill_1_x(float* out) {
         __shared__ float a[2560]; extern __shared__ float b[]; int t = threadIdx.x; a[t] = b[t] = 3; __syncthreads(); out[t] = a[31 - t] + b[t]; }"""
-    fill, out = device.kernel(Source(text, "fill.cu", kernels_folder()), "fill_1_x"), device.empty((32,), np.float32)
+    fill, out = (
+        device.kernel(Source(text, "fill.cu", kernels_folder()), "fill_1_x"),
+        device.empty((32,), np.float32),
+    )
     fill((1,), (32,), (out,), 40 << 10)  # with 10 KB of static memory more than 48 KB
     assert fill.function.max_dynamic_shared_size_bytes == 40 << 10
     assert device.to_host(out).tolist() == [6] * 32
 
 
 def test_errors_of_cuda_come_with_advice():
-    for said, advice in (("cudaErrorIllegalAddress: an illegal memory access was encountered", "finds the line"),
-                         ("CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES: too many resources requested for launch", "smaller blocks"),
-                         ("Out of memory allocating 1,000 bytes", "smaller batches"), ("Failed to find libnvrtc", "tinygrad-edu[cuda]")):
-        text = str(cuda.reworded(RuntimeError(said) if "Out of" not in said else fake_cupy.OutOfMemoryError(said), "here"))
+    for said, advice in (
+        ("cudaErrorIllegalAddress: an illegal memory access was encountered", "finds the line"),
+        (
+            "CUDA_ERROR_LAUNCH_OUT_OF_RESOURCES: too many resources requested for launch",
+            "smaller blocks",
+        ),
+        ("Out of memory allocating 1,000 bytes", "smaller batches"),
+        ("Failed to find libnvrtc", "tinygrad-edu[cuda]"),
+    ):
+        text = str(
+            cuda.reworded(
+                RuntimeError(said) if "Out of" not in said else fake_cupy.OutOfMemoryError(said),
+                "here",
+            )
+        )
         assert said in text
         assert advice in text
 
@@ -313,7 +381,9 @@ def test_a_captured_kernel_runs_at_replay_on_what_the_input_holds_then(fake, dev
     np.testing.assert_allclose(y.cpu().numpy(), np.full((4, 7), 1 / 7), rtol=1e-6)
 
 
-def test_looking_at_a_value_while_capturing_is_an_error_with_advice_and_ends_the_capture(fake, device):
+def test_looking_at_a_value_while_capturing_is_an_error_with_advice_and_ends_the_capture(
+    fake, device
+):
     x = tg.ones(3, device="cuda")
     with pytest.raises(KernelError, match="Capture.*do not look at values"):
         with device.capture() as graph:
@@ -338,7 +408,11 @@ def test_checks_that_look_at_values_are_back_after_a_capture(device):
 class Recurrent(nn.Module):
     def __init__(self):
         super().__init__()
-        self.table, self.lstm, self.out = nn.Embedding(11, 6), nn.LSTM(6, 5, batch_first=True), nn.Linear(5, 11)
+        self.table, self.lstm, self.out = (
+            nn.Embedding(11, 6),
+            nn.LSTM(6, 5, batch_first=True),
+            nn.Linear(5, 11),
+        )
 
     def forward(self, tokens):
         return self.out(self.lstm(self.table(tokens))[0]).reshape(-1, 11)
@@ -347,25 +421,53 @@ class Recurrent(nn.Module):
 class Transformer(nn.Module):
     def __init__(self):
         super().__init__()
-        self.table, self.place, self.out = nn.Embedding(11, 8), nn.Parameter(tg.randn(7, 8)), nn.Linear(8, 11)
-        self.layers = nn.TransformerEncoder(nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, activation="gelu", batch_first=True, norm_first=True), 1)
+        self.table, self.place, self.out = (
+            nn.Embedding(11, 8),
+            nn.Parameter(tg.randn(7, 8)),
+            nn.Linear(8, 11),
+        )
+        self.layers = nn.TransformerEncoder(
+            nn.TransformerEncoderLayer(
+                8, 2, 16, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+            ),
+            1,
+        )
         self.register_buffer("mask", nn.Transformer.generate_square_subsequent_mask(7))
 
     def forward(self, tokens):
-        return self.out(self.layers(self.table(tokens) + self.place, mask=self.mask)).reshape(-1, 11)
+        return self.out(self.layers(self.table(tokens) + self.place, mask=self.mask)).reshape(
+            -1, 11
+        )
 
 
 def convolutional():
-    return nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(4 * 7 * 7, 11))
+    return nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1),
+        nn.BatchNorm2d(4),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(4 * 7 * 7, 11),
+    )
 
 
 @needs_compiler
 @pytest.mark.parametrize("kind", ["sgd", "adam"])
 @pytest.mark.parametrize("make", [convolutional, Recurrent, Transformer])
-def test_a_training_step_looks_at_no_value_and_copies_nothing_so_that_it_can_be_captured(device, make, kind):
+def test_a_training_step_looks_at_no_value_and_copies_nothing_so_that_it_can_be_captured(
+    device, make, kind
+):
     model = make().to("cuda")
-    optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9) if kind == "sgd" else optim.AdamW(model.parameters(), lr=tg.tensor(0.01).cuda(), capturable=True)
-    x, y = (tg.randn(2, 1, 14, 14), tg.tensor([1, 2])) if make is convolutional else (tg.randint(0, 11, (2, 7)), tg.randint(0, 11, (14,)))
+    optimizer = (
+        optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+        if kind == "sgd"
+        else optim.AdamW(model.parameters(), lr=tg.tensor(0.01).cuda(), capturable=True)
+    )
+    x, y = (
+        (tg.randn(2, 1, 14, 14), tg.tensor([1, 2]))
+        if make is convolutional
+        else (tg.randint(0, 11, (2, 7)), tg.randint(0, 11, (14,)))
+    )
     x, y = x.cuda(), y.cuda()
 
     def step():
@@ -377,7 +479,10 @@ def test_a_training_step_looks_at_no_value_and_copies_nothing_so_that_it_can_be_
         return loss
 
     def places():
-        return [(p.data_ptr(), *(value.data_ptr() for value in optimizer.state[p].values())) for p in model.parameters()]
+        return [
+            (p.data_ptr(), *(value.data_ptr() for value in optimizer.state[p].values()))
+            for p in model.parameters()
+        ]
 
     first = step().item()
     assert step().item() < first
@@ -396,7 +501,12 @@ def test_cupy_has_every_function_that_the_ops_call():
     import re
 
     folder = Path(tg.__file__).parent
-    calls = {name for sub in ("ops", "core", "base") for path in (folder / sub).glob("*.py") for name in re.findall(r"\bxp\.([a-z_][\w.]*)", path.read_text(encoding="utf-8"))}
+    calls = {
+        name
+        for sub in ("ops", "core", "base")
+        for path in (folder / sub).glob("*.py")
+        for name in re.findall(r"\bxp\.([a-z_][\w.]*)", path.read_text(encoding="utf-8"))
+    }
     module, missing = cuda.Module(cupy), []
     for call in sorted(calls - {"f"}):
         place = module
@@ -434,6 +544,7 @@ def test_cupy_takes_the_arguments_that_the_ops_give(monkeypatch):
         def method(*args, **kwargs):
             methods.setdefault(function.__name__, set()).add((len(args), tuple(sorted(kwargs))))
             return wrapped(function)(*args, **kwargs)
+
         return method
 
     monkeypatch.setattr(array.Proxy, "__getattr__", find_and_name)
@@ -477,7 +588,11 @@ def test_the_stand_in_has_no_name_that_cupy_lacks(monkeypatch):
     fake = fake_cupy.make()
     for name in ("Device", "Stream", "Event", "MemoryPool"):
         stand_in, real = getattr(fake.cuda, name), getattr(cupy.cuda, name)
-        assert not [n for n in vars(stand_in) if not n.startswith("_") and n not in ("id", "clock", "tick") and not hasattr(real, n)]
+        assert not [
+            n
+            for n in vars(stand_in)
+            if not n.startswith("_") and n not in ("id", "clock", "tick") and not hasattr(real, n)
+        ]
     for name in vars(fake.cuda.runtime):
         assert hasattr(cupy.cuda.runtime, name)
     for name in ("using_allocator", "get_elapsed_time"):
@@ -487,7 +602,13 @@ def test_the_stand_in_has_no_name_that_cupy_lacks(monkeypatch):
     assert hasattr(cupy.cuda.memory, "OutOfMemoryError")
     from cupy.cuda import nvrtc
 
-    assert not [n for n in vars(type(fake.cuda.nvrtc) if not isinstance(fake.cuda.nvrtc, type) else fake.cuda.nvrtc) if not n.startswith("_") and not hasattr(nvrtc, n)]
+    assert not [
+        n
+        for n in vars(
+            type(fake.cuda.nvrtc) if not isinstance(fake.cuda.nvrtc, type) else fake.cuda.nvrtc
+        )
+        if not n.startswith("_") and not hasattr(nvrtc, n)
+    ]
     assert hasattr(cupy.RawKernel, "max_dynamic_shared_size_bytes")
 
 
@@ -503,8 +624,12 @@ def test_cupys_nvrtc_makes_machine_code_without_a_gpu(tmp_path, monkeypatch):
     source = Source(SCALE, "scale.cu", kernels_folder())
     path = cuda.machine_code(nvrtc, source, "sm_90a")
     assert path.read_bytes()[:4] == b"\x7fELF"
-    with pytest.raises(KernelError, match=r"(?s)bad.cu: must compile for sm_90.*bad.cu\(1\): error"):
-        cuda.machine_code(nvrtc, Source("int x = y;\n" + SCALE, "bad.cu", kernels_folder()), "sm_90")
+    with pytest.raises(
+        KernelError, match=r"(?s)bad.cu: must compile for sm_90.*bad.cu\(1\): error"
+    ):
+        cuda.machine_code(
+            nvrtc, Source("int x = y;\n" + SCALE, "bad.cu", kernels_folder()), "sm_90"
+        )
 
 
 # ---- on a GPU ----
@@ -517,7 +642,9 @@ def test_on_a_gpu_each_rung_of_softmax_equals_the_generic_forward():
         expected = F.softmax(x, -1).cpu().numpy()
     for rung in range(1, 6):
         with tg.use_kernel(softmax=rung):
-            np.testing.assert_allclose(F.softmax(x, -1).cpu().numpy(), expected, rtol=1e-5, atol=1e-7)
+            np.testing.assert_allclose(
+                F.softmax(x, -1).cpu().numpy(), expected, rtol=1e-5, atol=1e-7
+            )
 
 
 @pytest.mark.cuda
@@ -570,7 +697,10 @@ def test_on_a_gpu_events_tell_the_time():
 
 
 def test_constant_memory_is_filled_through_the_module(device):
-    text = '__constant__ float by[2];\nextern "C" __global__ void f(float* y, int n) {\n    int i = threadIdx.x;\n    if (i < n) y[i] = by[i % 2];\n}'
+    text = (
+        '__constant__ float by[2];\nextern "C" __global__ void f(float* y, int n) {\n    int i ='
+        " threadIdx.x;\n    if (i < n) y[i] = by[i % 2];\n}"
+    )
     kernel, y = tg.RawKernel(text, "f", device="cuda"), tg.zeros(4, device="cuda")
     kernel.set_constant("by", [2, 3])
     kernel((1,), (4,), (y, 4))

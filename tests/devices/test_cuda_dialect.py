@@ -1,4 +1,7 @@
-"""What the emulator knows of CUDA C beyond what the project's own kernels use: cooperative groups and constant memory, as on a GPU."""
+"""What the emulator knows of CUDA C beyond what the project's own kernels use: cooperative groups
+and constant memory, as on a GPU.
+"""
+
 from __future__ import annotations
 
 import shutil
@@ -11,13 +14,22 @@ from tinygrad_edu import RawKernel
 from tinygrad_edu.engine.errors import KernelError
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="emu needs g++")
-GROUPS = "#include <cooperative_groups.h>\n#include <cooperative_groups/reduce.h>\nnamespace cg = cooperative_groups;\n"
+GROUPS = (
+    "#include <cooperative_groups.h>\n#include <cooperative_groups/reduce.h>\nnamespace cg ="
+    " cooperative_groups;\n"
+)
 
 
 def groups(body, blocks=2, threads=64):
-    """y after a kernel whose threads each write y[i], i counted over the grid; checked by the profiler."""
-    kernel = RawKernel(GROUPS + 'extern "C" __global__ void f(float* y, const float* x) {\nauto block = cg::this_thread_block(); int i = blockIdx.x * blockDim.x + block.thread_rank();\n'
-                       f"{body}\n}}", "f")
+    """y after a kernel whose threads each write y[i], i counted over the grid; checked by the
+    profiler.
+    """
+    kernel = RawKernel(
+        GROUPS + 'extern "C" __global__ void f(float* y, const float* x) {\nauto block ='
+        " cg::this_thread_block(); int i = blockIdx.x * blockDim.x +"
+        f" block.thread_rank();\n{body}\n}}",
+        "f",
+    )
     n = blocks * threads
     y, x = tg.zeros(n).to("emu"), tg.arange(float(n)).to("emu")
     with tg.profile(flops=False) as p:
@@ -28,7 +40,10 @@ def groups(body, blocks=2, threads=64):
 
 
 def test_block_sync_orders_shared_memory():
-    y, x = groups("__shared__ float s[64]; s[block.thread_rank()] = x[i]; block.sync(); y[i] = s[block.size() - 1 - block.thread_rank()];")
+    y, x = groups(
+        "__shared__ float s[64]; s[block.thread_rank()] = x[i]; block.sync(); y[i] = s[block.size()"
+        " - 1 - block.thread_rank()];"
+    )
     assert np.array_equal(y, x.reshape(2, 64)[:, ::-1].ravel())
 
 
@@ -36,17 +51,40 @@ def test_block_sync_orders_shared_memory():
 def test_tiles_exchange_and_reduce(size):
     rows = np.arange(128, dtype=np.float32).reshape(-1, size)
     tile = f"auto tile = cg::tiled_partition<{size}>(block); "
-    assert np.array_equal(groups(tile + "y[i] = cg::reduce(tile, x[i], cg::plus<float>());")[0].reshape(-1, size), rows.sum(1, keepdims=True).repeat(size, 1))
-    assert np.array_equal(groups(tile + "y[i] = cg::reduce(tile, -x[i], cg::greater<float>());")[0].reshape(-1, size), -rows.min(1, keepdims=True).repeat(size, 1))
-    assert np.array_equal(groups(tile + "y[i] = tile.shfl(x[i], tile.size() - 1);")[0].reshape(-1, size), rows[:, -1:].repeat(size, 1))
-    assert np.array_equal(groups(tile + "y[i] = tile.shfl_down(x[i], 1);")[0].reshape(-1, size)[:, :-1], rows[:, 1:])
-    assert np.array_equal(groups(tile + "y[i] = tile.ballot(tile.thread_rank() == 0) + 10 * tile.any(tile.thread_rank() > 2) + 100 * tile.all(true);")[0],
-                          np.full(128, 101 + 10 * (size > 3)))
-    assert np.array_equal(groups(tile + "y[i] = tile.meta_group_rank();")[0], np.arange(128) % 64 // size)
+    assert np.array_equal(
+        groups(tile + "y[i] = cg::reduce(tile, x[i], cg::plus<float>());")[0].reshape(-1, size),
+        rows.sum(1, keepdims=True).repeat(size, 1),
+    )
+    assert np.array_equal(
+        groups(tile + "y[i] = cg::reduce(tile, -x[i], cg::greater<float>());")[0].reshape(-1, size),
+        -rows.min(1, keepdims=True).repeat(size, 1),
+    )
+    assert np.array_equal(
+        groups(tile + "y[i] = tile.shfl(x[i], tile.size() - 1);")[0].reshape(-1, size),
+        rows[:, -1:].repeat(size, 1),
+    )
+    assert np.array_equal(
+        groups(tile + "y[i] = tile.shfl_down(x[i], 1);")[0].reshape(-1, size)[:, :-1], rows[:, 1:]
+    )
+    assert np.array_equal(
+        groups(
+            tile
+            + "y[i] = tile.ballot(tile.thread_rank() == 0) + 10 * tile.any(tile.thread_rank() > 2)"
+            " + 100 * tile.all(true);"
+        )[0],
+        np.full(128, 101 + 10 * (size > 3)),
+    )
+    assert np.array_equal(
+        groups(tile + "y[i] = tile.meta_group_rank();")[0], np.arange(128) % 64 // size
+    )
 
 
-CONSTANT = '__constant__ float weights[3];\n__constant__ int shift = 2;\nextern "C" __global__ void f(float* y, const float* x, int n) {\n' \
-           '    int i = blockIdx.x * blockDim.x + threadIdx.x;\n    if (i + 2 < n) y[i] = weights[0] * x[i] + weights[1] * x[i + 1] + weights[2] * x[i + 2] + shift;\n}'
+CONSTANT = (
+    '__constant__ float weights[3];\n__constant__ int shift = 2;\nextern "C" __global__ void'
+    " f(float* y, const float* x, int n) {\n    int i = blockIdx.x * blockDim.x + threadIdx.x;\n   "
+    " if (i + 2 < n) y[i] = weights[0] * x[i] + weights[1] * x[i + 1] + weights[2] * x[i + 2] +"
+    " shift;\n}"
+)
 
 
 def test_constant_memory_is_filled_from_outside_in_every_build():

@@ -1,4 +1,7 @@
-"""Networks train on the emulator as on the cpu: every kernel on the way, forward and backward, gives the same losses."""
+"""Networks train on the emulator as on the cpu: every kernel on the way, forward and backward,
+gives the same losses.
+"""
+
 from __future__ import annotations
 
 import shutil
@@ -11,13 +14,27 @@ from tinygrad_edu import nn, optim
 from tinygrad_edu.devices.rungs import ladders
 from tinygrad_edu.nn import functional as F
 
-DEVICES = [pytest.param("emu", marks=pytest.mark.skipif(shutil.which("g++") is None, reason="emu needs g++")), pytest.param("cuda", marks=pytest.mark.cuda)]
+DEVICES = [
+    pytest.param(
+        "emu", marks=pytest.mark.skipif(shutil.which("g++") is None, reason="emu needs g++")
+    ),
+    pytest.param("cuda", marks=pytest.mark.cuda),
+]
 
 
 class CNN(nn.Module):
     def __init__(self):
         super().__init__()
-        self.body = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(4, 8, 3), nn.GELU(), nn.Flatten(), nn.Linear(8 * 4, 5))
+        self.body = nn.Sequential(
+            nn.Conv2d(1, 4, 3, padding=1),
+            nn.BatchNorm2d(4),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(4, 8, 3),
+            nn.GELU(),
+            nn.Flatten(),
+            nn.Linear(8 * 4, 5),
+        )
 
     def forward(self, x):  # (N, 8, 8)
         return self.body(x.unsqueeze(1))
@@ -35,13 +52,20 @@ class LSTM(nn.Module):
 class Transformer(nn.Module):
     def __init__(self):
         super().__init__()
-        self.block, self.head = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, activation="gelu", batch_first=True), nn.Linear(8, 5)
+        self.block, self.head = (
+            nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, activation="gelu", batch_first=True),
+            nn.Linear(8, 5),
+        )
 
     def forward(self, x):
         return self.head(self.block(x).mean(1))
 
 
-OPTIMIZERS = {CNN: lambda p: optim.SGD(p, lr=0.1, momentum=0.9), LSTM: lambda p: optim.Adam(p, lr=0.02), Transformer: lambda p: optim.AdamW(p, lr=0.01)}
+OPTIMIZERS = {
+    CNN: lambda p: optim.SGD(p, lr=0.1, momentum=0.9),
+    LSTM: lambda p: optim.Adam(p, lr=0.02),
+    Transformer: lambda p: optim.AdamW(p, lr=0.01),
+}
 
 
 def losses(kind, device, steps=12):
@@ -73,7 +97,23 @@ def test_losses_are_the_cpus(device, kind):
 def test_training_uses_the_kernels():
     with tg.profile(flops=False) as p:
         losses(Transformer, "emu", steps=1)
-    ran = {rung.op for report in p.launches for rungs in ladders.values() for rung in rungs if rung.name == report.kernel}
+    ran = {
+        rung.op
+        for report in p.launches
+        for rungs in ladders.values()
+        for rung in rungs
+        if rung.name == report.kernel
+    }
     assert not p.problems
-    assert {"matmul", "linear", "layer_normalization", "layer_normalization_backward", "class_cross_entropy", "class_cross_entropy_backward",
-            "attention", "attention_backward", "gelu", "adam_update"} <= ran
+    assert {
+        "matmul",
+        "linear",
+        "layer_normalization",
+        "layer_normalization_backward",
+        "class_cross_entropy",
+        "class_cross_entropy_backward",
+        "attention",
+        "attention_backward",
+        "gelu",
+        "adam_update",
+    } <= ran

@@ -1,4 +1,7 @@
-"""benchmarks/gpu_run.py and what it starts, on the emulator and with parts that fail: a lent GPU must not be wasted by a slip."""
+"""benchmarks/gpu_run.py and what it starts, on the emulator and with parts that fail: a lent GPU
+must not be wasted by a slip.
+"""
+
 from __future__ import annotations
 
 import importlib.util
@@ -18,7 +21,9 @@ import tinygrad_edu as tg
 FOLDER = Path(tg.__file__).parents[1] / "benchmarks"
 if not FOLDER.exists():
     pytest.skip("benchmarks/ is part of a checkout only", allow_module_level=True)
-pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="g++ is not installed: emu cannot run kernels")
+pytestmark = pytest.mark.skipif(
+    shutil.which("g++") is None, reason="g++ is not installed: emu cannot run kernels"
+)
 
 
 def load(name):
@@ -32,7 +37,9 @@ gpu_run = load("gpu_run")
 
 
 def call(monkeypatch, out, *words):
-    monkeypatch.setattr(sys, "argv", ["gpu_run.py", "--out", str(out), "--device", "emu", "--quick", *words])
+    monkeypatch.setattr(
+        sys, "argv", ["gpu_run.py", "--out", str(out), "--device", "emu", "--quick", *words]
+    )
     code = gpu_run.main()
     return code, {path.stem: json.loads(path.read_text()) for path in out.glob("*.json")}
 
@@ -55,10 +62,22 @@ def test_a_part_that_fails_or_is_late_stops_no_other(monkeypatch, tmp_path):
         raise ValueError("broken")
 
     def late(part):
-        done = part.python("-c", "import subprocess, sys; print('begun'); subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])")
+        done = part.python(
+            "-c",
+            "import subprocess, sys; print('begun'); subprocess.run([sys.executable, '-c', 'import"
+            " time; time.sleep(60)'])",
+        )
         part.save(state="out of time" if done["timed_out"] else "passed", said=done["said"])
 
-    monkeypatch.setattr(gpu_run, "PARTS", {"broken": (broken, 5), "late": (late, 1), "fine": (lambda part: part.save(state="passed"), 5)})
+    monkeypatch.setattr(
+        gpu_run,
+        "PARTS",
+        {
+            "broken": (broken, 5),
+            "late": (late, 1),
+            "fine": (lambda part: part.save(state="passed"), 5),
+        },
+    )
     begun = time.monotonic()
     code, results = call(monkeypatch, tmp_path, "--parts", "broken,late,fine")
     assert time.monotonic() - begun < 15
@@ -74,16 +93,58 @@ def test_all_parts_together_stay_below_nine_minutes():
 
 
 def test_the_csv_of_ncu_is_read():
-    said = "==PROF== Connected\n" + "\n".join(['"ID","Kernel Name","Metric Name","Metric Unit","Metric Value"', '"0","a","l1tex__t_sectors_pipe_lsu_mem_global_op_ld.sum","sector","4,096"',
-                                               '"0","a","l1tex__t_requests_pipe_lsu_mem_global_op_ld.sum","","1,024"', '"0","a","dram__bytes.sum","byte","131,072.5"'])
-    assert gpu_run.read_ncu(said) == {"load_sectors": 4096, "load_requests": 1024, "dram_bytes": 131072.5, "load_sectors_per_request": 4.0}
+    said = "==PROF== Connected\n" + "\n".join(
+        [
+            '"ID","Kernel Name","Metric Name","Metric Unit","Metric Value"',
+            '"0","a","l1tex__t_sectors_pipe_lsu_mem_global_op_ld.sum","sector","4,096"',
+            '"0","a","l1tex__t_requests_pipe_lsu_mem_global_op_ld.sum","","1,024"',
+            '"0","a","dram__bytes.sum","byte","131,072.5"',
+        ]
+    )
+    assert gpu_run.read_ncu(said) == {
+        "load_sectors": 4096,
+        "load_requests": 1024,
+        "dram_bytes": 131072.5,
+        "load_sectors_per_request": 4.0,
+    }
 
 
 def test_targets_look_at_the_best_rung():
-    rows = [{"op": "softmax", "kernel": "softmax_1_naive", "shape": [2, 2], "cold_ms": [1, 1, 1], "share_of_limit": 0.2, "share_of_peer": {}},
-            {"op": "softmax", "kernel": "softmax_5_registers", "shape": [2, 2], "cold_ms": [1, 1, 1], "share_of_limit": 0.9, "share_of_peer": {}},
-            {"op": "softmax", "kernel": "PyTorch", "peer": True, "shape": [2, 2], "cold_ms": [1, 1, 1], "share_of_limit": 1.0, "share_of_peer": {}},
-            {"op": "matmul", "kernel": "matmul_1_naive", "shape": [2, 2, 2], "cold_ms": [1, 1, 1], "share_of_limit": 0.99, "share_of_peer": {"cuBLAS (CuPy)": 0.1}}]
+    rows = [
+        {
+            "op": "softmax",
+            "kernel": "softmax_1_naive",
+            "shape": [2, 2],
+            "cold_ms": [1, 1, 1],
+            "share_of_limit": 0.2,
+            "share_of_peer": {},
+        },
+        {
+            "op": "softmax",
+            "kernel": "softmax_5_registers",
+            "shape": [2, 2],
+            "cold_ms": [1, 1, 1],
+            "share_of_limit": 0.9,
+            "share_of_peer": {},
+        },
+        {
+            "op": "softmax",
+            "kernel": "PyTorch",
+            "peer": True,
+            "shape": [2, 2],
+            "cold_ms": [1, 1, 1],
+            "share_of_limit": 1.0,
+            "share_of_peer": {},
+        },
+        {
+            "op": "matmul",
+            "kernel": "matmul_1_naive",
+            "shape": [2, 2, 2],
+            "cold_ms": [1, 1, 1],
+            "share_of_limit": 0.99,
+            "share_of_peer": {"cuBLAS (CuPy)": 0.1},
+        },
+    ]
     found = gpu_run.reached(rows)
     assert found["softmax"]["kernel"] == "softmax_5_registers" and found["softmax"]["reached"]
     assert found["matmul"]["share"] == 0.1 and not found["matmul"]["reached"]
@@ -109,10 +170,16 @@ def test_both_engines_train_alike_from_the_same_weights(model):
     ours, step = steps.trainer(tg, model, size, "cpu", None)
     weights = {k: v.numpy().copy() for k, v in ours.state_dict().items()}
     _, their_step = steps.trainer(torch, model, size, "cpu", weights)
-    np.testing.assert_allclose([step().item() for _ in range(3)], [their_step().item() for _ in range(3)], rtol=1e-4)
+    np.testing.assert_allclose(
+        [step().item() for _ in range(3)], [their_step().item() for _ in range(3)], rtol=1e-4
+    )
 
 
 def test_the_smoke_script_runs_each_kernel_and_checks_it():
-    done = subprocess.run([sys.executable, str(FOLDER / "smoke.py"), "--device", "emu", "--only", "softmax_1_naive"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, str(FOLDER / "smoke.py"), "--device", "emu", "--only", "softmax_1_naive"],
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     assert "softmax_1_naive" in done.stdout and "WRONG" not in done.stdout

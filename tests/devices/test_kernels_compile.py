@@ -1,4 +1,7 @@
-"""Every kernel compiles for real GPUs, without spills, and takes the registers that kernels/registers.json says. Needs NVRTC, not a GPU."""
+"""Every kernel compiles for real GPUs, without spills, and takes the registers that
+kernels/registers.json says. Needs NVRTC, not a GPU.
+"""
+
 from __future__ import annotations
 
 import importlib.util
@@ -10,8 +13,8 @@ import pytest
 
 import tinygrad_edu
 from tinygrad_edu.devices import rungs as ladder
-from tinygrad_edu.devices.source import read
 from tinygrad_edu.devices.launch.elementwise import GENERATED
+from tinygrad_edu.devices.source import read
 
 ROOT = Path(tinygrad_edu.__file__).parents[1]
 TOOL = ROOT / "tools" / "check_kernels.py"
@@ -44,8 +47,10 @@ def nvrtc():
 
 
 def test_the_log_of_ptxas_is_read():
-    assert check.usage(LOG) == {"a_2_b": {"registers": 32, "shared": 512, "stack": 24, "spills": 12},
-                                "a_1_b": {"registers": 8, "shared": 0, "stack": 0, "spills": 0}}
+    assert check.usage(LOG) == {
+        "a_2_b": {"registers": 32, "shared": 512, "stack": 24, "spills": 12},
+        "a_1_b": {"registers": 8, "shared": 0, "stack": 0, "spills": 0},
+    }
 
 
 def test_a_marker_line_restricts_the_architectures():
@@ -64,20 +69,30 @@ def test_another_compiler_is_not_held_to_the_registers_but_to_shared_memory():
 
 def test_the_table_lists_exactly_the_kernels_of_the_sources():
     rows = json.loads(check.TABLE.read_text(encoding="utf-8"))["kernels"]
-    entries = {name: set(check.architectures(path.read_text(encoding="utf-8"))) for path in check.sources() for name in read(path).entries}
-    assert {name: set(row) for name, row in rows.items()} == entries, "run tools/check_kernels.py --write"
+    entries = {
+        name: set(check.architectures(path.read_text(encoding="utf-8")))
+        for path in check.sources()
+        for name in read(path).entries
+    }
+    assert {name: set(row) for name, row in rows.items()} == entries, (
+        "run tools/check_kernels.py --write"
+    )
 
 
 def test_every_rung_of_a_ladder_is_in_the_table():
     ladder.load_ladders()
     rows = json.loads(check.TABLE.read_text(encoding="utf-8"))["kernels"]
-    assert {rung.name for op, rungs in ladder.ladders.items() if op not in GENERATED for rung in rungs} <= set(rows)
+    assert {
+        rung.name for op, rungs in ladder.ladders.items() if op not in GENERATED for rung in rungs
+    } <= set(rows)
 
 
 # ---- with NVRTC ----
 
 
-@pytest.mark.parametrize("path", check.sources(), ids=lambda path: path.relative_to(check.KERNELS).as_posix())
+@pytest.mark.parametrize(
+    "path", check.sources(), ids=lambda path: path.relative_to(check.KERNELS).as_posix()
+)
 def test_each_file_compiles_without_spills_and_as_the_table_says(nvrtc, path):
     found, wrong = check.compile_all(nvrtc, [path])
     assert not wrong + check.differences(found, check.read_table(), nvrtc.version)
@@ -95,4 +110,8 @@ def test_generated_kernels_compile_without_spills(nvrtc, arch):
 
 def test_a_source_that_does_not_compile_is_told_with_its_line(nvrtc):
     with pytest.raises(check.Refused, match=re.escape("bad.cu(2)")):
-        nvrtc.compile('#include "common.cuh"\nextern "C" __global__ void f(float* x) { y = 1; }\n', "bad.cu", "sm_90")
+        nvrtc.compile(
+            '#include "common.cuh"\nextern "C" __global__ void f(float* x) { y = 1; }\n',
+            "bad.cu",
+            "sm_90",
+        )

@@ -1,4 +1,5 @@
 """Dropout's kernels: bit for bit the CPU's, whatever the size, the key and the rung."""
+
 from __future__ import annotations
 
 import shutil
@@ -28,7 +29,9 @@ def test_the_bits_are_the_cpus(rung, key, p):
             mine = emu.to_host(emu.F.dropout_keyed(emu.asarray(x), p, key))
         with np.errstate(invalid="ignore"):
             theirs = cpu.F.dropout_keyed(x, p, key)
-        assert np.array_equal(np.isnan(mine), np.isnan(theirs)) and np.array_equal(mine[~np.isnan(mine)].view("u4"), theirs[~np.isnan(theirs)].view("u4")), n
+        assert np.array_equal(np.isnan(mine), np.isnan(theirs)) and np.array_equal(
+            mine[~np.isnan(mine)].view("u4"), theirs[~np.isnan(theirs)].view("u4")
+        ), n
 
 
 def test_the_words_are_those_of_numpys_generator():
@@ -50,7 +53,9 @@ def test_modules_and_gradients_use_the_same_mask_on_both_devices():
         results.append((out.detach().cpu().numpy(), mine.grad.cpu().numpy()))
     for a, b in zip(*results):
         assert np.array_equal(a, b)
-    assert np.array_equal(results[0][1] > 0, results[0][0] > 0) and 0 < (results[0][0] > 0).sum() < 35
+    assert (
+        np.array_equal(results[0][1] > 0, results[0][0] > 0) and 0 < (results[0][0] > 0).sum() < 35
+    )
 
 
 def test_everything_dropped_and_other_dtypes_are_left_to_the_generic_forward():

@@ -1,4 +1,7 @@
-"""Kernels of the matrix product and of the transposed copy, on the emulated device: every rung gives the generic forward's values."""
+"""Kernels of the matrix product and of the transposed copy, on the emulated device: every rung
+gives the generic forward's values.
+"""
+
 from __future__ import annotations
 
 import shutil
@@ -9,14 +12,28 @@ import pytest
 import tinygrad_edu as tg
 from tinygrad_edu.devices.rungs import ladders, load_ladders
 from tinygrad_edu.devices.source import Source, kernels_folder
-from tinygrad_edu.engine.errors import KernelError
 from tinygrad_edu.engine.device import get_device, registry
+from tinygrad_edu.engine.errors import KernelError
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="the emulator needs g++")
 load_ladders()
 FLOAT = [f"{r.number}{r.track}" for r in ladders["matmul"] if not r.pinned_only]
-SHAPES = [((1, 1), (1, 1)), ((1, 7), (7, 1)), ((37, 53), (53, 61)), ((130, 4), (4, 8)), ((132, 12), (12, 136)), ((64, 64), (64, 64)), ((3, 33, 5), (5, 31)), ((3, 20, 16), (3, 16, 24)),
-          ((2, 1, 9, 8), (3, 8, 12)), ((8, 4), (2, 4, 4)), ((16,), (3, 16, 4)), ((2, 5, 4), (4,)), ((0, 4), (4, 4)), ((2, 3, 0), (2, 0, 4))]
+SHAPES = [
+    ((1, 1), (1, 1)),
+    ((1, 7), (7, 1)),
+    ((37, 53), (53, 61)),
+    ((130, 4), (4, 8)),
+    ((132, 12), (12, 136)),
+    ((64, 64), (64, 64)),
+    ((3, 33, 5), (5, 31)),
+    ((3, 20, 16), (3, 16, 24)),
+    ((2, 1, 9, 8), (3, 8, 12)),
+    ((8, 4), (2, 4, 4)),
+    ((16,), (3, 16, 4)),
+    ((2, 5, 4), (4,)),
+    ((0, 4), (4, 4)),
+    ((2, 3, 0), (2, 0, 4)),
+]
 
 
 def emu():
@@ -40,16 +57,27 @@ def on_emu(op, rung, *arrays):
 
 @pytest.mark.parametrize("rung", FLOAT)
 def test_each_rung_equals_the_generic_forward(rung):
-    pairs = [case.make("float32") for case in registry["matmul"].cases] + [[random(*s, seed=i) for i, s in enumerate(shapes)] for shapes in SHAPES]
+    pairs = [case.make("float32") for case in registry["matmul"].cases] + [
+        [random(*s, seed=i) for i, s in enumerate(shapes)] for shapes in SHAPES
+    ]
     taken = 0
     for a, b in pairs:
         out = on_emu("matmul", rung, emu().asarray(a), emu().asarray(b))
         if out is None:
-            assert rung in ("6", "7") and (a.shape[-1] % 4 or b.shape[-1] % 4 or b.ndim == 1), (a.shape, b.shape)
+            assert rung in ("6", "7") and (a.shape[-1] % 4 or b.shape[-1] % 4 or b.ndim == 1), (
+                a.shape,
+                b.shape,
+            )
             continue
         taken += 1
         assert out.dtype == np.float32 and out.shape == (a @ b).shape
-        np.testing.assert_allclose(out, a.astype("float64") @ b.astype("float64"), rtol=1e-5, atol=1e-5, err_msg=f"{a.shape} {b.shape}")
+        np.testing.assert_allclose(
+            out,
+            a.astype("float64") @ b.astype("float64"),
+            rtol=1e-5,
+            atol=1e-5,
+            err_msg=f"{a.shape} {b.shape}",
+        )
     assert taken == len(pairs) if rung not in ("6", "7") else taken >= 8
 
 
@@ -57,26 +85,45 @@ def test_each_rung_equals_the_generic_forward(rung):
 def test_views_are_multiplied_as_what_they_show(rung):
     whole = random(48, 36)
     moved = emu().asarray(whole)
-    for view in (lambda x: (x.T, x), lambda x: (x, x.T), lambda x: (x[::2], x[:36, ::-1]), lambda x: (x[:, 4:8], x[8:12])):
+    for view in (
+        lambda x: (x.T, x),
+        lambda x: (x, x.T),
+        lambda x: (x[::2], x[:36, ::-1]),
+        lambda x: (x[:, 4:8], x[8:12]),
+    ):
         a, b = view(whole)
-        np.testing.assert_allclose(on_emu("matmul", rung, *view(moved)), a @ b, rtol=1e-5, atol=1e-4)
+        np.testing.assert_allclose(
+            on_emu("matmul", rung, *view(moved)), a @ b, rtol=1e-5, atol=1e-4
+        )
 
 
 @pytest.mark.parametrize("rung", FLOAT)
 def test_a_nan_and_an_infinity_stay_in_their_rows_and_columns(rung):
     a, b = random(40, 8), random(8, 40, seed=1)
     a[3, 2], b[5, 7] = np.nan, np.inf
-    np.testing.assert_array_equal(np.isfinite(on_emu("matmul", rung, emu().asarray(a), emu().asarray(b))), np.isfinite(a @ b))
+    np.testing.assert_array_equal(
+        np.isfinite(on_emu("matmul", rung, emu().asarray(a), emu().asarray(b))), np.isfinite(a @ b)
+    )
 
 
 def test_the_ladder_takes_fours_where_they_fit_and_leaves_other_dtypes_to_the_generic_forward():
     top = {r.number: r for r in ladders["matmul"] if not r.pinned_only}
+
     def fits(rung, a, b):
         return top[rung].fits({"a": emu().asarray(a), "b": emu().asarray(b)})
-    assert fits(7, random(8, 4), random(4, 8)) and not fits(7, random(8, 5), random(5, 8)) and not fits(7, random(8, 4), random(4, 6))
+
+    assert (
+        fits(7, random(8, 4), random(4, 8))
+        and not fits(7, random(8, 5), random(5, 8))
+        and not fits(7, random(8, 4), random(4, 6))
+    )
     skewed = emu().asarray(random(33))[1:].reshape(8, 4)  # starts 4 bytes after a multiple of 16
-    assert not top[7].fits({"a": skewed, "b": emu().asarray(random(4, 8))}) and fits(5, random(8, 5), random(5, 8))
-    assert not fits(5, random(2, 3), random(4, 2)) and not fits(5, random(2, 3).astype("float64"), random(3, 2).astype("float64"))
+    assert not top[7].fits({"a": skewed, "b": emu().asarray(random(4, 8))}) and fits(
+        5, random(8, 5), random(5, 8)
+    )
+    assert not fits(5, random(2, 3), random(4, 2)) and not fits(
+        5, random(2, 3).astype("float64"), random(3, 2).astype("float64")
+    )
     with pytest.raises(tg.ShapeError):
         tg.tensor(random(2, 3), device="emu") @ tg.tensor(random(4, 2), device="emu")
 
@@ -85,7 +132,10 @@ def test_gradients_on_the_device_equal_those_on_the_cpu():
     for shapes in (((6, 8), (8, 4)), ((2, 6, 8), (8, 4)), ((2, 6, 8), (2, 8, 4)), ((8,), (8, 5))):
         grads = []
         for device in ("cpu", "emu"):
-            a, b = (tg.tensor(random(*s, seed=i), device=device, requires_grad=True) for i, s in enumerate(shapes))
+            a, b = (
+                tg.tensor(random(*s, seed=i), device=device, requires_grad=True)
+                for i, s in enumerate(shapes)
+            )
             ((a @ b) ** 2).sum().backward()
             grads.append((a.grad.cpu().numpy(), b.grad.cpu().numpy()))
         for mine, theirs in zip(*grads):
@@ -95,8 +145,17 @@ def test_gradients_on_the_device_equal_those_on_the_cpu():
 @pytest.mark.parametrize("rung", [f"{r.number}{r.track}" for r in ladders["linear"]])
 def test_each_linear_rung_equals_the_generic_forward(rung):
     calls = [case.make("float32") for case in registry["linear"].cases]
-    calls += [[random(*s, seed=i) for i, s in enumerate(shapes)] for shapes in [((37, 53), (61, 53), (61,)), ((130, 12), (136, 12), (136,)), ((2, 3, 8), (4, 8)),
-                                                                               ((0, 4), (4, 4), (4,)), ((3, 0), (4, 0), (4,)), ((16,), (8, 16))]]
+    calls += [
+        [random(*s, seed=i) for i, s in enumerate(shapes)]
+        for shapes in [
+            ((37, 53), (61, 53), (61,)),
+            ((130, 12), (136, 12), (136,)),
+            ((2, 3, 8), (4, 8)),
+            ((0, 4), (4, 4), (4,)),
+            ((3, 0), (4, 0), (4,)),
+            ((16,), (8, 16)),
+        ]
+    ]
     taken = 0
     for call in calls:
         out, (x, weight, *bias) = on_emu("linear", rung, *map(emu().asarray, call)), call
@@ -106,15 +165,25 @@ def test_each_linear_rung_equals_the_generic_forward(rung):
         taken += 1
         exact = x.astype("float64") @ weight.T + (bias[0] if bias else 0)
         assert out.dtype == np.float32 and out.shape == exact.shape
-        np.testing.assert_allclose(out, exact, rtol=1e-5, atol=1e-5, err_msg=f"{[v.shape for v in call]}")
+        np.testing.assert_allclose(
+            out, exact, rtol=1e-5, atol=1e-5, err_msg=f"{[v.shape for v in call]}"
+        )
     assert taken >= 4
 
 
-# ---- the transposed copy --------------------------------------------------------------------------------------------
+# ---- the transposed copy -------------------------------------------------------------------------
 
 
 COPIES = [f"{r.number}{r.track}" for r in ladders["clone_contiguous"]]
-TURNS = [((3, 5), (1, 0)), ((64, 32), (1, 0)), ((37, 70), (1, 0)), ((2, 1, 3), (2, 0, 1)), ((3, 33, 40), (0, 2, 1)), ((2, 3, 4, 5), (0, 2, 3, 1)), ((2, 3, 4, 5), (3, 0, 1, 2))]
+TURNS = [
+    ((3, 5), (1, 0)),
+    ((64, 32), (1, 0)),
+    ((37, 70), (1, 0)),
+    ((2, 1, 3), (2, 0, 1)),
+    ((3, 33, 40), (0, 2, 1)),
+    ((2, 3, 4, 5), (0, 2, 3, 1)),
+    ((2, 3, 4, 5), (3, 0, 1, 2)),
+]
 
 
 @pytest.mark.parametrize("rung", COPIES)
@@ -128,15 +197,28 @@ def test_each_transposed_copy_is_row_major_and_equal(rung, shape, order):
 
 
 def test_other_layouts_and_dtypes_are_copied_by_the_generic_forward():
-    views = [lambda x: x[::2], lambda x: x[:, ::-1], lambda x: x.T[1:], lambda x: x.reshape(2, 2, 3, 2).transpose(0, 2, 1, 3)]
+    views = [
+        lambda x: x[::2],
+        lambda x: x[:, ::-1],
+        lambda x: x.T[1:],
+        lambda x: x.reshape(2, 2, 3, 2).transpose(0, 2, 1, 3),
+    ]
     for view in views:
-        np.testing.assert_array_equal(emu().to_host(emu().F.clone_contiguous(view(emu().asarray(random(4, 6))))), view(random(4, 6)))
+        np.testing.assert_array_equal(
+            emu().to_host(emu().F.clone_contiguous(view(emu().asarray(random(4, 6))))),
+            view(random(4, 6)),
+        )
     whole = np.arange(6).reshape(2, 3)
-    np.testing.assert_array_equal(emu().to_host(emu().F.clone_contiguous(emu().asarray(whole).T)), whole.T)
+    np.testing.assert_array_equal(
+        emu().to_host(emu().F.clone_contiguous(emu().asarray(whole).T)), whole.T
+    )
 
 
 def test_a_pinned_copy_refuses_what_is_no_transpose():
-    with tg.use_kernel(clone_contiguous=1), pytest.raises(KernelError, match="clone_contiguous_1_naive"):
+    with (
+        tg.use_kernel(clone_contiguous=1),
+        pytest.raises(KernelError, match="clone_contiguous_1_naive"),
+    ):
         emu().F.clone_contiguous(emu().asarray(random(2, 3, 4)).transpose(1, 0, 2))
 
 
@@ -144,10 +226,14 @@ def test_contiguous_runs_the_kernel():
     x = tg.tensor(random(3, 5), device="emu", requires_grad=True)
     out = x.t().contiguous()
     out.sum().backward()
-    assert out.is_contiguous() and (out.detach().cpu().numpy() == random(3, 5).T).all() and (x.grad.cpu().numpy() == 1).all()
+    assert (
+        out.is_contiguous()
+        and (out.detach().cpu().numpy() == random(3, 5).T).all()
+        and (x.grad.cpu().numpy() == 1).all()
+    )
 
 
-# ---- bfloat16 -------------------------------------------------------------------------------------------------------
+# ---- bfloat16 ------------------------------------------------------------------------------------
 
 
 BFLOAT16 = [f"{r.number}{r.track}" for r in ladders["matmul"] if r.pinned_only]
@@ -161,31 +247,52 @@ def bfloat16(x):
 
 @pytest.mark.parametrize("rung", BFLOAT16)
 def test_bfloat16_rungs_equal_the_product_of_rounded_operands(rung):
-    for i, shapes in enumerate([((1, 1), (1, 1)), ((37, 53), (53, 61)), ((130, 70), (70, 140)), ((2, 9, 40), (2, 40, 8)), ((2, 1, 5, 8), (3, 8, 12)), ((7, 3), (2, 3, 4)),
-                                ((5,), (5,)), ((2, 0), (0, 3)), ((20, 700), (700, 12))]):
+    for i, shapes in enumerate(
+        [
+            ((1, 1), (1, 1)),
+            ((37, 53), (53, 61)),
+            ((130, 70), (70, 140)),
+            ((2, 9, 40), (2, 40, 8)),
+            ((2, 1, 5, 8), (3, 8, 12)),
+            ((7, 3), (2, 3, 4)),
+            ((5,), (5,)),
+            ((2, 0), (0, 3)),
+            ((20, 700), (700, 12)),
+        ]
+    ):
         a, b = (random(*s, seed=i) for s in shapes)
         out = on_emu("matmul", rung, emu().asarray(a), emu().asarray(b))
         exact = bfloat16(a).astype("float64") @ bfloat16(b).astype("float64")
         assert out.dtype == np.float32 and out.shape == exact.shape
-        np.testing.assert_allclose(out, exact, rtol=1e-5, atol=1e-4 if a.shape[-1] > 100 else 2e-5, err_msg=f"{shapes}")
-        generic = on_emu("matmul", 0, emu().asarray(a), emu().asarray(b))  # each operand is off by 2^-9 at most
-        np.testing.assert_array_less(np.abs(out - generic), 2.0 ** -8 * 1.01 * (np.abs(a) @ np.abs(b)) + 1e-5)
+        np.testing.assert_allclose(
+            out, exact, rtol=1e-5, atol=1e-4 if a.shape[-1] > 100 else 2e-5, err_msg=f"{shapes}"
+        )
+        # each operand is off by 2^-9 at most
+        generic = on_emu("matmul", 0, emu().asarray(a), emu().asarray(b))
+        np.testing.assert_array_less(
+            np.abs(out - generic), 2.0**-8 * 1.01 * (np.abs(a) @ np.abs(b)) + 1e-5
+        )
 
 
 def test_bfloat16_rungs_run_only_when_pinned():
     assert BFLOAT16 == ["8a", "8b", "9", "10"]
     a, b = random(8, 4), random(4, 8)
-    np.testing.assert_array_equal(emu().to_host(emu().F.matmul(emu().asarray(a), emu().asarray(b))), on_emu("matmul", 7, emu().asarray(a), emu().asarray(b)))
+    np.testing.assert_array_equal(
+        emu().to_host(emu().F.matmul(emu().asarray(a), emu().asarray(b))),
+        on_emu("matmul", 7, emu().asarray(a), emu().asarray(b)),
+    )
 
 
 @pytest.mark.parametrize("rung", BFLOAT16)
 def test_bfloat16_keeps_nan_and_infinity_where_they_belong(rung):
     a, b = random(40, 8), random(8, 40, seed=1)
     a[3, 2], b[5, 7] = np.nan, np.inf
-    np.testing.assert_array_equal(np.isfinite(on_emu("matmul", rung, emu().asarray(a), emu().asarray(b))), np.isfinite(a @ b))
+    np.testing.assert_array_equal(
+        np.isfinite(on_emu("matmul", rung, emu().asarray(a), emu().asarray(b))), np.isfinite(a @ b)
+    )
 
 
-# ---- what the emulator has for them ---------------------------------------------------------------------------------
+# ---- what the emulator has for them --------------------------------------------------------------
 
 
 NARROW = """
@@ -251,7 +358,12 @@ def narrow(name):
 
 
 def test_half_and_bfloat16_round_as_they_should():
-    x = np.concatenate([random(500) * 10.0 ** np.arange(-9, 11).repeat(25).astype("f4"), [0, -0.0, np.inf, -np.inf, np.nan, 65504, 65520, 1 + 2.0**-8, 1 + 3 * 2.0**-8]]).astype(np.float32)
+    x = np.concatenate(
+        [
+            random(500) * 10.0 ** np.arange(-9, 11).repeat(25).astype("f4"),
+            [0, -0.0, np.inf, -np.inf, np.nan, 65504, 65520, 1 + 2.0**-8, 1 + 3 * 2.0**-8],
+        ]
+    ).astype(np.float32)
     a, b = emu().empty(x.shape, "float32"), emu().empty(x.shape, "float32")
     narrow("round_trip")(8, 128, (a, b, emu().asarray(x), x.size))
     with np.errstate(over="ignore"):
@@ -267,8 +379,12 @@ def test_wmma_takes_half_other_tiles_and_columns_first_and_refuses_bad_addresses
     a, b = random(32, 16).astype(np.float16), random(16, 8).astype(np.float16)
     out = emu().empty((8, 32), "float32")
     narrow("product")(1, 32, (out, emu().asarray(a.T.copy()), emu().asarray(b)))
-    np.testing.assert_allclose(emu().to_host(out).T, 1 + a.astype("f4") @ b.astype("f4"), rtol=1e-5, atol=1e-5)
-    with pytest.raises(KernelError, match="line 32: wmma must get an address that is a multiple of 32 bytes"):
+    np.testing.assert_allclose(
+        emu().to_host(out).T, 1 + a.astype("f4") @ b.astype("f4"), rtol=1e-5, atol=1e-5
+    )
+    with pytest.raises(
+        KernelError, match="line 32: wmma must get an address that is a multiple of 32 bytes"
+    ):
         narrow("askew")(1, 32, (emu().asarray(a),))
 
 

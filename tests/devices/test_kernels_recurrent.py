@@ -1,4 +1,7 @@
-"""The recurrent kernels: every rung, forward and backward, residuals included, equals the generic forward; whole layers equal the CPU's."""
+"""The recurrent kernels: every rung, forward and backward, residuals included, equals the generic
+forward; whole layers equal the CPU's.
+"""
+
 from __future__ import annotations
 
 import shutil
@@ -23,7 +26,10 @@ def rungs(op):
 
 def inputs(kind, T, B, H, bias=True):
     rng = np.random.default_rng(T * B + H)
-    gx, h, c, w, b = (rng.standard_normal(s).astype(np.float32) * 0.5 for s in ((T, B, GATES[kind] * H), (B, H), (B, H), (GATES[kind] * H, H), (GATES[kind] * H,)))
+    gx, h, c, w, b = (
+        rng.standard_normal(s).astype(np.float32) * 0.5
+        for s in ((T, B, GATES[kind] * H), (B, H), (B, H), (GATES[kind] * H, H), (GATES[kind] * H,))
+    )
     return {"lstm": [gx, h, c, w], "gru": [gx, h, w, b if bias else None], "rnn": [gx, h, w]}[kind]
 
 
@@ -34,7 +40,12 @@ def arrays(results):
 def on_emu(op, rung, given, **attrs):
     emu = get_device("emu")
     with tg.use_kernel(**{op.removesuffix("_full"): rung}):
-        return [emu.to_host(a) for a in arrays(getattr(emu.F, op)(*(None if g is None else emu.asarray(g) for g in given), **attrs))]
+        return [
+            emu.to_host(a)
+            for a in arrays(
+                getattr(emu.F, op)(*(None if g is None else emu.asarray(g) for g in given), **attrs)
+            )
+        ]
 
 
 def attributes(kind):
@@ -50,12 +61,18 @@ def test_output_and_residuals_are_the_generic_forwards(op, rung):
         for bias in (True, False) if kind == "gru" else (True,):
             for attrs in attributes(kind):
                 given = inputs(kind, T, B, H, bias)
-                for mine, theirs in zip(on_emu(op + "_full", rung, given, **attrs), arrays(getattr(get_device("cpu").F, op + "_full")(*given, **attrs)), strict=True):
+                for mine, theirs in zip(
+                    on_emu(op + "_full", rung, given, **attrs),
+                    arrays(getattr(get_device("cpu").F, op + "_full")(*given, **attrs)),
+                    strict=True,
+                ):
                     assert mine.shape == theirs.shape
                     np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("op, rung", [p for kind in GATES for p in rungs(f"{kind}_sequence_backward")])
+@pytest.mark.parametrize(
+    "op, rung", [p for kind in GATES for p in rungs(f"{kind}_sequence_backward")]
+)
 def test_gradients_are_the_generic_forwards(op, rung):
     kind, F = op.split("_")[0], get_device("cpu").F
     for T, B, H in SIZES:
@@ -64,7 +81,11 @@ def test_gradients_are_the_generic_forwards(op, rung):
             found = arrays(getattr(F, f"{kind}_sequence_full")(*given, **attrs))
             g = np.cos(np.arange(found[0].size, dtype=np.float32)).reshape(found[0].shape)
             states = given[1:4] if kind == "lstm" else given[1:3]
-            for mine, theirs in zip(on_emu(op, rung, (g, *states, *found), **attrs), getattr(F, op)(g, *states, *found, **attrs), strict=True):
+            for mine, theirs in zip(
+                on_emu(op, rung, (g, *states, *found), **attrs),
+                getattr(F, op)(g, *states, *found, **attrs),
+                strict=True,
+            ):
                 assert mine.shape == theirs.shape
                 np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=2e-5)
 
@@ -79,26 +100,47 @@ def test_a_nan_in_one_sequence_stays_in_it(op, rung):
     assert np.isfinite(out[:, [0, 1, 3]]).all() and np.isfinite(out[0]).all()
 
 
-@pytest.mark.parametrize("make", [lambda: nn.LSTM(5, 7, 2, bidirectional=True), lambda: nn.GRU(5, 7, 2, batch_first=True), lambda: nn.RNN(5, 7, nonlinearity="relu"),
-                                  lambda: nn.GRU(5, 7, bias=False)], ids=["lstm", "gru", "rnn", "gru without bias"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: nn.LSTM(5, 7, 2, bidirectional=True),
+        lambda: nn.GRU(5, 7, 2, batch_first=True),
+        lambda: nn.RNN(5, 7, nonlinearity="relu"),
+        lambda: nn.GRU(5, 7, bias=False),
+    ],
+    ids=["lstm", "gru", "rnn", "gru without bias"],
+)
 def test_whole_layers_run_on_kernels_and_equal_the_cpus(make, monkeypatch):
     names, plain = [], Handle.__call__
-    monkeypatch.setattr(Handle, "__call__", lambda self, *args, **more: (names.append(self.rung.name), plain(self, *args, **more))[1])
+    monkeypatch.setattr(
+        Handle,
+        "__call__",
+        lambda self, *args, **more: (names.append(self.rung.name), plain(self, *args, **more))[1],
+    )
     results = []
     for device in ("cpu", "emu"):
         tg.manual_seed(1)
         layer, x = make().to(device), tg.randn(4, 6, 5).to(device).requires_grad_()
         out = layer(x)[0]
         out.square().sum().backward()
-        results.append([t.detach().cpu().numpy() for t in (out, x.grad, *(p.grad for p in layer.parameters()))])
+        results.append(
+            [t.detach().cpu().numpy() for t in (out, x.grad, *(p.grad for p in layer.parameters()))]
+        )
     for a, b in zip(*results):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
-    assert any(n.endswith("sequence_2_fused") for n in names) and any(n.endswith("sequence_backward_1_cell") for n in names)
+    assert any(n.endswith("sequence_2_fused") for n in names) and any(
+        n.endswith("sequence_backward_1_cell") for n in names
+    )
 
 
 def test_cells_run_on_emu_too():
     for cell in (nn.LSTMCell(3, 4), nn.GRUCell(3, 4), nn.RNNCell(3, 4)):
         x = tg.randn(2, 3)
         mine, theirs = cell.to("emu")(x.to("emu")), cell.to("cpu")(x)
-        for a, b in zip(mine if isinstance(mine, tuple) else (mine,), theirs if isinstance(theirs, tuple) else (theirs,)):
-            np.testing.assert_allclose(a.detach().cpu().numpy(), b.detach().numpy(), rtol=1e-5, atol=1e-6)
+        for a, b in zip(
+            mine if isinstance(mine, tuple) else (mine,),
+            theirs if isinstance(theirs, tuple) else (theirs,),
+        ):
+            np.testing.assert_allclose(
+                a.detach().cpu().numpy(), b.detach().numpy(), rtol=1e-5, atol=1e-6
+            )

@@ -1,4 +1,5 @@
 """The engine's promises: graphs, modes, hooks, in-place changes, views, user ops, numerical checks."""
+
 from __future__ import annotations
 
 import copy
@@ -43,9 +44,11 @@ def test_a_value_used_twice_gets_both_gradients():
 
 
 def test_a_chain_of_100000_ops_runs_backward_and_goes_away_without_recursion():
-    code = ("import tinygrad_edu as t\nx = t.ones(1, requires_grad=True)\ny = x\n"
-            "for _ in range(100_000): y = y + x * 0\ny.sum().backward()\nassert x.grad.tolist() == [1.0]\n"
-            "z = x\nfor _ in range(100_000): z = z * 1.0\ndel z\nprint('gone')")
+    code = (
+        "import tinygrad_edu as t\nx = t.ones(1, requires_grad=True)\ny = x\nfor _ in"
+        " range(100_000): y = y + x * 0\ny.sum().backward()\nassert x.grad.tolist() == [1.0]\nz ="
+        " x\nfor _ in range(100_000): z = z * 1.0\ndel z\nprint('gone')"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     assert done.stdout.strip() == "gone", done.stderr
 
@@ -70,7 +73,7 @@ def test_a_training_step_leaves_no_reference_cycles():
 
 def test_third_order_of_a_cube():
     x = leaf(2.0)
-    y = (x ** 3).sum()
+    y = (x**3).sum()
     (g,) = grad(y, x, create_graph=True)
     (h,) = grad(g.sum(), x, create_graph=True)
     (k,) = grad(h.sum(), x)
@@ -373,7 +376,10 @@ def test_jacobian_and_hessian_and_vjp():
     value, g = vjp(lambda x: m @ x, x, tg.ones(3, dtype=tg.float64))
     np.testing.assert_allclose(g.array, a.sum(0))
     np.testing.assert_allclose(value.array, a @ [1, 2])
-    two = hessian(lambda x, y: (x * x * y).sum(), (tg.tensor([1.0, 2.0], dtype=tg.float64), tg.tensor([3.0, 4.0], dtype=tg.float64)))
+    two = hessian(
+        lambda x, y: (x * x * y).sum(),
+        (tg.tensor([1.0, 2.0], dtype=tg.float64), tg.tensor([3.0, 4.0], dtype=tg.float64)),
+    )
     np.testing.assert_allclose(two[0][0].array, np.diag([6.0, 8.0]))
     np.testing.assert_allclose(two[0][1].array, np.diag([2.0, 4.0]))
 
@@ -383,13 +389,19 @@ def test_jacobian_and_hessian_and_vjp():
 
 def test_anomaly_mode_names_the_line_that_made_a_nan_forward():
     x = leaf(-1.0)
-    with detect_anomaly(), pytest.raises(GraphError, match=r"sqrt: .*test_autograd.py:\d+: .*x.sqrt\(\)"):
+    with (
+        detect_anomaly(),
+        pytest.raises(GraphError, match=r"sqrt: .*test_autograd.py:\d+: .*x.sqrt\(\)"),
+    ):
         x.sqrt()
 
 
 def test_anomaly_mode_names_the_formula_and_line_that_made_a_nan_backward():
     x = leaf(0.0)
-    with detect_anomaly(), pytest.raises(GraphError, match=r"sqrt: the vjp formula of input x.*test_autograd.py"):
+    with (
+        detect_anomaly(),
+        pytest.raises(GraphError, match=r"sqrt: the vjp formula of input x.*test_autograd.py"),
+    ):
         (x.sqrt() * 0).sum().backward()
 
 
@@ -415,7 +427,9 @@ def test_numpy_and_dlpack_share_memory():
 
 
 def test_a_new_device_needs_no_change_to_any_op():
-    """A second device whose arrays are NumPy's under another name: values, gradients and transfers go through its own table."""
+    """A second device whose arrays are NumPy's under another name: values, gradients and transfers
+    go through its own table.
+    """
     from tinygrad_edu.engine.device import Device, devices
 
     calls = []
@@ -443,7 +457,8 @@ def test_asking_for_a_missing_gpu_says_what_to_do(monkeypatch):
 
 def test_an_output_used_by_the_formula_and_by_the_user_gets_both_cotangents_in_the_second_order():
     x = tg.tensor([[2.0, 0.3], [0.1, -1.5]], dtype=tg.float64).requires_grad_()
-    assert gradgradcheck(lambda x: tg.linalg.svdvals(x) ** 2, [x])  # sum of squares of the singular values has second derivative 2 I
+    # sum of squares of the singular values has second derivative 2 I
+    assert gradgradcheck(lambda x: tg.linalg.svdvals(x) ** 2, [x])
     s = tg.linalg.svdvals(x)
     (g,) = tg.autograd.grad((s * s).sum(), x, create_graph=True)
     (second,) = tg.autograd.grad(g.sum(), x)

@@ -1,4 +1,7 @@
-"""Transforms of functions and products with Jacobians and Hessians: against the matrices themselves, nested, and against PyTorch."""
+"""Transforms of functions and products with Jacobians and Hessians: against the matrices
+themselves, nested, and against PyTorch.
+"""
+
 from __future__ import annotations
 
 import numpy as np
@@ -42,9 +45,13 @@ def test_products_are_those_of_the_matrices():
 
 
 def test_transforms_nest_to_any_order():
-    cube = lambda x: x ** 3  # noqa: E731
+    cube = lambda x: x**3  # noqa: E731
     x = tg.tensor(2.0)
-    assert [func.grad(cube)(x).item(), func.grad(func.grad(cube))(x).item(), func.grad(func.grad(func.grad(cube)))(x).item()] == [12.0, 12.0, 6.0]
+    assert [
+        func.grad(cube)(x).item(),
+        func.grad(func.grad(cube))(x).item(),
+        func.grad(func.grad(func.grad(cube)))(x).item(),
+    ] == [12.0, 12.0, 6.0]
     close(func.jacrev(func.jacfwd(scalar))(X), derivatives.hessian(scalar, X))
     close(func.jacfwd(func.grad(scalar))(X), derivatives.hessian(scalar, X))
     inner = func.grad(lambda x, y: x * y * y, argnums=1)
@@ -59,7 +66,9 @@ def test_results_are_part_of_the_graph_where_inputs_require_gradients():
 
 
 def test_grad_takes_several_and_nested_arguments_and_further_results():
-    g, extra = func.grad(lambda p, x: ((p["w"] * x).sum(), "more"), has_aux=True)({"w": tg.ones(2)}, tg.tensor([2.0, 3.0]))
+    g, extra = func.grad(lambda p, x: ((p["w"] * x).sum(), "more"), has_aux=True)(
+        {"w": tg.ones(2)}, tg.tensor([2.0, 3.0])
+    )
     assert g["w"].tolist() == [2.0, 3.0]
     assert extra == "more"
     a, b = func.grad(lambda x, y: (x * y).sum(), argnums=(0, 1))(tg.tensor([1.0]), tg.tensor([4.0]))
@@ -72,8 +81,13 @@ def test_grad_takes_several_and_nested_arguments_and_further_results():
 def test_vmap_runs_over_the_named_dims():
     rows, other = tg.randn(5, 3, dtype=tg.float64), tg.randn(3, 5, dtype=tg.float64)
     close(func.vmap(lambda a, b: a @ b, in_dims=(0, 1))(rows, other), (rows * other.T).sum(1))
-    close(func.vmap(lambda a, b: a * b, in_dims=(0, None), out_dims=1)(rows, rows[0]), (rows * rows[0]).T)
-    per_example = func.vmap(func.grad(lambda x, w: (x @ w) ** 2), in_dims=(0, None))(rows, tg.ones(3, dtype=tg.float64))
+    close(
+        func.vmap(lambda a, b: a * b, in_dims=(0, None), out_dims=1)(rows, rows[0]),
+        (rows * rows[0]).T,
+    )
+    per_example = func.vmap(func.grad(lambda x, w: (x @ w) ** 2), in_dims=(0, None))(
+        rows, tg.ones(3, dtype=tg.float64)
+    )
     close(per_example, 2 * rows.sum(1, keepdim=True).expand(5, 3))
     with pytest.raises(tg.ShapeError, match="vmap: the batch dims must have one size"):
         func.vmap(lambda a, b: a + b)(tg.ones(2), tg.ones(3))
@@ -82,7 +96,9 @@ def test_vmap_runs_over_the_named_dims():
 def test_functional_call_uses_other_parameters_and_puts_the_own_ones_back():
     layer = nn.Linear(2, 1)
     before = layer.weight
-    out = func.functional_call(layer, {"weight": tg.ones(1, 2), "bias": tg.zeros(1)}, tg.tensor([[2.0, 3.0]]))
+    out = func.functional_call(
+        layer, {"weight": tg.ones(1, 2), "bias": tg.zeros(1)}, tg.tensor([[2.0, 3.0]])
+    )
     assert out.item() == 5.0
     assert layer.weight is before
     with pytest.raises(tg.ShapeError, match="functional_call: names"):

@@ -1,4 +1,7 @@
-"""Inputs nobody chose: broadcasting, dtypes, indexing and reductions drawn by hypothesis, against NumPy and PyTorch."""
+"""Inputs nobody chose: broadcasting, dtypes, indexing and reductions drawn by hypothesis, against
+NumPy and PyTorch.
+"""
+
 from __future__ import annotations
 
 import numpy as np
@@ -14,7 +17,21 @@ from tinygrad_edu.autograd import gradcheck
 torch = pytest.importorskip("torch", reason="PyTorch is the reference here")
 quick = settings(max_examples=120, deadline=None)
 DTYPES = ["float16", "float32", "float64", "uint8", "int8", "int16", "int32", "int64", "bool"]
-BINARY = ["add", "sub", "mul", "div", "maximum", "minimum", "pow", "eq", "lt", "ge", "remainder", "floor_divide", "where"]
+BINARY = [
+    "add",
+    "sub",
+    "mul",
+    "div",
+    "maximum",
+    "minimum",
+    "pow",
+    "eq",
+    "lt",
+    "ge",
+    "remainder",
+    "floor_divide",
+    "where",
+]
 
 
 def array(shape, dtype, draw_from):
@@ -25,11 +42,22 @@ def array(shape, dtype, draw_from):
 def same(ours, theirs):
     assert tuple(ours.shape) == tuple(theirs.shape)
     assert str(ours.dtype).split(".")[1] == str(theirs.dtype).split(".")[1]
-    np.testing.assert_allclose(ours.array.astype("float64"), theirs.detach().numpy().astype("float64"), rtol=2e-3 if "16" in str(ours.dtype) else 1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        ours.array.astype("float64"),
+        theirs.detach().numpy().astype("float64"),
+        rtol=2e-3 if "16" in str(ours.dtype) else 1e-5,
+        atol=1e-6,
+    )
 
 
 @quick
-@given(hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=4, max_side=3, min_side=0), st.sampled_from(DTYPES), st.sampled_from(DTYPES), st.sampled_from(BINARY), st.integers(0, 99))
+@given(
+    hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=4, max_side=3, min_side=0),
+    st.sampled_from(DTYPES),
+    st.sampled_from(DTYPES),
+    st.sampled_from(BINARY),
+    st.integers(0, 99),
+)
 def test_two_tensors_of_any_shapes_and_dtypes_meet_as_in_pytorch(shapes, left, right, name, seed):
     a, b = (array(s, d, seed) for s, d in zip(shapes.input_shapes, (left, right)))
     if name == "where":
@@ -44,7 +72,14 @@ def test_two_tensors_of_any_shapes_and_dtypes_meet_as_in_pytorch(shapes, left, r
 
 
 @quick
-@given(st.sampled_from(DTYPES), st.sampled_from([True, 2, 1.5]), st.sampled_from(["__add__", "__mul__", "__truediv__", "__radd__", "__rsub__", "__rtruediv__", "__lt__"]), st.booleans())
+@given(
+    st.sampled_from(DTYPES),
+    st.sampled_from([True, 2, 1.5]),
+    st.sampled_from(
+        ["__add__", "__mul__", "__truediv__", "__radd__", "__rsub__", "__rtruediv__", "__lt__"]
+    ),
+    st.booleans(),
+)
 def test_python_numbers_do_not_promote_beyond_their_kind(dtype, number, method, flat):
     a = array((3,) if flat else (), dtype, 1)
     try:
@@ -55,9 +90,15 @@ def test_python_numbers_do_not_promote_beyond_their_kind(dtype, number, method, 
 
 
 @quick
-@given(hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=3, max_side=3), st.sampled_from(["add", "mul", "sub", "true_divide"]))
+@given(
+    hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=3, max_side=3),
+    st.sampled_from(["add", "mul", "sub", "true_divide"]),
+)
 def test_gradients_of_broadcast_inputs_are_summed_back(shapes, name):
-    a, b = (tg.tensor(1.0 + np.random.default_rng(1).random(s)).requires_grad_() for s in shapes.input_shapes)
+    a, b = (
+        tg.tensor(1.0 + np.random.default_rng(1).random(s)).requires_grad_()
+        for s in shapes.input_shapes
+    )
     assert gradcheck(getattr(F, name), (a, b))
 
 
@@ -109,16 +150,58 @@ def test_boolean_indexing_selects_and_assigns(mask):
     np.testing.assert_array_equal(z.array, np.where(mask, 0, base))
 
 
-REDUCTIONS = ["sum", "mean", "prod", "amax", "amin", "logsumexp", "argmax", "any", "all", "cumsum", "softmax", "log_softmax", "max"]
-FUNCTIONS = ["relu", "sigmoid", "tanh", "exp", "log", "sqrt", "abs", "sign", "floor", "softplus", "gelu", "silu", "erf", "log1p", "expm1", "reciprocal", "rsqrt"]
-EXTREME = st.sampled_from([0.0, -0.0, 1.0, -1.0, float("inf"), -float("inf"), float("nan"), 1e-40, 1e30, -1e30, 3.5])
+REDUCTIONS = [
+    "sum",
+    "mean",
+    "prod",
+    "amax",
+    "amin",
+    "logsumexp",
+    "argmax",
+    "any",
+    "all",
+    "cumsum",
+    "softmax",
+    "log_softmax",
+    "max",
+]
+FUNCTIONS = [
+    "relu",
+    "sigmoid",
+    "tanh",
+    "exp",
+    "log",
+    "sqrt",
+    "abs",
+    "sign",
+    "floor",
+    "softplus",
+    "gelu",
+    "silu",
+    "erf",
+    "log1p",
+    "expm1",
+    "reciprocal",
+    "rsqrt",
+]
+EXTREME = st.sampled_from(
+    [0.0, -0.0, 1.0, -1.0, float("inf"), -float("inf"), float("nan"), 1e-40, 1e30, -1e30, 3.5]
+)
 
 
 @quick
-@given(hnp.arrays(np.float64, hnp.array_shapes(max_dims=3, max_side=3), elements=EXTREME), st.sampled_from(REDUCTIONS), st.data())
+@given(
+    hnp.arrays(np.float64, hnp.array_shapes(max_dims=3, max_side=3), elements=EXTREME),
+    st.sampled_from(REDUCTIONS),
+    st.data(),
+)
 def test_reductions_of_extreme_values_equal_pytorchs(values, name, data):
     dim = data.draw(st.integers(-values.ndim, values.ndim - 1))
-    keepdim = {"keepdim": data.draw(st.booleans())} if name not in ("cumsum", "softmax", "log_softmax") else {}
+    keepdim = (
+        {"keepdim": data.draw(st.booleans())}
+        if name not in ("cumsum", "softmax", "log_softmax")
+        else {}
+    )
     ours = getattr(F, name)(tg.tensor(values), dim=dim, **keepdim)
     theirs = getattr(torch, name)(torch.tensor(values), dim=dim, **keepdim)
     if name == "max":
@@ -136,13 +219,28 @@ def test_functions_of_extreme_values_equal_pytorchs(values, name):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(1, 3), st.integers(1, 3), st.integers(0, 2), st.integers(1, 2), st.integers(1, 2), st.integers(5, 8))
-def test_convolution_of_any_geometry_equals_pytorchs(kernel, stride, padding, dilation, groups, size):
+@given(
+    st.integers(1, 3),
+    st.integers(1, 3),
+    st.integers(0, 2),
+    st.integers(1, 2),
+    st.integers(1, 2),
+    st.integers(5, 8),
+)
+def test_convolution_of_any_geometry_equals_pytorchs(
+    kernel, stride, padding, dilation, groups, size
+):
     rng = np.random.default_rng(0)
-    x, w = rng.standard_normal((2, 2 * groups, size, size + 1)), rng.standard_normal((4, 2, kernel, kernel))
+    x, w = (
+        rng.standard_normal((2, 2 * groups, size, size + 1)),
+        rng.standard_normal((4, 2, kernel, kernel)),
+    )
     a, b = tg.tensor(x, requires_grad=True), tg.tensor(w, requires_grad=True)
     ta, tb = torch.tensor(x, requires_grad=True), torch.tensor(w, requires_grad=True)
-    ours, theirs = (f(p, q, None, stride, padding, dilation, groups) for f, p, q in ((F.conv2d, a, b), (torch.nn.functional.conv2d, ta, tb)))
+    ours, theirs = (
+        f(p, q, None, stride, padding, dilation, groups)
+        for f, p, q in ((F.conv2d, a, b), (torch.nn.functional.conv2d, ta, tb))
+    )
     np.testing.assert_allclose(ours.array, theirs.detach().numpy(), rtol=1e-9, atol=1e-9)
     (ours * ours).sum().backward()
     (theirs * theirs).sum().backward()
@@ -151,14 +249,28 @@ def test_convolution_of_any_geometry_equals_pytorchs(kernel, stride, padding, di
 
 
 @settings(max_examples=80, deadline=None)
-@given(st.integers(1, 3), st.one_of(st.none(), st.integers(1, 3)), st.integers(0, 1), st.booleans(), st.booleans(), st.integers(4, 7))
-def test_pooling_of_any_geometry_equals_pytorchs(kernel, stride, padding, ceil_mode, count_include_pad, size):
+@given(
+    st.integers(1, 3),
+    st.one_of(st.none(), st.integers(1, 3)),
+    st.integers(0, 1),
+    st.booleans(),
+    st.booleans(),
+    st.integers(4, 7),
+)
+def test_pooling_of_any_geometry_equals_pytorchs(
+    kernel, stride, padding, ceil_mode, count_include_pad, size
+):
     padding = min(padding, kernel // 2)
     x = np.random.default_rng(0).standard_normal((2, 2, size, size + 2))
-    for name, extra in (("max_pool2d", {}), ("avg_pool2d", {"count_include_pad": count_include_pad})):
+    for name, extra in (
+        ("max_pool2d", {}),
+        ("avg_pool2d", {"count_include_pad": count_include_pad}),
+    ):
         a, ta = tg.tensor(x, requires_grad=True), torch.tensor(x, requires_grad=True)
         ours = getattr(F, name)(a, kernel, stride, padding, ceil_mode=ceil_mode, **extra)
-        theirs = getattr(torch.nn.functional, name)(ta, kernel, stride, padding, ceil_mode=ceil_mode, **extra)
+        theirs = getattr(torch.nn.functional, name)(
+            ta, kernel, stride, padding, ceil_mode=ceil_mode, **extra
+        )
         np.testing.assert_allclose(ours.array, theirs.detach().numpy(), rtol=1e-9)
         (ours * ours).sum().backward()
         (theirs * theirs).sum().backward()

@@ -1,4 +1,7 @@
-"""The house rules, checked: sizes, layers, quick import, one declaration an op, READMEs that tell the truth."""
+"""The house rules, checked: sizes, layers, quick import, one declaration an op, READMEs that tell
+the truth.
+"""
+
 from __future__ import annotations
 
 import re
@@ -18,12 +21,30 @@ from tinygrad_edu.engine.op import Composite, Op
 ROOT = Path(tinygrad_edu.__file__).parents[1]
 PACKAGE = ROOT / "tinygrad_edu"
 OPS = [op for op in registry.values() if isinstance(op, (Op, Composite))]
-HEAVY = ("rich", "matplotlib", "PIL", "safetensors", "torch", "numba", "cupy", "scipy", "argparse", "multiprocessing.pool")
-INTERNAL = {op.name for op in OPS if not op.is_method and not op.cases}  # helpers of formulas: their tests are the formulas'
+HEAVY = (
+    "rich",
+    "matplotlib",
+    "PIL",
+    "safetensors",
+    "torch",
+    "numba",
+    "cupy",
+    "scipy",
+    "argparse",
+    "multiprocessing.pool",
+)
+# helpers of formulas: their tests are the formulas'
+INTERNAL = {op.name for op in OPS if not op.is_method and not op.cases}
 
 
 def python(code: str, cwd: Path = ROOT) -> str:
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], cwd=cwd, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -42,16 +63,33 @@ def test_core_can_be_read_in_an_evening():
 
 
 def test_no_family_of_ops_is_longer_than_500_lines():
-    too_long = {path.name: lines(path) for path in (PACKAGE / "ops").rglob("*.py") if lines(path) > 500}
+    too_long = {
+        path.name: lines(path) for path in (PACKAGE / "ops").rglob("*.py") if lines(path) > 500
+    }
     assert not too_long
 
 
 def test_layers_import_downward_only_and_ops_know_no_array_library():
-    pytest.importorskip("importlinter", reason="import-linter is not installed; pip install import-linter")
+    pytest.importorskip(
+        "importlinter", reason="import-linter is not installed; pip install import-linter"
+    )
     if not (ROOT / "pyproject.toml").exists():
-        pytest.skip("the contracts stand in pyproject.toml, which an installed package does not have")
-    done = subprocess.run([sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command(['--no-cache'])"],
-                          cwd=ROOT, capture_output=True, text=True)
+        pytest.skip(
+            "the contracts stand in pyproject.toml, which an installed package does not have"
+        )
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            (
+                "from importlinter.cli import lint_imports_command;"
+                " lint_imports_command(['--no-cache'])"
+            ),
+        ],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"[1-9]\d* kept, 0 broken", done.stdout), done.stdout
 
@@ -66,7 +104,10 @@ def test_import_loads_nothing_heavy():
 
 
 def test_import_costs_at_most_three_tenths_of_a_second_over_numpys_own():
-    code = "import time, numpy, numpy.random; t = time.perf_counter(); import tinygrad_edu; print(time.perf_counter() - t)"
+    code = (
+        "import time, numpy, numpy.random; t = time.perf_counter(); import tinygrad_edu;"
+        " print(time.perf_counter() - t)"
+    )
     assert min(float(python(code)) for _ in range(5)) <= 0.3
 
 
@@ -77,21 +118,27 @@ def test_the_registry_holds_enough_ops_for_these_tests_to_mean_something():
     assert len(OPS) > 100
 
 
-@pytest.mark.parametrize("op", [op for op in OPS if op.name not in INTERNAL], ids=lambda op: op.name)
+@pytest.mark.parametrize(
+    "op", [op for op in OPS if op.name not in INTERNAL], ids=lambda op: op.name
+)
 def test_every_op_states_its_maths_in_its_docstring(op):
-    if isinstance(op, Composite):  # made of other ops: the body is the maths, the docstring says what it is for
+    # made of other ops: the body is the maths, the docstring says what it is for
+    if isinstance(op, Composite):
         assert op.doc.strip(), f"{op.name}: needs a docstring"
     else:
         assert "Math:" in op.doc, f"{op.name}: the docstring needs a Math: line"
 
 
-@pytest.mark.parametrize("op", [op for op in OPS if op.name not in INTERNAL], ids=lambda op: op.name)
+@pytest.mark.parametrize(
+    "op", [op for op in OPS if op.name not in INTERNAL], ids=lambda op: op.name
+)
 def test_every_public_op_brings_cases_to_be_tested_with(op):
     assert op.cases, f"{op.name}: declare cases=[...]"
 
 
 def test_adding_an_op_touches_one_file(tmp_path):
-    (tmp_path / "one_file.py").write_text(textwrap.dedent('''
+    (tmp_path / "one_file.py").write_text(
+        textwrap.dedent('''
         from tinygrad_edu.engine.case import Case
         from tinygrad_edu.engine.op import op
 
@@ -104,7 +151,8 @@ def test_adding_an_op_touches_one_file(tmp_path):
             return x * x * x
 
         cubed.vjp(x=lambda g, x: g * 3 * x * x)
-        '''))
+        ''')
+    )
     said = python(f"""
         import sys
         sys.path.insert(0, {str(tmp_path)!r})
@@ -142,7 +190,9 @@ def test_an_op_without_the_formula_of_an_input_is_refused_at_import():
 def test_the_stub_is_current_and_shipped_with_the_marker():
     if not (ROOT / "tools").exists():
         pytest.skip("tools/ is part of a checkout only")
-    done = subprocess.run([sys.executable, "tools/make_stub.py", "--check"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "tools/make_stub.py", "--check"], cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     assert (PACKAGE / "py.typed").exists()
     compile((PACKAGE / "__init__.pyi").read_text(encoding="utf-8"), "__init__.pyi", "exec")
@@ -165,7 +215,12 @@ def test_both_readmes_give_the_same_commands_and_code(language):
 
 
 def test_each_readme_command_is_one_line_that_does_all_the_set_up():
-    commands = [line for block in blocks("README.md", "sh") for line in block.splitlines() if line.startswith("python3 -m venv")]
+    commands = [
+        line
+        for block in blocks("README.md", "sh")
+        for line in block.splitlines()
+        if line.startswith("python3 -m venv")
+    ]
     assert len(commands) == 2
     assert "train mnist-cnn" in commands[0] and "pytest" in commands[1]
     assert all(".venv/bin/pip install" in command for command in commands)
@@ -176,13 +231,21 @@ def test_the_readme_example_has_twelve_lines_and_does_what_its_comments_say(caps
     assert len([line for line in code.splitlines() if line.strip()]) == 12
     exec(compile(code, "README.md", "exec"), {})
     printed = capsys.readouterr().out.splitlines()
-    assert printed == [line.split("# prints ")[1] for line in code.splitlines() if "# prints " in line] and printed
+    assert (
+        printed == [line.split("# prints ")[1] for line in code.splitlines() if "# prints " in line]
+        and printed
+    )
 
 
 def test_the_figures_in_the_readmes_are_the_measured_ones():
     if not (ROOT / "benchmarks").exists():
         pytest.skip("benchmarks/ is part of a checkout only")
-    done = subprocess.run([sys.executable, "benchmarks/readme_table.py", "--check"], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "benchmarks/readme_table.py", "--check"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -200,7 +263,13 @@ def test_the_examples_run(name, capsys):
         assert abs(by_backprop - by_difference) < 1e-6
     elif name == "07_write_a_kernel.py":
         naive, shared, broken, warp = said.split("==== ")[1:]
-        assert "32.00 sectors" in naive and "RACE" in broken and not any(word in naive + shared + warp for word in ("RACE", "UNINITIALISED", "OUT OF BOUNDS"))
+        assert (
+            "32.00 sectors" in naive
+            and "RACE" in broken
+            and not any(
+                word in naive + shared + warp for word in ("RACE", "UNINITIALISED", "OUT OF BOUNDS")
+            )
+        )
     else:
         answers = [round(float(line.rsplit("=")[1])) for line in said.splitlines() if "xor" in line]
         assert answers == [0, 1, 1, 0]

@@ -1,4 +1,5 @@
 """The command line, run as a user runs it."""
+
 from __future__ import annotations
 
 import json
@@ -19,7 +20,8 @@ from tinygrad_edu.storage import checkpoint as io
 pytest.importorskip("safetensors")
 
 ROOT = Path(tinygrad_edu.__file__).parents[1]
-QUICK = ("--limit", "200", "--batch-size", "20", "--epochs", "2", "--seed", "3")  # 10 steps an epoch
+# 10 steps an epoch
+QUICK = ("--limit", "200", "--batch-size", "20", "--epochs", "2", "--seed", "3")
 
 
 def environment(**more: str) -> dict[str, str]:
@@ -28,8 +30,14 @@ def environment(**more: str) -> dict[str, str]:
 
 
 def start(*words: object, cwd: Path, **env: str) -> subprocess.Popen:
-    return subprocess.Popen([sys.executable, "-m", "tinygrad_edu", *map(str, words)], cwd=cwd, env=environment(**env),
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-m", "tinygrad_edu", *map(str, words)],
+        cwd=cwd,
+        env=environment(**env),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def call(*words: object, cwd: Path, **env: str) -> tuple[int, str, str]:
@@ -39,7 +47,9 @@ def call(*words: object, cwd: Path, **env: str) -> tuple[int, str, str]:
 
 
 def weights(folder: Path) -> dict[str, np.ndarray]:
-    return {name: value.numpy() for name, value in io.load(folder / "last.safetensors")["model"].items()}
+    return {
+        name: value.numpy() for name, value in io.load(folder / "last.safetensors")["model"].items()
+    }
 
 
 def lines(folder: Path) -> list[dict]:
@@ -49,10 +59,17 @@ def lines(folder: Path) -> list[dict]:
 def assert_same_run(a: Path, b: Path) -> None:
     """Every bit of the state is equal, and the metrics too, but for the clock."""
     one, two = weights(a), weights(b)
-    assert one.keys() == two.keys() and all(one[name].tobytes() == two[name].tobytes() for name in one)
+    assert one.keys() == two.keys() and all(
+        one[name].tobytes() == two[name].tobytes() for name in one
+    )
     first, second = (io.load(folder / "last.safetensors") for folder in (a, b))
-    assert str(first["optimizer"]) == str(second["optimizer"]) and first["state"]["losses"] == second["state"]["losses"]
-    assert np.array_equal(np.asarray(first["default_generator"]), np.asarray(second["default_generator"]))
+    assert (
+        str(first["optimizer"]) == str(second["optimizer"])
+        and first["state"]["losses"] == second["state"]["losses"]
+    )
+    assert np.array_equal(
+        np.asarray(first["default_generator"]), np.asarray(second["default_generator"])
+    )
     steps = [[line for line in lines(folder) if line["event"] == "step"] for folder in (a, b)]
     assert steps[0] == steps[1]
 
@@ -66,14 +83,19 @@ def trained(tmp_path_factory) -> tuple[Path, str]:
     return folder / "run", out
 
 
-# ---- train ----------------------------------------------------------------------------------------------------------------
+# ---- train ---------------------------------------------------------------------------------------
+
 
 def test_train_shows_data_epochs_score_and_files(trained):
     run, out = trained
     assert "Training on 200 embedded digits, testing on 200 of the" in out and "held out" in out
-    assert re.search(r"epoch +loss +accuracy +test loss +test accuracy", out) and re.search(r"2/2 +[\d.]+ +[\d.]+ %", out)
+    assert re.search(r"epoch +loss +accuracy +test loss +test accuracy", out) and re.search(
+        r"2/2 +[\d.]+ +[\d.]+ %", out
+    )
     assert re.search(r"Test accuracy [\d.]+ % after 2 epochs", out)
-    assert {"last.safetensors", "best.safetensors", "metrics.jsonl"} <= {path.name for path in run.iterdir()}
+    assert {"last.safetensors", "best.safetensors", "metrics.jsonl"} <= {
+        path.name for path in run.iterdir()
+    }
 
 
 def test_train_learns_something_from_200_images(trained):
@@ -100,19 +122,37 @@ def test_the_same_seed_repeats_the_run_and_another_does_not(trained, tmp_path):
     call("train", "mnist-cnn", *QUICK, "--out", "again", cwd=tmp_path)
     assert_same_run(trained[0], tmp_path / "again")
     call("train", "mnist-cnn", *QUICK, "--seed", "4", "--out", "other", cwd=tmp_path)
-    assert weights(tmp_path / "other")["fc2.weight"].tobytes() != weights(trained[0])["fc2.weight"].tobytes()
+    assert (
+        weights(tmp_path / "other")["fc2.weight"].tobytes()
+        != weights(trained[0])["fc2.weight"].tobytes()
+    )
 
 
 def test_without_rich_and_matplotlib_the_job_runs_and_says_what_to_install(trained, tmp_path):
     for name in ("rich", "matplotlib"):
         (tmp_path / name).mkdir()
-        (tmp_path / name / "__init__.py").write_text(f"raise ModuleNotFoundError('no {name}', name='{name}')")
-    code, out, err = call("train", "mnist-cnn", *QUICK, "--out", "run", cwd=tmp_path, PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}")
-    assert (code, err) == (0, "") and "pip install matplotlib" in out and not (tmp_path / "run" / "curves.png").exists()
+        (tmp_path / name / "__init__.py").write_text(
+            f"raise ModuleNotFoundError('no {name}', name='{name}')"
+        )
+    code, out, err = call(
+        "train",
+        "mnist-cnn",
+        *QUICK,
+        "--out",
+        "run",
+        cwd=tmp_path,
+        PYTHONPATH=f"{tmp_path}{os.pathsep}{ROOT}",
+    )
+    assert (
+        (code, err) == (0, "")
+        and "pip install matplotlib" in out
+        and not (tmp_path / "run" / "curves.png").exists()
+    )
     assert_same_run(trained[0], tmp_path / "run")
 
 
-LONG = ("--limit", "1000", "--batch-size", "20", "--epochs", "2", "--seed", "3")  # 50 steps an epoch
+# 50 steps an epoch
+LONG = ("--limit", "1000", "--batch-size", "20", "--epochs", "2", "--seed", "3")
 
 
 @pytest.fixture(scope="module")
@@ -125,20 +165,29 @@ def uninterrupted(tmp_path_factory) -> Path:
 def wait_for_step(run: Path, step: int) -> None:
     until = time.monotonic() + 60
     while time.monotonic() < until:
-        if (run / "metrics.jsonl").exists() and f'"step": {step}' in (run / "metrics.jsonl").read_text():
+        if (run / "metrics.jsonl").exists() and f'"step": {step}' in (
+            run / "metrics.jsonl"
+        ).read_text():
             return
         time.sleep(0.005)
     raise AssertionError(f"step {step} was not reached")
 
 
-def test_ctrl_c_saves_in_the_middle_of_an_epoch_and_resume_gives_the_same_bits(uninterrupted, tmp_path):
+def test_ctrl_c_saves_in_the_middle_of_an_epoch_and_resume_gives_the_same_bits(
+    uninterrupted, tmp_path
+):
     run = tmp_path / "run"
     for resume, step, epoch in (((), 20, 0), (("--resume",), 70, 1)):
         process = start("train", "mnist-cnn", *(resume or LONG), "--out", "run", cwd=tmp_path)
         wait_for_step(run, step)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
-        assert process.returncode == 130 and "Stopped in epoch" in err and "tinygrad-edu train mnist-cnn --out run --resume" in err and "Traceback" not in err
+        assert (
+            process.returncode == 130
+            and "Stopped in epoch" in err
+            and "tinygrad-edu train mnist-cnn --out run --resume" in err
+            and "Traceback" not in err
+        )
         state = io.load(run / "last.safetensors")["state"]
         assert state["epoch"] == epoch and 0 < state["batch"] < 50
     code, out, err = call("train", "mnist-cnn", "--resume", "--out", "run", cwd=tmp_path)
@@ -149,7 +198,16 @@ def test_ctrl_c_saves_in_the_middle_of_an_epoch_and_resume_gives_the_same_bits(u
 def test_kill_9_leaves_a_checkpoint_from_which_resume_gives_the_same_bits(uninterrupted, tmp_path):
     run = tmp_path / "run"
     for resume, step in (((), 30), (("--resume",), 60)):
-        process = start("train", "mnist-cnn", *(resume or LONG), "--out", "run", "--save-every", "0", cwd=tmp_path)
+        process = start(
+            "train",
+            "mnist-cnn",
+            *(resume or LONG),
+            "--out",
+            "run",
+            "--save-every",
+            "0",
+            cwd=tmp_path,
+        )
         wait_for_step(run, step)
         process.kill()
         process.communicate(timeout=60)
@@ -165,14 +223,20 @@ def test_resume_of_a_finished_run_shows_its_result_and_changes_no_weight(trained
     before = weights(trained[0])
     code, out, err = call("train", "mnist-cnn", "--resume", "--out", trained[0], cwd=tmp_path)
     assert (code, err) == (0, "") and "Test accuracy" in out
-    assert all(before[name].tobytes() == value.tobytes() for name, value in weights(trained[0]).items())
+    assert all(
+        before[name].tobytes() == value.tobytes() for name, value in weights(trained[0]).items()
+    )
 
 
 def test_a_run_is_not_overwritten_by_one_of_other_settings_or_an_unfinished_one(trained, tmp_path):
     before = (trained[0] / "last.safetensors").read_bytes()
-    code, _, err = call("train", "mnist-cnn", *QUICK, "--lr", "0.1", "--out", trained[0], cwd=tmp_path)
+    code, _, err = call(
+        "train", "mnist-cnn", *QUICK, "--lr", "0.1", "--out", trained[0], cwd=tmp_path
+    )
     assert code == 2 and "lr 0.005 -> 0.1" in err and "--overwrite" in err
-    code, _, err = call("train", "mnist-cnn", "--resume", "--epochs", "5", "--out", trained[0], cwd=tmp_path)
+    code, _, err = call(
+        "train", "mnist-cnn", "--resume", "--epochs", "5", "--out", trained[0], cwd=tmp_path
+    )
     assert code == 2 and "epochs 2 -> 5" in err
     assert (trained[0] / "last.safetensors").read_bytes() == before
     process = start("train", "mnist-cnn", *LONG, "--out", "run", cwd=tmp_path)
@@ -187,15 +251,26 @@ def test_a_run_is_not_overwritten_by_one_of_other_settings_or_an_unfinished_one(
 
 def test_a_damaged_checkpoint_stops_resume_with_one_line(trained, tmp_path):
     (tmp_path / "run").mkdir()
-    (tmp_path / "run" / "last.safetensors").write_bytes((trained[0] / "last.safetensors").read_bytes()[:-100])
+    (tmp_path / "run" / "last.safetensors").write_bytes(
+        (trained[0] / "last.safetensors").read_bytes()[:-100]
+    )
     code, out, err = call("train", "mnist-cnn", "--resume", "--out", "run", cwd=tmp_path)
     assert (code, out) == (2, "") and "cut off" in err and err.count("\n") == 1
 
 
 def test_a_loss_that_is_not_finite_stops_with_the_place_where_it_began(tmp_path):
-    code, out, err = call("train", "mnist-cnn", *QUICK, "--lr", "1e30", "--out", "run", cwd=tmp_path)
+    code, out, err = call(
+        "train", "mnist-cnn", *QUICK, "--lr", "1e30", "--out", "run", cwd=tmp_path
+    )
     assert code == 1 and "Traceback" not in err and err.count("\n") == 1
-    assert re.search(r"got (nan|inf) in epoch 1, batch \d+ of 10; it began in (layer|the weights: |the loss)", err) and "--lr (it was 1e+30)" in err
+    assert (
+        re.search(
+            r"got (nan|inf) in epoch 1, batch \d+ of 10; it began in (layer|the weights: |the"
+            r" loss)",
+            err,
+        )
+        and "--lr (it was 1e+30)" in err
+    )
     assert all(np.isfinite(value).all() for value in weights(tmp_path / "run").values())
 
 
@@ -207,12 +282,22 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))  # the first check
 from tinygrad_edu.cli import main
 sys.exit(main(["train", "mnist-cnn", *{QUICK!r}, "--out", "run"]))
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True, timeout=240)
-    assert done.returncode == 2 and "must be writable" in done.stderr and done.stderr.count("\n") == 1
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert (
+        done.returncode == 2 and "must be writable" in done.stderr and done.stderr.count("\n") == 1
+    )
     assert io.load(tmp_path / "run" / "last.safetensors")["state"]["epoch"] == 0
 
 
-# ---- predict ----------------------------------------------------------------------------------------------------------------
+# ---- predict -------------------------------------------------------------------------------------
+
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory) -> tuple[Path, list[tuple[np.ndarray, int]]]:
@@ -220,12 +305,29 @@ def good(tmp_path_factory) -> tuple[Path, list[tuple[np.ndarray, int]]]:
     from tinygrad_edu.recipes._digits import find_data
 
     folder = tmp_path_factory.mktemp("good")
-    assert call("train", "mnist-cnn", "--limit", "2000", "--batch-size", "50", "--epochs", "4", "--out", "run", cwd=folder)[0] == 0
+    assert (
+        call(
+            "train",
+            "mnist-cnn",
+            "--limit",
+            "2000",
+            "--batch-size",
+            "50",
+            "--epochs",
+            "4",
+            "--out",
+            "run",
+            cwd=folder,
+        )[0]
+        == 0
+    )
     os.environ.pop("TINYGRAD_EDU_DATA", None)
     data = find_data("embedded")
     labels = data.test_labels.numpy()
     picks = [int(np.flatnonzero(labels == digit)[k]) for digit in range(10) for k in range(2)]
-    return folder / "run" / "best.safetensors", [(data.test_images.numpy()[i], int(labels[i])) for i in picks]
+    return folder / "run" / "best.safetensors", [
+        (data.test_images.numpy()[i], int(labels[i])) for i in picks
+    ]
 
 
 def answers(out: str) -> list[str]:
@@ -244,14 +346,21 @@ def test_predict_reads_real_digits_in_any_size_colour_and_polarity(good, tmp_pat
         clear = image.new("RGBA", large.size, (10, 20, 120, 0))
         clear.putalpha(large)  # blue ink on nothing
         deep = image.fromarray(np.asarray(large).astype(np.uint16) * 257)
-        for kind, picture in (("plain", plain), ("page", page), ("colour", page.convert("RGB")), ("clear", clear), ("deep", deep), ("one bit", large.convert("1"))):
+        for kind, picture in (
+            ("plain", plain),
+            ("page", page),
+            ("colour", page.convert("RGB")),
+            ("clear", clear),
+            ("deep", deep),
+            ("one bit", large.convert("1")),
+        ):
             picture.save(tmp_path / f"{kind}{n}.png")
             made.setdefault(kind, []).append(f"{kind}{n}.png")
     code, out, err = call("predict", checkpoint, *sum(made.values(), []), cwd=tmp_path)
     assert (code, err) == (0, "")
     found, truth = answers(out.replace("one bit", "one_bit")), [str(label) for _, label in digits]
     for k, kind in enumerate(made):
-        right = sum(a == b for a, b in zip(found[k * 20:][:20], truth, strict=True))
+        right = sum(a == b for a, b in zip(found[k * 20 :][:20], truth, strict=True))
         assert right >= 17, f"{kind}: only {right} of 20 right"
 
 
@@ -260,22 +369,34 @@ def test_predict_prints_probabilities_best_first(good, tmp_path):
     image.fromarray(good[1][0][0]).save(tmp_path / "x.png")
     code, out, _ = call("predict", good[0], "x.png", "--top", "10", cwd=tmp_path)
     shares = [float(p) for p in re.findall(r"([\d.]+) %", out)]
-    assert code == 0 and len(shares) == 10 and shares == sorted(shares, reverse=True) and abs(sum(shares) - 100) < 0.6
+    assert (
+        code == 0
+        and len(shares) == 10
+        and shares == sorted(shares, reverse=True)
+        and abs(sum(shares) - 100) < 0.6
+    )
 
 
 def test_predict_names_each_broken_image_and_still_answers_the_others(good, tmp_path):
     image = pytest.importorskip("PIL.Image")
     image.fromarray(good[1][2][0]).save(tmp_path / "good.png")
     whole = (tmp_path / "good.png").read_bytes()
-    (tmp_path / "cut.png").write_bytes(whole[:len(whole) // 2])
+    (tmp_path / "cut.png").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "changed.png").write_bytes(whole[:60] + b"\0\0\0\0" + whole[64:])
     (tmp_path / "text.png").write_text("not an image")
     (tmp_path / "empty.png").write_bytes(b"")
     image.new("L", (50, 50), 255).save(tmp_path / "blank.png")
     bad = ["cut.png", "changed.png", "text.png", "empty.png", "blank.png", "missing.png", "."]
     code, out, err = call("predict", good[0], *bad[:3], "good.png", *bad[3:], cwd=tmp_path)
-    assert code == 2 and out.startswith("good.png ") and out.count("\n") == 1 and "Traceback" not in err
-    assert len(err.splitlines()) == len(bad) and all(f"'{name}'" in line for name, line in zip(bad, err.splitlines(), strict=True))
+    assert (
+        code == 2
+        and out.startswith("good.png ")
+        and out.count("\n") == 1
+        and "Traceback" not in err
+    )
+    assert len(err.splitlines()) == len(bad) and all(
+        f"'{name}'" in line for name, line in zip(bad, err.splitlines(), strict=True)
+    )
 
 
 def test_predict_refuses_what_is_not_a_checkpoint_of_a_recipe(good, tmp_path):
@@ -285,17 +406,35 @@ def test_predict_refuses_what_is_not_a_checkpoint_of_a_recipe(good, tmp_path):
     state = io.load(good[0])
     del state["model"]["fc2.bias"]
     io.save(state, tmp_path / "lacking.safetensors")
-    for name, words in (("bad", "safetensors file"), ("other", "recipe must be one of"), ("list", "written by"), ("lacking", "fc2.bias"), ("none", "must exist")):
+    for name, words in (
+        ("bad", "safetensors file"),
+        ("other", "recipe must be one of"),
+        ("list", "written by"),
+        ("lacking", "fc2.bias"),
+        ("none", "must exist"),
+    ):
         code, out, err = call("predict", f"{name}.safetensors", "x.png", cwd=tmp_path)
         assert (code, out) == (2, "") and words in err and err.count("\n") == 1, err
 
 
-# ---- the rest -----------------------------------------------------------------------------------------------------------------
+# ---- the rest ------------------------------------------------------------------------------------
+
 
 def test_doctor_tells_versions_devices_blas_and_cores(tmp_path):
     code, out, err = call("doctor", cwd=tmp_path)
     assert (code, err) == (0, "")
-    for word in ("tinygrad-edu", "python", "numpy", "BLAS", "cores", "threads", "devices", "cpu", "safetensors", "cuda"):
+    for word in (
+        "tinygrad-edu",
+        "python",
+        "numpy",
+        "BLAS",
+        "cores",
+        "threads",
+        "devices",
+        "cpu",
+        "safetensors",
+        "cuda",
+    ):
         assert word in out
 
 
@@ -309,33 +448,80 @@ def test_doctor_never_fails_and_says_how_to_get_what_is_missing(monkeypatch, cap
     monkeypatch.setattr(platform, "platform", lambda: 1 / 0)
     assert main(["doctor"]) == 0
     out = capsys.readouterr().out
-    assert "pip install safetensors threadpoolctl rich matplotlib pillow" in out and "could not be found out: ZeroDivisionError" in out
+    assert (
+        "pip install safetensors threadpoolctl rich matplotlib pillow" in out
+        and "could not be found out: ZeroDivisionError" in out
+    )
 
 
 def test_list_shows_data_time_and_score_of_each_recipe(tmp_path):
     code, out, _ = call("list", cwd=tmp_path)
-    assert code == 0 and out.startswith("mnist-cnn: ") and all(word in out for word in ("data ", "time ", "score ", "tinygrad-edu train mnist-cnn"))
+    assert (
+        code == 0
+        and out.startswith("mnist-cnn: ")
+        and all(
+            word in out for word in ("data ", "time ", "score ", "tinygrad-edu train mnist-cnn")
+        )
+    )
 
 
 def test_version_and_help(tmp_path):
     assert call("--version", cwd=tmp_path)[1].startswith("tinygrad-edu ")
     code, out, _ = call("train", "--help", cwd=tmp_path)
-    assert code == 0 and all(flag in out for flag in ("--data", "--epochs", "--lr", "--batch-size", "--seed", "--device", "--out", "--resume", "--limit"))
+    assert code == 0 and all(
+        flag in out
+        for flag in (
+            "--data",
+            "--epochs",
+            "--lr",
+            "--batch-size",
+            "--seed",
+            "--device",
+            "--out",
+            "--resume",
+            "--limit",
+        )
+    )
 
 
-@pytest.mark.parametrize("words, said", [
-    ((), "COMMAND"), (("dance",), "dance"), (("train",), "RECIPE"), (("train", "nothing"), "mnist-cnn"), (("train", "mnist-cnn", "--epochs", "0"), "--epochs"),
-    (("train", "mnist-cnn", "--epochs", "x"), "integer"), (("train", "mnist-cnn", "--lr", "-1"), "above 0"), (("train", "mnist-cnn", "--lr", "nan"), "--lr"),
-    (("train", "mnist-cnn", "--batch-size", "1.5"), "--batch-size"), (("train", "mnist-cnn", "--data", "nowhere"), "--data"),
-    (("train", "mnist-cnn", "--data", "."), "MNIST"), (("train", "mnist-cnn", "--device", "abacus"), "device"), (("train", "mnist-cnn", "--resume"), "--resume"),
-    (("train", "mnist-cnn", "--resume", "--overwrite"), "--overwrite"), (("train", "mnist-cnn", "--out", "file"), "folder"), (("predict", "x"), "IMAGE"),
-    (("train", "mnist-cnn", "--out", "file/below"), "folder"), (("train", "mnist-cnn", "--wings"), "--wings")])
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        ((), "COMMAND"),
+        (("dance",), "dance"),
+        (("train",), "RECIPE"),
+        (("train", "nothing"), "mnist-cnn"),
+        (("train", "mnist-cnn", "--epochs", "0"), "--epochs"),
+        (("train", "mnist-cnn", "--epochs", "x"), "integer"),
+        (("train", "mnist-cnn", "--lr", "-1"), "above 0"),
+        (("train", "mnist-cnn", "--lr", "nan"), "--lr"),
+        (("train", "mnist-cnn", "--batch-size", "1.5"), "--batch-size"),
+        (("train", "mnist-cnn", "--data", "nowhere"), "--data"),
+        (("train", "mnist-cnn", "--data", "."), "MNIST"),
+        (("train", "mnist-cnn", "--device", "abacus"), "device"),
+        (("train", "mnist-cnn", "--resume"), "--resume"),
+        (("train", "mnist-cnn", "--resume", "--overwrite"), "--overwrite"),
+        (("train", "mnist-cnn", "--out", "file"), "folder"),
+        (("predict", "x"), "IMAGE"),
+        (("train", "mnist-cnn", "--out", "file/below"), "folder"),
+        (("train", "mnist-cnn", "--wings"), "--wings"),
+    ],
+)
 def test_a_wrong_argument_is_one_line_and_exit_code_2(words, said, tmp_path):
     (tmp_path / "file").write_text("in the way")
     code, out, err = call(*words, cwd=tmp_path)
-    assert code == 2 and said in err and err.startswith("tinygrad-edu: ") and err.count("\n") == 1, err
+    assert (
+        code == 2 and said in err and err.startswith("tinygrad-edu: ") and err.count("\n") == 1
+    ), err
 
 
 def test_a_closed_pipe_is_no_error(tmp_path):
-    done = subprocess.run(f"{sys.executable} -m tinygrad_edu doctor | head -1", shell=True, cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    done = subprocess.run(
+        f"{sys.executable} -m tinygrad_edu doctor | head -1",
+        shell=True,
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+    )
     assert done.stderr == "" and done.stdout.startswith("tinygrad-edu")

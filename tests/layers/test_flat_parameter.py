@@ -1,4 +1,7 @@
-"""FlatParameter: the same training in one call a step, whatever clears or replaces gradients; what would go wrong unseen is refused."""
+"""FlatParameter: the same training in one call a step, whatever clears or replaces gradients; what
+would go wrong unseen is refused.
+"""
+
 from __future__ import annotations
 
 import shutil
@@ -11,7 +14,12 @@ from tinygrad_edu import nn, optim
 from tinygrad_edu.devices.rungs import Handle
 from tinygrad_edu.engine.errors import DTypeError, GraphError, ShapeError
 
-DEVICES = ["cpu", pytest.param("emu", marks=pytest.mark.skipif(shutil.which("g++") is None, reason="emu needs g++"))]
+DEVICES = [
+    "cpu",
+    pytest.param(
+        "emu", marks=pytest.mark.skipif(shutil.which("g++") is None, reason="emu needs g++")
+    ),
+]
 x, y = np.random.default_rng(0).standard_normal((2, 9, 5)).astype(np.float32)
 
 
@@ -34,7 +42,9 @@ def train(model, optimizer, clear, steps=6, clip=None):
 
 
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("kind, settings", [(optim.SGD, {"momentum": 0.9}), (optim.AdamW, {}), (optim.RMSprop, {})])
+@pytest.mark.parametrize(
+    "kind, settings", [(optim.SGD, {"momentum": 0.9}), (optim.AdamW, {}), (optim.RMSprop, {})]
+)
 def test_training_is_the_same_in_one_piece(device, kind, settings):
     separate = make("cpu")
     optimizer = kind(separate.parameters(), lr=0.02, **settings)
@@ -43,10 +53,16 @@ def test_training_is_the_same_in_one_piece(device, kind, settings):
         model = make(device)
         flat = nn.utils.FlatParameter(model.parameters())
         optimizer = kind([flat], lr=0.02, **settings)
-        clear = {"zero_grad": optimizer.zero_grad, "in place": lambda: optimizer.zero_grad(set_to_none=False), "model": model.zero_grad}[way]  # noqa: B023
+        clear = {
+            "zero_grad": optimizer.zero_grad,
+            "in place": lambda: optimizer.zero_grad(set_to_none=False),
+            "model": model.zero_grad,
+        }[way]  # noqa: B023
         np.testing.assert_allclose(train(model, optimizer, clear, clip=[flat]), expected, rtol=1e-5)
         for (name, a), b in zip(model.state_dict().items(), separate.state_dict().values()):
-            np.testing.assert_allclose(a.cpu().numpy(), b.numpy(), rtol=2e-4, atol=1e-6, err_msg=name)
+            np.testing.assert_allclose(
+                a.cpu().numpy(), b.numpy(), rtol=2e-4, atol=1e-6, err_msg=name
+            )
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="emu needs g++")
@@ -55,7 +71,11 @@ def test_a_step_on_a_kernel_device_is_one_launch(monkeypatch):
     optimizer = optim.AdamW([nn.utils.FlatParameter(model.parameters())])
     train(model, optimizer, optimizer.zero_grad, 1)
     names, plain = [], Handle.__call__
-    monkeypatch.setattr(Handle, "__call__", lambda self, *args, **more: (names.append(self.rung.name), plain(self, *args, **more))[1])
+    monkeypatch.setattr(
+        Handle,
+        "__call__",
+        lambda self, *args, **more: (names.append(self.rung.name), plain(self, *args, **more))[1],
+    )
     optimizer.step()
     assert names == ["adam_update_2_vectors"]
 
@@ -64,12 +84,16 @@ def test_values_names_and_files_of_the_model_stay(tmp_path):
     pytest.importorskip("safetensors")
     model, plain = make("cpu"), make("cpu")
     flat = nn.utils.FlatParameter(model.parameters())
-    assert flat.numel() % 16 == 0 and float(flat.detach().square().sum()) == pytest.approx(sum(float(p.detach().square().sum()) for p in plain.parameters()), rel=1e-6)
+    assert flat.numel() % 16 == 0 and float(flat.detach().square().sum()) == pytest.approx(
+        sum(float(p.detach().square().sum()) for p in plain.parameters()), rel=1e-6
+    )
     assert all(a.equal(b) for a, b in zip(model.state_dict().values(), plain.state_dict().values()))
     tg.save(model.state_dict(), tmp_path / "m.safetensors")
     plain.load_state_dict(tg.load(tmp_path / "m.safetensors"))
     model.load_state_dict({k: v * 2 for k, v in plain.state_dict().items()})
-    assert float(flat.detach().abs().sum()) == pytest.approx(2 * sum(float(p.detach().abs().sum()) for p in plain.parameters()), rel=1e-6)
+    assert float(flat.detach().abs().sum()) == pytest.approx(
+        2 * sum(float(p.detach().abs().sum()) for p in plain.parameters()), rel=1e-6
+    )
 
 
 def test_a_parameter_that_leaves_the_flat_memory_is_noticed():

@@ -1,4 +1,5 @@
 """Module, containers, hooks, initial values and helpers, without PyTorch at hand."""
+
 from __future__ import annotations
 
 import copy
@@ -44,7 +45,10 @@ def test_parameter_is_a_tensor_that_shares_memory_and_requires_grad():
     assert isinstance(p, te.Tensor) and p.requires_grad and p.is_leaf and p[0].item() == 5
     assert not nn.Parameter(te.zeros(2), requires_grad=False).requires_grad
     assert nn.Parameter(te.zeros(2)).data.tolist() == [0, 0] and nn.Parameter().shape == (0,)
-    assert repr(nn.Parameter(te.tensor([1.5]))) == "Parameter containing:\ntensor([1.5000], requires_grad=True)"
+    assert (
+        repr(nn.Parameter(te.tensor([1.5])))
+        == "Parameter containing:\ntensor([1.5000], requires_grad=True)"
+    )
 
 
 def test_parameter_of_a_recorded_tensor_is_a_new_leaf():
@@ -56,7 +60,12 @@ def test_parameter_of_a_recorded_tensor_is_a_new_leaf():
 
 def test_results_computed_from_parameters_are_plain_tensors():
     p = nn.Parameter(te.ones(2, 2))
-    assert type(p * 2) is te.Tensor and type(p @ p) is te.Tensor and type(p.detach()) is te.Tensor and type(p[0]) is te.Tensor
+    assert (
+        type(p * 2) is te.Tensor
+        and type(p @ p) is te.Tensor
+        and type(p.detach()) is te.Tensor
+        and type(p[0]) is te.Tensor
+    )
 
 
 @pytest.mark.parametrize("data", [[1.0], 3, np.ones(2)])
@@ -76,21 +85,41 @@ def test_parameter_refuses_integers_that_should_have_gradients():
 
 def test_parts_are_registered_by_assignment_in_order():
     net = Net()
-    assert [n for n, _ in net.named_parameters()] == ["scale", "fc.weight", "fc.bias", "inner.0.weight", "inner.0.bias"]
+    assert [n for n, _ in net.named_parameters()] == [
+        "scale",
+        "fc.weight",
+        "fc.bias",
+        "inner.0.weight",
+        "inner.0.bias",
+    ]
     assert [n for n, _ in net.named_parameters(recurse=False)] == ["scale"]
     assert [n for n, _ in net.named_buffers()] == ["seen", "scratch"]
     assert [n for n, _ in net.named_modules()] == ["", "fc", "inner", "inner.0", "inner.1"]
     assert [n for n, _ in net.named_children()] == ["fc", "inner"]
     assert list(net.children()) == [net.fc, net.inner] and list(net.modules())[0] is net
-    assert list(net.state_dict()) == ["scale", "seen", "fc.weight", "fc.bias", "inner.0.weight", "inner.0.bias"]
+    assert list(net.state_dict()) == [
+        "scale",
+        "seen",
+        "fc.weight",
+        "fc.bias",
+        "inner.0.weight",
+        "inner.0.bias",
+    ]
 
 
 def test_shared_parts_come_once_unless_asked():
     net = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
     net[1].weight = net[0].weight
-    assert len(list(net.parameters())) == 3 and len(list(net.named_parameters(remove_duplicate=False))) == 4
+    assert (
+        len(list(net.parameters())) == 3
+        and len(list(net.named_parameters(remove_duplicate=False))) == 4
+    )
     twice = nn.Sequential(net[0], net[0])
-    assert len(list(twice.modules())) == 2 and len(list(twice.children())) == 1 and len(list(twice.named_modules(remove_duplicate=False))) == 3
+    assert (
+        len(list(twice.modules())) == 2
+        and len(list(twice.children())) == 1
+        and len(list(twice.named_modules(remove_duplicate=False))) == 3
+    )
     assert len(twice.state_dict()) == 4
 
 
@@ -100,7 +129,9 @@ def test_an_attribute_that_becomes_a_parameter_is_no_plain_attribute_any_more():
     m.x = nn.Parameter(te.ones(1))
     assert [n for n, _ in m.named_parameters()] == ["x"]
     m.x = nn.Linear(1, 1)
-    assert [n for n, _ in m.named_modules()] == ["", "x"] and not dict(m.named_parameters(recurse=False))
+    assert [n for n, _ in m.named_modules()] == ["", "x"] and not dict(
+        m.named_parameters(recurse=False)
+    )
     m.x = None
     assert m.x is None and not list(m.parameters())
     del m.x
@@ -112,12 +143,20 @@ def test_buffers_are_registered_replaced_and_deleted():
     net.seen = te.ones(4)
     assert dict(net.named_buffers())["seen"].tolist() == [1, 1, 1, 1]
     net.kept, net.gone = nn.Buffer(te.zeros(2)), nn.Buffer(te.zeros(2), persistent=False)
-    assert "kept" in net.state_dict() and "gone" not in net.state_dict() and "gone" in dict(net.named_buffers())
+    assert (
+        "kept" in net.state_dict()
+        and "gone" not in net.state_dict()
+        and "gone" in dict(net.named_buffers())
+    )
     del net.seen
     assert "seen" not in net.state_dict() and not hasattr(net, "seen")
 
 
-@pytest.mark.parametrize("value", [nn.Parameter(te.ones(1)), nn.Linear(1, 1), nn.Buffer(te.ones(1))], ids=["parameter", "module", "buffer"])
+@pytest.mark.parametrize(
+    "value",
+    [nn.Parameter(te.ones(1)), nn.Linear(1, 1), nn.Buffer(te.ones(1))],
+    ids=["parameter", "module", "buffer"],
+)
 def test_parts_before_super_init_are_refused_with_the_remedy(value):
     class Early(nn.Module):
         def __init__(self):
@@ -127,27 +166,30 @@ def test_parts_before_super_init_are_refused_with_the_remedy(value):
         Early()
 
 
-@pytest.mark.parametrize("change, kind, text", [
-    (lambda m: setattr(m, "scale", te.ones(2)), TypeError, "nn.Parameter"),
-    (lambda m: setattr(m, "fc", 3), TypeError, "must stay a Module"),
-    (lambda m: setattr(m, "seen", 3), TypeError, "must stay a Tensor"),
-    (lambda m: m.register_buffer("fc", te.ones(1)), KeyError, "already exists"),
-    (lambda m: m.register_buffer("a.b", te.ones(1)), KeyError, "dot"),
-    (lambda m: m.register_buffer("", te.ones(1)), KeyError, "empty"),
-    (lambda m: m.register_buffer(3, te.ones(1)), TypeError, "string"),
-    (lambda m: m.register_buffer("b", [1]), TypeError, "buffer must be a Tensor"),
-    (lambda m: m.register_parameter("p", te.ones(1)), TypeError, "nn.Parameter"),
-    (lambda m: m.add_module("m", te.relu), TypeError, "Module"),
-    (lambda m: m.train("yes"), ValueError, "True or False"),
-    (lambda m: m.to(te.int64), TypeError, "floating-point"),
-    (lambda m: m.to({}), TypeError, "device, a dtype or a tensor"),
-    (lambda m: m.get_submodule("inner.7"), AttributeError, "'7'"),
-    (lambda m: m.get_parameter("fc.wieght"), AttributeError, "weight, bias"),
-    (lambda m: m.get_buffer("fc.weight"), AttributeError, "buffers"),
-    (lambda m: m.missing, AttributeError, "'Net' object has no attribute 'missing'"),
-    (lambda m: m(te.ones(1, 4)), ValueError, "linear"),
-    (lambda m: nn.Module()(1), NotImplementedError, "forward"),
-])
+@pytest.mark.parametrize(
+    "change, kind, text",
+    [
+        (lambda m: setattr(m, "scale", te.ones(2)), TypeError, "nn.Parameter"),
+        (lambda m: setattr(m, "fc", 3), TypeError, "must stay a Module"),
+        (lambda m: setattr(m, "seen", 3), TypeError, "must stay a Tensor"),
+        (lambda m: m.register_buffer("fc", te.ones(1)), KeyError, "already exists"),
+        (lambda m: m.register_buffer("a.b", te.ones(1)), KeyError, "dot"),
+        (lambda m: m.register_buffer("", te.ones(1)), KeyError, "empty"),
+        (lambda m: m.register_buffer(3, te.ones(1)), TypeError, "string"),
+        (lambda m: m.register_buffer("b", [1]), TypeError, "buffer must be a Tensor"),
+        (lambda m: m.register_parameter("p", te.ones(1)), TypeError, "nn.Parameter"),
+        (lambda m: m.add_module("m", te.relu), TypeError, "Module"),
+        (lambda m: m.train("yes"), ValueError, "True or False"),
+        (lambda m: m.to(te.int64), TypeError, "floating-point"),
+        (lambda m: m.to({}), TypeError, "device, a dtype or a tensor"),
+        (lambda m: m.get_submodule("inner.7"), AttributeError, "'7'"),
+        (lambda m: m.get_parameter("fc.wieght"), AttributeError, "weight, bias"),
+        (lambda m: m.get_buffer("fc.weight"), AttributeError, "buffers"),
+        (lambda m: m.missing, AttributeError, "'Net' object has no attribute 'missing'"),
+        (lambda m: m(te.ones(1, 4)), ValueError, "linear"),
+        (lambda m: nn.Module()(1), NotImplementedError, "forward"),
+    ],
+)
 def test_wrong_use_is_refused_with_what_was_given(change, kind, text):
     with pytest.raises(kind, match=text):
         change(Net())
@@ -156,7 +198,10 @@ def test_wrong_use_is_refused_with_what_was_given(change, kind, text):
 def test_parts_are_found_by_dotted_path():
     net = Net()
     assert net.get_submodule("") is net and net.get_submodule("inner.1") is net.inner[1]
-    assert net.get_parameter("inner.0.weight") is net.inner[0].weight and net.get_buffer("seen") is net.seen
+    assert (
+        net.get_parameter("inner.0.weight") is net.inner[0].weight
+        and net.get_buffer("seen") is net.seen
+    )
 
 
 def test_dir_lists_parts_but_not_numbers():
@@ -170,7 +215,11 @@ def test_dir_lists_parts_but_not_numbers():
 def test_state_dict_is_detached_and_shares_memory_unless_variables_are_kept():
     net = Net()
     state = net.state_dict()
-    assert isinstance(state, OrderedDict) and not state["fc.weight"].requires_grad and net.state_dict(keep_vars=True)["fc.weight"] is net.fc.weight
+    assert (
+        isinstance(state, OrderedDict)
+        and not state["fc.weight"].requires_grad
+        and net.state_dict(keep_vars=True)["fc.weight"] is net.fc.weight
+    )
     with te.no_grad():
         net.fc.weight.fill_(7)
     assert state["fc.weight"][0, 0].item() == 7
@@ -181,7 +230,11 @@ def test_loading_copies_values_into_the_same_parameters():
     a, b = Net(), Net()
     weight = b.fc.weight
     result = b.load_state_dict(a.state_dict())
-    assert b.fc.weight is weight and (weight == a.fc.weight).all() and weight.array is not a.fc.weight.array
+    assert (
+        b.fc.weight is weight
+        and (weight == a.fc.weight).all()
+        and weight.array is not a.fc.weight.array
+    )
     assert result == ([], []) and repr(result) == "<All keys matched successfully>"
 
 
@@ -196,15 +249,27 @@ def test_loading_reports_every_problem_at_once_and_changes_nothing():
     with pytest.raises(RuntimeError) as error:
         net.load_state_dict(state)
     text = str(error.value)
-    assert 'Missing key(s) in state_dict: "scale"' in text and 'Unexpected key(s) in state_dict: "extra"' in text
-    assert "size mismatch for fc.weight" in text and "(2, 4)" in text and "(2, 3)" in text and '"fc.bias" must be a Tensor, got list' in text
+    assert (
+        'Missing key(s) in state_dict: "scale"' in text
+        and 'Unexpected key(s) in state_dict: "extra"' in text
+    )
+    assert (
+        "size mismatch for fc.weight" in text
+        and "(2, 4)" in text
+        and "(2, 3)" in text
+        and '"fc.bias" must be a Tensor, got list' in text
+    )
     assert all((v == before[k]).all() for k, v in net.state_dict().items())
 
 
 def test_loading_without_strict_skips_names_but_never_shapes():
     net = Net()
     result = net.load_state_dict({"scale": te.full((2,), 3.0), "other": te.ones(1)}, strict=False)
-    assert net.scale.tolist() == [3, 3] and result.unexpected_keys == ["other"] and "fc.weight" in result.missing_keys
+    assert (
+        net.scale.tolist() == [3, 3]
+        and result.unexpected_keys == ["other"]
+        and "fc.weight" in result.missing_keys
+    )
     with pytest.raises(RuntimeError, match="size mismatch"):
         net.load_state_dict({"scale": te.ones(5)}, strict=False)
     with pytest.raises(TypeError, match="mapping"):
@@ -215,7 +280,11 @@ def test_loading_with_assign_takes_the_tensors_themselves():
     net = Net()
     state = {k: v.double() for k, v in net.state_dict().items()}
     net.load_state_dict(state, assign=True)
-    assert net.fc.weight.dtype is te.float64 and isinstance(net.fc.weight, nn.Parameter) and net.fc.weight.requires_grad
+    assert (
+        net.fc.weight.dtype is te.float64
+        and isinstance(net.fc.weight, nn.Parameter)
+        and net.fc.weight.requires_grad
+    )
     state["scale"].fill_(4)
     assert net.scale.tolist() == [4, 4] and net.seen is state["seen"]
 
@@ -230,7 +299,9 @@ def test_state_hooks_run_around_saving_and_loading():
     net, seen = Net(), []
     net.register_state_dict_pre_hook(lambda m, prefix, keep: seen.append("saving"))
     net.register_state_dict_post_hook(lambda m, state, prefix, meta: state.__delitem__("seen"))
-    net.register_load_state_dict_pre_hook(lambda m, state, prefix, *rest: state.update(seen=te.full((1,), 2.0)))
+    net.register_load_state_dict_pre_hook(
+        lambda m, state, prefix, *rest: state.update(seen=te.full((1,), 2.0))
+    )
     handle = net.register_load_state_dict_post_hook(lambda m, keys: seen.append(keys))
     state = net.state_dict()
     assert "seen" not in state
@@ -275,14 +346,28 @@ def test_apply_calls_children_first():
     assert seen == ["Linear", "ReLU", "Sequential", "Sequential"]
 
 
-@pytest.mark.parametrize("convert", [lambda m: m.double(), lambda m: m.to(te.float64), lambda m: m.to("cpu", te.float64), lambda m: m.to(dtype=te.float64),
-                                     lambda m: m.to(te.zeros(1, dtype=te.float64)), lambda m: m.type(te.float64)])
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda m: m.double(),
+        lambda m: m.to(te.float64),
+        lambda m: m.to("cpu", te.float64),
+        lambda m: m.to(dtype=te.float64),
+        lambda m: m.to(te.zeros(1, dtype=te.float64)),
+        lambda m: m.type(te.float64),
+    ],
+)
 def test_conversion_keeps_the_parameter_objects_and_their_gradients(convert):
     net = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
     net(te.ones(1, 2)).sum().backward()
     weight = net[0].weight
     optimiser = te.optim.SGD(net.parameters(), lr=0.1)
-    assert convert(net) is net and net[0].weight is weight and weight.dtype is te.float64 and weight.grad.dtype is te.float64
+    assert (
+        convert(net) is net
+        and net[0].weight is weight
+        and weight.dtype is te.float64
+        and weight.grad.dtype is te.float64
+    )
     optimiser.step()
     net.zero_grad()
     net(te.ones(1, 2, dtype=te.float64)).sum().backward()
@@ -300,10 +385,18 @@ def test_deepcopy_is_independent_and_trains():
     net.fc.weight.grad = te.ones(2, 3)
     net.register_forward_hook(lambda m, args, out: out + 1)
     twin = copy.deepcopy(net)
-    assert (twin.fc.weight == net.fc.weight).all() and twin.fc.weight.array is not net.fc.weight.array and twin.fc.weight.grad.tolist() == [[1, 1, 1], [1, 1, 1]]
+    assert (
+        (twin.fc.weight == net.fc.weight).all()
+        and twin.fc.weight.array is not net.fc.weight.array
+        and twin.fc.weight.grad.tolist() == [[1, 1, 1], [1, 1, 1]]
+    )
     twin.zero_grad()
     twin.eval()(te.ones(1, 3)).sum().backward()
-    assert twin.fc.weight.grad is not None and isinstance(twin.fc.weight, nn.Parameter) and net.fc.weight.grad.tolist() == [[1, 1, 1], [1, 1, 1]]
+    assert (
+        twin.fc.weight.grad is not None
+        and isinstance(twin.fc.weight, nn.Parameter)
+        and net.fc.weight.grad.tolist() == [[1, 1, 1], [1, 1, 1]]
+    )
     shared = nn.Sequential(net.fc, net.fc)
     again = copy.deepcopy(shared)
     assert again[0] is again[1]
@@ -313,7 +406,12 @@ def test_pickle_gives_the_same_network():
     net = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2), Doubler(), nn.LeakyReLU(0.3)).eval()
     again = pickle.loads(pickle.dumps(net))
     x = te.randn(4, 2)
-    assert (again(x) == net(x)).all() and repr(again) == repr(net) and again[0].weight.requires_grad and not again.training
+    assert (
+        (again(x) == net(x)).all()
+        and repr(again) == repr(net)
+        and again[0].weight.requires_grad
+        and not again.training
+    )
 
 
 def test_modules_go_away_without_the_collector():
@@ -331,7 +429,9 @@ def test_forward_hooks_replace_arguments_and_results_in_order():
     net, seen = Doubler(), []
     net.register_forward_pre_hook(lambda m, args: seen.append("second") or args[0] + 1)
     net.register_forward_pre_hook(lambda m, args: seen.append("first"), prepend=True)
-    last = net.register_forward_hook(lambda m, args, out: seen.append((args[0].item(), out.item())) or out * 10)
+    last = net.register_forward_hook(
+        lambda m, args, out: seen.append((args[0].item(), out.item())) or out * 10
+    )
     assert net(te.tensor(1.0)).item() == 40 and seen == ["first", "second", (2.0, 4.0)]
     last.remove()
     assert net(te.tensor(1.0)).item() == 4
@@ -345,7 +445,9 @@ def test_forward_hooks_see_keyword_arguments_when_asked():
     net.register_forward_pre_hook(lambda m, args, kwargs: (args, {"shift": 5.0}), with_kwargs=True)
     net.register_forward_hook(lambda m, args, kwargs, out: seen.append(kwargs), with_kwargs=True)
     x = te.ones(1, 3)
-    np.testing.assert_allclose(net(x, shift=1.0).tolist(), (net.inner(net.fc(x) * net.scale) + 5).tolist(), rtol=1e-6)
+    np.testing.assert_allclose(
+        net(x, shift=1.0).tolist(), (net.inner(net.fc(x) * net.scale) + 5).tolist(), rtol=1e-6
+    )
     assert seen == [{"shift": 5.0}]
 
 
@@ -359,8 +461,10 @@ def test_backward_hooks_see_all_inputs_and_outputs_together():
     x, y = te.tensor([2.0], requires_grad=True), te.tensor([3.0], requires_grad=True)
     a, b = net(x, 4, y)
     (a + 10 * b).sum().backward()
-    (gi, go), = seen
-    assert [g if g is None else g.item() for g in gi] == [13, None, 12] and [g.item() for g in go] == [1, 10]
+    ((gi, go),) = seen
+    assert [g if g is None else g.item() for g in gi] == [13, None, 12] and [
+        g.item() for g in go
+    ] == [1, 10]
     assert x.grad.item() == 13 and y.grad.item() == 12
 
 
@@ -383,15 +487,29 @@ def test_a_backward_hook_that_returns_too_few_gradients_is_refused():
 
 def test_sequential_behaves_as_a_list():
     net = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
-    assert len(net) == 3 and net[-1] is net[2] and isinstance(net[1:], nn.Sequential) and net[1:][1] is net[2]
+    assert (
+        len(net) == 3
+        and net[-1] is net[2]
+        and isinstance(net[1:], nn.Sequential)
+        and net[1:][1] is net[2]
+    )
     net.append(nn.Tanh()).insert(1, nn.Sigmoid())
-    assert [type(m).__name__ for m in net] == ["Linear", "Sigmoid", "ReLU", "Linear", "Tanh"] and [n for n, _ in net.named_children()] == list("01234")
+    assert [type(m).__name__ for m in net] == ["Linear", "Sigmoid", "ReLU", "Linear", "Tanh"] and [
+        n for n, _ in net.named_children()
+    ] == list("01234")
     assert isinstance(net.pop(1), nn.Sigmoid) and len(net) == 4
     del net[1:3]
-    assert [type(m).__name__ for m in net] == ["Linear", "Tanh"] and list(net.state_dict()) == ["0.weight", "0.bias"]
+    assert [type(m).__name__ for m in net] == ["Linear", "Tanh"] and list(net.state_dict()) == [
+        "0.weight",
+        "0.bias",
+    ]
     net[1] = nn.ReLU()
     net.extend([nn.Identity()])
-    assert repr(net) == "Sequential(\n  (0): Linear(in_features=2, out_features=3, bias=True)\n  (1): ReLU()\n  (2): Identity()\n)"
+    assert (
+        repr(net)
+        == "Sequential(\n  (0): Linear(in_features=2, out_features=3, bias=True)\n  (1): ReLU()\n "
+        " (2): Identity()\n)"
+    )
     assert len(net + net) == 6 and len(net * 2) == 6
     with pytest.raises(IndexError, match="from -3 to 2, got 3"):
         net[3]
@@ -402,18 +520,33 @@ def test_sequential_behaves_as_a_list():
 
 def test_sequential_takes_names():
     net = nn.Sequential(OrderedDict(first=nn.Linear(2, 2), act=nn.ReLU()))
-    assert net.first is net[0] and list(net.state_dict()) == ["first.weight", "first.bias"] and list(net[:1]._modules) == ["first"]
+    assert (
+        net.first is net[0]
+        and list(net.state_dict()) == ["first.weight", "first.bias"]
+        and list(net[:1]._modules) == ["first"]
+    )
     del net[0]
     assert list(net._modules) == ["act"]
 
 
 def test_module_list_behaves_as_a_list():
     blocks = nn.ModuleList(nn.Linear(2, 2) for _ in range(3))
-    assert len(list(blocks.parameters())) == 6 and blocks[1:][0] is blocks[1] and isinstance(blocks[:2], nn.ModuleList)
+    assert (
+        len(list(blocks.parameters())) == 6
+        and blocks[1:][0] is blocks[1]
+        and isinstance(blocks[:2], nn.ModuleList)
+    )
     blocks += [nn.ReLU()]
     blocks.insert(0, nn.Tanh())
-    assert isinstance(blocks.pop(0), nn.Tanh) and isinstance(blocks.pop(), nn.ReLU) and len(blocks + [nn.ReLU()]) == 4
-    assert repr(blocks) == "ModuleList(\n  (0-2): 3 x Linear(in_features=2, out_features=2, bias=True)\n)"
+    assert (
+        isinstance(blocks.pop(0), nn.Tanh)
+        and isinstance(blocks.pop(), nn.ReLU)
+        and len(blocks + [nn.ReLU()]) == 4
+    )
+    assert (
+        repr(blocks)
+        == "ModuleList(\n  (0-2): 3 x Linear(in_features=2, out_features=2, bias=True)\n)"
+    )
     with pytest.raises(NotImplementedError, match="forward"):
         blocks(1)
     with pytest.raises(TypeError, match="several"):
@@ -424,9 +557,17 @@ def test_module_dict_behaves_as_a_dict():
     heads = nn.ModuleDict({"a": nn.Linear(1, 1), "b": nn.ReLU()})
     heads["c"] = nn.Tanh()
     heads.update([("d", nn.Identity())])
-    assert list(heads) == list("abcd") and "a" in heads and len(heads) == 4 and heads.pop("d") and dict(heads.items()).keys() == heads.keys()
+    assert (
+        list(heads) == list("abcd")
+        and "a" in heads
+        and len(heads) == 4
+        and heads.pop("d")
+        and dict(heads.items()).keys() == heads.keys()
+    )
     del heads["c"]
-    assert [n for n, _ in heads.named_parameters()] == ["a.weight", "a.bias"] and [type(v).__name__ for v in heads.values()] == ["Linear", "ReLU"]
+    assert [n for n, _ in heads.named_parameters()] == ["a.weight", "a.bias"] and [
+        type(v).__name__ for v in heads.values()
+    ] == ["Linear", "ReLU"]
     heads.clear()
     assert not len(heads)
     with pytest.raises(KeyError):
@@ -436,11 +577,19 @@ def test_module_dict_behaves_as_a_dict():
 def test_parameter_containers_register_their_parameters():
     several = nn.ParameterList([nn.Parameter(te.zeros(2)), te.ones(1)])
     several.append(te.zeros(3))
-    assert [n for n, _ in several.named_parameters()] == list("012") and isinstance(several[1], nn.Parameter) and len(several[1:]) == 2
+    assert (
+        [n for n, _ in several.named_parameters()] == list("012")
+        and isinstance(several[1], nn.Parameter)
+        and len(several[1:]) == 2
+    )
     named = nn.ParameterDict({"w": te.zeros(2, 3)})
     named["b"] = nn.Parameter(te.zeros(1))
     assert list(named.state_dict()) == ["w", "b"] and "w" in named and named["w"].requires_grad
-    assert repr(named) == "ParameterDict(\n  (w): Parameter containing: [tinygrad_edu.float32 of size 2x3]\n  (b): Parameter containing: [tinygrad_edu.float32 of size 1]\n)"
+    assert (
+        repr(named)
+        == "ParameterDict(\n  (w): Parameter containing: [tinygrad_edu.float32 of size 2x3]\n  (b):"
+        " Parameter containing: [tinygrad_edu.float32 of size 1]\n)"
+    )
     with pytest.raises(TypeError, match="Parameter or a Tensor"):
         several.append(3)
 
@@ -452,7 +601,11 @@ def test_dropout_zeroes_the_given_share_and_keeps_the_mean_only_in_training():
     te.manual_seed(0)
     x = te.ones(100_000)
     y = nn.Dropout(0.3)(x)
-    assert abs((y == 0).float().mean().item() - 0.3) < 0.01 and abs(y.mean().item() - 1) < 0.02 and set(np.unique(y.numpy())) == {np.float32(0), np.float32(1 / 0.7)}
+    assert (
+        abs((y == 0).float().mean().item() - 0.3) < 0.01
+        and abs(y.mean().item() - 1) < 0.02
+        and set(np.unique(y.numpy())) == {np.float32(0), np.float32(1 / 0.7)}
+    )
     assert (nn.Dropout(0.3).eval()(x) == x).all()
     with pytest.raises(ValueError, match="probability"):
         nn.Dropout(1.5)
@@ -474,14 +627,26 @@ def test_rrelu_draws_slopes_in_its_range_only_in_training():
     te.manual_seed(0)
     x = -te.ones(10_000)
     y = -nn.RReLU(0.1, 0.3)(x).numpy()
-    assert y.min() >= 0.1 and y.max() < 0.3 and abs(y.mean() - 0.2) < 0.01 and np.unique(y).size > 1000
+    assert (
+        y.min() >= 0.1 and y.max() < 0.3 and abs(y.mean() - 0.2) < 0.01 and np.unique(y).size > 1000
+    )
     np.testing.assert_allclose(nn.RReLU(0.1, 0.3).eval()(x).numpy(), -0.2, rtol=1e-6)
 
 
 def test_inplace_activations_write_to_their_input():
-    for layer in (nn.ReLU(inplace=True), nn.LeakyReLU(0.1, True), nn.ELU(inplace=True), nn.Hardtanh(inplace=True), nn.SiLU(inplace=True)):
+    for layer in (
+        nn.ReLU(inplace=True),
+        nn.LeakyReLU(0.1, True),
+        nn.ELU(inplace=True),
+        nn.Hardtanh(inplace=True),
+        nn.SiLU(inplace=True),
+    ):
         x = te.tensor([-1.5, 2.0])
-        expected = type(layer)()(x.clone()) if not isinstance(layer, nn.LeakyReLU) else nn.LeakyReLU(0.1)(x.clone())
+        expected = (
+            type(layer)()(x.clone())
+            if not isinstance(layer, nn.LeakyReLU)
+            else nn.LeakyReLU(0.1)(x.clone())
+        )
         assert layer(x) is x and (x == expected).all()
     w = te.tensor([-1.0, 2.0], requires_grad=True)
     nn.ReLU(inplace=True)(w * 3).sum().backward()
@@ -490,14 +655,23 @@ def test_inplace_activations_write_to_their_input():
 
 def test_max_pool_returns_indices_when_asked():
     values, where = nn.MaxPool2d(2, return_indices=True)(te.arange(16).float().reshape(1, 1, 4, 4))
-    assert values.flatten().tolist() == [5, 7, 13, 15] and where.flatten().tolist() == [5, 7, 13, 15]
+    assert values.flatten().tolist() == [5, 7, 13, 15] and where.flatten().tolist() == [
+        5,
+        7,
+        13,
+        15,
+    ]
 
 
 def test_batch_norm_averages_all_batches_without_momentum():
     norm = nn.BatchNorm1d(1, momentum=None)
     for value in (1.0, 2.0, 6.0):
         norm(te.tensor([[value - 1], [value + 1]]))
-    assert norm.running_mean.item() == pytest.approx(3) and norm.running_var.item() == pytest.approx(2) and norm.num_batches_tracked.item() == 3
+    assert (
+        norm.running_mean.item() == pytest.approx(3)
+        and norm.running_var.item() == pytest.approx(2)
+        and norm.num_batches_tracked.item() == 3
+    )
 
 
 def test_embedding_keeps_its_padding_row_zero_and_freezes_given_tables():
@@ -506,36 +680,46 @@ def test_embedding_keeps_its_padding_row_zero_and_freezes_given_tables():
     emb(te.tensor([0, 1, 1])).sum().backward()
     assert emb.weight.grad.tolist() == [[1, 1], [0, 0], [0, 0], [0, 0]]
     table = te.tensor([[1.0, 2.0], [3.0, 4.0]])
-    assert nn.Embedding.from_pretrained(table)(te.tensor([1])).tolist() == [[3, 4]] and not nn.Embedding.from_pretrained(table).weight.requires_grad
+    assert (
+        nn.Embedding.from_pretrained(table)(te.tensor([1])).tolist() == [[3, 4]]
+        and not nn.Embedding.from_pretrained(table).weight.requires_grad
+    )
     with pytest.raises(ValueError, match="padding_idx"):
         nn.Embedding(4, 2, padding_idx=4)
 
 
-@pytest.mark.parametrize("make, kind, text", [
-    (lambda: nn.Conv2d(3, 4, 3, groups=2), ValueError, "divisible by groups"),
-    (lambda: nn.Conv2d(3, 4, 3, padding="half"), ValueError, "same, valid"),
-    (lambda: nn.Conv2d(3, 4, 3, stride=2, padding="same"), ValueError, "stride 1"),
-    (lambda: nn.Conv2d(3, 4, 3, padding_mode="mirror"), ValueError, "padding_mode"),
-    (lambda: nn.Conv2d(3, 4, (3, 3, 3)), ValueError, "kernel_size must be an int or 2 ints"),
-    (lambda: nn.ConvTranspose2d(3, 4, 3, padding_mode="reflect"), ValueError, "padding_mode"),
-    (lambda: nn.BatchNorm2d(3)(te.ones(2, 3)), ValueError, "4 dims"),
-    (lambda: nn.GroupNorm(3, 4), ValueError, "divisible by num_groups"),
-    (lambda: nn.Hardtanh(1, -1), ValueError, "min_val"),
-    (lambda: nn.LeakyReLU(slope=1), TypeError, "negative_slope"),
-    (lambda: nn.Threshold(1), TypeError, "value"),
-    (lambda: nn.Softmax2d()(te.ones(2, 2)), ValueError, "Softmax2d"),
-    (lambda: nn.MSELoss(reduction="avg")(te.ones(1), te.ones(1)), ValueError, "'mean', 'sum' or 'none', got 'avg'"),
-    (lambda: nn.BCELoss()(te.tensor([1.5]), te.tensor([1.0])), ValueError, "probabilities"),
-    (lambda: nn.BCELoss()(te.tensor([0.5]), te.tensor([[1.0]])), ValueError, "one shape"),
-    (lambda: nn.GaussianNLLLoss()(te.ones(2), te.ones(2), -te.ones(2)), ValueError, "var"),
-    (lambda: nn.SmoothL1Loss(beta=-1)(te.ones(1), te.ones(1)), ValueError, "beta"),
-    (lambda: nn.HuberLoss(delta=0)(te.ones(1), te.ones(1)), ValueError, "delta"),
-    (lambda: nn.MultiMarginLoss(p=3), ValueError, "p must be 1 or 2"),
-    (lambda: nn.PReLU(3)(te.ones(2, 2)), ValueError, "per channel"),
-    (lambda: nn.GLU()(te.ones(3)), ValueError, "even"),
-    (lambda: nn.Bilinear(0, 2, 2), ValueError, "in1_features"),
-    (lambda: nn.CrossEntropyLoss()(te.ones(2, 3), te.tensor([0, 3])), ValueError, "3"),
-])
+@pytest.mark.parametrize(
+    "make, kind, text",
+    [
+        (lambda: nn.Conv2d(3, 4, 3, groups=2), ValueError, "divisible by groups"),
+        (lambda: nn.Conv2d(3, 4, 3, padding="half"), ValueError, "same, valid"),
+        (lambda: nn.Conv2d(3, 4, 3, stride=2, padding="same"), ValueError, "stride 1"),
+        (lambda: nn.Conv2d(3, 4, 3, padding_mode="mirror"), ValueError, "padding_mode"),
+        (lambda: nn.Conv2d(3, 4, (3, 3, 3)), ValueError, "kernel_size must be an int or 2 ints"),
+        (lambda: nn.ConvTranspose2d(3, 4, 3, padding_mode="reflect"), ValueError, "padding_mode"),
+        (lambda: nn.BatchNorm2d(3)(te.ones(2, 3)), ValueError, "4 dims"),
+        (lambda: nn.GroupNorm(3, 4), ValueError, "divisible by num_groups"),
+        (lambda: nn.Hardtanh(1, -1), ValueError, "min_val"),
+        (lambda: nn.LeakyReLU(slope=1), TypeError, "negative_slope"),
+        (lambda: nn.Threshold(1), TypeError, "value"),
+        (lambda: nn.Softmax2d()(te.ones(2, 2)), ValueError, "Softmax2d"),
+        (
+            lambda: nn.MSELoss(reduction="avg")(te.ones(1), te.ones(1)),
+            ValueError,
+            "'mean', 'sum' or 'none', got 'avg'",
+        ),
+        (lambda: nn.BCELoss()(te.tensor([1.5]), te.tensor([1.0])), ValueError, "probabilities"),
+        (lambda: nn.BCELoss()(te.tensor([0.5]), te.tensor([[1.0]])), ValueError, "one shape"),
+        (lambda: nn.GaussianNLLLoss()(te.ones(2), te.ones(2), -te.ones(2)), ValueError, "var"),
+        (lambda: nn.SmoothL1Loss(beta=-1)(te.ones(1), te.ones(1)), ValueError, "beta"),
+        (lambda: nn.HuberLoss(delta=0)(te.ones(1), te.ones(1)), ValueError, "delta"),
+        (lambda: nn.MultiMarginLoss(p=3), ValueError, "p must be 1 or 2"),
+        (lambda: nn.PReLU(3)(te.ones(2, 2)), ValueError, "per channel"),
+        (lambda: nn.GLU()(te.ones(3)), ValueError, "even"),
+        (lambda: nn.Bilinear(0, 2, 2), ValueError, "in1_features"),
+        (lambda: nn.CrossEntropyLoss()(te.ones(2, 3), te.tensor([0, 3])), ValueError, "3"),
+    ],
+)
 def test_wrong_settings_and_inputs_are_refused_with_what_was_given(make, kind, text):
     with pytest.raises(kind, match=text):
         make()
@@ -568,27 +752,71 @@ def spread(tensor) -> tuple[float, float, float]:
     return float(array.min()), float(array.max()), float(array.std())
 
 
-@pytest.mark.parametrize("layer, fan_in", [(lambda: nn.Linear(400, 300), 400), (lambda: nn.Conv2d(40, 60, 5), 1000), (lambda: nn.Conv1d(40, 60, 5, groups=2), 100), (lambda: nn.Conv3d(8, 16, 3), 216)])
+@pytest.mark.parametrize(
+    "layer, fan_in",
+    [
+        (lambda: nn.Linear(400, 300), 400),
+        (lambda: nn.Conv2d(40, 60, 5), 1000),
+        (lambda: nn.Conv1d(40, 60, 5, groups=2), 100),
+        (lambda: nn.Conv3d(8, 16, 3), 216),
+    ],
+)
 def test_default_initial_values_are_uniform_within_one_over_root_fan_in(layer, fan_in):
     layer, bound = layer(), 1.000001 / math.sqrt(fan_in)  # float32 rounds the bound itself
     low, high, std = spread(layer.weight)
-    assert -bound <= low < -0.99 * bound and 0.99 * bound < high <= bound and std == pytest.approx(bound / math.sqrt(3), rel=0.03)
+    assert (
+        -bound <= low < -0.99 * bound
+        and 0.99 * bound < high <= bound
+        and std == pytest.approx(bound / math.sqrt(3), rel=0.03)
+    )
     low, high, _ = spread(layer.bias)
     assert -bound <= low < 0 < high <= bound
 
 
-@pytest.mark.parametrize("fill, bound, std", [
-    (lambda w, g: init.uniform_(w, -2, 3, generator=g), (-2, 3), 5 / math.sqrt(12)),
-    (lambda w, g: init.normal_(w, 1, 2, generator=g), None, 2),
-    (lambda w, g: init.xavier_uniform_(w, 2, generator=g), 2 * math.sqrt(6 / 500), 2 * math.sqrt(2 / 500)),
-    (lambda w, g: init.xavier_normal_(w, generator=g), None, math.sqrt(2 / 500)),
-    (lambda w, g: init.kaiming_uniform_(w, nonlinearity="relu", generator=g), math.sqrt(6 / 300), math.sqrt(2 / 300)),
-    (lambda w, g: init.kaiming_uniform_(w, a=math.sqrt(5), generator=g), math.sqrt(1 / 300), math.sqrt(1 / 900)),
-    (lambda w, g: init.kaiming_normal_(w, mode="fan_out", nonlinearity="tanh", generator=g), None, 5 / 3 / math.sqrt(200)),
-    (lambda w, g: init.trunc_normal_(w, generator=g), 2, 0.8796),
-    (lambda w, g: init.trunc_normal_(w, 0, 0.5, -1, 1, generator=g), 1, 0.8796 / 2),
-], ids=["uniform", "normal", "xavier_uniform", "xavier_normal", "kaiming_uniform", "kaiming_sqrt5", "kaiming_normal", "trunc_normal", "trunc_normal-half"])
-def test_initial_distribution_has_its_bounds_and_spread_and_repeats_with_a_generator(fill, bound, std):
+@pytest.mark.parametrize(
+    "fill, bound, std",
+    [
+        (lambda w, g: init.uniform_(w, -2, 3, generator=g), (-2, 3), 5 / math.sqrt(12)),
+        (lambda w, g: init.normal_(w, 1, 2, generator=g), None, 2),
+        (
+            lambda w, g: init.xavier_uniform_(w, 2, generator=g),
+            2 * math.sqrt(6 / 500),
+            2 * math.sqrt(2 / 500),
+        ),
+        (lambda w, g: init.xavier_normal_(w, generator=g), None, math.sqrt(2 / 500)),
+        (
+            lambda w, g: init.kaiming_uniform_(w, nonlinearity="relu", generator=g),
+            math.sqrt(6 / 300),
+            math.sqrt(2 / 300),
+        ),
+        (
+            lambda w, g: init.kaiming_uniform_(w, a=math.sqrt(5), generator=g),
+            math.sqrt(1 / 300),
+            math.sqrt(1 / 900),
+        ),
+        (
+            lambda w, g: init.kaiming_normal_(w, mode="fan_out", nonlinearity="tanh", generator=g),
+            None,
+            5 / 3 / math.sqrt(200),
+        ),
+        (lambda w, g: init.trunc_normal_(w, generator=g), 2, 0.8796),
+        (lambda w, g: init.trunc_normal_(w, 0, 0.5, -1, 1, generator=g), 1, 0.8796 / 2),
+    ],
+    ids=[
+        "uniform",
+        "normal",
+        "xavier_uniform",
+        "xavier_normal",
+        "kaiming_uniform",
+        "kaiming_sqrt5",
+        "kaiming_normal",
+        "trunc_normal",
+        "trunc_normal-half",
+    ],
+)
+def test_initial_distribution_has_its_bounds_and_spread_and_repeats_with_a_generator(
+    fill, bound, std
+):
     g = te.Generator().manual_seed(5)
     w = nn.Parameter(te.empty(200, 300))
     assert fill(w, g) is w and w.requires_grad and w.is_leaf
@@ -611,7 +839,12 @@ def test_truncated_normal_has_the_mean_of_its_interval(a, b):
     weight = np.exp(-(grid**2 - min(grid**2)) / 2)
     mean = (grid * weight).sum() / weight.sum()
     spread_ = math.sqrt(((grid - mean) ** 2 * weight).sum() / weight.sum())
-    assert x.min() >= a and x.max() <= b and abs(x.mean() - mean) < 5 * spread_ / 200 and x.std() == pytest.approx(spread_, rel=0.03)
+    assert (
+        x.min() >= a
+        and x.max() <= b
+        and abs(x.mean() - mean) < 5 * spread_ / 200
+        and x.std() == pytest.approx(spread_, rel=0.03)
+    )
 
 
 @pytest.mark.parametrize("shape", [(5, 3), (3, 5), (4, 2, 3), (1, 6), (6, 1)])
@@ -623,7 +856,11 @@ def test_orthogonal_values_are_orthonormal(shape):
 
 def test_special_matrices():
     assert init.eye_(te.empty(2, 3)).tolist() == [[1, 0, 0], [0, 1, 0]]
-    assert init.constant_(te.empty(2), 3.5).tolist() == [3.5, 3.5] and init.ones_(te.empty(1)).item() == 1 and init.zeros_(te.ones(1)).item() == 0
+    assert (
+        init.constant_(te.empty(2), 3.5).tolist() == [3.5, 3.5]
+        and init.ones_(te.empty(1)).item() == 1
+        and init.zeros_(te.ones(1)).item() == 0
+    )
     x = te.randn(2, 4, 5, 5)
     conv = nn.Conv2d(4, 4, 3, padding=1, groups=2, bias=False)
     init.dirac_(conv.weight, groups=2)
@@ -632,11 +869,20 @@ def test_special_matrices():
     assert ((w == 0).sum(0) == 4).all() and w.std() > 0
 
 
-@pytest.mark.parametrize("call, text", [
-    (lambda: init.calculate_gain("swish"), "nonlinearity"), (lambda: init.xavier_uniform_(te.empty(3)), "2 dims"), (lambda: init.eye_(te.empty(3)), "2 dims"),
-    (lambda: init.kaiming_normal_(te.empty(2, 2), mode="fan"), "fan_in"), (lambda: init.dirac_(te.empty(2, 2)), "dims"), (lambda: init.orthogonal_(te.empty(2)), "2 dims"),
-    (lambda: init.trunc_normal_(te.empty(2), a=1, b=0), "a < b"), (lambda: init.sparse_(te.empty(2), 0.1), "2 dims"), (lambda: init.dirac_(te.empty(3, 1, 1), groups=2), "groups"),
-])
+@pytest.mark.parametrize(
+    "call, text",
+    [
+        (lambda: init.calculate_gain("swish"), "nonlinearity"),
+        (lambda: init.xavier_uniform_(te.empty(3)), "2 dims"),
+        (lambda: init.eye_(te.empty(3)), "2 dims"),
+        (lambda: init.kaiming_normal_(te.empty(2, 2), mode="fan"), "fan_in"),
+        (lambda: init.dirac_(te.empty(2, 2)), "dims"),
+        (lambda: init.orthogonal_(te.empty(2)), "2 dims"),
+        (lambda: init.trunc_normal_(te.empty(2), a=1, b=0), "a < b"),
+        (lambda: init.sparse_(te.empty(2), 0.1), "2 dims"),
+        (lambda: init.dirac_(te.empty(3, 1, 1), groups=2), "groups"),
+    ],
+)
 def test_initialisers_refuse_what_they_cannot_fill(call, text):
     with pytest.raises(ValueError, match=text):
         call()
@@ -655,7 +901,9 @@ def some_grads():
 def test_clip_grad_norm_scales_all_gradients_by_one_factor(order, norm):
     ps = some_grads()
     assert nn.utils.clip_grad_norm_(ps, 1.0, order).item() == pytest.approx(norm)
-    np.testing.assert_allclose(ps[0].grad.tolist() + ps[1].grad.tolist(), np.array([3, 0, -4]) / norm, rtol=1e-5)
+    np.testing.assert_allclose(
+        ps[0].grad.tolist() + ps[1].grad.tolist(), np.array([3, 0, -4]) / norm, rtol=1e-5
+    )
     again = some_grads()
     nn.utils.clip_grad_norm_(again, 100.0, order)
     assert again[0].grad.tolist() == [3, 0] and again[2].grad is None
@@ -682,6 +930,10 @@ def test_parameters_go_to_a_vector_and_back():
     vec = nn.utils.parameters_to_vector(net.parameters())
     assert vec.shape == (8,) and vec.requires_grad
     nn.utils.vector_to_parameters(te.arange(8).float(), net.parameters())
-    assert net.weight.tolist() == [[0, 1, 2], [3, 4, 5]] and net.bias.tolist() == [6, 7] and net.weight.is_leaf
+    assert (
+        net.weight.tolist() == [[0, 1, 2], [3, 4, 5]]
+        and net.bias.tolist() == [6, 7]
+        and net.weight.is_leaf
+    )
     with pytest.raises(ValueError, match="as many elements"):
         nn.utils.vector_to_parameters(te.zeros(7), net.parameters())

@@ -1,4 +1,7 @@
-"""Optimisers and schedules: PyTorch's trajectories and state layout, settings read when used, clear errors."""
+"""Optimisers and schedules: PyTorch's trajectories and state layout, settings read when used, clear
+errors.
+"""
+
 from __future__ import annotations
 
 import copy
@@ -13,25 +16,52 @@ from tinygrad_edu import nn, optim
 from tinygrad_edu.optim import lr_scheduler
 
 OPTIMISERS = [
-    ("SGD", {"lr": 0.05}), ("SGD", {"lr": 0.05, "momentum": 0.9}), ("SGD", {"lr": 0.05, "momentum": 0.9, "dampening": 0.3, "weight_decay": 0.1}),
-    ("SGD", {"lr": 0.05, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1}), ("SGD", {"lr": 0.001, "momentum": 0.5, "maximize": True}),
-    ("Adam", {"lr": 0.05}), ("Adam", {"lr": 0.05, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.1}), ("Adam", {"lr": 0.05, "amsgrad": True}), ("Adam", {"lr": 0.01, "maximize": True}),
-    ("Adam", {"lr": 0.05, "weight_decay": 0.1, "decoupled_weight_decay": True}), ("AdamW", {"lr": 0.05}), ("AdamW", {"lr": 0.05, "weight_decay": 0.3, "amsgrad": True}),
-    ("RMSprop", {"lr": 0.02}), ("RMSprop", {"lr": 0.02, "momentum": 0.5, "centered": True, "weight_decay": 0.1}), ("RMSprop", {"lr": 0.01, "maximize": True}),
-    ("Adagrad", {"lr": 0.1}), ("Adagrad", {"lr": 0.1, "lr_decay": 0.1, "initial_accumulator_value": 0.5, "weight_decay": 0.1}),
-    ("Adadelta", {"lr": 1.0}), ("Adadelta", {"lr": 0.5, "rho": 0.8, "weight_decay": 0.1}), ("Adamax", {"lr": 0.05}), ("Adamax", {"lr": 0.05, "weight_decay": 0.1}),
-    ("NAdam", {"lr": 0.05}), ("NAdam", {"lr": 0.05, "weight_decay": 0.1, "decoupled_weight_decay": True}), ("RAdam", {"lr": 0.05}), ("RAdam", {"lr": 0.05, "weight_decay": 0.1}),
-    ("RAdam", {"lr": 0.05, "weight_decay": 0.1, "decoupled_weight_decay": True}), ("Rprop", {"lr": 0.01}), ("Rprop", {"lr": 0.01, "etas": (0.4, 1.3), "step_sizes": (1e-4, 0.1)}),
+    ("SGD", {"lr": 0.05}),
+    ("SGD", {"lr": 0.05, "momentum": 0.9}),
+    ("SGD", {"lr": 0.05, "momentum": 0.9, "dampening": 0.3, "weight_decay": 0.1}),
+    ("SGD", {"lr": 0.05, "momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
+    ("SGD", {"lr": 0.001, "momentum": 0.5, "maximize": True}),
+    ("Adam", {"lr": 0.05}),
+    ("Adam", {"lr": 0.05, "betas": (0.8, 0.95), "eps": 1e-3, "weight_decay": 0.1}),
+    ("Adam", {"lr": 0.05, "amsgrad": True}),
+    ("Adam", {"lr": 0.01, "maximize": True}),
+    ("Adam", {"lr": 0.05, "weight_decay": 0.1, "decoupled_weight_decay": True}),
+    ("AdamW", {"lr": 0.05}),
+    ("AdamW", {"lr": 0.05, "weight_decay": 0.3, "amsgrad": True}),
+    ("RMSprop", {"lr": 0.02}),
+    ("RMSprop", {"lr": 0.02, "momentum": 0.5, "centered": True, "weight_decay": 0.1}),
+    ("RMSprop", {"lr": 0.01, "maximize": True}),
+    ("Adagrad", {"lr": 0.1}),
+    (
+        "Adagrad",
+        {"lr": 0.1, "lr_decay": 0.1, "initial_accumulator_value": 0.5, "weight_decay": 0.1},
+    ),
+    ("Adadelta", {"lr": 1.0}),
+    ("Adadelta", {"lr": 0.5, "rho": 0.8, "weight_decay": 0.1}),
+    ("Adamax", {"lr": 0.05}),
+    ("Adamax", {"lr": 0.05, "weight_decay": 0.1}),
+    ("NAdam", {"lr": 0.05}),
+    ("NAdam", {"lr": 0.05, "weight_decay": 0.1, "decoupled_weight_decay": True}),
+    ("RAdam", {"lr": 0.05}),
+    ("RAdam", {"lr": 0.05, "weight_decay": 0.1}),
+    ("RAdam", {"lr": 0.05, "weight_decay": 0.1, "decoupled_weight_decay": True}),
+    ("Rprop", {"lr": 0.01}),
+    ("Rprop", {"lr": 0.01, "etas": (0.4, 1.3), "step_sizes": (1e-4, 0.1)}),
 ]
 START = np.random.default_rng(0).normal(size=(3, 4))
 
 
 def problem(te, seed: int = 1):
-    """Two parameters and a loss with curvature of very different size in different directions, from either package."""
+    """Two parameters and a loss with curvature of very different size in different directions, from
+    either package.
+    """
     rng = np.random.default_rng(seed)
     a, b = te.tensor(START, requires_grad=True), te.tensor(START[:, 0] * 2, requires_grad=True)
     scale, shift = te.tensor(10 ** rng.uniform(-2, 1, (3, 4))), te.tensor(rng.normal(size=(3, 4)))
-    return [a, b], lambda: (scale * (a - shift) ** 2).sum() + (a.sin().sum(1) * b).sum() + (b**4).sum() * 0.1
+    return [
+        a,
+        b,
+    ], lambda: (scale * (a - shift) ** 2).sum() + (a.sin().sum(1) * b).sum() + (b**4).sum() * 0.1
 
 
 def walk(te, optimiser, params, loss, steps: int, scheduler=None) -> np.ndarray:
@@ -56,7 +86,9 @@ def test_trajectory_follows_pytorchs_over_100_steps(case):
     paths = []
     for package in (te, torch):
         params, loss = problem(package)
-        paths.append(walk(package, getattr(package.optim, case[0])(params, **case[1]), params, loss, 100))
+        paths.append(
+            walk(package, getattr(package.optim, case[0])(params, **case[1]), params, loss, 100)
+        )
     np.testing.assert_allclose(paths[0], paths[1], rtol=1e-6, atol=1e-6)
 
 
@@ -65,7 +97,10 @@ def test_state_dict_has_pytorchs_layout_and_goes_both_ways(case):
     torch = pytest.importorskip("torch")
     ours, our_loss = problem(te)
     theirs, their_loss = problem(torch)
-    a, b = getattr(optim, case[0])(ours, **case[1]), getattr(torch.optim, case[0])(theirs, **case[1])
+    a, b = (
+        getattr(optim, case[0])(ours, **case[1]),
+        getattr(torch.optim, case[0])(theirs, **case[1]),
+    )
     walk(te, a, ours, our_loss, 3), walk(torch, b, theirs, their_loss, 3)
     mine, other = a.state_dict(), b.state_dict()
     assert mine["param_groups"] == other["param_groups"]
@@ -74,9 +109,19 @@ def test_state_dict_has_pytorchs_layout_and_goes_both_ways(case):
         assert mine["state"][i].keys() == {k for k, v in other["state"][i].items() if v is not None}
         for key, value in mine["state"][i].items():
             np.testing.assert_allclose(value.numpy(), other["state"][i][key].numpy(), rtol=1e-6)
-            assert str(value.dtype).split(".")[1] == str(other["state"][i][key].dtype).split(".")[1], key
+            assert (
+                str(value.dtype).split(".")[1] == str(other["state"][i][key].dtype).split(".")[1]
+            ), key
     c = getattr(optim, case[0])(ours, lr=123.0)
-    c.load_state_dict({"state": {i: {k: te.from_numpy(v.numpy()) for k, v in s.items() if v is not None} for i, s in other["state"].items()}, "param_groups": other["param_groups"]})
+    c.load_state_dict(
+        {
+            "state": {
+                i: {k: te.from_numpy(v.numpy()) for k, v in s.items() if v is not None}
+                for i, s in other["state"].items()
+            },
+            "param_groups": other["param_groups"],
+        }
+    )
     d, e = problem(te)
     reference = getattr(optim, case[0])(d, **case[1])
     expected = walk(te, reference, d, e, 6)
@@ -86,17 +131,27 @@ def test_state_dict_has_pytorchs_layout_and_goes_both_ways(case):
 @pytest.mark.parametrize("name", sorted({case[0] for case in OPTIMISERS}))
 def test_signature_is_pytorchs(name):
     torch = pytest.importorskip("torch")
-    ours, theirs = (inspect.signature(getattr(package, name)).parameters for package in (optim, torch.optim))
-    assert [(p.name, p.default, p.kind) for p in ours.values()] == [(p.name, p.default, p.kind) for p in theirs.values()]
+    ours, theirs = (
+        inspect.signature(getattr(package, name)).parameters for package in (optim, torch.optim)
+    )
+    assert [(p.name, p.default, p.kind) for p in ours.values()] == [
+        (p.name, p.default, p.kind) for p in theirs.values()
+    ]
 
 
 def test_optimizer_prints_as_pytorchs_does():
     torch = pytest.importorskip("torch")
     for name in ("SGD", "AdamW"):
-        assert repr(getattr(optim, name)([nn.Parameter(te.zeros(2))], lr=0.1)) == repr(getattr(torch.optim, name)([torch.nn.Parameter(torch.zeros(2))], lr=0.1))
+        assert repr(getattr(optim, name)([nn.Parameter(te.zeros(2))], lr=0.1)) == repr(
+            getattr(torch.optim, name)([torch.nn.Parameter(torch.zeros(2))], lr=0.1)
+        )
 
 
-@pytest.mark.parametrize("case", [*OPTIMISERS, ("Lion", {"lr": 0.01}), ("Lion", {"lr": 0.01, "weight_decay": 0.1})], ids=ident)
+@pytest.mark.parametrize(
+    "case",
+    [*OPTIMISERS, ("Lion", {"lr": 0.01}), ("Lion", {"lr": 0.01, "weight_decay": 0.1})],
+    ids=ident,
+)
 def test_saved_and_loaded_optimizer_continues_exactly(case):
     params, loss = problem(te)
     optimiser = getattr(optim, case[0])(params, **case[1])
@@ -108,7 +163,9 @@ def test_saved_and_loaded_optimizer_continues_exactly(case):
             p.copy_(q)
     continued = getattr(optim, case[0])(others, lr=1.0)
     continued.load_state_dict(saved)
-    np.testing.assert_array_equal(walk(te, continued, others, other_loss, 4), walk(te, optimiser, params, loss, 4))
+    np.testing.assert_array_equal(
+        walk(te, continued, others, other_loss, 4), walk(te, optimiser, params, loss, 4)
+    )
 
 
 def test_loading_copies_the_state():
@@ -156,7 +213,9 @@ def test_groups_have_settings_of_their_own():
 
 def test_named_parameters_are_taken_with_their_names():
     o = optim.SGD(nn.Linear(2, 1).named_parameters(), lr=0.1)
-    assert o.param_groups[0]["param_names"] == ["weight", "bias"] and o.state_dict()["param_groups"][0]["param_names"] == ["weight", "bias"]
+    assert o.param_groups[0]["param_names"] == ["weight", "bias"] and o.state_dict()[
+        "param_groups"
+    ][0]["param_names"] == ["weight", "bias"]
 
 
 def test_parameters_without_gradient_are_left_alone():
@@ -208,7 +267,10 @@ def test_hooks_run_before_and_after_each_step_until_removed():
     p = te.tensor([1.0], requires_grad=True)
     o = optim.SGD([p], lr=0.1)
     seen = []
-    before, after = o.register_step_pre_hook(lambda *a: seen.append("before")), o.register_step_post_hook(lambda *a: seen.append("after"))
+    before, after = (
+        o.register_step_pre_hook(lambda *a: seen.append("before")),
+        o.register_step_post_hook(lambda *a: seen.append("after")),
+    )
     o.step()
     before.remove(), after.remove()
     o.step()
@@ -227,32 +289,53 @@ def test_step_does_not_write_to_the_gradient():
             assert all((a == p.grad).all() for a, p in zip(before, params)), name
 
 
-@pytest.mark.parametrize("make, kind, text", [
-    (lambda p: optim.SGD([], lr=0.1), ValueError, "empty list"),
-    (lambda p: optim.SGD(p, lr=0.1), TypeError, "iterable"),
-    (lambda p: optim.SGD([p, p], lr=0.1), ValueError, "appear once"),
-    (lambda p: optim.SGD([{"params": [p]}, {"params": [p]}], lr=0.1), ValueError, "appear once"),
-    (lambda p: optim.SGD([p * 2], lr=0.1), te.GraphError, "leaf"),
-    (lambda p: optim.SGD([1.0], lr=0.1), TypeError, "must be a Tensor"),
-    (lambda p: optim.SGD([{"params": {p}}], lr=0.1), TypeError, "order"),
-    (lambda p: optim.SGD([p], lr=-1), ValueError, "lr must be 0 or more, got -1"),
-    (lambda p: optim.SGD([p], lr=float("nan")), ValueError, "lr"),
-    (lambda p: optim.SGD([p], lr=0.1, nesterov=True), ValueError, "nesterov"),
-    (lambda p: optim.SGD([p], lr=0.1, momentum=-0.1), ValueError, "momentum"),
-    (lambda p: optim.Adam([p], betas=(0.9, 1.0)), ValueError, r"betas\[1\]"),
-    (lambda p: optim.Adam([p], eps=-1e-8), ValueError, "eps"),
-    (lambda p: optim.AdamW([p], weight_decay=-1), ValueError, "weight_decay"),
-    (lambda p: optim.Adam([p], differentiable=True), ValueError, "differentiable"),
-    (lambda p: optim.Rprop([p], etas=(1.5, 0.5)), ValueError, "etas"),
-    (lambda p: optim.Adadelta([p], rho=2), ValueError, "rho"),
-    (lambda p: optim.SGD([p], lr=0.1).load_state_dict(optim.SGD([p, te.zeros(1)], lr=0.1).state_dict()), ValueError, "as many parameters"),
-    (lambda p: lr_scheduler.StepLR("no", 1), TypeError, "Optimizer"),
-    (lambda p: lr_scheduler.LambdaLR(optim.SGD([p]), [len, len]), ValueError, "one for each of the 1 groups"),
-    (lambda p: lr_scheduler.OneCycleLR(optim.SGD([p]), 0.1), ValueError, "total_steps"),
-    (lambda p: lr_scheduler.OneCycleLR(optim.Adagrad([p]), 0.1, 10), ValueError, "momentum"),
-    (lambda p: lr_scheduler.SequentialLR(optim.SGD([p]), [], []), ValueError, "one schedule more"),
-    (lambda p: lr_scheduler.StepLR(optim.SGD([p]), 1, last_epoch=3), KeyError, "initial_lr"),
-])
+@pytest.mark.parametrize(
+    "make, kind, text",
+    [
+        (lambda p: optim.SGD([], lr=0.1), ValueError, "empty list"),
+        (lambda p: optim.SGD(p, lr=0.1), TypeError, "iterable"),
+        (lambda p: optim.SGD([p, p], lr=0.1), ValueError, "appear once"),
+        (
+            lambda p: optim.SGD([{"params": [p]}, {"params": [p]}], lr=0.1),
+            ValueError,
+            "appear once",
+        ),
+        (lambda p: optim.SGD([p * 2], lr=0.1), te.GraphError, "leaf"),
+        (lambda p: optim.SGD([1.0], lr=0.1), TypeError, "must be a Tensor"),
+        (lambda p: optim.SGD([{"params": {p}}], lr=0.1), TypeError, "order"),
+        (lambda p: optim.SGD([p], lr=-1), ValueError, "lr must be 0 or more, got -1"),
+        (lambda p: optim.SGD([p], lr=float("nan")), ValueError, "lr"),
+        (lambda p: optim.SGD([p], lr=0.1, nesterov=True), ValueError, "nesterov"),
+        (lambda p: optim.SGD([p], lr=0.1, momentum=-0.1), ValueError, "momentum"),
+        (lambda p: optim.Adam([p], betas=(0.9, 1.0)), ValueError, r"betas\[1\]"),
+        (lambda p: optim.Adam([p], eps=-1e-8), ValueError, "eps"),
+        (lambda p: optim.AdamW([p], weight_decay=-1), ValueError, "weight_decay"),
+        (lambda p: optim.Adam([p], differentiable=True), ValueError, "differentiable"),
+        (lambda p: optim.Rprop([p], etas=(1.5, 0.5)), ValueError, "etas"),
+        (lambda p: optim.Adadelta([p], rho=2), ValueError, "rho"),
+        (
+            lambda p: optim.SGD([p], lr=0.1).load_state_dict(
+                optim.SGD([p, te.zeros(1)], lr=0.1).state_dict()
+            ),
+            ValueError,
+            "as many parameters",
+        ),
+        (lambda p: lr_scheduler.StepLR("no", 1), TypeError, "Optimizer"),
+        (
+            lambda p: lr_scheduler.LambdaLR(optim.SGD([p]), [len, len]),
+            ValueError,
+            "one for each of the 1 groups",
+        ),
+        (lambda p: lr_scheduler.OneCycleLR(optim.SGD([p]), 0.1), ValueError, "total_steps"),
+        (lambda p: lr_scheduler.OneCycleLR(optim.Adagrad([p]), 0.1, 10), ValueError, "momentum"),
+        (
+            lambda p: lr_scheduler.SequentialLR(optim.SGD([p]), [], []),
+            ValueError,
+            "one schedule more",
+        ),
+        (lambda p: lr_scheduler.StepLR(optim.SGD([p]), 1, last_epoch=3), KeyError, "initial_lr"),
+    ],
+)
 def test_wrong_use_is_refused_with_what_was_given(make, kind, text):
     with pytest.raises(kind, match=text):
         make(te.tensor([1.0], requires_grad=True))
@@ -272,12 +355,26 @@ SCHEDULES = {
     "LambdaLR": lambda s, o: s.LambdaLR(o, [lambda t: 0.9**t, lambda t: 1 / (1 + t)]),
     "MultiplicativeLR": lambda s, o: s.MultiplicativeLR(o, lambda t: 0.95 + 0.01 * (t % 3)),
     "OneCycleLR": lambda s, o: s.OneCycleLR(o, [1.0, 2.0], total_steps=31),
-    "OneCycleLR-linear": lambda s, o: s.OneCycleLR(o, 1.0, epochs=4, steps_per_epoch=8, anneal_strategy="linear", three_phase=True, pct_start=0.4),
+    "OneCycleLR-linear": lambda s, o: s.OneCycleLR(
+        o,
+        1.0,
+        epochs=4,
+        steps_per_epoch=8,
+        anneal_strategy="linear",
+        three_phase=True,
+        pct_start=0.4,
+    ),
     "CyclicLR": lambda s, o: s.CyclicLR(o, 0.1, 1.0, 4, 3),
     "CyclicLR-2": lambda s, o: s.CyclicLR(o, [0.1, 0.2], 1.0, 4, mode="triangular2"),
-    "CyclicLR-exp": lambda s, o: s.CyclicLR(o, 0.1, 1.0, 4, mode="exp_range", gamma=0.9, cycle_momentum=False),
+    "CyclicLR-exp": lambda s, o: s.CyclicLR(
+        o, 0.1, 1.0, 4, mode="exp_range", gamma=0.9, cycle_momentum=False
+    ),
     "WarmRestarts": lambda s, o: s.CosineAnnealingWarmRestarts(o, 4, 2, 0.01),
-    "Sequential": lambda s, o: s.SequentialLR(o, [s.LinearLR(o, 0.1, 1.0, 5), s.CosineAnnealingLR(o, 10), s.ExponentialLR(o, 0.5)], [5, 15]),
+    "Sequential": lambda s, o: s.SequentialLR(
+        o,
+        [s.LinearLR(o, 0.1, 1.0, 5), s.CosineAnnealingLR(o, 10), s.ExponentialLR(o, 0.5)],
+        [5, 15],
+    ),
     "Chained": lambda s, o: s.ChainedScheduler([s.ConstantLR(o, 0.1, 4), s.ExponentialLR(o, 0.9)]),
 }
 
@@ -299,13 +396,22 @@ def rates(package, make, epochs: int = 30):
 @pytest.mark.filterwarnings("ignore")
 def test_schedule_gives_pytorchs_rates(name):
     torch = pytest.importorskip("torch")
-    np.testing.assert_allclose(rates(te, SCHEDULES[name]), rates(torch, SCHEDULES[name]), rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(
+        rates(te, SCHEDULES[name]), rates(torch, SCHEDULES[name]), rtol=1e-9, atol=1e-12
+    )
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_saved_and_loaded_schedule_continues_exactly(name):
     def make():
-        o = optim.SGD([{"params": [te.zeros(1, requires_grad=True)]}, {"params": [te.zeros(1, requires_grad=True)], "lr": 0.4}], lr=0.2, momentum=0.9)
+        o = optim.SGD(
+            [
+                {"params": [te.zeros(1, requires_grad=True)]},
+                {"params": [te.zeros(1, requires_grad=True)], "lr": 0.4},
+            ],
+            lr=0.2,
+            momentum=0.9,
+        )
         return o, SCHEDULES[name](lr_scheduler, o)
 
     (o, s), (o2, s2) = make(), make()
@@ -318,13 +424,23 @@ def test_saved_and_loaded_schedule_continues_exactly(name):
         assert [g["lr"] for g in o.param_groups] == [g["lr"] for g in o2.param_groups]
 
 
-@pytest.mark.parametrize("settings", [{"patience": 2}, {"mode": "max", "patience": 1, "cooldown": 2}, {"threshold_mode": "abs", "threshold": 0.05, "patience": 0, "min_lr": [0.01, 0.1]}], ids=str)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"patience": 2},
+        {"mode": "max", "patience": 1, "cooldown": 2},
+        {"threshold_mode": "abs", "threshold": 0.05, "patience": 0, "min_lr": [0.01, 0.1]},
+    ],
+    ids=str,
+)
 def test_reduce_on_plateau_gives_pytorchs_rates(settings):
     torch = pytest.importorskip("torch")
     measured = np.round(np.abs(np.sin(np.arange(40))) + 1 / (1 + np.arange(40)), 2)
     found = []
     for package in (te, torch):
-        o = package.optim.SGD([{"params": [package.zeros(1)]}, {"params": [package.zeros(1)], "lr": 0.4}], lr=0.2)
+        o = package.optim.SGD(
+            [{"params": [package.zeros(1)]}, {"params": [package.zeros(1)], "lr": 0.4}], lr=0.2
+        )
         s = package.optim.lr_scheduler.ReduceLROnPlateau(o, factor=0.5, **settings)
         found.append([])
         for value in measured:
@@ -360,5 +476,14 @@ def test_schedule_trains_as_pytorchs_does():
     for package in (te, torch):
         params, loss = problem(package)
         o = package.optim.AdamW(params, lr=0.1)
-        paths.append(walk(package, o, params, loss, 50, package.optim.lr_scheduler.OneCycleLR(o, 0.1, total_steps=51)))
+        paths.append(
+            walk(
+                package,
+                o,
+                params,
+                loss,
+                50,
+                package.optim.lr_scheduler.OneCycleLR(o, 0.1, total_steps=51),
+            )
+        )
     np.testing.assert_allclose(paths[0], paths[1], rtol=1e-6, atol=1e-6)

@@ -1,4 +1,5 @@
 """L-BFGS, Muon and averaged weights, beside PyTorch's."""
+
 from __future__ import annotations
 
 import copy
@@ -10,7 +11,12 @@ import pytest
 
 import tinygrad_edu as te
 from tinygrad_edu import nn, optim
-from tinygrad_edu.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn, get_swa_multi_avg_fn, update_bn
+from tinygrad_edu.optim.swa_utils import (
+    AveragedModel,
+    get_ema_multi_avg_fn,
+    get_swa_multi_avg_fn,
+    update_bn,
+)
 
 
 def rosenbrock(te, start=(-1.5, 2.0)):
@@ -20,7 +26,10 @@ def rosenbrock(te, start=(-1.5, 2.0)):
 
 def regression(te):
     rng = np.random.default_rng(3)
-    w, b = te.tensor(rng.normal(size=(6, 4)), requires_grad=True), te.tensor(rng.normal(size=4), requires_grad=True)
+    w, b = (
+        te.tensor(rng.normal(size=(6, 4)), requires_grad=True),
+        te.tensor(rng.normal(size=4), requires_grad=True),
+    )
     data, target = te.tensor(rng.normal(size=(30, 6))), te.tensor(rng.normal(size=(30, 4)))
     return [w, b], lambda: (((data @ w).tanh() + b - target) ** 2).mean() + 0.01 * (w**4).sum()
 
@@ -43,20 +52,34 @@ def lbfgs_path(te, problem, steps, **settings):
 
 
 @pytest.mark.parametrize("problem", [rosenbrock, regression])
-@pytest.mark.parametrize("settings", [{"lr": 0.01}, {"lr": 0.5, "history_size": 3, "max_iter": 5}, {"line_search_fn": "strong_wolfe"},
-                                      {"line_search_fn": "strong_wolfe", "max_iter": 4, "history_size": 2}, {"lr": 0.1, "max_iter": 1}], ids=str)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"lr": 0.01},
+        {"lr": 0.5, "history_size": 3, "max_iter": 5},
+        {"line_search_fn": "strong_wolfe"},
+        {"line_search_fn": "strong_wolfe", "max_iter": 4, "history_size": 2},
+        {"lr": 0.1, "max_iter": 1},
+    ],
+    ids=str,
+)
 def test_lbfgs_follows_pytorchs_trajectory_in_float64(problem, settings):
     torch = pytest.importorskip("torch")
     if problem is rosenbrock and "line_search_fn" not in settings:
-        settings = {**settings, "lr": settings["lr"] * 0.001}  # without a line search larger steps diverge in this valley
+        # without a line search larger steps diverge in this valley
+        settings = {**settings, "lr": settings["lr"] * 0.001}
     ours, a = lbfgs_path(te, problem, 100, **settings)
     theirs, b = lbfgs_path(torch, problem, 100, **settings)
     np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-6)
-    assert [a.state[a.params[0]][k] for k in ("n_iter", "func_evals")] == [next(iter(b.state.values()))[k] for k in ("n_iter", "func_evals")]
+    assert [a.state[a.params[0]][k] for k in ("n_iter", "func_evals")] == [
+        next(iter(b.state.values()))[k] for k in ("n_iter", "func_evals")
+    ]
 
 
 def test_lbfgs_with_line_search_solves_rosenbrocks_valley():
-    path, optimiser = lbfgs_path(te, rosenbrock, 8, line_search_fn="strong_wolfe", tolerance_change=1e-16)
+    path, optimiser = lbfgs_path(
+        te, rosenbrock, 8, line_search_fn="strong_wolfe", tolerance_change=1e-16
+    )
     np.testing.assert_allclose(optimiser.params[0].detach().numpy(), [1, 1], atol=1e-6)
 
 
@@ -71,6 +94,7 @@ def test_saved_lbfgs_continues_exactly():
             value = loss()
             value.backward()
             return value
+
         return closure
 
     for _ in range(3):
@@ -95,12 +119,24 @@ def test_lbfgs_refuses_what_it_cannot_do():
 @pytest.mark.parametrize("name", ["LBFGS", "Muon"])
 def test_signatures_are_pytorchs(name):
     torch = pytest.importorskip("torch")
-    ours, theirs = (inspect.signature(getattr(package, name)).parameters for package in (optim, torch.optim))
-    assert [(p.name, p.default) for p in ours.values()] == [(p.name, p.default) for p in theirs.values()]
+    ours, theirs = (
+        inspect.signature(getattr(package, name)).parameters for package in (optim, torch.optim)
+    )
+    assert [(p.name, p.default) for p in ours.values()] == [
+        (p.name, p.default) for p in theirs.values()
+    ]
 
 
 @pytest.mark.parametrize("shape", [(5, 3), (3, 5), (4, 4)])
-@pytest.mark.parametrize("settings", [{}, {"nesterov": False, "weight_decay": 0.0}, {"adjust_lr_fn": "match_rms_adamw", "momentum": 0.8}], ids=str)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"nesterov": False, "weight_decay": 0.0},
+        {"adjust_lr_fn": "match_rms_adamw", "momentum": 0.8},
+    ],
+    ids=str,
+)
 def test_muon_follows_pytorchs_up_to_its_bfloat16_rounding(shape, settings):
     torch = pytest.importorskip("torch")
     rng = np.random.default_rng(0)
@@ -136,7 +172,14 @@ def models():
     return model, [[p + i for p in map(te.Tensor.detach, model.parameters())] for i in range(4)]
 
 
-@pytest.mark.parametrize(("function", "expected"), [(get_swa_multi_avg_fn(), 1.5), (None, 1.5), (get_ema_multi_avg_fn(0.5), 0 * 0.125 + 1 * 0.125 + 2 * 0.25 + 3 * 0.5)])
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        (get_swa_multi_avg_fn(), 1.5),
+        (None, 1.5),
+        (get_ema_multi_avg_fn(0.5), 0 * 0.125 + 1 * 0.125 + 2 * 0.25 + 3 * 0.5),
+    ],
+)
 def test_averaged_model_holds_the_average_of_the_weights_it_was_given(function, expected):
     model, versions = models()
     start = [p.detach().clone() for p in model.parameters()]
@@ -154,7 +197,9 @@ def test_averaged_model_holds_the_average_of_the_weights_it_was_given(function, 
 def test_averaged_state_dict_has_pytorchs_names():
     torch = pytest.importorskip("torch")
     ours = AveragedModel(nn.Linear(2, 2)).state_dict()
-    assert list(ours) == list(torch.optim.swa_utils.AveragedModel(torch.nn.Linear(2, 2)).state_dict())
+    assert list(ours) == list(
+        torch.optim.swa_utils.AveragedModel(torch.nn.Linear(2, 2)).state_dict()
+    )
 
 
 def test_update_bn_computes_the_statistics_of_the_whole_loader():

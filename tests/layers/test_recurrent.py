@@ -1,4 +1,7 @@
-"""Recurrent layers equal PyTorch's: outputs, final states and gradients, packed or padded, in all their settings."""
+"""Recurrent layers equal PyTorch's: outputs, final states and gradients, packed or padded, in all
+their settings.
+"""
+
 from __future__ import annotations
 
 import itertools
@@ -36,13 +39,22 @@ def compare(torch, ours, theirs, out, expected, inputs, their_inputs, tolerance=
     rng = np.random.default_rng(3)
     total = their_total = 0
     for a, b in zip(flat(out), flat(expected), strict=True):
-        np.testing.assert_allclose(a.detach().array, b.detach().numpy(), rtol=tolerance, atol=tolerance)
+        np.testing.assert_allclose(
+            a.detach().array, b.detach().numpy(), rtol=tolerance, atol=tolerance
+        )
         weight = rng.standard_normal(a.shape).astype(str(b.dtype).split(".")[-1])
-        total, their_total = total + (a * tg.tensor(weight)).sum(), their_total + (b * torch.tensor(weight)).sum()
+        total, their_total = (
+            total + (a * tg.tensor(weight)).sum(),
+            their_total + (b * torch.tensor(weight)).sum(),
+        )
     total.backward()
     their_total.backward()
-    for a, b in itertools.chain(zip(inputs, their_inputs), zip(ours.parameters(), theirs.parameters(), strict=True)):
-        np.testing.assert_allclose(a.grad.array, b.grad.numpy(), rtol=10 * tolerance, atol=10 * tolerance)
+    for a, b in itertools.chain(
+        zip(inputs, their_inputs), zip(ours.parameters(), theirs.parameters(), strict=True)
+    ):
+        np.testing.assert_allclose(
+            a.grad.array, b.grad.numpy(), rtol=10 * tolerance, atol=10 * tolerance
+        )
 
 
 def both(torch, *shape, dtype="float64", seed=1):
@@ -50,8 +62,19 @@ def both(torch, *shape, dtype="float64", seed=1):
     return tg.tensor(value).requires_grad_(), torch.tensor(value).requires_grad_()
 
 
-SETTINGS = [{}, {"bidirectional": True, "num_layers": 2}, {"batch_first": True, "bias": False}, {"num_layers": 3}]
-KINDS = [("RNN", {}), ("RNN", {"nonlinearity": "relu"}), ("LSTM", {}), ("LSTM", {"proj_size": 2}), ("GRU", {})]
+SETTINGS = [
+    {},
+    {"bidirectional": True, "num_layers": 2},
+    {"batch_first": True, "bias": False},
+    {"num_layers": 3},
+]
+KINDS = [
+    ("RNN", {}),
+    ("RNN", {"nonlinearity": "relu"}),
+    ("LSTM", {}),
+    ("LSTM", {"proj_size": 2}),
+    ("GRU", {}),
+]
 
 
 @pytest.mark.parametrize("settings", SETTINGS)
@@ -68,7 +91,9 @@ def test_layer_computes_what_pytorch_computes(name, own, settings, given):
             a, b = both(torch, lead, B, size, seed=k + 5)
             inputs.append(a)
             others.append(b)
-        hx, their_hx = (tuple(inputs[1:]), tuple(others[1:])) if name == "LSTM" else (inputs[1], others[1])
+        hx, their_hx = (
+            (tuple(inputs[1:]), tuple(others[1:])) if name == "LSTM" else (inputs[1], others[1])
+        )
         compare(torch, ours, theirs, ours(x, hx), theirs(y, their_hx), inputs, others)
     else:
         compare(torch, ours, theirs, ours(x), theirs(y), inputs, others)
@@ -89,7 +114,9 @@ def test_packed_sequences_give_what_pytorch_gives(name, own, settings, enforce_s
     out, expected = (ours(packed, a), theirs(other, b)) if given else (ours(packed), theirs(other))
     assert out[0].batch_sizes.tolist() == expected[0].batch_sizes.tolist()
     padded, lengths_again = rnn.pad_packed_sequence(out[0], batch_first=True, padding_value=-1.0)
-    theirs_padded, theirs_lengths = torch.nn.utils.rnn.pad_packed_sequence(expected[0], batch_first=True, padding_value=-1.0)
+    theirs_padded, theirs_lengths = torch.nn.utils.rnn.pad_packed_sequence(
+        expected[0], batch_first=True, padding_value=-1.0
+    )
     np.testing.assert_allclose(padded.detach().array, theirs_padded.detach().numpy(), rtol=1e-9)
     assert lengths_again.tolist() == theirs_lengths.tolist()
     compare(torch, ours, theirs, out, expected, [x, a] if given else [x], [y, b] if given else [y])
@@ -112,7 +139,9 @@ def test_cell_computes_what_pytorch_computes(name, lead):
     c, d = both(torch, *lead, H, seed=3)
     hx, their_hx = ((a, c), (b, d)) if name == "LSTMCell" else (a, b)
     inputs, others = ([x, a, c], [y, b, d]) if name == "LSTMCell" else ([x, a], [y, b])
-    np.testing.assert_allclose(flat(ours(x))[0].detach().array, flat(theirs(y))[0].detach().numpy(), rtol=1e-9)
+    np.testing.assert_allclose(
+        flat(ours(x))[0].detach().array, flat(theirs(y))[0].detach().numpy(), rtol=1e-9
+    )
     compare(torch, ours, theirs, ours(x, hx), theirs(y, their_hx), inputs, others)
 
 
@@ -135,18 +164,27 @@ def test_batch_first_with_given_states_unbatched_or_packed(name, own, form):
         a, b = both(torch, *((2, size) if form == "single" else (2, B, size)), seed=k + 5)
         inputs.append(a)
         others.append(b)
-    hx, their_hx = (tuple(inputs[1:]), tuple(others[1:])) if name == "LSTM" else (inputs[1], others[1])
+    hx, their_hx = (
+        (tuple(inputs[1:]), tuple(others[1:])) if name == "LSTM" else (inputs[1], others[1])
+    )
     fed, their_fed = x, y
     if form == "packed":
         fed = rnn.pack_padded_sequence(x, LENGTHS, batch_first=True, enforce_sorted=False)
-        their_fed = torch.nn.utils.rnn.pack_padded_sequence(y, LENGTHS, batch_first=True, enforce_sorted=False)
+        their_fed = torch.nn.utils.rnn.pack_padded_sequence(
+            y, LENGTHS, batch_first=True, enforce_sorted=False
+        )
     compare(torch, ours, theirs, ours(fed, hx), theirs(their_fed, their_hx), inputs, others)
 
 
 @pytest.mark.parametrize(("name", "gates"), [("rnn", 1), ("gru", 3), ("lstm", 4)])
 def test_every_backward_pass_over_a_kept_graph_computes_anew(name, gates):
     leaf = lambda *shape: tg.randn(*shape, dtype=tg.float64).requires_grad_()  # noqa: E731
-    inputs = [leaf(3, 2, gates * H), leaf(2, H), *([leaf(2, H)] if name == "lstm" else []), leaf(gates * H, H)]
+    inputs = [
+        leaf(3, 2, gates * H),
+        leaf(2, H),
+        *([leaf(2, H)] if name == "lstm" else []),
+        leaf(gates * H, H),
+    ]
     out = getattr(tg.functional, f"{name}_sequence")(*inputs)
     g = tg.ones(*out.shape, dtype=tg.float64)
     out.backward(g, retain_graph=True)
@@ -195,7 +233,11 @@ def test_dropout_works_between_layers_and_only_in_training():
     layer = nn.LSTM(I, H, num_layers=2, dropout=0.5)
     x = tg.randn(T, B, I)
     first, second = layer(x)[0], layer(x)[0]
-    assert not np.array_equal(first.array, second.array) if not first.requires_grad else not np.array_equal(first.detach().array, second.detach().array)
+    assert (
+        not np.array_equal(first.array, second.array)
+        if not first.requires_grad
+        else not np.array_equal(first.detach().array, second.detach().array)
+    )
     layer.eval()
     np.testing.assert_array_equal(layer(x)[0].detach().array, layer(x)[0].detach().array)
 
@@ -206,8 +248,16 @@ def test_packing_and_padding_are_inverse():
     assert [s.tolist() for s in rnn.unpack_sequence(packed)] == [s.tolist() for s in sequences]
     padded = rnn.pad_sequence(sequences, batch_first=True, padding_value=-1)
     assert padded[0, :, 0].tolist() == [0, 1, -1, -1, -1]
-    assert rnn.pad_sequence(sequences, padding_side="left", batch_first=True)[0, :, 0].tolist() == [0, 0, 0, 0, 1]
-    assert [s.shape[0] for s in rnn.unpad_sequence(padded, tg.tensor(LENGTHS), batch_first=True)] == LENGTHS
+    assert rnn.pad_sequence(sequences, padding_side="left", batch_first=True)[0, :, 0].tolist() == [
+        0,
+        0,
+        0,
+        0,
+        1,
+    ]
+    assert [
+        s.shape[0] for s in rnn.unpad_sequence(padded, tg.tensor(LENGTHS), batch_first=True)
+    ] == LENGTHS
 
 
 def test_an_lstm_carries_its_state_over_calls():
@@ -216,24 +266,41 @@ def test_an_lstm_carries_its_state_over_calls():
     whole, (h, c) = layer(x)
     first, state = layer(x[:2])
     rest, (h2, c2) = layer(x[2:], state)
-    np.testing.assert_allclose(tg.cat([first, rest]).detach().array, whole.detach().array, atol=1e-6)
+    np.testing.assert_allclose(
+        tg.cat([first, rest]).detach().array, whole.detach().array, atol=1e-6
+    )
     np.testing.assert_allclose(h2.detach().array, h.detach().array, atol=1e-6)
     np.testing.assert_allclose(c2.detach().array, c.detach().array, atol=1e-6)
 
 
-@pytest.mark.parametrize(("call", "message"), [
-    (lambda: nn.LSTM(I, H)(tg.ones(T, B, I + 1)), "LSTM: input must have 4 features"),
-    (lambda: nn.GRU(I, H)(tg.ones(T)), "GRU: input must be 2-d or 3-d"),
-    (lambda: nn.RNN(I, H)(tg.ones(T, B, I), tg.ones(1, B, H + 1)), "RNN: hx must have shape"),
-    (lambda: nn.GRU(I, H)(tg.ones(T, B, I), tg.ones(1, B, H, dtype=tg.float64)), "GRU: hx must have the input's dtype"),
-    (lambda: nn.LSTM(I, H)(tg.ones(T, B, I), tg.ones(1, B, H)), "LSTM: hx must be a pair"),
-    (lambda: nn.GRU(I, H, proj_size=2), "GRU: proj_size"),
-    (lambda: nn.RNN(I, H, nonlinearity="sigmoid"), "RNN: nonlinearity"),
-    (lambda: nn.LSTM(I, H)(tg.ones(T, B, I, dtype=tg.float64)), "LSTM: input must have the parameters' dtype"),
-    (lambda: nn.LSTMCell(I, H)(tg.ones(B, I + 1)), "LSTMCell: input must be"),
-    (lambda: rnn.pack_padded_sequence(tg.ones(T, B, I), [1, 2, 3]), "pack_padded_sequence: lengths must fall"),
-    (lambda: rnn.pack_padded_sequence(tg.ones(T, B, I), [9, 2, 1]), "pack_padded_sequence: lengths must be 3 numbers"),
-])
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: nn.LSTM(I, H)(tg.ones(T, B, I + 1)), "LSTM: input must have 4 features"),
+        (lambda: nn.GRU(I, H)(tg.ones(T)), "GRU: input must be 2-d or 3-d"),
+        (lambda: nn.RNN(I, H)(tg.ones(T, B, I), tg.ones(1, B, H + 1)), "RNN: hx must have shape"),
+        (
+            lambda: nn.GRU(I, H)(tg.ones(T, B, I), tg.ones(1, B, H, dtype=tg.float64)),
+            "GRU: hx must have the input's dtype",
+        ),
+        (lambda: nn.LSTM(I, H)(tg.ones(T, B, I), tg.ones(1, B, H)), "LSTM: hx must be a pair"),
+        (lambda: nn.GRU(I, H, proj_size=2), "GRU: proj_size"),
+        (lambda: nn.RNN(I, H, nonlinearity="sigmoid"), "RNN: nonlinearity"),
+        (
+            lambda: nn.LSTM(I, H)(tg.ones(T, B, I, dtype=tg.float64)),
+            "LSTM: input must have the parameters' dtype",
+        ),
+        (lambda: nn.LSTMCell(I, H)(tg.ones(B, I + 1)), "LSTMCell: input must be"),
+        (
+            lambda: rnn.pack_padded_sequence(tg.ones(T, B, I), [1, 2, 3]),
+            "pack_padded_sequence: lengths must fall",
+        ),
+        (
+            lambda: rnn.pack_padded_sequence(tg.ones(T, B, I), [9, 2, 1]),
+            "pack_padded_sequence: lengths must be 3 numbers",
+        ),
+    ],
+)
 def test_bad_input_is_refused_with_what_to_do(call, message):
     with pytest.raises(tg.TinygradEduError, match=message):
         call()

@@ -1,4 +1,5 @@
 """weight_norm and spectral_norm: what PyTorch computes, gradients included, and the way back."""
+
 from __future__ import annotations
 
 import copy
@@ -9,10 +10,17 @@ import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn
-from tinygrad_edu.nn.utils import remove_spectral_norm, remove_weight_norm, spectral_norm, weight_norm
+from tinygrad_edu.nn.utils import (
+    remove_spectral_norm,
+    remove_weight_norm,
+    spectral_norm,
+    weight_norm,
+)
 
 MAKERS = {
-    "linear": lambda nn, **o: nn.Linear(4, 3, **o), "convolution": lambda nn, **o: nn.Conv2d(2, 3, 3, **o), "transposed": lambda nn, **o: nn.ConvTranspose2d(2, 3, 3, **o),
+    "linear": lambda nn, **o: nn.Linear(4, 3, **o),
+    "convolution": lambda nn, **o: nn.Conv2d(2, 3, 3, **o),
+    "transposed": lambda nn, **o: nn.ConvTranspose2d(2, 3, 3, **o),
 }
 
 
@@ -36,12 +44,16 @@ def test_normalised_weights_compute_what_pytorch_computes(kind, which):
     torch = pytest.importorskip("torch")
     torch.manual_seed(0)
     theirs = getattr(torch.nn.utils, which)(MAKERS[kind](torch.nn, dtype=torch.float64))
-    ours = {"weight_norm": weight_norm, "spectral_norm": spectral_norm}[which](MAKERS[kind](nn, dtype=tg.float64))
+    ours = {"weight_norm": weight_norm, "spectral_norm": spectral_norm}[which](
+        MAKERS[kind](nn, dtype=tg.float64)
+    )
     ours.load_state_dict({k: tg.tensor(v.numpy()) for k, v in theirs.state_dict().items()})
     compare(torch, ours, theirs, (2, 4) if kind == "linear" else (2, 2, 5, 5))
 
 
-@pytest.mark.parametrize(("add", "remove"), [(weight_norm, remove_weight_norm), (spectral_norm, remove_spectral_norm)])
+@pytest.mark.parametrize(
+    ("add", "remove"), [(weight_norm, remove_weight_norm), (spectral_norm, remove_spectral_norm)]
+)
 def test_removing_leaves_one_parameter_of_the_same_effect(add, remove):
     layer = add(nn.Linear(4, 3)).eval()
     x = tg.randn(2, 4)
@@ -64,7 +76,9 @@ def test_a_module_without_the_parameter_is_refused():
         weight_norm(nn.ReLU())
 
 
-@pytest.mark.parametrize(("add", "part"), [(weight_norm, "weight_g"), (spectral_norm, "weight_orig")])
+@pytest.mark.parametrize(
+    ("add", "part"), [(weight_norm, "weight_g"), (spectral_norm, "weight_orig")]
+)
 def test_a_copy_learns_its_own_parameters(add, part):
     layer, x = add(nn.Linear(4, 3)), tg.randn(2, 4)
     with tg.no_grad():
@@ -82,7 +96,9 @@ def test_layers_with_spectral_norm_can_be_stacked():
     assert all(part.linear1.weight_orig.grad is not None for part in encoder.layers)
 
 
-@pytest.mark.parametrize(("which", "part"), [("weight_norm", "weight_g"), ("spectral_norm", "weight_orig")])
+@pytest.mark.parametrize(
+    ("which", "part"), [("weight_norm", "weight_g"), ("spectral_norm", "weight_orig")]
+)
 @pytest.mark.filterwarnings("ignore")
 def test_removing_counts_what_was_learnt_since_the_last_call(which, part):
     torch = pytest.importorskip("torch")
@@ -93,15 +109,24 @@ def test_removing_counts_what_was_learnt_since_the_last_call(which, part):
     with tg.no_grad(), torch.no_grad():
         getattr(ours, part)[0].mul_(2.0), getattr(theirs, part)[0].mul_(2.0)
     getattr(nn.utils, "remove_" + which)(ours), getattr(torch.nn.utils, "remove_" + which)(theirs)
-    np.testing.assert_allclose(ours.weight.detach().array, theirs.weight.detach().numpy(), rtol=1e-9)
+    np.testing.assert_allclose(
+        ours.weight.detach().array, theirs.weight.detach().numpy(), rtol=1e-9
+    )
 
 
-@pytest.mark.parametrize(("name", "dim"), [("weight", None), ("weight", 1), ("weight", -1), ("bias", 0)])
+@pytest.mark.parametrize(
+    ("name", "dim"), [("weight", None), ("weight", 1), ("weight", -1), ("bias", 0)]
+)
 @pytest.mark.filterwarnings("ignore")
 def test_weight_norm_has_one_length_where_pytorch_has_one(name, dim):
     torch = pytest.importorskip("torch")
-    ours, theirs = weight_norm(nn.Conv1d(2, 3, 2), name, dim), torch.nn.utils.weight_norm(torch.nn.Conv1d(2, 3, 2), name, dim)
-    assert {k: tuple(v.shape) for k, v in ours.state_dict().items()} == {k: tuple(v.shape) for k, v in theirs.state_dict().items()}
+    ours, theirs = (
+        weight_norm(nn.Conv1d(2, 3, 2), name, dim),
+        torch.nn.utils.weight_norm(torch.nn.Conv1d(2, 3, 2), name, dim),
+    )
+    assert {k: tuple(v.shape) for k, v in ours.state_dict().items()} == {
+        k: tuple(v.shape) for k, v in theirs.state_dict().items()
+    }
 
 
 def test_spectral_norm_without_power_iteration_is_refused():

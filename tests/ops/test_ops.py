@@ -1,5 +1,8 @@
-"""The heart of the suite: every op of the registry, over its cases: gradients of two orders against finite differences,
-values, gradients and dtypes against PyTorch (where installed), memory layouts, and what is kept."""
+"""The heart of the suite: every op of the registry, over its cases: gradients of two orders against
+finite differences, values, gradients and dtypes against PyTorch (where installed), memory layouts,
+and what is kept.
+"""
+
 from __future__ import annotations
 
 import zlib
@@ -13,8 +16,10 @@ from tinygrad_edu.engine.device import registry
 from tinygrad_edu.engine.op import Full, Op
 from tinygrad_edu.engine.tensor import Tensor
 
-# Pieces of formulas and of composites: they have no public meaning, and the ops that use them test them.
-INTERNAL = set("""
+# Pieces of formulas and of composites: they have no public meaning, and the ops that use them test
+# them.
+INTERNAL = set(
+    """
     fill_at lstm_sequence_backward gru_sequence_backward rnn_sequence_backward
     keep_where
     ctc_negative_log ctc_occupation
@@ -25,9 +30,12 @@ INTERNAL = set("""
     median_dim mul_mask multiply_at nanmedian_dim nonzero_matrix pad_constant places_in polygamma_of put_at recurrence resample scatter_zeros setitem
     smallest_at softmax_backward strided_back sum_pool sum_spread sum_to take_at take_rows times_taken trunc_divide unfold_back unique_parts zero_at
     zeros_raw
-""".split())
+""".split()
+)
 OPS = {name: op for name, op in registry.items() if not isinstance(op, Full)}
-CASES = [pytest.param(name, case, id=f"{name}-{case}") for name, op in OPS.items() for case in op.cases]
+CASES = [
+    pytest.param(name, case, id=f"{name}-{case}") for name, op in OPS.items() for case in op.cases
+]
 RANDOM = {"rrelu", "gumbel_softmax"}
 ALWAYS_FLOAT64 = {"float_power"}
 
@@ -38,6 +46,7 @@ def function(name):
 
 def tensors(values, grad=True):
     """Case values as Tensors, float64 arrays requiring gradients."""
+
     def one(v):
         if isinstance(v, tuple) and v and all(isinstance(a, np.ndarray) for a in v):
             return tuple(one(a) for a in v)
@@ -45,6 +54,7 @@ def tensors(values, grad=True):
             t = tg.tensor(v)
             return t.requires_grad_() if grad and t.is_floating_point() else t
         return v
+
     return [one(v) for v in values]
 
 
@@ -54,11 +64,22 @@ def leaves(args):
 
 def call_with(name, case, args):
     """A function of the Tensors in args alone, for the checkers."""
+
     def call(*xs):
         it = iter(xs)
-        filled = [tuple(next(it) for _ in a) if isinstance(a, tuple) and a and isinstance(a[0], Tensor) else next(it) if isinstance(a, Tensor) else a for a in args]
+        filled = [
+            (
+                tuple(next(it) for _ in a)
+                if isinstance(a, tuple) and a and isinstance(a[0], Tensor)
+                else next(it)
+                if isinstance(a, Tensor)
+                else a
+            )
+            for a in args
+        ]
         out = function(name)(*filled, **case.attrs)
         return tuple(out) if isinstance(out, (tuple, list)) else out
+
     return call
 
 
@@ -70,7 +91,9 @@ def differentiable(name, case, args):
     xs = leaves(args)
     if not case.grad or not any(x.requires_grad for x in xs):
         return False
-    return any(isinstance(o, Tensor) and o.requires_grad for o in outputs(call_with(name, case, args)(*xs)))
+    return any(
+        isinstance(o, Tensor) and o.requires_grad for o in outputs(call_with(name, case, args)(*xs))
+    )
 
 
 @pytest.mark.parametrize("name", sorted(set(OPS) - INTERNAL))
@@ -90,7 +113,11 @@ def test_first_order_gradients_agree_with_finite_differences(name, case):
 @pytest.mark.parametrize(("name", "case"), CASES)
 def test_second_order_gradients_agree_with_finite_differences(name, case):
     args = tensors(case.make())
-    if not case.second or not differentiable(name, case, args) or sum(x.numel() for x in leaves(args)) > 260:
+    if (
+        not case.second
+        or not differentiable(name, case, args)
+        or sum(x.numel() for x in leaves(args)) > 260
+    ):
         pytest.skip("no second order to check")
     assert gradgradcheck(call_with(name, case, args), leaves(args))
 
@@ -111,7 +138,10 @@ def test_gradients_have_the_shape_and_dtype_of_their_inputs(name, case, dtype):
             assert x.grad.dtype is x.dtype
 
 
-@pytest.mark.parametrize(("name", "case"), [c for c in CASES if c.values[0] not in ("as_strided", "view", "view_as")])  # whose meaning is the memory layout
+# whose meaning is the memory layout
+@pytest.mark.parametrize(
+    ("name", "case"), [c for c in CASES if c.values[0] not in ("as_strided", "view", "view_as")]
+)
 def test_forward_leaves_its_inputs_alone_and_takes_any_memory_layout(name, case):
     values = case.make()
     tg.manual_seed(0)
@@ -138,7 +168,10 @@ def test_forward_leaves_its_inputs_alone_and_takes_any_memory_layout(name, case)
             assert a == b
 
 
-@pytest.mark.parametrize("name", sorted(n for n, op in OPS.items() if isinstance(op, Op) and op.rules and not op.variadic))
+@pytest.mark.parametrize(
+    "name",
+    sorted(n for n, op in OPS.items() if isinstance(op, Op) and op.rules and not op.variadic),
+)
 def test_only_the_values_that_a_formula_names_are_kept(name):
     op = OPS[name]
     for case in op.cases:
@@ -155,11 +188,22 @@ def test_only_the_values_that_a_formula_names_are_kept(name):
             assert kept or value is None
 
 
-# ---- parity with PyTorch --------------------------------------------------------------------------------------------
+# ---- parity with PyTorch -------------------------------------------------------------------------
 
-TORCH_NAMES = {"true_divide": "true_divide", "max_dim": None, "min_dim": None, "getitem": None, "index_tensor": None, "conv": None,
-               "where": "where", "copy": None, "bce_terms": None, "dropout_keyed": None,
-               "unfold": "unfold_copy", "im2col": "unfold"}
+TORCH_NAMES = {
+    "true_divide": "true_divide",
+    "max_dim": None,
+    "min_dim": None,
+    "getitem": None,
+    "index_tensor": None,
+    "conv": None,
+    "where": "where",
+    "copy": None,
+    "bce_terms": None,
+    "dropout_keyed": None,
+    "unfold": "unfold_copy",
+    "im2col": "unfold",
+}
 NO_PARITY = {name for name, target in TORCH_NAMES.items() if target is None}
 
 
@@ -168,7 +212,9 @@ def torch_function(torch, name):
     if name.startswith("linalg_"):
         return getattr(torch.linalg, name.removeprefix("linalg_"))
     for place in (torch.nn.functional, torch, torch.special, torch.linalg):
-        if hasattr(place, name) and not (place is torch.nn.functional and hasattr(torch, name) and name in ("max", "min", "pad_")):
+        if hasattr(place, name) and not (
+            place is torch.nn.functional and hasattr(torch, name) and name in ("max", "min", "pad_")
+        ):
             return getattr(place, name)
     if hasattr(torch.Tensor, name):
         return getattr(torch.Tensor, name)
@@ -184,7 +230,16 @@ def to_torch(torch, v, grad=True):
     return v
 
 
-@pytest.mark.parametrize(("name", "case"), [c for c in CASES if c.values[0] not in NO_PARITY | RANDOM and c.values[1].torch and c.values[0] not in INTERNAL])
+@pytest.mark.parametrize(
+    ("name", "case"),
+    [
+        c
+        for c in CASES
+        if c.values[0] not in NO_PARITY | RANDOM
+        and c.values[1].torch
+        and c.values[0] not in INTERNAL
+    ],
+)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_values_gradients_and_dtypes_equal_pytorchs(name, case, dtype):
     torch = pytest.importorskip("torch")
@@ -195,7 +250,9 @@ def test_values_gradients_and_dtypes_equal_pytorchs(name, case, dtype):
     ours = outputs(function(name)(*ours_args, **case.attrs))
     try:
         theirs = outputs(theirs_function(*their_args, **case.attrs))
-    except RuntimeError as error:  # PyTorch takes some arguments (weights of losses) only without gradients
+    except (
+        RuntimeError
+    ) as error:  # PyTorch takes some arguments (weights of losses) only without gradients
         assert "is not differentiable with respect to argument" in str(error)
         their_args = [to_torch(torch, v, grad=i == 0) for i, v in enumerate(values)]
         theirs = outputs(theirs_function(*their_args, **case.attrs))
@@ -214,13 +271,27 @@ def test_values_gradients_and_dtypes_equal_pytorchs(name, case, dtype):
         cotangents.append(rng.uniform(0.5, 1.5, a.shape).astype(dtype))
     if not differentiable(name, case, ours_args):
         return
-    pairs = [(a, b, g) for a, b, g in zip(ours, theirs, cotangents) if isinstance(a, Tensor) and a.requires_grad and b.requires_grad]
+    pairs = [
+        (a, b, g)
+        for a, b, g in zip(ours, theirs, cotangents)
+        if isinstance(a, Tensor) and a.requires_grad and b.requires_grad
+    ]
     sum((a * tg.tensor(g)).sum() for a, _, g in pairs).backward()
     sum((b * torch.tensor(g)).sum() for _, b, g in pairs).backward()
-    flat_theirs = [t for a in their_args for t in (a if isinstance(a, tuple) else (a,)) if isinstance(t, torch.Tensor)]
+    flat_theirs = [
+        t
+        for a in their_args
+        for t in (a if isinstance(a, tuple) else (a,))
+        if isinstance(t, torch.Tensor)
+    ]
     for x, y in zip(leaves(ours_args), flat_theirs):
         if y.grad is not None:
-            np.testing.assert_allclose(np.zeros(x.shape) if x.grad is None else x.grad.array, y.grad.numpy(force=True), rtol=tolerance, atol=tolerance)
+            np.testing.assert_allclose(
+                np.zeros(x.shape) if x.grad is None else x.grad.array,
+                y.grad.numpy(force=True),
+                rtol=tolerance,
+                atol=tolerance,
+            )
 
 
 def test_embedding_gives_the_padding_row_no_gradient():

@@ -1,4 +1,7 @@
-"""Every recipe trains on what is always there, and goes on bit for bit after a kill; generation and search do what they say."""
+"""Every recipe trains on what is always there, and goes on bit for bit after a kill; generation and
+search do what they say.
+"""
+
 from __future__ import annotations
 
 import math
@@ -12,7 +15,16 @@ import pytest
 from test_cli import assert_same_run, call, lines, start, wait_for_step
 
 import tinygrad_edu as tg
-from tinygrad_edu.recipes import MODULES, char_gpt, char_rnn, get, names, seq2seq, stories, translate
+from tinygrad_edu.recipes import (
+    MODULES,
+    char_gpt,
+    char_rnn,
+    get,
+    names,
+    seq2seq,
+    stories,
+    translate,
+)
 from tinygrad_edu.recipes._translation import beam_search, greedy, made_up
 
 pytest.importorskip("safetensors")
@@ -30,11 +42,25 @@ SMALL = {  # flags that make a run of a few seconds; each epoch has at least 10 
 }
 
 
-@pytest.mark.parametrize("name", [n for n in MODULES if n not in ("mnist-cnn", "stories", "alexnet")])
+@pytest.mark.parametrize(
+    "name", [n for n in MODULES if n not in ("mnist-cnn", "stories", "alexnet")]
+)
 def test_recipe_trains_on_what_is_always_there_and_leaves_its_files(name, tmp_path):
-    code, out, err = call("train", name, *SMALL[name], "--epochs", 1, "--out", "run", cwd=tmp_path, TINYGRAD_EDU_DATA=str(tmp_path))
+    code, out, err = call(
+        "train",
+        name,
+        *SMALL[name],
+        "--epochs",
+        1,
+        "--out",
+        "run",
+        cwd=tmp_path,
+        TINYGRAD_EDU_DATA=str(tmp_path),
+    )
     assert (code, err) == (0, "")
-    assert {"last.safetensors", "best.safetensors", "metrics.jsonl"} <= {p.name for p in (tmp_path / "run").iterdir()}
+    assert {"last.safetensors", "best.safetensors", "metrics.jsonl"} <= {
+        p.name for p in (tmp_path / "run").iterdir()
+    }
     events = lines(tmp_path / "run")
     assert events[-1]["event"] == "end"
     assert all(math.isfinite(e["loss"]) for e in events if e["event"] == "epoch")
@@ -50,16 +76,35 @@ def test_recipe_tells_its_data_time_and_score(name):
 def killed_and_resumed(name, tmp_path, kills, epochs=2, device="cpu"):
     """A run killed at random moments and resumed until it is done, beside one that was left alone."""
     flags = (*SMALL[name], "--epochs", epochs, "--seed", 3, "--save-every", 0, "--device", device)
-    assert call("train", name, *flags, "--out", "whole", cwd=tmp_path, TINYGRAD_EDU_DATA=str(tmp_path))[0] == 0
+    assert (
+        call(
+            "train", name, *flags, "--out", "whole", cwd=tmp_path, TINYGRAD_EDU_DATA=str(tmp_path)
+        )[0]
+        == 0
+    )
     last = max(line["step"] for line in lines(tmp_path / "whole") if line["event"] == "step")
     rng, run, resume = random.Random(name), tmp_path / "run", flags
     for step in sorted(rng.sample(range(10, last + 1, 10), min(kills, last // 10))):
-        process = start("train", name, *resume, "--out", "run", *(("--save-every", 0) if resume == ("--resume",) else ()), cwd=tmp_path, TINYGRAD_EDU_DATA=str(tmp_path))
+        process = start(
+            "train",
+            name,
+            *resume,
+            "--out",
+            "run",
+            *(("--save-every", 0) if resume == ("--resume",) else ()),
+            cwd=tmp_path,
+            TINYGRAD_EDU_DATA=str(tmp_path),
+        )
         wait_for_step(run, step)
         process.kill()
         process.communicate(timeout=60)
         resume = ("--resume",)
-    assert call("train", name, *resume, "--out", "run", cwd=tmp_path, TINYGRAD_EDU_DATA=str(tmp_path))[0] == 0
+    assert (
+        call("train", name, *resume, "--out", "run", cwd=tmp_path, TINYGRAD_EDU_DATA=str(tmp_path))[
+            0
+        ]
+        == 0
+    )
     assert_same_run(tmp_path / "whole", run)
 
 
@@ -74,17 +119,38 @@ def test_kill_9_many_times_and_resume_give_the_same_bits(name, tmp_path):
     killed_and_resumed(name, tmp_path, 4, epochs=4)
 
 
-# ---- generation and search ------------------------------------------------------------------------------------------
+# ---- generation and search -----------------------------------------------------------------------
 
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="emu needs g++")
-@pytest.mark.parametrize("name, flags", [("char-rnn", ("--limit", 2000, "--batch-size", 2, "--hidden", 16, "--sample", 5)), ("names", ("--limit", 100, "--model", "gru", "--sample", 3)),
-                                         ("seq2seq", ("--limit", 100, "--batch-size", 100, "--hidden", 16))])
+@pytest.mark.parametrize(
+    "name, flags",
+    [
+        ("char-rnn", ("--limit", 2000, "--batch-size", 2, "--hidden", 16, "--sample", 5)),
+        ("names", ("--limit", 100, "--model", "gru", "--sample", 3)),
+        ("seq2seq", ("--limit", 100, "--batch-size", 100, "--hidden", 16)),
+    ],
+)
 def test_a_recipe_trains_and_generates_on_another_device_as_on_the_cpu(name, flags, tmp_path):
     for device in ("cpu", "emu"):
-        code, out, err = call("train", name, *flags, "--epochs", 2, "--device", device, "--out", device, cwd=tmp_path, TINYGRAD_EDU_DATA=str(tmp_path))
+        code, out, err = call(
+            "train",
+            name,
+            *flags,
+            "--epochs",
+            2,
+            "--device",
+            device,
+            "--out",
+            device,
+            cwd=tmp_path,
+            TINYGRAD_EDU_DATA=str(tmp_path),
+        )
         assert (code, err) == (0, "")
-    losses = [[e["loss"] for e in lines(tmp_path / device) if e["event"] == "epoch"] for device in ("cpu", "emu")]
+    losses = [
+        [e["loss"] for e in lines(tmp_path / device) if e["event"] == "epoch"]
+        for device in ("cpu", "emu")
+    ]
     assert len(losses[0]) == 2
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)
 
@@ -102,7 +168,9 @@ def test_the_gpts_cache_changes_nothing_it_writes(temperature):
     found = []
     for cached in (True, False):
         tg.manual_seed(5)
-        found.append(char_gpt.generate(model, start_, 20, temperature, top_k=5, cached=cached).tolist())
+        found.append(
+            char_gpt.generate(model, start_, 20, temperature, top_k=5, cached=cached).tolist()
+        )
     assert found[0] == found[1]
     assert len(found[0][0]) == 23
 
@@ -129,11 +197,13 @@ def table_scores(table):
 
 def test_beam_search_finds_what_greedy_search_misses():
     #         end   bos   a     b     c
-    table = [[1.0, 1e-9, 1e-9, 1e-9, 1e-9],
-             [1e-9, 1e-9, 0.55, 0.45, 1e-9],  # a is likelier at first
-             [0.1, 1e-9, 0.3, 0.3, 0.3],      # but what follows a is not
-             [0.05, 1e-9, 0.02, 0.03, 0.9],
-             [0.98, 1e-9, 0.01, 0.005, 0.005]]
+    table = [
+        [1.0, 1e-9, 1e-9, 1e-9, 1e-9],
+        [1e-9, 1e-9, 0.55, 0.45, 1e-9],  # a is likelier at first
+        [0.1, 1e-9, 0.3, 0.3, 0.3],  # but what follows a is not
+        [0.05, 1e-9, 0.02, 0.03, 0.9],
+        [0.98, 1e-9, 0.01, 0.005, 0.005],
+    ]
     scores = table_scores(table)
     assert greedy(scores, 2, 1, 0, 3)[0][0] == 2
     assert beam_search(scores, 2, 1, 0, 6, beams=3, alpha=0.0) == [[3, 4], [3, 4]]
@@ -144,10 +214,15 @@ def test_translating_with_padding_beside_gives_the_same_words():
     tg.manual_seed(0)
     model = translate.Translator(30, 0, 16, 2, 1, 32, 0.0).eval()
     short, padded = tg.tensor([[5, 6, 7]]), tg.tensor([[5, 6, 7, 0, 0]])
-    a, b = (translate.next_scores(model, x)(tg.tensor([[1, 9]]), tg.tensor([0])) for x in (short, padded))
+    a, b = (
+        translate.next_scores(model, x)(tg.tensor([[1, 9]]), tg.tensor([0]))
+        for x in (short, padded)
+    )
     np.testing.assert_allclose(a.detach().array, b.detach().array, atol=1e-5)
     model = seq2seq.Seq2Seq(30, 30, 16, True).eval()
-    a, b = (seq2seq.next_scores(model, x)(tg.tensor([[1, 9]]), tg.tensor([0])) for x in (short, padded))
+    a, b = (
+        seq2seq.next_scores(model, x)(tg.tensor([[1, 9]]), tg.tensor([0])) for x in (short, padded)
+    )
     np.testing.assert_allclose(a.detach().array, b.detach().array, atol=1e-5)
 
 
@@ -175,15 +250,16 @@ def test_no_model_of_names_sees_the_letter_it_has_to_guess(kind):
     np.testing.assert_allclose(a[:, :6], b[:, :6], atol=1e-5)
 
 
-
-
 def test_a_choice_that_belongs_to_another_recipe_is_refused(tmp_path):
     code, _, err = call("train", "char-rnn", "--model", "transformer", cwd=tmp_path)
     assert code == 2
     assert "--model must be one of lstm, gru for char-rnn, got 'transformer'" in err
 
 
-@pytest.mark.skipif(not STORIES.exists(), reason=f"the pretrained model is not in {STORIES}; set TINYGRAD_EDU_TEST_DATA")
+@pytest.mark.skipif(
+    not STORIES.exists(),
+    reason=f"the pretrained model is not in {STORIES}; set TINYGRAD_EDU_TEST_DATA",
+)
 def test_the_pretrained_model_tells_its_story_token_for_token():
     wanted = np.load(STORIES / "stories260k_reference.npz", allow_pickle=False)
     model = stories.load(STORIES / "stories260K.bin")
@@ -203,17 +279,45 @@ def test_without_the_pretrained_model_stories_says_where_to_get_it(tmp_path):
 
 
 def test_patience_stops_a_run_that_gets_no_better_and_it_counts_as_finished(tmp_path):
-    flags = ("--limit", 100, "--model", "bigram", "--lr", "1e-12", "--epochs", 9, "--patience", 2, "--sample", 0, "--out", "run")
+    flags = (
+        "--limit",
+        100,
+        "--model",
+        "bigram",
+        "--lr",
+        "1e-12",
+        "--epochs",
+        9,
+        "--patience",
+        2,
+        "--sample",
+        0,
+        "--out",
+        "run",
+    )
     code, out, err = call("train", "names", *flags, cwd=tmp_path, TINYGRAD_EDU_DATA=str(tmp_path))
     assert (code, err) == (0, "")
     assert "No better for 2 epochs: stopped." in out
     epochs = [e for e in lines(tmp_path / "run") if e["event"] == "epoch"]
     assert 3 <= len(epochs) < 9
-    assert call("train", "names", *flags, cwd=tmp_path, TINYGRAD_EDU_DATA=str(tmp_path))[0] == 0  # not "unfinished"
+    # not "unfinished"
+    assert call("train", "names", *flags, cwd=tmp_path, TINYGRAD_EDU_DATA=str(tmp_path))[0] == 0
 
 
 def test_tensorboard_gets_the_metrics_too(tmp_path):
-    flags = ("--limit", 100, "--model", "bigram", "--epochs", 1, "--sample", 0, "--out", "run", "--tensorboard")
+    flags = (
+        "--limit",
+        100,
+        "--model",
+        "bigram",
+        "--epochs",
+        1,
+        "--sample",
+        0,
+        "--out",
+        "run",
+        "--tensorboard",
+    )
     code, _, err = call("train", "names", *flags, cwd=tmp_path, TINYGRAD_EDU_DATA=str(tmp_path))
     try:
         import tensorboardX  # noqa: F401

@@ -1,4 +1,7 @@
-"""The network of PyTorch's classic MNIST tutorial, written as a PyTorch user writes it, beside PyTorch and to its score."""
+"""The network of PyTorch's classic MNIST tutorial, written as a PyTorch user writes it, beside
+PyTorch and to its score.
+"""
+
 from __future__ import annotations
 
 import os
@@ -9,7 +12,10 @@ import pytest
 
 import tinygrad_edu
 
-MNIST = Path(os.environ.get("TINYGRAD_EDU_TEST_DATA", Path(__file__).parents[3] / "shared" / "data")) / "mnist"
+MNIST = (
+    Path(os.environ.get("TINYGRAD_EDU_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
+    / "mnist"
+)
 MEAN, STD = 0.1307, 0.3081
 
 
@@ -43,7 +49,9 @@ def losses(torch, network, batches, dtype: str = "float32") -> list[float]:
     found = []
     for data, target in batches:
         optimizer.zero_grad()
-        loss = torch.nn.functional.nll_loss(network(torch.from_numpy(data.astype(dtype))), torch.from_numpy(target))
+        loss = torch.nn.functional.nll_loss(
+            network(torch.from_numpy(data.astype(dtype))), torch.from_numpy(target)
+        )
         loss.backward()
         optimizer.step()
         found.append(loss.item())
@@ -53,11 +61,17 @@ def losses(torch, network, batches, dtype: str = "float32") -> list[float]:
 def embedded_batches(steps: int, size: int = 64) -> list[tuple[np.ndarray, np.ndarray]]:
     """Batches of the real digits inside the package, shuffled anew for each round."""
     digits = tinygrad_edu.vision.datasets.MNIST5k()
-    images = (digits.data.numpy().reshape(-1, 1, 28, 28).astype(np.float32) / 255 - np.float32(MEAN)) / np.float32(STD)
+    images = (
+        digits.data.numpy().reshape(-1, 1, 28, 28).astype(np.float32) / 255 - np.float32(MEAN)
+    ) / np.float32(STD)
     labels = digits.targets.numpy().astype(np.int64)
     rng = np.random.default_rng(0)
-    order = np.concatenate([rng.permutation(len(labels)) for _ in range(steps * size // len(labels) + 1)])
-    return [(images[i], labels[i]) for i in (order[s * size:(s + 1) * size] for s in range(steps))]
+    order = np.concatenate(
+        [rng.permutation(len(labels)) for _ in range(steps * size // len(labels) + 1)]
+    )
+    return [
+        (images[i], labels[i]) for i in (order[s * size : (s + 1) * size] for s in range(steps))
+    ]
 
 
 def run_both(dtype: str):
@@ -67,18 +81,29 @@ def run_both(dtype: str):
     try:
         tinygrad_edu.manual_seed(1)
         ours, theirs = make_network(tinygrad_edu), make_network(torch)
-        theirs.load_state_dict({name: torch.from_numpy(value.numpy().copy()) for name, value in ours.state_dict().items()})
+        theirs.load_state_dict(
+            {
+                name: torch.from_numpy(value.numpy().copy())
+                for name, value in ours.state_dict().items()
+            }
+        )
         batches = embedded_batches(200)
-        return np.array(losses(tinygrad_edu, ours, batches, dtype)), np.array(losses(torch, theirs, batches, dtype))
+        return np.array(losses(tinygrad_edu, ours, batches, dtype)), np.array(
+            losses(torch, theirs, batches, dtype)
+        )
     finally:
         torch.set_num_threads(threads)
 
 
 def test_loss_follows_pytorchs_over_200_steps_from_the_same_weights_and_batches():
-    """Exactly in float64. In float32 rounding alone drives any two runs apart once a unit switches (PyTorch's float32 leaves its
-    own float64 by 1e-2 here), so there the first 50 steps must agree to 1e-4, and ours must stay as near to float64 as PyTorch's."""
+    """Exactly in float64. In float32 rounding alone drives any two runs apart once a unit switches
+    (PyTorch's float32 leaves its own float64 by 1e-2 here), so there the first 50 steps must agree
+    to 1e-4, and ours must stay as near to float64 as PyTorch's.
+    """
     exact, reference = run_both("float64")
-    assert np.mean(reference[-20:]) < 0.6 < 2 < reference[0], "the batches must be learnt, or following means nothing"
+    assert np.mean(reference[-20:]) < 0.6 < 2 < reference[0], (
+        "the batches must be learnt, or following means nothing"
+    )
     np.testing.assert_allclose(exact, reference, rtol=0, atol=1e-9)
     ours, theirs = run_both("float32")
     np.testing.assert_allclose(ours[:50], theirs[:50], rtol=0, atol=1e-4)
@@ -91,7 +116,10 @@ def test_network_prints_as_pytorchs_does():
 
 
 @pytest.mark.long
-@pytest.mark.skipif(not (MNIST / "train-images-idx3-ubyte.gz").exists(), reason=f"MNIST is not in {MNIST}; set TINYGRAD_EDU_TEST_DATA")
+@pytest.mark.skipif(
+    not (MNIST / "train-images-idx3-ubyte.gz").exists(),
+    reason=f"MNIST is not in {MNIST}; set TINYGRAD_EDU_TEST_DATA",
+)
 def test_ten_epochs_on_all_of_mnist_reach_98_8_percent():
     import tinygrad_edu as torch
     from tinygrad_edu.data import DataLoader
@@ -100,8 +128,12 @@ def test_ten_epochs_on_all_of_mnist_reach_98_8_percent():
 
     torch.manual_seed(2)
     transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize((MEAN,), (STD,))])
-    train_loader = DataLoader(datasets.MNIST(MNIST, train=True, transform=transform), batch_size=64, shuffle=True)
-    test_loader = DataLoader(datasets.MNIST(MNIST, train=False, transform=transform), batch_size=1000)
+    train_loader = DataLoader(
+        datasets.MNIST(MNIST, train=True, transform=transform), batch_size=64, shuffle=True
+    )
+    test_loader = DataLoader(
+        datasets.MNIST(MNIST, train=False, transform=transform), batch_size=1000
+    )
     network = make_network(torch)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.01, momentum=0.5)
     for _ in range(10):

@@ -1,4 +1,7 @@
-"""Gradients as functions: grad modes, `grad`, your own ops (`Function`), numerical checks, Jacobians and Hessians."""
+"""Gradients as functions: grad modes, `grad`, your own ops (`Function`), numerical checks,
+Jacobians and Hessians.
+"""
+
 from . import functional
 from .function import Function
 from .functional import hessian, hvp, jacobian, jvp, vhp, vjp
@@ -15,5 +18,25 @@ from .modes import (
     set_grad_enabled,
 )
 
-__all__ = ["Function", "backward", "detect_anomaly", "enable_grad", "functional", "grad", "gradcheck", "gradgradcheck", "hessian", "hvp", "inference_mode",
-           "is_grad_enabled", "is_inference_mode_enabled", "jacobian", "jvp", "no_grad", "set_detect_anomaly", "set_grad_enabled", "vhp", "vjp"]
+__all__ = [
+    "Function",
+    "backward",
+    "detect_anomaly",
+    "enable_grad",
+    "functional",
+    "grad",
+    "gradcheck",
+    "gradgradcheck",
+    "hessian",
+    "hvp",
+    "inference_mode",
+    "is_grad_enabled",
+    "is_inference_mode_enabled",
+    "jacobian",
+    "jvp",
+    "no_grad",
+    "set_detect_anomaly",
+    "set_grad_enabled",
+    "vhp",
+    "vjp",
+]

@@ -1,4 +1,7 @@
-"""Derivatives of functions: products with the Jacobian and the Hessian, and both matrices themselves."""
+"""Derivatives of functions: products with the Jacobian and the Hessian, and both matrices
+themselves.
+"""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -13,25 +16,52 @@ from .modes import enable_grad
 
 def vjp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False) -> tuple:
     """(func(inputs), v^T J): the product of a cotangent with the Jacobian."""
-    xs = tuple(x.detach().clone().requires_grad_() if not create_graph else x for x in as_tuple(inputs))
+    xs = tuple(
+        x.detach().clone().requires_grad_() if not create_graph else x for x in as_tuple(inputs)
+    )
     with enable_grad():
         out = func(*xs)
-        gs = grad(as_tuple(out), xs, v, create_graph=create_graph, allow_unused=True, materialize_grads=True)
-    value = out if create_graph else out.detach() if isinstance(out, Tensor) else tuple(o.detach() for o in out)
+        gs = grad(
+            as_tuple(out),
+            xs,
+            v,
+            create_graph=create_graph,
+            allow_unused=True,
+            materialize_grads=True,
+        )
+    value = (
+        out
+        if create_graph
+        else out.detach()
+        if isinstance(out, Tensor)
+        else tuple(o.detach() for o in out)
+    )
     return value, gs[0] if isinstance(inputs, Tensor) else gs
 
 
-def jvp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple:
+def jvp(
+    func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple:
     """(func(inputs), J v): the product of the Jacobian with a tangent, by two backward passes.
 
-    v^T J is linear in v, and its formulas can be differentiated: the gradient of <v^T J, tangent> with respect to v is J tangent.
+    v^T J is linear in v, and its formulas can be differentiated: the gradient of <v^T J, tangent>
+    with respect to v is J tangent.
     """
-    xs = tuple(x if create_graph and x.requires_grad else x.detach().clone().requires_grad_() for x in as_tuple(inputs))
+    xs = tuple(
+        x if create_graph and x.requires_grad else x.detach().clone().requires_grad_()
+        for x in as_tuple(inputs)
+    )
     tangents = tuple(F.ones_like(x) for x in xs) if v is None else as_tuple(v)
     if v is None and any(x.numel() != 1 for x in xs):
-        raise ShapeError("jvp: v must be given unless every input holds one number, got None. Give a tangent of each input's shape.")
+        raise ShapeError(
+            "jvp: v must be given unless every input holds one number, got None. Give a tangent of"
+            " each input's shape."
+        )
     if len(tangents) != len(xs) or any(t.shape != x.shape for t, x in zip(tangents, xs)):
-        raise ShapeError(f"jvp: v must have the inputs' shapes {[x.shape for x in xs]}, got {[t.shape for t in tangents]}. Give one tangent per input.")
+        raise ShapeError(
+            f"jvp: v must have the inputs' shapes {[x.shape for x in xs]}, got"
+            f" {[t.shape for t in tangents]}. Give one tangent per input."
+        )
     with enable_grad():
         out = func(*xs)
         ys = as_tuple(out)
@@ -39,43 +69,91 @@ def jvp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, 
         live = [i for i, y in enumerate(ys) if y.requires_grad]
         products: list = [F.zeros_like(y) for y in ys]
         if live:
-            gs = grad([ys[i] for i in live], xs, [probes[i] for i in live], create_graph=True, allow_unused=True)
-            terms = [F.sum(g * t) for g, t in zip(gs, tangents) if g is not None and g.requires_grad]
+            gs = grad(
+                [ys[i] for i in live],
+                xs,
+                [probes[i] for i in live],
+                create_graph=True,
+                allow_unused=True,
+            )
+            terms = [
+                F.sum(g * t) for g, t in zip(gs, tangents) if g is not None and g.requires_grad
+            ]
             if terms:
                 total = terms[0]
                 for term in terms[1:]:
                     total = total + term
-                for i, p in zip(live, grad(total, [probes[i] for i in live], create_graph=create_graph, allow_unused=True, materialize_grads=True)):
+                for i, p in zip(
+                    live,
+                    grad(
+                        total,
+                        [probes[i] for i in live],
+                        create_graph=create_graph,
+                        allow_unused=True,
+                        materialize_grads=True,
+                    ),
+                ):
                     products[i] = p
     single = isinstance(out, Tensor)
-    value = out if create_graph else out.detach() if isinstance(out, Tensor) else tuple(o.detach() for o in out)
+    value = (
+        out
+        if create_graph
+        else out.detach()
+        if isinstance(out, Tensor)
+        else tuple(o.detach() for o in out)
+    )
     return value, products[0] if single else tuple(products)
 
 
-def hvp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False) -> tuple:
+def hvp(
+    func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
+) -> tuple:
     """(func(inputs), H v) of a scalar function: its Hessian times a vector, without the Hessian."""
-    xs = tuple(x if create_graph and x.requires_grad else x.detach().clone().requires_grad_() for x in as_tuple(inputs))
+    xs = tuple(
+        x if create_graph and x.requires_grad else x.detach().clone().requires_grad_()
+        for x in as_tuple(inputs)
+    )
     vs = tuple(F.ones_like(x) for x in xs) if v is None else as_tuple(v)
     with enable_grad():
         out = func(*xs)
         if out.numel() != 1:
-            raise ShapeError(f"hvp: func must return one number, got shape {out.shape}. Sum it first.")
+            raise ShapeError(
+                f"hvp: func must return one number, got shape {out.shape}. Sum it first."
+            )
         gs = grad(out, xs, create_graph=True, allow_unused=True, materialize_grads=True)
         live = [(g, t) for g, t in zip(gs, vs) if g.requires_grad]
         if live:
-            products = grad([g for g, _ in live], xs, [t for _, t in live], create_graph=create_graph, allow_unused=True, materialize_grads=True)
+            products = grad(
+                [g for g, _ in live],
+                xs,
+                [t for _, t in live],
+                create_graph=create_graph,
+                allow_unused=True,
+                materialize_grads=True,
+            )
         else:
             products = tuple(F.zeros_like(x) for x in xs)
-    return out if create_graph else out.detach(), products[0] if isinstance(inputs, Tensor) else products
+    return out if create_graph else out.detach(), (
+        products[0] if isinstance(inputs, Tensor) else products
+    )
 
 
 vhp = hvp  # the Hessian is symmetric: v^T H and H v are the same numbers
 
 
-def jacobian(func: Callable, inputs: Any, create_graph: bool = False, strict: bool = False, vectorize: bool = False) -> Any:
+def jacobian(
+    func: Callable,
+    inputs: Any,
+    create_graph: bool = False,
+    strict: bool = False,
+    vectorize: bool = False,
+) -> Any:
     """d func(inputs)_i / d inputs_j, shape (*output, *input), one backward pass per output element."""
     single = isinstance(inputs, Tensor)
-    xs = tuple(x if create_graph and x.requires_grad else x.detach().clone().requires_grad_() for x in as_tuple(inputs))
+    xs = tuple(
+        x if create_graph and x.requires_grad else x.detach().clone().requires_grad_()
+        for x in as_tuple(inputs)
+    )
     with enable_grad():
         out = func(*xs)
         outs = as_tuple(out)
@@ -87,10 +165,28 @@ def jacobian(func: Callable, inputs: Any, create_graph: bool = False, strict: bo
                 if flat.node is None:
                     gs = [F.zeros_like(x) for x in xs]
                 else:
-                    gs = list(grad(flat[i], xs, retain_graph=True, create_graph=create_graph, allow_unused=True, materialize_grads=True))
+                    gs = list(
+                        grad(
+                            flat[i],
+                            xs,
+                            retain_graph=True,
+                            create_graph=create_graph,
+                            allow_unused=True,
+                            materialize_grads=True,
+                        )
+                    )
                 for column, g in zip(per_input, gs):
                     column.append(g)
-            rows.append(tuple(F.reshape(F.stack(c), (*y.shape, *x.shape)) if c else F.zeros((*y.shape, *x.shape), dtype=x.dtype) for c, x in zip(per_input, xs)))
+            rows.append(
+                tuple(
+                    (
+                        F.reshape(F.stack(c), (*y.shape, *x.shape))
+                        if c
+                        else F.zeros((*y.shape, *x.shape), dtype=x.dtype)
+                    )
+                    for c, x in zip(per_input, xs)
+                )
+            )
     result = [r[0] if single else r for r in rows]
     return result[0] if isinstance(out, Tensor) else tuple(result)
 

@@ -1,4 +1,5 @@
 """Numerical checks: backward against finite differences, in float64, for first and second order."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -13,12 +14,31 @@ from .gradients import as_tuple, grad
 from .modes import enable_grad, no_grad
 
 
-def _numerical(function: Callable, arrays: list[np.ndarray], k: int, weights: list[np.ndarray], eps: float) -> np.ndarray:
+def _numerical(
+    function: Callable, arrays: list[np.ndarray], k: int, weights: list[np.ndarray], eps: float
+) -> np.ndarray:
     """Central differences of sum(weights * function) with respect to array k."""
+
     def value() -> float:
         with no_grad():
-            outs = as_tuple(function(*[Tensor(F.tensor(a).array, F.tensor(a).device) if isinstance(a, np.ndarray) else a for a in arrays]))
-        return float(sum((w * o.array).sum() for w, o in zip(weights, (o for o in outs if o.is_floating_point()))))
+            outs = as_tuple(
+                function(
+                    *[
+                        (
+                            Tensor(F.tensor(a).array, F.tensor(a).device)
+                            if isinstance(a, np.ndarray)
+                            else a
+                        )
+                        for a in arrays
+                    ]
+                )
+            )
+        return float(
+            sum(
+                (w * o.array).sum()
+                for w, o in zip(weights, (o for o in outs if o.is_floating_point()))
+            )
+        )
 
     x, slope = arrays[k], np.zeros(arrays[k].shape)
     for i in np.ndindex(x.shape):
@@ -31,32 +51,62 @@ def _numerical(function: Callable, arrays: list[np.ndarray], k: int, weights: li
     return slope
 
 
-def gradcheck(func: Callable, inputs: Any, *, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3, raise_exception: bool = True,
-              nondet_tol: float = 0.0, check_kinks: bool = True) -> bool:
+def gradcheck(
+    func: Callable,
+    inputs: Any,
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    raise_exception: bool = True,
+    nondet_tol: float = 0.0,
+    check_kinks: bool = True,
+) -> bool:
     """Compare backward with central differences, for a random weighting of all outputs.
 
-    Inputs that require gradients must be float64. An entry where steps `eps` and `eps/2` disagree is a kink (|x| at 0, ties
-    of max): no derivative exists there, and the report says so instead of blaming the formula.
-    Raises: GraphError with the worst entry, both values and its place (or returns False if not raise_exception).
+    Inputs that require gradients must be float64. An entry where steps `eps` and `eps/2` disagree
+    is a kink (|x| at 0, ties of max): no derivative exists there, and the report says so instead of
+    blaming the formula.
+    Raises: GraphError with the worst entry, both values and its place (or returns False if not
+            raise_exception).
     """
     inputs = list(as_tuple(inputs))
     wanted = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
     if not wanted:
-        raise GraphError("gradcheck: at least one input must require gradients, got none. Use tensor(..., dtype=float64, requires_grad=True).")
+        raise GraphError(
+            "gradcheck: at least one input must require gradients, got none. Use tensor(...,"
+            " dtype=float64, requires_grad=True)."
+        )
     for i in wanted:
         if inputs[i].array.dtype != np.float64:
-            raise DTypeError(f"gradcheck: inputs must be float64, got {inputs[i].dtype.name} for input {i}. Differences need the precision: use x.double().")
-    fresh = [x.detach().clone().requires_grad_() if i in wanted else x for i, x in enumerate(inputs)]
+            raise DTypeError(
+                f"gradcheck: inputs must be float64, got {inputs[i].dtype.name} for input {i}."
+                " Differences need the precision: use x.double()."
+            )
+    fresh = [
+        x.detach().clone().requires_grad_() if i in wanted else x for i, x in enumerate(inputs)
+    ]
     outs = [o for o in as_tuple(func(*fresh)) if isinstance(o, Tensor) and o.is_floating_point()]
     rng = np.random.default_rng(0)
-    weights = [np.asarray(rng.uniform(0.5, 1.5, o.shape) * rng.choice([-1.0, 1.0], o.shape)) for o in outs]
+    weights = [
+        np.asarray(rng.uniform(0.5, 1.5, o.shape) * rng.choice([-1.0, 1.0], o.shape)) for o in outs
+    ]
     live = [(o, w) for o, w in zip(outs, weights) if o.requires_grad]
     xs = [fresh[i] for i in wanted]
     if live:
-        gs = grad([o for o, _ in live], xs, [Tensor(o.device.asarray(w), o.device) for o, w in live], allow_unused=True, materialize_grads=True)
+        gs = grad(
+            [o for o, _ in live],
+            xs,
+            [Tensor(o.device.asarray(w), o.device) for o, w in live],
+            allow_unused=True,
+            materialize_grads=True,
+        )
     else:
         gs = tuple(F.zeros_like(x) for x in xs)
-    arrays = [np.array(x.device.to_host(x.array)) if isinstance(x, Tensor) and i in wanted else x for i, x in enumerate(inputs)]
+    arrays = [
+        np.array(x.device.to_host(x.array)) if isinstance(x, Tensor) and i in wanted else x
+        for i, x in enumerate(inputs)
+    ]
     for i, g in zip(wanted, gs):
         found, expected = g.device.to_host(g.array), _numerical(func, arrays, i, weights, eps)
         error = np.abs(found - expected) - (atol + rtol * np.abs(expected))
@@ -64,11 +114,17 @@ def gradcheck(func: Callable, inputs: Any, *, eps: float = 1e-6, atol: float = 1
             continue
         bad = np.unravel_index(int(np.where(np.isnan(error), np.inf, error).argmax()), error.shape)
         place = f"input {i}{list(map(int, bad))}"
-        text = f"gradcheck: backward must agree with finite differences, got {found[bad]:.8g} instead of {expected[bad]:.8g} at {place} (worst of {int((~(error <= 0)).sum())} entries)."
+        text = (
+            f"gradcheck: backward must agree with finite differences, got {found[bad]:.8g} instead"
+            f" of {expected[bad]:.8g} at {place} (worst of {int((~(error <= 0)).sum())} entries)."
+        )
         if check_kinks:
             finer = _numerical(func, arrays, i, weights, eps / 2)[bad]
             if abs(finer - expected[bad]) > 10 * (atol + rtol * abs(finer)):
-                text += f" A step half as long gives {finer:.8g}: the function has a kink or a jump there. Choose inputs away from it."
+                text += (
+                    f" A step half as long gives {finer:.8g}: the function has a kink or a jump"
+                    " there. Choose inputs away from it."
+                )
             else:
                 text += " Check the formula of that input."
         else:
@@ -79,23 +135,55 @@ def gradcheck(func: Callable, inputs: Any, *, eps: float = 1e-6, atol: float = 1
     return True
 
 
-def gradgradcheck(func: Callable, inputs: Any, grad_outputs: Any = None, *, eps: float = 1e-6, atol: float = 1e-5, rtol: float = 1e-3,
-                  raise_exception: bool = True) -> bool:
-    """`gradcheck` of the first derivative: checks the second order, with respect to inputs and cotangents."""
+def gradgradcheck(
+    func: Callable,
+    inputs: Any,
+    grad_outputs: Any = None,
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    raise_exception: bool = True,
+) -> bool:
+    """`gradcheck` of the first derivative: checks the second order, with respect to inputs and
+    cotangents.
+    """
     inputs = list(as_tuple(inputs))
     wanted = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
-    fresh = [x.detach().clone().requires_grad_() if i in wanted else x for i, x in enumerate(inputs)]
+    fresh = [
+        x.detach().clone().requires_grad_() if i in wanted else x for i, x in enumerate(inputs)
+    ]
     outs = [o for o in as_tuple(func(*fresh)) if isinstance(o, Tensor) and o.requires_grad]
     if not outs:
         return True
     rng = np.random.default_rng(1)
-    given = [F.tensor(rng.uniform(0.5, 1.5, o.shape)).requires_grad_() for o in outs] if grad_outputs is None else list(as_tuple(grad_outputs))
+    given = (
+        [F.tensor(rng.uniform(0.5, 1.5, o.shape)).requires_grad_() for o in outs]
+        if grad_outputs is None
+        else list(as_tuple(grad_outputs))
+    )
 
     def first(*args: Tensor) -> tuple:
-        xs, vs = list(args[:len(inputs)]), args[len(inputs):]
+        xs, vs = list(args[: len(inputs)]), args[len(inputs) :]
         with enable_grad():
-            xs = [x if not isinstance(x, Tensor) or i not in wanted or x.requires_grad else x.detach().requires_grad_() for i, x in enumerate(xs)]
+            xs = [
+                (
+                    x
+                    if not isinstance(x, Tensor) or i not in wanted or x.requires_grad
+                    else x.detach().requires_grad_()
+                )
+                for i, x in enumerate(xs)
+            ]
             ys = [o for o in as_tuple(func(*xs)) if isinstance(o, Tensor) and o.requires_grad]
-            return grad(ys, [xs[i] for i in wanted], vs, create_graph=True, allow_unused=True, materialize_grads=True)
+            return grad(
+                ys,
+                [xs[i] for i in wanted],
+                vs,
+                create_graph=True,
+                allow_unused=True,
+                materialize_grads=True,
+            )
 
-    return gradcheck(first, [*inputs, *given], eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception)
+    return gradcheck(
+        first, [*inputs, *given], eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception
+    )

@@ -1,4 +1,7 @@
-"""What is recorded, and when: no_grad, enable_grad, inference_mode, anomaly mode. Each concerns this thread only."""
+"""What is recorded, and when: no_grad, enable_grad, inference_mode, anomaly mode. Each concerns
+this thread only.
+"""
+
 from __future__ import annotations
 
 import functools
@@ -9,7 +12,9 @@ from ..engine.backward import mode
 
 
 class _Switch:
-    """Sets a mode of this thread inside a `with` block, or inside every call of a decorated function."""
+    """Sets a mode of this thread inside a `with` block, or inside every call of a decorated
+    function.
+    """
 
     def __init__(self, **values: Any):
         self.values, self.before = values, []  # type: ignore[var-annotated]
@@ -29,6 +34,7 @@ class _Switch:
         def switched(*args: Any, **kwargs: Any) -> Any:
             with _Switch(**self.values):
                 return function(*args, **kwargs)
+
         return switched
 
 
@@ -39,7 +45,9 @@ def _switch(values: Callable[[bool], dict], function: Any) -> Any:
 
 
 def no_grad(function: Any = None) -> Any:
-    """Record nothing: `with no_grad(): ...`, `@no_grad()` or `@no_grad`. Only this thread is concerned."""
+    """Record nothing: `with no_grad(): ...`, `@no_grad()` or `@no_grad`. Only this thread is
+    concerned.
+    """
     return _switch(lambda on: {"recording": False}, function)
 
 
@@ -50,7 +58,9 @@ def enable_grad(function: Any = None) -> Any:
 
 def inference_mode(function: Any = None) -> Any:
     """no_grad under the name that says why; results may be used in later graphs as constants."""
-    return _switch(lambda on: {"recording": False, "inference": True} if on else {"inference": False}, function)
+    return _switch(
+        lambda on: {"recording": False, "inference": True} if on else {"inference": False}, function
+    )
 
 
 class set_grad_enabled(_Switch):  # noqa: N801  # PyTorch's name
@@ -75,7 +85,9 @@ def is_inference_mode_enabled() -> bool:
 
 
 def detect_anomaly(check_nan: bool = True) -> Any:
-    """In this block nodes remember the line that recorded them, and a NaN made forward or backward is an error that names it."""
+    """In this block nodes remember the line that recorded them, and a NaN made forward or backward
+    is an error that names it.
+    """
     return _Switch(anomaly=True, recording="anomaly" if mode.recording else False)
 
 

@@ -6,5 +6,6 @@
     ladder.py     one ladder from correctness to the last figure
     report.py     lines of JSON, a table, a roofline
 
-On `cuda` the figures are times beside the limits of the same GPU, measured in the same run; on `emu` they are counts.
+On `cuda` the figures are times beside the limits of the same GPU, measured in the same run; on
+`emu` they are counts.
 """

@@ -1,11 +1,12 @@
 """The command `tinygrad-edu bench`."""
+
 from __future__ import annotations
 
 import argparse
 import importlib.util
 
-from ..engine.errors import DeviceError, KernelError
 from ..engine.device import get_device
+from ..engine.errors import DeviceError, KernelError
 from . import report
 from .ladder import measure, rungs_of
 from .timing import ceilings
@@ -18,10 +19,14 @@ def bench(flags: argparse.Namespace) -> int:
 
     load_ladders()
     names = sorted(ladders) if flags.kernel == "all" else [flags.kernel]
-    ops = [rungs_of(name)[0].op for name in names]  # a wrong name is told before a GPU is looked for
+    # a wrong name is told before a GPU is looked for
+    ops = [rungs_of(name)[0].op for name in names]
     shape = parse_shape(ops[0], flags.shape) if flags.shape else None
     if flags.device.split(":")[0] not in ("cuda", "emu"):
-        raise DeviceError(f"bench: --device must be cuda or emu, which run kernels, got {flags.device!r}. Choose one of them.")
+        raise DeviceError(
+            f"bench: --device must be cuda or emu, which run kernels, got {flags.device!r}. Choose"
+            " one of them."
+        )
     device = get_device(flags.device)
     limits = ceilings(device, flags.quick) if device.type == "cuda" else None
     code = 0
@@ -40,11 +45,12 @@ def bench(flags: argparse.Namespace) -> int:
         print(report.table(rows), flush=True)
         code = 1 if any(row.get("right") is False for row in rows if "peer" not in row) else code
         if flags.plot:
-            path = flags.plot if len(names) == 1 else flags.plot.with_stem(f"{flags.plot.stem}-{name}")
+            path = (
+                flags.plot if len(names) == 1 else flags.plot.with_stem(f"{flags.plot.stem}-{name}")
+            )
             if importlib.util.find_spec("matplotlib") is None:
                 print("No roofline: matplotlib is not installed (pip install matplotlib).")
             elif not report.roofline(rows, path):
                 print("No roofline: nothing was timed (emu counts, it does not tell the time).")
         print()
     return code
-

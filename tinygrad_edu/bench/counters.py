@@ -1,4 +1,5 @@
 """What the emulator counts: bytes, sectors a request, bank conflicts, FLOPs."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -22,11 +23,18 @@ def ratio(report: Report, space: str, ideal: bool = False) -> float | None:
 
 
 def summed(reports: list[Report]) -> dict[str, Any]:
-    """The counters of all launches of one call: bytes and FLOPs added up, ratios from the launch with the most bytes."""
+    """The counters of all launches of one call: bytes and FLOPs added up, ratios from the launch
+    with the most bytes.
+    """
     if not reports:
         return {"counters": "not available"}
     most = max(reports, key=lambda r: r.bytes_requested)
     flops = [r.total_flops for r in reports]
-    found = {"counted_bytes": sum(r.bytes_requested for r in reports), "counted_flops": None if None in flops else sum(f for f in flops if f is not None),
-             "sectors_per_request": ratio(most, "global"), "ideal_sectors": ratio(most, "global", True), "wavefronts_per_request": ratio(most, "shared")}
+    found = {
+        "counted_bytes": sum(r.bytes_requested for r in reports),
+        "counted_flops": None if None in flops else sum(f for f in flops if f is not None),
+        "sectors_per_request": ratio(most, "global"),
+        "ideal_sectors": ratio(most, "global", True),
+        "wavefronts_per_request": ratio(most, "shared"),
+    }
     return {"launches": len(reports)} | {k: v for k, v in found.items() if v is not None}

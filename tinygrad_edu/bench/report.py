@@ -1,4 +1,5 @@
 """What was measured, as lines of JSON, as a table, and as a roofline."""
+
 from __future__ import annotations
 
 import json
@@ -20,7 +21,9 @@ def shape_of(row: dict[str, Any]) -> str:
 
 
 def number(key: str, form: str, scale: float = 1.0) -> Callable[[dict[str, Any]], str]:
-    return lambda row: format(row[key] * scale, form) if isinstance(row.get(key), (int, float)) else "-"
+    return lambda row: (
+        format(row[key] * scale, form) if isinstance(row.get(key), (int, float)) else "-"
+    )
 
 
 def median(key: str) -> Callable[[dict[str, Any]], str]:
@@ -35,10 +38,22 @@ def peer_share(row: dict[str, Any]) -> str:
     return ", ".join(f"{100 * share:.0f} % of {name}" for name, share in shares.items()) or "-"
 
 
-TIMES = (("cold ms (20-80 %)", median("cold_ms")), ("hot ms (20-80 %)", median("hot_ms")), ("GB/s", number("gb_s", ".0f")), ("TFLOP/s", number("tflop_s", ".2f")),
-         ("of limit", number("share_of_limit", ".0f", 100)), ("speed", peer_share))
-COUNTERS = (("launches", number("launches", ".0f")), ("bytes", number("counted_bytes", ".0f")), ("least bytes", number("bytes", ".0f")), ("FLOPs", number("counted_flops", ".0f")),
-            ("sectors/request", number("sectors_per_request", ".2f")), ("wavefronts/request", number("wavefronts_per_request", ".2f")))
+TIMES = (
+    ("cold ms (20-80 %)", median("cold_ms")),
+    ("hot ms (20-80 %)", median("hot_ms")),
+    ("GB/s", number("gb_s", ".0f")),
+    ("TFLOP/s", number("tflop_s", ".2f")),
+    ("of limit", number("share_of_limit", ".0f", 100)),
+    ("speed", peer_share),
+)
+COUNTERS = (
+    ("launches", number("launches", ".0f")),
+    ("bytes", number("counted_bytes", ".0f")),
+    ("least bytes", number("bytes", ".0f")),
+    ("FLOPs", number("counted_flops", ".0f")),
+    ("sectors/request", number("sectors_per_request", ".2f")),
+    ("wavefronts/request", number("wavefronts_per_request", ".2f")),
+)
 
 
 def table(rows: list[dict[str, Any]]) -> str:
@@ -47,25 +62,53 @@ def table(rows: list[dict[str, Any]]) -> str:
     for shape in dict.fromkeys(shape_of(row) for row in rows):
         mine = [row for row in rows if shape_of(row) == shape]
         timed = any("cold_ms" in row for row in mine)
-        columns = [("kernel", lambda row: row["kernel"]), ("max error", number("max_error", ".1e")), ("registers", number("registers_sm_90", ".0f")), *(TIMES if timed else COUNTERS)]
-        lines = [[title for title, _ in columns]] + [[show(row) for _, show in columns] for row in mine]
+        columns = [
+            ("kernel", lambda row: row["kernel"]),
+            ("max error", number("max_error", ".1e")),
+            ("registers", number("registers_sm_90", ".0f")),
+            *(TIMES if timed else COUNTERS),
+        ]
+        lines = [[title for title, _ in columns]] + [
+            [show(row) for _, show in columns] for row in mine
+        ]
         wide = [max(len(line[i]) for line in lines) for i in range(len(columns))]
-        texts = ["  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(line, wide))).rstrip() for line in lines]
+        texts = [
+            "  ".join(
+                cell.ljust(w) if i == 0 else cell.rjust(w)
+                for i, (cell, w) in enumerate(zip(line, wide))
+            ).rstrip()
+            for line in lines
+        ]
         for row, at in zip(mine, range(1, len(texts))):
             if "skipped" in row:
                 texts[at] = f"{row['kernel']:{wide[0]}s}  not measured: {row['skipped']}"
         notes = []
         if any("counters" in row for row in mine):
-            notes.append("counters not available: this version has no profiler (tinygrad_edu.profile)")
+            notes.append(
+                "counters not available: this version has no profiler (tinygrad_edu.profile)"
+            )
         limits = next((row["limits"] for row in mine if "limits" in row), None)
         if limits:
-            notes.append(f"limits, measured in this run: copy {limits['copy_gb_s']:.0f} GB/s, fp32 {limits['fp32_tflop_s']:.1f} TFLOP/s (cuBLAS, TF32 off); of limit: in %")
-        blocks.append("\n".join([f"{mine[0]['op']} {shape} float32 on {mine[0].get('gpu', mine[0]['device'])}", *texts, *notes]))
+            notes.append(
+                f"limits, measured in this run: copy {limits['copy_gb_s']:.0f} GB/s, fp32"
+                f" {limits['fp32_tflop_s']:.1f} TFLOP/s (cuBLAS, TF32 off); of limit: in %"
+            )
+        blocks.append(
+            "\n".join(
+                [
+                    f"{mine[0]['op']} {shape} float32 on {mine[0].get('gpu', mine[0]['device'])}",
+                    *texts,
+                    *notes,
+                ]
+            )
+        )
     return "\n\n".join(blocks)
 
 
 def roofline(rows: list[dict[str, Any]], path: Path) -> bool:
-    """The timed rows under the roof of the GPU: intensity (least bytes) against TFLOP/s; where an op has no FLOPs, GB/s of each rung. False: nothing was timed."""
+    """The timed rows under the roof of the GPU: intensity (least bytes) against TFLOP/s; where an
+    op has no FLOPs, GB/s of each rung. False: nothing was timed.
+    """
     timed = [row for row in rows if "cold_ms" in row and "limits" in row]
     if not timed:
         return False
@@ -81,14 +124,30 @@ def roofline(rows: list[dict[str, Any]], path: Path) -> bool:
         top = limits["fp32_tflop_s"]
         ridge = top * 1e3 / limits["copy_gb_s"]
         high = max(8 * max(row["flops"] / row["bytes"] for row in timed), 8 * ridge)
-        axes.loglog([low, ridge, high], [low * limits["copy_gb_s"] / 1e3, top, top], color="black", label=f"limit: copy {limits['copy_gb_s']:.0f} GB/s, cuBLAS fp32 {top:.1f} TFLOP/s")
+        axes.loglog(
+            [low, ridge, high],
+            [low * limits["copy_gb_s"] / 1e3, top, top],
+            color="black",
+            label=f"limit: copy {limits['copy_gb_s']:.0f} GB/s, cuBLAS fp32 {top:.1f} TFLOP/s",
+        )
         for row in timed:
-            axes.plot(row["flops"] / row["bytes"], row["tflop_s"], "s" if row.get("peer") else "o", label=f"{row['kernel']} {shape_of(row)}: {100 * row['share_of_limit']:.0f} %")
+            axes.plot(
+                row["flops"] / row["bytes"],
+                row["tflop_s"],
+                "s" if row.get("peer") else "o",
+                label=f"{row['kernel']} {shape_of(row)}: {100 * row['share_of_limit']:.0f} %",
+            )
         axes.set_xlabel("FLOPs per byte (each byte moved once)")
         axes.set_ylabel("TFLOP/s")
     else:
-        axes.barh([f"{row['kernel']} {shape_of(row)}" for row in timed], [row["gb_s"] for row in timed], color=["grey" if row.get("peer") else "tab:blue" for row in timed])
-        axes.axvline(limits["copy_gb_s"], color="black", label=f"limit: copy {limits['copy_gb_s']:.0f} GB/s")
+        axes.barh(
+            [f"{row['kernel']} {shape_of(row)}" for row in timed],
+            [row["gb_s"] for row in timed],
+            color=["grey" if row.get("peer") else "tab:blue" for row in timed],
+        )
+        axes.axvline(
+            limits["copy_gb_s"], color="black", label=f"limit: copy {limits['copy_gb_s']:.0f} GB/s"
+        )
         axes.invert_yaxis()
         axes.set_xlabel("GB/s (each byte moved once)")
     axes.set_title(f"{timed[0]['op']} on {timed[0]['gpu']}")

@@ -1,9 +1,12 @@
 """The clock of a GPU.
 
-Events mark the stream before and after a call; what lies between them is the call, if the stream never runs dry. So calls of less than 0.2 ms are
-captured many times into one graph, whose replay is timed. Each figure is a median with the 20 % and 80 % quantiles over at least 50 samples, after a
-warm-up of at least 10 calls and 100 ms. "cold": the second-level cache was overwritten just before each call; "hot": the same call again and again.
+Events mark the stream before and after a call; what lies between them is the call, if the stream
+never runs dry. So calls of less than 0.2 ms are captured many times into one graph, whose replay is
+timed. Each figure is a median with the 20 % and 80 % quantiles over at least 50 samples, after a
+warm-up of at least 10 calls and 100 ms. "cold": the second-level cache was overwritten just before
+each call; "hot": the same call again and again.
 """
+
 from __future__ import annotations
 
 import time
@@ -23,9 +26,13 @@ def quantiles(samples: list[float]) -> list[float]:
 
 
 class Contender:
-    """What is timed: a call that starts one run. `capture(n)` gives a function that replays n of them."""
+    """What is timed: a call that starts one run. `capture(n)` gives a function that replays n of
+    them.
+    """
 
-    def __init__(self, name: str, call: Callable[[], Any], capture: Callable[[int], Callable[[], None]]):
+    def __init__(
+        self, name: str, call: Callable[[], Any], capture: Callable[[int], Callable[[], None]]
+    ):
         self.name, self.call, self.capture = name, call, capture
         self.repeats, self.replay = 1, call
         self.hot: list[float] = []
@@ -34,6 +41,7 @@ class Contender:
 
 def captured(device: Any, call: Callable[[], Any]) -> Callable[[int], Callable[[], None]]:
     """How a call of this package is captured."""
+
     def capture(n: int) -> Callable[[], None]:
         with device.capture() as graph:
             for _ in range(n):
@@ -70,7 +78,9 @@ class Clock:
             contender.replay()
             self.device.synchronize()
 
-    def samples(self, call: Callable[[], Any], n: int, before: Callable[[], None] | None = None) -> list[float]:
+    def samples(
+        self, call: Callable[[], Any], n: int, before: Callable[[], None] | None = None
+    ) -> list[float]:
         """Milliseconds of n calls. All are queued before the first is looked at."""
         pairs = []
         for _ in range(n):
@@ -85,16 +95,21 @@ class Clock:
         return [self.device.elapsed(start, stop) for start, stop in pairs]
 
     def race(self, contenders: list[Contender], seconds: float) -> None:
-        """Fill `hot` and `cold` of each, in turns, so that a drift of the GPU's clock meets all of them."""
+        """Fill `hot` and `cold` of each, in turns, so that a drift of the GPU's clock meets all of
+        them.
+        """
         for contender in contenders:
             self.prepare(contender)
         begun, rounds = time.perf_counter(), 0
         while rounds * 5 < self.least or (time.perf_counter() - begun < seconds and rounds < 100):
             for contender in contenders:
-                contender.hot += [ms / contender.repeats for ms in self.samples(contender.replay, 5)]
+                contender.hot += [
+                    ms / contender.repeats for ms in self.samples(contender.replay, 5)
+                ]
                 contender.cold += self.samples(contender.call, 5, self.scrub)
             rounds += 1
-            if time.perf_counter() - begun > 3 * seconds + 1 and rounds * 5 >= 10:  # far too slow: fewer samples, and the count is reported
+            # far too slow: fewer samples, and the count is reported
+            if time.perf_counter() - begun > 3 * seconds + 1 and rounds * 5 >= 10:
                 break
 
 
@@ -110,7 +125,10 @@ def ceilings(device: Any, quick: bool = False) -> dict[str, float]:
     found["copy_gb_s"] = 8 * n / float(np.median(clock.samples(copy, clock.least))) / 1e6
     del source, target, copy
     for name, dtype in (("fp32", "float32"), ("fp16", "float16")):
-        a, b = (device.asarray(rng.standard_normal((side, side), dtype=np.float32).astype(dtype)) for _ in range(2))
+        a, b = (
+            device.asarray(rng.standard_normal((side, side), dtype=np.float32).astype(dtype))
+            for _ in range(2)
+        )
         clock.samples(partial(device.matmul, a, b), 3)
         times = clock.samples(partial(device.matmul, a, b), 5 if quick else 20)
         found[f"{name}_tflop_s"] = 2 * side**3 / float(np.median(times)) / 1e9

@@ -1,4 +1,5 @@
 """From a list of samples to a batch."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,12 +16,13 @@ from ..engine.tensor import Tensor, as_tensor
 class Rows(Sequence):
     """The rows of tensors that lie together, seen as a list of samples `(a[i], b[i], ...)`.
 
-    A dataset that fetches a batch with one index operation hands this out: `default_collate` takes the columns as they
-    are, and any other collate function sees the list of samples it expects.
+    A dataset that fetches a batch with one index operation hands this out: `default_collate` takes
+    the columns as they are, and any other collate function sees the list of samples it expects.
     """
 
     def __init__(self, columns: tuple[Tensor, ...], sample: Callable[..., tuple] | None = None):
-        self.columns, self.sample = columns, sample or (lambda *row: row)  # `sample` makes of a row what the dataset hands out
+        # `sample` makes of a row what the dataset hands out
+        self.columns, self.sample = columns, sample or (lambda *row: row)
 
     def __len__(self) -> int:
         return len(self.columns[0])
@@ -39,9 +41,10 @@ class Rows(Sequence):
 def default_collate(batch: Any) -> Any:
     """Join a list of equal samples into one batch.
 
-    Tensors and NumPy arrays are stacked along a new first dim; Python ints become int64, floats float64 and bools bool
-    tensors; text stays a list; dicts, named tuples, tuples and lists are joined entry by entry. Containers keep their type,
-    except that a tuple becomes a list, as in PyTorch.
+    Tensors and NumPy arrays are stacked along a new first dim; Python ints become int64, floats
+    float64 and bools bool tensors; text stays a list; dicts, named tuples, tuples and lists are
+    joined entry by entry. Containers keep their type, except that a tuple becomes a list, as in
+    PyTorch.
 
     Raises:
         DTypeError: a sample of another type (None, for example).
@@ -50,7 +53,10 @@ def default_collate(batch: Any) -> Any:
     if type(batch) is Rows:
         return list(batch.columns)
     if not len(batch):
-        raise ShapeError("default_collate: needs at least one sample, got an empty batch. Check what the batch sampler yields.")
+        raise ShapeError(
+            "default_collate: needs at least one sample, got an empty batch. Check what the batch"
+            " sampler yields."
+        )
     first = batch[0]
     if isinstance(first, Tensor):
         return _stack(batch)
@@ -65,22 +71,31 @@ def default_collate(batch: Any) -> Any:
     if isinstance(first, int):  # bool too
         return as_tensor(batch)
     if isinstance(first, Mapping):
-        return _like(first, {key: default_collate([sample[key] for sample in batch]) for key in first})
+        return _like(
+            first, {key: default_collate([sample[key] for sample in batch]) for key in first}
+        )
     if isinstance(first, Sequence):
         sizes = {len(sample) for sample in batch}
         if len(sizes) > 1:
-            raise ShapeError(f"default_collate: all samples of a batch must have the same number of entries, got {sorted(sizes)}. "
-                             "Pad them, or give the DataLoader a collate_fn.")
+            raise ShapeError(
+                "default_collate: all samples of a batch must have the same number of entries, got"
+                f" {sorted(sizes)}. Pad them, or give the DataLoader a collate_fn."
+            )
         columns = [default_collate(column) for column in zip(*batch)]
         if hasattr(first, "_fields"):  # a named tuple
             return type(first)(*columns)
         return columns if isinstance(first, tuple) else _like(first, columns)
-    raise DTypeError(f"default_collate: samples must hold tensors, NumPy arrays, numbers, text, dicts, tuples or lists, got {type(first).__name__}. "
-                     "Convert it in the dataset or a transform (ToTensor for images), or give the DataLoader a collate_fn.")
+    raise DTypeError(
+        "default_collate: samples must hold tensors, NumPy arrays, numbers, text, dicts, tuples or"
+        f" lists, got {type(first).__name__}. Convert it in the dataset or a transform (ToTensor"
+        " for images), or give the DataLoader a collate_fn."
+    )
 
 
 def default_convert(data: Any) -> Any:
-    """One sample as it is, with its NumPy arrays turned into tensors: what a DataLoader does when batch_size is None."""
+    """One sample as it is, with its NumPy arrays turned into tensors: what a DataLoader does when
+    batch_size is None.
+    """
     if isinstance(data, Rows):
         return [default_convert(sample) for sample in data]
     if isinstance(data, (np.ndarray, np.generic)):
@@ -99,13 +114,17 @@ def default_convert(data: Any) -> Any:
 def _stack(tensors: Sequence[Tensor]) -> Tensor:
     shapes = {tuple(t.shape) for t in tensors}
     if len(shapes) > 1:
-        raise ShapeError(f"default_collate: all samples of a batch must have one shape, got {sorted(shapes)}. "
-                         "Resize, crop or pad them, or give the DataLoader a collate_fn.")
+        raise ShapeError(
+            f"default_collate: all samples of a batch must have one shape, got {sorted(shapes)}. "
+            "Resize, crop or pad them, or give the DataLoader a collate_fn."
+        )
     return F.stack(list(tensors))
 
 
 def _like(example: Any, content: Any) -> Any:
-    """`content` in a container of the example's type; a plain dict or list if that type takes other arguments."""
+    """`content` in a container of the example's type; a plain dict or list if that type takes other
+    arguments.
+    """
     try:
         return type(example)(content)
     except TypeError:

@@ -1,4 +1,5 @@
 """DataLoader: samples in batches, shuffled and loaded ahead, from any dataset."""
+
 from __future__ import annotations
 
 import weakref
@@ -6,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import count
 from typing import Any
 
-from ..engine.errors import DTypeError, ShapeError
 from ..engine.device import Generator, default_generator
+from ..engine.errors import DTypeError, ShapeError
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset
 from .sampler import BatchSampler, RandomSampler, SequentialSampler
@@ -25,60 +26,105 @@ class DataLoader:
         batch_size: samples a batch; None: single samples, not joined.
         shuffle: a new random order every epoch.
         sampler: the order of the indices, instead of shuffle.
-        batch_sampler: yields lists of indices, instead of batch_size, shuffle, sampler and drop_last.
-        num_workers: background threads that load batches ahead; 0 loads in the thread that iterates.
-        collate_fn: joins a list of samples to a batch; `default_collate` if None.
-        drop_last: leave out a last batch that is not full.
-        timeout: seconds to wait for a batch from a worker; 0: no limit.
-        worker_init_fn: called with the worker's number in each worker before it loads anything.
-        generator: source of the order, and of the seeds of the items. None: the default generator.
-        prefetch_factor: batches each worker may load ahead, 2 by default.
-        persistent_workers: keep the workers between epochs.
-        pin_memory, pin_memory_device, multiprocessing_context, in_order: accepted and ignored; batches always come in order.
+        batch_sampler: yields lists of indices, instead of batch_size, shuffle, sampler and
+        drop_last. num_workers: background threads that load batches ahead; 0 loads in the thread
+        that iterates. collate_fn: joins a list of samples to a batch; `default_collate` if None.
+        drop_last: leave out a last batch that is not full. timeout: seconds to wait for a batch
+        from a worker; 0: no limit. worker_init_fn: called with the worker's number in each worker
+        before it loads anything. generator: source of the order, and of the seeds of the items.
+        None: the default generator. prefetch_factor: batches each worker may load ahead, 2 by
+        default. persistent_workers: keep the workers between epochs. pin_memory, pin_memory_device,
+        multiprocessing_context, in_order: accepted and ignored; batches always come in order.
 
     Note:
-        Workers are threads, not processes: NumPy, Pillow and file reading release Python's lock while they work, nothing is
-        copied between processes, and no process is forked (forking with threads around can hang). Code in pure Python gains
-        nothing from them. Every worker has a shallow copy of the dataset; what that refers to is shared between them.
+        Workers are threads, not processes: NumPy, Pillow and file reading release Python's lock
+        while they work, nothing is copied between processes, and no process is forked (forking with
+        threads around can hang). Code in pure Python gains nothing from them. Every worker has a
+        shallow copy of the dataset; what that refers to is shared between them.
 
-        The same seed gives the same batches with any number of workers, also where transforms draw random numbers: each item
-        of an epoch has its own seed (see `current_generator`). Leaving the loop early stops the workers. An error in a
-        worker is raised where the batch would have come, with the traceback of the worker.
+        The same seed gives the same batches with any number of workers, also where transforms draw
+        random numbers: each item of an epoch has its own seed (see `current_generator`). Leaving
+        the loop early stops the workers. An error in a worker is raised where the batch would have
+        come, with the traceback of the worker.
     """
 
     _ready = False
 
-    def __init__(self, dataset: Any, batch_size: int | None = 1, shuffle: bool | None = None, sampler: Iterable | None = None,
-                 batch_sampler: Iterable | None = None, num_workers: int = 0, collate_fn: Callable | None = None, pin_memory: bool = False,
-                 drop_last: bool = False, timeout: float = 0, worker_init_fn: Callable[[int], Any] | None = None,
-                 multiprocessing_context: Any = None, generator: Generator | None = None, *, prefetch_factor: int | None = None,
-                 persistent_workers: bool = False, pin_memory_device: str = "", in_order: bool = True):
+    def __init__(
+        self,
+        dataset: Any,
+        batch_size: int | None = 1,
+        shuffle: bool | None = None,
+        sampler: Iterable | None = None,
+        batch_sampler: Iterable | None = None,
+        num_workers: int = 0,
+        collate_fn: Callable | None = None,
+        pin_memory: bool = False,
+        drop_last: bool = False,
+        timeout: float = 0,
+        worker_init_fn: Callable[[int], Any] | None = None,
+        multiprocessing_context: Any = None,
+        generator: Generator | None = None,
+        *,
+        prefetch_factor: int | None = None,
+        persistent_workers: bool = False,
+        pin_memory_device: str = "",
+        in_order: bool = True,
+    ):
         _check_workers(num_workers, timeout, prefetch_factor, persistent_workers)
         iterable = isinstance(dataset, IterableDataset)
         if not iterable and not hasattr(dataset, "__getitem__"):
-            raise DTypeError(f"DataLoader: dataset must have __getitem__ and __len__, or be an IterableDataset, got {type(dataset).__name__}. "
-                             "Derive it from Dataset.")
+            raise DTypeError(
+                "DataLoader: dataset must have __getitem__ and __len__, or be an IterableDataset,"
+                f" got {type(dataset).__name__}. Derive it from Dataset."
+            )
         if iterable and (shuffle or sampler is not None or batch_sampler is not None):
-            raise ShapeError("DataLoader: an IterableDataset decides its own order, got shuffle, sampler or batch_sampler. Leave them out.")
+            raise ShapeError(
+                "DataLoader: an IterableDataset decides its own order, got shuffle, sampler or"
+                " batch_sampler. Leave them out."
+            )
         if sampler is not None and shuffle:
-            raise ShapeError("DataLoader: needs either sampler or shuffle, got both. Leave one out.")
-        if batch_sampler is not None and (batch_size != 1 or shuffle or sampler is not None or drop_last):
-            raise ShapeError("DataLoader: batch_sampler takes the place of batch_size, shuffle, sampler and drop_last, got one of them too. Leave it out.")
+            raise ShapeError(
+                "DataLoader: needs either sampler or shuffle, got both. Leave one out."
+            )
+        if batch_sampler is not None and (
+            batch_size != 1 or shuffle or sampler is not None or drop_last
+        ):
+            raise ShapeError(
+                "DataLoader: batch_sampler takes the place of batch_size, shuffle, sampler and"
+                " drop_last, got one of them too. Leave it out."
+            )
         if batch_size is None and drop_last:
-            raise ShapeError("DataLoader: drop_last needs batches, got batch_size=None. Leave one out.")
+            raise ShapeError(
+                "DataLoader: drop_last needs batches, got batch_size=None. Leave one out."
+            )
         check_generator(generator, "DataLoader")
         if batch_sampler is not None:
             batch_size, drop_last = None, False
         elif iterable:
             BatchSampler((), 1 if batch_size is None else batch_size, drop_last)  # for its checks
         if sampler is None and not iterable:
-            sampler = RandomSampler(dataset, generator=generator) if shuffle else SequentialSampler(dataset)
+            sampler = (
+                RandomSampler(dataset, generator=generator)
+                if shuffle
+                else SequentialSampler(dataset)
+            )
         if batch_sampler is None and batch_size is not None and not iterable:
             assert sampler is not None
             batch_sampler = BatchSampler(sampler, batch_size, drop_last)
         batched = batch_size is not None or batch_sampler is not None
-        self.dataset, self.batch_size, self.sampler, self.batch_sampler = dataset, batch_size, sampler, batch_sampler
-        self.num_workers, self.drop_last, self.timeout, self.worker_init_fn = num_workers, drop_last, timeout, worker_init_fn
+        self.dataset, self.batch_size, self.sampler, self.batch_sampler = (
+            dataset,
+            batch_size,
+            sampler,
+            batch_sampler,
+        )
+        self.num_workers, self.drop_last, self.timeout, self.worker_init_fn = (
+            num_workers,
+            drop_last,
+            timeout,
+            worker_init_fn,
+        )
         self.pin_memory, self.generator = pin_memory, generator
         self.collate_fn = collate_fn or (default_collate if batched else default_convert)
         self.prefetch_factor = 2 if prefetch_factor is None and num_workers else prefetch_factor
@@ -86,13 +132,16 @@ class DataLoader:
         self._iterable, self._batched = iterable, batched
         self._workers: Workers | None = None
         self._begun: list[Any] | None = None  # the generators' states when the present epoch began
-        self._given = 0                       # batches of it that were given out
-        self._resume = False                  # whether the next epoch is the rest of that one
+        self._given = 0  # batches of it that were given out
+        self._resume = False  # whether the next epoch is the rest of that one
         self._ready = True
 
     def __setattr__(self, name: str, value: Any) -> None:
         if self._ready and name in FIXED:
-            raise ShapeError(f"DataLoader: {name} cannot be changed after construction, got {value!r}. Make a new DataLoader.")
+            raise ShapeError(
+                f"DataLoader: {name} cannot be changed after construction, got {value!r}. Make a"
+                " new DataLoader."
+            )
         object.__setattr__(self, name, value)
 
     def __len__(self) -> int:
@@ -107,39 +156,65 @@ class DataLoader:
     # ---- the place in the data, for checkpoints ----
 
     def _generators(self) -> list[Generator]:
-        """Whatever draws the order: the loader's generator, then those that its samplers have for themselves."""
+        """Whatever draws the order: the loader's generator, then those that its samplers have for
+        themselves.
+        """
         found = [self.generator or default_generator]
-        for sampler in (self.batch_sampler, getattr(self.batch_sampler, "sampler", None), self.sampler):
+        for sampler in (
+            self.batch_sampler,
+            getattr(self.batch_sampler, "sampler", None),
+            self.sampler,
+        ):
             own = getattr(sampler, "generator", None)
             if isinstance(own, Generator) and all(own is not g for g in found):
                 found.append(own)
         return found
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the loader is: enough to go on with the next batch after `load_state_dict`, in another process too.
+        """Where the loader is: enough to go on with the next batch after `load_state_dict`, in
+        another process too.
 
-        Returns: {"batches": given out in the present epoch, "generators": their states when it began}, for `save`.
+        Returns: {"batches": given out in the present epoch, "generators": their states when it
+                 began}, for `save`.
         """
         begun = self._begun
-        return {"batches": 0 if begun is None else self._given, "generators": [g.get_state() for g in self._generators()] if begun is None else begun}
+        return {
+            "batches": 0 if begun is None else self._given,
+            "generators": [g.get_state() for g in self._generators()] if begun is None else begun,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state_dict()`: the next epoch is the rest of the saved one, in its order; later epochs follow as they would have.
+        """Go on from `state_dict()`: the next epoch is the rest of the saved one, in its order;
+        later epochs follow as they would have.
 
-        The batches before are not loaded again, but for an IterableDataset, which is read up to there. The default generator is put back
-        to its present state after it made the order: save and restore it (`get_rng_state`) if other code draws from it.
+        The batches before are not loaded again, but for an IterableDataset, which is read up to
+        there. The default generator is put back to its present state after it made the order: save
+        and restore it (`get_rng_state`) if other code draws from it.
 
         Raises: ShapeError if the state is not of such a loader
         """
         generators = self._generators()
-        if not isinstance(state, dict) or set(state) != {"batches", "generators"} or len(state["generators"]) != len(generators):
-            raise ShapeError(f"DataLoader.load_state_dict: must get what state_dict of a loader with {len(generators)} generator(s) returned, got "
-                             f"{sorted(state) if isinstance(state, dict) else type(state).__name__}. Make the loader as it was then.")
-        self._begun, self._given = [getattr(s, "array", s) for s in state["generators"]], int(state["batches"])
+        if (
+            not isinstance(state, dict)
+            or set(state) != {"batches", "generators"}
+            or len(state["generators"]) != len(generators)
+        ):
+            raise ShapeError(
+                "DataLoader.load_state_dict: must get what state_dict of a loader with"
+                f" {len(generators)} generator(s) returned, got"
+                f" {sorted(state) if isinstance(state, dict) else type(state).__name__}. Make the"
+                " loader as it was then."
+            )
+        self._begun, self._given = (
+            [getattr(s, "array", s) for s in state["generators"]],
+            int(state["batches"]),
+        )
         self._resume = True
 
     def __iter__(self) -> Iterator[Any]:
-        """Begin an epoch: draws one seed from the generator, then the order. After `load_state_dict`: go on with the saved one."""
+        """Begin an epoch: draws one seed from the generator, then the order. After
+        `load_state_dict`: go on with the saved one.
+        """
         generators, resume, now = self._generators(), self._resume, default_generator.get_state()
         skip = self._given if resume else 0
         if resume:
@@ -159,11 +234,20 @@ class DataLoader:
         make = self._fetcher_maker(seed)
         if self.num_workers == 0:
             return (_until_end if self._iterable else map)(make(self.dataset), self._tasks(skip))
-        workers = self._workers or Workers(self.num_workers, self.dataset, self.worker_init_fn, seed)
+        workers = self._workers or Workers(
+            self.num_workers, self.dataset, self.worker_init_fn, seed
+        )
         if self.persistent_workers and self._workers is None:
             self._workers = workers
             weakref.finalize(self, workers.stop)
-        return Epoch(workers, make, self._tasks(skip), self.num_workers * (self.prefetch_factor or 2), self.timeout, keep=self.persistent_workers)
+        return Epoch(
+            workers,
+            make,
+            self._tasks(skip),
+            self.num_workers * (self.prefetch_factor or 2),
+            self.timeout,
+            keep=self.persistent_workers,
+        )
 
     def _fetcher_maker(self, seed: int) -> Callable[[Any], Callable]:
         collate, batched, drop_last = self.collate_fn, self._batched, self.drop_last
@@ -172,10 +256,14 @@ class DataLoader:
         return lambda dataset: MapFetcher(dataset, collate, batched, seed)
 
     def _tasks(self, skip: int) -> Iterator[tuple[int, Any]]:
-        """What to load, batch by batch, each with the number its first item has in the epoch, without the first `skip`. Draws the order at once."""
+        """What to load, batch by batch, each with the number its first item has in the epoch,
+        without the first `skip`. Draws the order at once.
+        """
         if self._iterable:
             return ((batch * (self.batch_size or 1), self.batch_size) for batch in count())
-        tasks: Iterator[tuple[int, Any]] = _numbered(iter(self.batch_sampler)) if self._batched else enumerate(self.sampler)  # type: ignore[arg-type]
+        tasks: Iterator[tuple[int, Any]] = (
+            _numbered(iter(self.batch_sampler)) if self._batched else enumerate(self.sampler)
+        )  # type: ignore[arg-type]
         for _ in range(skip):
             next(tasks, None)
         return tasks
@@ -221,15 +309,32 @@ def _until_end(fetch: Callable, tasks: Iterator[Any]) -> Iterator[Any]:
         yield batch
 
 
-def _check_workers(num_workers: Any, timeout: float, prefetch_factor: int | None, persistent_workers: bool) -> None:
+def _check_workers(
+    num_workers: Any, timeout: float, prefetch_factor: int | None, persistent_workers: bool
+) -> None:
     if not isinstance(num_workers, int) or num_workers < 0:
-        raise ShapeError(f"DataLoader: num_workers must be a whole number >= 0, got {num_workers!r}. Use 0 to load without workers.")
+        raise ShapeError(
+            f"DataLoader: num_workers must be a whole number >= 0, got {num_workers!r}. Use 0 to"
+            " load without workers."
+        )
     if timeout < 0:
-        raise ShapeError(f"DataLoader: timeout must be >= 0 seconds, got {timeout}. Use 0 for no limit.")
+        raise ShapeError(
+            f"DataLoader: timeout must be >= 0 seconds, got {timeout}. Use 0 for no limit."
+        )
     if num_workers == 0 and prefetch_factor is not None:
-        raise ShapeError(f"DataLoader: prefetch_factor needs workers, got prefetch_factor={prefetch_factor} with num_workers=0. "
-                         "Set num_workers, or leave it out.")
-    if prefetch_factor is not None and (not isinstance(prefetch_factor, int) or prefetch_factor < 1):
-        raise ShapeError(f"DataLoader: prefetch_factor must be a whole number >= 1, got {prefetch_factor!r}. Correct it.")
+        raise ShapeError(
+            f"DataLoader: prefetch_factor needs workers, got prefetch_factor={prefetch_factor} with"
+            " num_workers=0. Set num_workers, or leave it out."
+        )
+    if prefetch_factor is not None and (
+        not isinstance(prefetch_factor, int) or prefetch_factor < 1
+    ):
+        raise ShapeError(
+            f"DataLoader: prefetch_factor must be a whole number >= 1, got {prefetch_factor!r}."
+            " Correct it."
+        )
     if num_workers == 0 and persistent_workers:
-        raise ShapeError("DataLoader: persistent_workers needs workers, got num_workers=0. Set num_workers, or leave it out.")
+        raise ShapeError(
+            "DataLoader: persistent_workers needs workers, got num_workers=0. Set num_workers, or"
+            " leave it out."
+        )

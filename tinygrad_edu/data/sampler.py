@@ -1,8 +1,9 @@
 """Samplers decide the order of the indices in an epoch.
 
-A random sampler draws the whole order when its iteration begins, so what it takes from its generator does not depend on how
-far ahead a DataLoader reads, or on where the reader stops.
+A random sampler draws the whole order when its iteration begins, so what it takes from its
+generator does not depend on how far ahead a DataLoader reads, or on where the reader stops.
 """
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence, Sized
@@ -11,13 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.errors import DTypeError, ShapeError
 from ..engine.device import Generator, default_generator
+from ..engine.errors import DTypeError, ShapeError
 from .seeding import check_generator, own_or_fresh
 
 
 class Sampler:
-    """An order of indices. A subclass gives `__iter__()`, and `__len__()` where the length is known."""
+    """An order of indices.
+
+    A subclass gives `__iter__()`, and `__len__()` where the length is known.
+    """
 
     def __class_getitem__(cls, item: Any) -> type:  # Sampler[int] in annotations
         return cls
@@ -26,7 +30,10 @@ class Sampler:
         pass
 
     def __iter__(self) -> Iterator[Any]:
-        raise NotImplementedError(f"{type(self).__name__}: a sampler must define __iter__(), got none. Define it in the subclass.")
+        raise NotImplementedError(
+            f"{type(self).__name__}: a sampler must define __iter__(), got none. Define it in the"
+            " subclass."
+        )
 
 
 class SequentialSampler(Sampler):
@@ -47,18 +54,36 @@ class RandomSampler(Sampler):
 
     Args:
         replacement: draw each index from all of them, so that one may come twice.
-        num_samples: how many to draw, by default as many as there are. Without replacement, more than that means one
+        num_samples: how many to draw, by default as many as there are. Without replacement, more
+        than that means one
             shuffled pass after another.
-        generator: source of the order. None: one seeded by a single draw from the default generator.
+        generator: source of the order. None: one seeded by a single draw from the default
+        generator.
     """
 
-    def __init__(self, data_source: Sized, replacement: bool = False, num_samples: int | None = None, generator: Generator | None = None):
+    def __init__(
+        self,
+        data_source: Sized,
+        replacement: bool = False,
+        num_samples: int | None = None,
+        generator: Generator | None = None,
+    ):
         if not isinstance(replacement, bool):
-            raise DTypeError(f"RandomSampler: replacement must be True or False, got {replacement!r}. Pass num_samples by name.")
-        self.data_source, self.replacement, self._num_samples = data_source, replacement, num_samples
+            raise DTypeError(
+                f"RandomSampler: replacement must be True or False, got {replacement!r}. Pass"
+                " num_samples by name."
+            )
+        self.data_source, self.replacement, self._num_samples = (
+            data_source,
+            replacement,
+            num_samples,
+        )
         self.generator = check_generator(generator, "RandomSampler")
         if num_samples is None and len(data_source) == 0:
-            raise ShapeError("RandomSampler: needs at least one sample to shuffle, got an empty data set. Check the path or the filter that made it.")
+            raise ShapeError(
+                "RandomSampler: needs at least one sample to shuffle, got an empty data set. Check"
+                " the path or the filter that made it."
+            )
         _check_count("RandomSampler", self.num_samples)
 
     @property
@@ -70,7 +95,9 @@ class RandomSampler(Sampler):
         if self.replacement:
             return iter(rng.integers(n, size=self.num_samples).tolist())
         passes = -(-self.num_samples // n)
-        return iter(np.concatenate([rng.permutation(n) for _ in range(passes)])[: self.num_samples].tolist())
+        return iter(
+            np.concatenate([rng.permutation(n) for _ in range(passes)])[: self.num_samples].tolist()
+        )
 
     def __len__(self) -> int:
         return self.num_samples
@@ -99,36 +126,67 @@ class WeightedRandomSampler(Sampler):
         replacement: if False, no index comes twice, and num_samples weights must be above 0.
     """
 
-    def __init__(self, weights: Any, num_samples: int, replacement: bool = True, generator: Generator | None = None):
+    def __init__(
+        self,
+        weights: Any,
+        num_samples: int,
+        replacement: bool = True,
+        generator: Generator | None = None,
+    ):
         _check_count("WeightedRandomSampler", num_samples)
         if not isinstance(replacement, bool):
-            raise DTypeError(f"WeightedRandomSampler: replacement must be True or False, got {replacement!r}. Correct it.")
+            raise DTypeError(
+                f"WeightedRandomSampler: replacement must be True or False, got {replacement!r}."
+                " Correct it."
+            )
         self.weights = np.asarray(getattr(weights, "array", weights), dtype=np.float64)
         w = self.weights
         if w.ndim != 1 or not w.size or not np.isfinite(w).all() or (w < 0).any() or not w.any():
-            raise ShapeError(f"WeightedRandomSampler: weights must be a row of finite numbers >= 0, not all 0, got {np.array2string(w, threshold=8)}. "
-                             "Correct them.")
+            raise ShapeError(
+                "WeightedRandomSampler: weights must be a row of finite numbers >= 0, not all 0,"
+                f" got {np.array2string(w, threshold=8)}. Correct them."
+            )
         if not replacement and num_samples > np.count_nonzero(w):
-            raise ShapeError(f"WeightedRandomSampler: without replacement num_samples must be at most the {np.count_nonzero(w)} weights above 0, "
-                             f"got {num_samples}. Draw fewer.")
-        self.num_samples, self.replacement, self.generator = num_samples, replacement, check_generator(generator, "WeightedRandomSampler")
+            raise ShapeError(
+                "WeightedRandomSampler: without replacement num_samples must be at most the"
+                f" {np.count_nonzero(w)} weights above 0, got {num_samples}. Draw fewer."
+            )
+        self.num_samples, self.replacement, self.generator = (
+            num_samples,
+            replacement,
+            check_generator(generator, "WeightedRandomSampler"),
+        )
 
     def __iter__(self) -> Iterator[int]:
         rng = (self.generator or default_generator).numpy
-        return iter(rng.choice(len(self.weights), self.num_samples, self.replacement, self.weights / self.weights.sum()).tolist())
+        return iter(
+            rng.choice(
+                len(self.weights),
+                self.num_samples,
+                self.replacement,
+                self.weights / self.weights.sum(),
+            ).tolist()
+        )
 
     def __len__(self) -> int:
         return self.num_samples
 
 
 class BatchSampler(Sampler):
-    """Lists of `batch_size` indices from another sampler; the last one may be shorter, or is left out with `drop_last`."""
+    """Lists of `batch_size` indices from another sampler; the last one may be shorter, or is left
+    out with `drop_last`.
+    """
 
     def __init__(self, sampler: Iterable[Any], batch_size: int, drop_last: bool):
         if not isinstance(batch_size, int) or isinstance(batch_size, bool) or batch_size <= 0:
-            raise ShapeError(f"BatchSampler: batch_size must be a whole number above 0, got {batch_size!r}. Correct it.")
+            raise ShapeError(
+                f"BatchSampler: batch_size must be a whole number above 0, got {batch_size!r}."
+                " Correct it."
+            )
         if not isinstance(drop_last, bool):
-            raise DTypeError(f"BatchSampler: drop_last must be True or False, got {drop_last!r}. Correct it.")
+            raise DTypeError(
+                f"BatchSampler: drop_last must be True or False, got {drop_last!r}. Correct it."
+            )
         self.sampler, self.batch_size, self.drop_last = sampler, batch_size, drop_last
 
     def __iter__(self) -> Iterator[list]:
@@ -146,4 +204,6 @@ class BatchSampler(Sampler):
 
 def _check_count(who: str, num_samples: Any) -> None:
     if not isinstance(num_samples, int) or isinstance(num_samples, bool) or num_samples <= 0:
-        raise ShapeError(f"{who}: num_samples must be a whole number above 0, got {num_samples!r}. Correct it.")
+        raise ShapeError(
+            f"{who}: num_samples must be a whole number above 0, got {num_samples!r}. Correct it."
+        )

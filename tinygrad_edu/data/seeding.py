@@ -1,9 +1,11 @@
 """Random numbers inside a dataset: every item of an epoch has a seed of its own.
 
-The DataLoader draws one number from its generator when an epoch begins. Item number k of the epoch then gets a generator
-seeded with that number + k, so what an item draws depends neither on which worker loads it, nor on how many there are,
-nor on the batch size. Transforms and datasets ask for it with `current_generator()`.
+The DataLoader draws one number from its generator when an epoch begins. Item number k of the epoch
+then gets a generator seeded with that number + k, so what an item draws depends neither on which
+worker loads it, nor on how many there are, nor on the batch size. Transforms and datasets ask for
+it with `current_generator()`.
 """
+
 from __future__ import annotations
 
 import threading
@@ -16,7 +18,8 @@ from ..engine.device import Generator, current, current_generator, default_gener
 class _Item(threading.local):
     seed: int | None = None  # of the item this thread is loading; None outside a DataLoader
     generator: Generator | None = None
-    seeded: int | None = None  # what `generator` was last seeded with: it is seeded only when an item asks for it
+    # what `generator` was last seeded with: it is seeded only when an item asks for it
+    seeded: int | None = None
 
 
 _item = _Item()
@@ -51,10 +54,17 @@ def check_generator(generator: Any, who: str) -> Generator | None:
     if generator is not None and not isinstance(generator, Generator):
         from ..engine.errors import DTypeError
 
-        raise DTypeError(f"{who}: generator must be a Generator or None, got {type(generator).__name__}. Pass Generator().manual_seed(0).")
+        raise DTypeError(
+            f"{who}: generator must be a Generator or None, got {type(generator).__name__}. Pass"
+            " Generator().manual_seed(0)."
+        )
     return generator
 
 
 def own_or_fresh(generator: Generator | None) -> Generator:
     """The given generator, or a new one seeded by a single draw from the default generator."""
-    return generator if generator is not None else Generator().manual_seed(default_generator.next_key())
+    return (
+        generator
+        if generator is not None
+        else Generator().manual_seed(default_generator.next_key())
+    )

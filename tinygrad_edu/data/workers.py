@@ -1,9 +1,11 @@
 """Loading batches in background threads.
 
-`Workers` are the threads, each with its own queue of jobs. An `Epoch` is one pass over the data: it hands out numbered
-jobs, keeps at most `ahead` of them under way, and gives the results back in order. The threads know neither the DataLoader
-nor the iterator, so these go away as soon as nobody uses them, and the threads are stopped with them.
+`Workers` are the threads, each with its own queue of jobs. An `Epoch` is one pass over the data: it
+hands out numbered jobs, keeps at most `ahead` of them under way, and gives the results back in
+order. The threads know neither the DataLoader nor the iterator, so these go away as soon as nobody
+uses them, and the threads are stopped with them.
 """
+
 from __future__ import annotations
 
 import copy
@@ -19,12 +21,16 @@ from ..engine.errors import ShapeError, TinygradEduError
 from .seeding import in_turn, start_item
 
 POLL = 1.0  # seconds: a wait without a limit cannot be interrupted with Ctrl-C on Windows
-PATIENCE = 5.0  # seconds to wait for a worker that is still busy when the loop is left; it stops after its batch anyway
+# seconds to wait for a worker that is still busy when the loop is left; it stops after its batch
+# anyway
+PATIENCE = 5.0
 
 
 @dataclass
 class WorkerInfo:
-    """What a worker knows of itself: its number, how many there are, its seed, and its copy of the dataset."""
+    """What a worker knows of itself: its number, how many there are, its seed, and its copy of the
+    dataset.
+    """
 
     id: int
     num_workers: int
@@ -49,7 +55,10 @@ class LoaderTimeout(TinygradEduError, RuntimeError):
 
 
 class MapFetcher:
-    """Loads the samples of given indices and joins them. A job is (number of its first item, indices)."""
+    """Loads the samples of given indices and joins them.
+
+    A job is (number of its first item, indices).
+    """
 
     def __init__(self, dataset: Any, collate: Callable, batched: bool, seed: int):
         self.dataset, self.collate, self.batched, self.seed = dataset, collate, batched, seed
@@ -67,13 +76,19 @@ class MapFetcher:
             dataset = self.dataset
             return self.collate([dataset[i] for i in in_turn(index)])
         except StopIteration as error:  # would end the epoch without a word
-            raise ShapeError(f"DataLoader: a dataset with numbered samples must not raise StopIteration, got it at {index}. Raise IndexError there.") from error
+            raise ShapeError(
+                "DataLoader: a dataset with numbered samples must not raise StopIteration, got it"
+                f" at {index}. Raise IndexError there."
+            ) from error
         finally:
             start_item(None)
 
 
 class IterableFetcher:
-    """Takes the next samples of an iterable dataset. A job is (number of its first item, how many; None: one, unbatched)."""
+    """Takes the next samples of an iterable dataset.
+
+    A job is (number of its first item, how many; None: one, unbatched).
+    """
 
     def __init__(self, dataset: Any, collate: Callable, drop_last: bool, seed: int):
         self.collate, self.drop_last, self.seed = collate, drop_last, seed
@@ -105,7 +120,9 @@ class Exhausted(Exception):
 
 
 class Pass:
-    """What the workers need to know of one epoch: how to make a fetcher, where results go, whether it still matters."""
+    """What the workers need to know of one epoch: how to make a fetcher, where results go, whether
+    it still matters.
+    """
 
     def __init__(self, make_fetcher: Callable[[Any], Callable]):
         self.make_fetcher = make_fetcher
@@ -123,7 +140,14 @@ class Workers:
         for i, jobs in enumerate(self.queues):
             info = WorkerInfo(i, count, seed + i, copy.copy(dataset))
             # daemon: a dataset that hangs must not keep the program from ending
-            self.threads.append(threading.Thread(target=_work, args=(info, jobs, init), name=f"DataLoader worker {i}", daemon=True))
+            self.threads.append(
+                threading.Thread(
+                    target=_work,
+                    args=(info, jobs, init),
+                    name=f"DataLoader worker {i}",
+                    daemon=True,
+                )
+            )
         for thread in self.threads:
             thread.start()
 
@@ -133,7 +157,8 @@ class Workers:
             jobs.put(None)
         limit = time.monotonic() + PATIENCE
         for thread in self.threads:
-            if thread is not threading.current_thread():  # the garbage collector may call this in a worker
+            # the garbage collector may call this in a worker
+            if thread is not threading.current_thread():
                 thread.join(max(0.0, limit - time.monotonic()))
 
 
@@ -157,7 +182,9 @@ def _work(info: WorkerInfo, jobs: SimpleQueue, init: Callable[[int], Any] | None
             except StopIteration:
                 result = (number, None, Exhausted(info.id))
             except BaseException as error:  # noqa: BLE001 - whatever it is, the reader of the batches must see it
-                error.add_note(f"(in DataLoader worker {info.id}, batch {number}: {str(task[1])[:200]})")
+                error.add_note(
+                    f"(in DataLoader worker {info.id}, batch {number}: {str(task[1])[:200]})"
+                )
                 result = (number, None, error)
             work.results.put(result)
             del result
@@ -176,8 +203,21 @@ class Epoch:
         keep: leave the workers running for the next epoch.
     """
 
-    def __init__(self, workers: Workers, make_fetcher: Callable, tasks: Iterator[Any], ahead: int, timeout: float, keep: bool):
-        self.work, self.queues, self.tasks, self.timeout = Pass(make_fetcher), workers.queues, tasks, timeout
+    def __init__(
+        self,
+        workers: Workers,
+        make_fetcher: Callable,
+        tasks: Iterator[Any],
+        ahead: int,
+        timeout: float,
+        keep: bool,
+    ):
+        self.work, self.queues, self.tasks, self.timeout = (
+            Pass(make_fetcher),
+            workers.queues,
+            tasks,
+            timeout,
+        )
         self.close = weakref.finalize(self, _call_off, self.work, None if keep else workers)
         self.active = set(range(len(self.queues)))  # workers whose data has not ended
         self.turn = self.sent = self.read = 0
@@ -227,12 +267,17 @@ class Epoch:
         limit = time.monotonic() + self.timeout if self.timeout > 0 else float("inf")
         while number not in self.waiting:
             try:
-                arrived, batch, error = self.work.results.get(timeout=min(POLL, max(0.0, limit - time.monotonic())))
+                arrived, batch, error = self.work.results.get(
+                    timeout=min(POLL, max(0.0, limit - time.monotonic()))
+                )
                 self.waiting[arrived] = (batch, error)
             except Empty:
                 if time.monotonic() >= limit:
-                    raise LoaderTimeout(f"DataLoader: batch {number} must come within timeout={self.timeout} seconds, got nothing. "
-                                        "Raise the timeout, or look for what blocks in the dataset.") from None
+                    raise LoaderTimeout(
+                        f"DataLoader: batch {number} must come within timeout={self.timeout}"
+                        " seconds, got nothing. Raise the timeout, or look for what blocks in the"
+                        " dataset."
+                    ) from None
         return self.waiting.pop(number)
 
 

@@ -1,12 +1,15 @@
-"""The device `cuda`: arrays are CuPy's, kernels are compiled by NVRTC, library products are cuBLAS's.
+"""The device `cuda`: arrays are CuPy's, kernels are compiled by NVRTC, library products are
+cuBLAS's.
 
     with device.capture() as graph:     # device = tinygrad_edu.device("cuda")
         step()                          # recorded, not run: on arrays that stay, without a look at a value
     graph.replay()                      # the whole step again by one call
 
-Differences from the emulator that matter here: a launch returns before the kernel has run, so an error of a kernel shows at a later call;
-and CuPy's memory pool hands freed memory out again at once.
+Differences from the emulator that matter here: a launch returns before the kernel has run, so an
+error of a kernel shows at a later call; and CuPy's memory pool hands freed memory out again at
+once.
 """
+
 from __future__ import annotations
 
 import hashlib
@@ -24,26 +27,63 @@ from typing import Any
 import numpy as np
 
 from ..engine.arrays import capture as capturing
-from ..engine.errors import DeviceError, KernelError, TinygradEduError
 from ..engine.device import Device
+from ..engine.errors import DeviceError, KernelError, TinygradEduError
 from .emu.build import cache_folder
 from .rungs import KernelTable
 from .source import Parameter, Source
 
 SHARED = 48 << 10  # bytes of shared memory a block may have without opting in
-INSTALL = "pip install 'tinygrad-edu[cuda]', which brings cupy-cuda13x (cupy-cuda12x for a driver of CUDA 12)"
+INSTALL = (
+    "pip install 'tinygrad-edu[cuda]', which brings cupy-cuda13x (cupy-cuda12x for a driver of"
+    " CUDA 12)"
+)
 ELSE = "or device='cpu' (`tinygrad-edu doctor` shows what is there)"
-MARKER = re.compile(r"^//\s*arch:\s*(.+)$", re.M)  # `// arch: sm_90a`: for this chip alone; `// arch: sm_80 sm_90`: for sm_80 and later
+# `// arch: sm_90a`: for this chip alone; `// arch: sm_80 sm_90`: for sm_80 and later
+MARKER = re.compile(r"^//\s*arch:\s*(.+)$", re.M)
 
 ADVICE = (  # (what CUDA calls the error, what the user can do about it)
-    (r"CAPTURE|StreamCapture", "While a step is captured, do not look at values (item, tolist, print, if x:), do not copy to or from the CPU, and run the step once before."),
-    (r"ILLEGAL_ADDRESS|IllegalAddress|illegal memory", "A kernel wrote outside its arrays: `with tinygrad_edu.profile():` on device='emu' finds the line. Start the process again."),
-    (r"MISALIGNED|misaligned", "A vector load needs an address that is a multiple of its size: let `supports` ask for that. Start the process again."),
-    (r"OUT_OF_RESOURCES|OutOfResources", "Registers times threads do not fit: use smaller blocks, or __launch_bounds__."),
-    (r"INVALID_VALUE|INVALID_CONFIGURATION|InvalidValue|InvalidConfiguration", "A block has at most 1024 threads, a grid 2^31-1 x 65535 x 65535 blocks, shared memory a limit: split the work."),
-    (r"out of memory|OutOfMemory|MemoryAllocation", "Use smaller batches, free tensors that are not needed, or see device.memory()."),
+    (
+        r"CAPTURE|StreamCapture",
+        (
+            "While a step is captured, do not look at values (item, tolist, print, if x:), do not"
+            " copy to or from the CPU, and run the step once before."
+        ),
+    ),
+    (
+        r"ILLEGAL_ADDRESS|IllegalAddress|illegal memory",
+        (
+            "A kernel wrote outside its arrays: `with tinygrad_edu.profile():` on device='emu'"
+            " finds the line. Start the process again."
+        ),
+    ),
+    (
+        r"MISALIGNED|misaligned",
+        (
+            "A vector load needs an address that is a multiple of its size: let `supports` ask for"
+            " that. Start the process again."
+        ),
+    ),
+    (
+        r"OUT_OF_RESOURCES|OutOfResources",
+        "Registers times threads do not fit: use smaller blocks, or __launch_bounds__.",
+    ),
+    (
+        r"INVALID_VALUE|INVALID_CONFIGURATION|InvalidValue|InvalidConfiguration",
+        (
+            "A block has at most 1024 threads, a grid 2^31-1 x 65535 x 65535 blocks, shared memory"
+            " a limit: split the work."
+        ),
+    ),
+    (
+        r"out of memory|OutOfMemory|MemoryAllocation",
+        "Use smaller batches, free tensors that are not needed, or see device.memory().",
+    ),
     (r"TIMEOUT|LaunchTimeout", "A GPU that drives a screen stops long kernels: split the work."),
-    (r"NO_BINARY|NoKernelImage|INVALID_IMAGE|INVALID_PTX", "The compiler and the driver do not fit together: update the driver."),
+    (
+        r"NO_BINARY|NoKernelImage|INVALID_IMAGE|INVALID_PTX",
+        "The compiler and the driver do not fit together: update the driver.",
+    ),
     (r"libnvrtc|nvrtc", f"Install the compiler: {INSTALL}."),
 )
 
@@ -52,11 +92,14 @@ def reworded(error: Exception, what: str) -> KernelError:
     """CUDA's error as one that says what to do."""
     said = re.sub(r"\s+", " ", str(error)).strip().rstrip(".")
     text = f"{type(error).__name__}: {said}"
-    advice = next((advice for pattern, advice in ADVICE if re.search(pattern, text)), "Try device='emu', which checks every access.")
+    advice = next(
+        (advice for pattern, advice in ADVICE if re.search(pattern, text)),
+        "Try device='emu', which checks every access.",
+    )
     return KernelError(f"{what}: must run without an error of CUDA, got {text}. {advice}")
 
 
-# ---- the array module -----------------------------------------------------------------------------------------------
+# ---- the array module ----------------------------------------------------------------------------
 
 
 class Philox:
@@ -97,7 +140,10 @@ class OnItsGpu:
 
 
 class Module:
-    """`xp`: CuPy, with what ops use beyond it. `activate`: called before each function, where there are several GPUs."""
+    """`xp`: CuPy, with what ops use beyond it.
+
+    `activate`: called before each function, where there are several GPUs.
+    """
 
     def __init__(self, cupy: Any, activate: Callable | None = None):
         self.cupy, self.random, self.activate = cupy, Random(cupy), activate
@@ -118,35 +164,72 @@ class Module:
         """NumPy's; CuPy's knows no `sparse`, which leaves out what broadcasting repeats."""
         if not sparse:
             return self.cupy.indices(dimensions, dtype)
-        return tuple(self.arange(n, dtype=dtype).reshape([n if k == i else 1 for k in range(len(dimensions))]) for i, n in enumerate(dimensions))
+        return tuple(
+            self.arange(n, dtype=dtype).reshape(
+                [n if k == i else 1 for k in range(len(dimensions))]
+            )
+            for i, n in enumerate(dimensions)
+        )
 
 
-# ---- kernels --------------------------------------------------------------------------------------------------------
+# ---- kernels -------------------------------------------------------------------------------------
 
 
 @lru_cache
 def toolkit_headers() -> tuple[str, ...]:
     """Folders with cuda_fp16.h and mma.h: of NVIDIA's wheels, or of an installed toolkit."""
     spec = find_spec("nvidia")
-    wheels = [path for place in (spec.submodule_search_locations or ()) for path in Path(place).glob("cu*/include")] if spec else []
-    folders = [*wheels, *(Path(os.environ[v]) / "include" for v in ("CUDA_PATH", "CUDA_HOME") if v in os.environ), Path("/usr/local/cuda/include")]
+    wheels = (
+        [
+            path
+            for place in spec.submodule_search_locations or ()
+            for path in Path(place).glob("cu*/include")
+        ]
+        if spec
+        else []
+    )
+    folders = [
+        *wheels,
+        *(Path(os.environ[v]) / "include" for v in ("CUDA_PATH", "CUDA_HOME") if v in os.environ),
+        Path("/usr/local/cuda/include"),
+    ]
     return tuple(str(folder) for folder in folders if folder.is_dir())
 
 
 def architecture(source: Source, capability: str) -> str:
-    """What to compile a source for on a GPU of that compute capability: "80" is sm_80, "90" is sm_90a, with the instructions of that chip alone."""
+    """What to compile a source for on a GPU of that compute capability: "80" is sm_80, "90" is
+    sm_90a, with the instructions of that chip alone.
+    """
     marker = MARKER.search(source.text)
     wanted = re.findall(r"sm_(\d+)([af]?)", marker[1]) if marker else []
-    if wanted and not any(number == capability or not suffix and int(number) <= int(capability) for number, suffix in wanted):
-        raise KernelError(f"{source.name}: needs a GPU of {', '.join(f'sm_{number}{suffix}' for number, suffix in wanted)}, got sm_{capability}. Choose another rung with use_kernel.")
+    if wanted and not any(
+        number == capability or not suffix and int(number) <= int(capability)
+        for number, suffix in wanted
+    ):
+        raise KernelError(
+            f"{source.name}: needs a GPU of"
+            f" {', '.join(f'sm_{number}{suffix}' for number, suffix in wanted)}, got"
+            f" sm_{capability}. Choose another rung with use_kernel."
+        )
     return f"sm_{capability}{'a' if int(capability) >= 90 else ''}"
 
 
 def machine_code(nvrtc: Any, source: Source, arch: str) -> Path:
-    """The cubin of a source, compiled if no one did yet. CuPy's own cache would not notice a change in common.cuh, and flushes denormals to 0."""
-    options = (f"--gpu-architecture={arch}", "-std=c++17", "-lineinfo", f"-I{source.folder}", *(f"-I{folder}" for folder in toolkit_headers()))
+    """The cubin of a source, compiled if no one did yet.
+
+    CuPy's own cache would not notice a change in common.cuh, and flushes denormals to 0.
+    """
+    options = (
+        f"--gpu-architecture={arch}",
+        "-std=c++17",
+        "-lineinfo",
+        f"-I{source.folder}",
+        *(f"-I{folder}" for folder in toolkit_headers()),
+    )
     version = ".".join(map(str, nvrtc.getVersion()))
-    key = hashlib.sha256("\0".join([source.text, source.header, version, *options]).encode()).hexdigest()[:20]
+    key = hashlib.sha256(
+        "\0".join([source.text, source.header, version, *options]).encode()
+    ).hexdigest()[:20]
     stem = re.sub(r"\W", "_", source.name.removesuffix(".cu"))
     final = cache_folder("cuda") / f"{stem}-{arch}-{key}.cubin"
     if not final.exists():
@@ -156,75 +239,135 @@ def machine_code(nvrtc: Any, source: Source, arch: str) -> Path:
             code = nvrtc.getCUBIN(program)
         except Exception as error:
             log = nvrtc.getProgramLog(program)
-            lines = [line for line in log.splitlines() if "error" in line] or log.splitlines() or [str(error)]
-            raise KernelError(f"{source.name}: must compile for {arch}, got\n" + "\n".join(f"    {line}" for line in lines[:12]) + "\nCorrect these lines.") from error
+            lines = (
+                [line for line in log.splitlines() if "error" in line]
+                or log.splitlines()
+                or [str(error)]
+            )
+            raise KernelError(
+                f"{source.name}: must compile for {arch}, got\n"
+                + "\n".join(f"    {line}" for line in lines[:12])
+                + "\nCorrect these lines."
+            ) from error
         finally:
             nvrtc.destroyProgram(program)
-        with tempfile.NamedTemporaryFile(dir=final.parent, delete=False) as file:  # written beside and then renamed: two processes may build at once
+        # written beside and then renamed: two processes may build at once
+        with tempfile.NamedTemporaryFile(dir=final.parent, delete=False) as file:
             file.write(code)
         os.replace(file.name, final)
     return final
 
 
-def convert(name: str, parameter: Parameter, array_type: Any, gpu: int | None) -> Callable[[Any], Any]:
-    """The function that turns an argument into what CuPy passes on: arrays are checked, numbers become the parameter's type.
+def convert(
+    name: str, parameter: Parameter, array_type: Any, gpu: int | None
+) -> Callable[[Any], Any]:
+    """The function that turns an argument into what CuPy passes on: arrays are checked, numbers
+    become the parameter's type.
 
-    CuPy passes the bytes of an argument as they are: what does not fit the signature would be silent corruption.
+    CuPy passes the bytes of an argument as they are: what does not fit the signature would be
+    silent corruption.
     """
     wanted = np.dtype(parameter.dtype)
     text, kind, scalar = parameter.text, wanted.kind, wanted.type
 
     def pointer(value: Any) -> Any:
         if type(value) is array_type:
-            if value.dtype == wanted and value.flags.c_contiguous and (gpu is None or value.device.id == gpu):
+            if (
+                value.dtype == wanted
+                and value.flags.c_contiguous
+                and (gpu is None or value.device.id == gpu)
+            ):
                 return value
             if value.dtype != wanted:
-                raise KernelError(f"{name}: {text!r} must get an array of {wanted}, got {value.dtype}. Convert it, or let `supports` leave it to the generic forward.")
+                raise KernelError(
+                    f"{name}: {text!r} must get an array of {wanted}, got {value.dtype}. Convert"
+                    " it, or let `supports` leave it to the generic forward."
+                )
             if not value.flags.c_contiguous:
-                raise KernelError(f"{name}: {text!r} must get an array in row-major order, got strides {value.strides} for shape {value.shape}. Use fn.contiguous(x).")
-            raise KernelError(f"{name}: {text!r} must get an array on cuda:{gpu}, got one on cuda:{value.device.id}. Move it with .to('cuda:{gpu}').")
+                raise KernelError(
+                    f"{name}: {text!r} must get an array in row-major order, got strides"
+                    f" {value.strides} for shape {value.shape}. Use fn.contiguous(x)."
+                )
+            raise KernelError(
+                f"{name}: {text!r} must get an array on cuda:{gpu}, got one on"
+                f" cuda:{value.device.id}. Move it with .to('cuda:{gpu}')."
+            )
         if value is None:
             return np.uintp(0)
-        raise KernelError(f"{name}: {text!r} must get an array of cuda or None, got {type(value).__name__}. Move it with .to('cuda').")
+        raise KernelError(
+            f"{name}: {text!r} must get an array of cuda or None, got {type(value).__name__}. Move"
+            " it with .to('cuda')."
+        )
 
     def number(value: Any) -> Any:
         if type(value) is scalar:
             return value
-        fits = isinstance(value, (int, float)) and not (isinstance(value, bool) and kind != "b") and not (kind in "iu" and not hasattr(value, "__index__"))
+        fits = (
+            isinstance(value, (int, float))
+            and not (isinstance(value, bool) and kind != "b")
+            and not (kind in "iu" and not hasattr(value, "__index__"))
+        )
         if not fits or isinstance(value, np.generic):
-            raise KernelError(f"{name}: {text!r} must get a number of type {wanted}, got {value!r:.60} ({type(value).__name__}). Pass the arguments in the kernel's order.")
+            raise KernelError(
+                f"{name}: {text!r} must get a number of type {wanted}, got {value!r:.60}"
+                f" ({type(value).__name__}). Pass the arguments in the kernel's order."
+            )
         try:
             return scalar(value)
         except OverflowError:
-            raise KernelError(f"{name}: {text!r} must get a whole number that fits into {wanted}, got {value}. Let `supports` refuse such sizes.") from None
+            raise KernelError(
+                f"{name}: {text!r} must get a whole number that fits into {wanted}, got {value}."
+                " Let `supports` refuse such sizes."
+            ) from None
 
     return pointer if parameter.pointer else number
 
 
 class CudaKernel:
-    """One entry point of a source on one GPU. `kernel(grid, block, args, shared)` starts it on the current stream and returns at once."""
+    """One entry point of a source on one GPU.
+
+    `kernel(grid, block, args, shared)` starts it on the current stream and returns at once.
+    """
 
     def __init__(self, device: CudaDevice, source: Source, name: str):
         if name not in source.entries:
-            raise KernelError(f"{name}: must be an entry point of {source.name}, got one of {', '.join(source.entries)}. Check the spelling.")
-        self.device, self.source, self.name, self.parameters = device, source, name, source.entries[name]
+            raise KernelError(
+                f"{name}: must be an entry point of {source.name}, got one of"
+                f" {', '.join(source.entries)}. Check the spelling."
+            )
+        self.device, self.source, self.name, self.parameters = (
+            device,
+            source,
+            name,
+            source.entries[name],
+        )
         try:
             self.function = device.module(source).get_function(name)
         except device.errors as error:
             raise reworded(error, name) from error
-        self.converters = [convert(name, p, device.array_type, device.index if device.several else None) for p in self.parameters]
-        self.opted = SHARED - self.function.shared_size_bytes  # how much dynamic shared memory a launch may ask for so far
+        self.converters = [
+            convert(name, p, device.array_type, device.index if device.several else None)
+            for p in self.parameters
+        ]
+        # how much dynamic shared memory a launch may ask for so far
+        self.opted = SHARED - self.function.shared_size_bytes
 
     def set_constant(self, name: str, data: bytes) -> None:
         """Put bytes into the `__constant__` variable `name`; the next launches read them."""
         place = self.device.module(self.source).get_global(name)
         if len(data) != place.mem.size:
-            raise KernelError(f"{self.name}: the constant {name!r} must get its {place.mem.size} bytes, got {len(data)}. Give as many elements as it is declared with.")
+            raise KernelError(
+                f"{self.name}: the constant {name!r} must get its {place.mem.size} bytes, got"
+                f" {len(data)}. Give as many elements as it is declared with."
+            )
         place.copy_from_host(np.frombuffer(data, np.uint8).ctypes.data, len(data))
 
     def __call__(self, grid: Any, block: Any, args: tuple, shared: int = 0) -> None:
         if len(args) != len(self.converters):
-            raise KernelError(f"{self.name}: takes {len(self.converters)} arguments ({', '.join(p.text for p in self.parameters)}), got {len(args)}. Pass them all.")
+            raise KernelError(
+                f"{self.name}: takes {len(self.converters)} arguments"
+                f" ({', '.join(p.text for p in self.parameters)}), got {len(args)}. Pass them all."
+            )
         values = tuple([convert(value) for convert, value in zip(self.converters, args)])
         device = self.device
         if device.several:
@@ -234,7 +377,9 @@ class CudaKernel:
                 self.function.max_dynamic_shared_size_bytes = self.opted = shared
             self.function(grid, block, values, shared_mem=shared)
         except device.errors as error:
-            raise reworded(error, f"{self.name} (grid {grid}, block {block}, {shared} bytes of shared memory)") from error
+            raise reworded(
+                error, f"{self.name} (grid {grid}, block {block}, {shared} bytes of shared memory)"
+            ) from error
 
 
 class CudaTable(KernelTable):
@@ -246,7 +391,7 @@ class CudaTable(KernelTable):
         return slot
 
 
-# ---- the device -----------------------------------------------------------------------------------------------------
+# ---- the device ----------------------------------------------------------------------------------
 
 
 class Graph:
@@ -258,7 +403,10 @@ class Graph:
     def replay(self) -> None:
         """Start all of it again, on the current stream."""
         if self.graph is None:
-            raise KernelError("Graph.replay: the capture must have ended, got one that is going on or failed. Replay after the with block.")
+            raise KernelError(
+                "Graph.replay: the capture must have ended, got one that is going on or failed."
+                " Replay after the with block."
+            )
         try:
             self.graph.launch()
         except self.device.errors as error:
@@ -272,13 +420,20 @@ class CudaDevice(Device):
     array_type: Any
 
     def __init__(self, index: int, cupy: Any, several: bool):
-        super().__init__("cuda", index, Module(cupy, self.activate if several else None), cupy.ndarray)
+        super().__init__(
+            "cuda", index, Module(cupy, self.activate if several else None), cupy.ndarray
+        )
         self.F = (CudaTable if several else KernelTable)(self)
         self.cupy, self.several = cupy, several
         self.gpu = cupy.cuda.Device(index)
         self.modules: dict[Source, Any] = {}
         self.lock = threading.Lock()
-        self.errors = (cupy.cuda.runtime.CUDARuntimeError, cupy.cuda.driver.CUDADriverError, cupy.cuda.memory.OutOfMemoryError, cupy.cuda.compiler.CompileException)
+        self.errors = (
+            cupy.cuda.runtime.CUDARuntimeError,
+            cupy.cuda.driver.CUDADriverError,
+            cupy.cuda.memory.OutOfMemoryError,
+            cupy.cuda.compiler.CompileException,
+        )
 
     def activate(self) -> None:
         """Make this GPU the one that new arrays and launches of this thread go to."""
@@ -294,7 +449,10 @@ class CudaDevice(Device):
     def asarray(self, data: Any, dtype: Any = None) -> Any:
         self.activate()
         if self.several and type(data) is self.array_type and data.device.id != self.index:
-            raise DeviceError(f"cuda: an array must be on cuda:{self.index}, got one on cuda:{data.device.id}. Move the tensor with .to('cuda:{self.index}').")
+            raise DeviceError(
+                f"cuda: an array must be on cuda:{self.index}, got one on cuda:{data.device.id}."
+                f" Move the tensor with .to('cuda:{self.index}')."
+            )
         return self.xp.asarray(data, dtype=dtype)
 
     def to_host(self, array: Any) -> np.ndarray:
@@ -320,7 +478,9 @@ class CudaDevice(Device):
         with self.lock:
             if source not in self.modules:
                 self.activate()
-                path = machine_code(self.cupy.cuda.nvrtc, source, architecture(source, self.gpu.compute_capability))
+                path = machine_code(
+                    self.cupy.cuda.nvrtc, source, architecture(source, self.gpu.compute_capability)
+                )
                 self.modules[source] = self.cupy.RawModule(path=str(path))
             return self.modules[source]
 
@@ -356,9 +516,11 @@ class CudaDevice(Device):
     def capture(self) -> Iterator[Graph]:
         """Record the launches of the block instead of running them; `graph.replay()` runs them.
 
-        Run the same step once before, so that all kernels are built and the optimiser has its buffers; keep the model and its inputs as long as the
-        graph. Inside: no look at a value, no copy to or from the CPU. Numbers that change from step to step (a learning rate) are recorded as they
-        are. What the block allocates comes from a pool that belongs to the graph: no one else gets that memory while the graph lives.
+        Run the same step once before, so that all kernels are built and the optimiser has its
+        buffers; keep the model and its inputs as long as the graph. Inside: no look at a value, no
+        copy to or from the CPU. Numbers that change from step to step (a learning rate) are
+        recorded as they are. What the block allocates comes from a pool that belongs to the graph:
+        no one else gets that memory while the graph lives.
         """
         self.synchronize()
         cuda = self.cupy.cuda
@@ -373,7 +535,12 @@ class CudaDevice(Device):
                     stream.end_capture()  # else the stream could not be used again
                 except self.errors:
                     pass
-                if isinstance(error, self.errors) or isinstance(error, TinygradEduError) and not isinstance(error, KernelError) and "apture" in str(error):
+                if (
+                    isinstance(error, self.errors)
+                    or isinstance(error, TinygradEduError)
+                    and not isinstance(error, KernelError)
+                    and "apture" in str(error)
+                ):
                     raise reworded(error, "capture") from error
                 raise
             finally:
@@ -397,9 +564,16 @@ class CudaDevice(Device):
         runtime = self.cupy.cuda.runtime
         p = runtime.getDeviceProperties(self.index)
         name = p["name"]
-        return {"name": name.decode() if isinstance(name, bytes) else str(name), "capability": self.gpu.compute_capability, "multiprocessors": int(p["multiProcessorCount"]),
-                "memory": int(p["totalGlobalMem"]), "l2": int(p["l2CacheSize"]), "driver": runtime.driverGetVersion(), "runtime": runtime.runtimeGetVersion(),
-                "cupy": self.cupy.__version__}
+        return {
+            "name": name.decode() if isinstance(name, bytes) else str(name),
+            "capability": self.gpu.compute_capability,
+            "multiprocessors": int(p["multiProcessorCount"]),
+            "memory": int(p["totalGlobalMem"]),
+            "l2": int(p["l2CacheSize"]),
+            "driver": runtime.driverGetVersion(),
+            "runtime": runtime.runtimeGetVersion(),
+            "cupy": self.cupy.__version__,
+        }
 
 
 found: dict[int, CudaDevice] = {}  # "cuda" and "cuda:0" are one device
@@ -409,12 +583,18 @@ def make_device(name: str) -> CudaDevice:
     """The device of that name (core/device.py calls this once a name): "cuda" is "cuda:0"."""
     match = re.fullmatch(r"cuda(?::(\d+))?", name)
     if match is None:
-        raise DeviceError(f"device: must be 'cuda' or 'cuda:' with the number of a GPU, got {name!r}. Use 'cuda'.")
+        raise DeviceError(
+            f"device: must be 'cuda' or 'cuda:' with the number of a GPU, got {name!r}. Use 'cuda'."
+        )
     index = int(match[1] or 0)
     if index not in found:
         cupy, count = gpus(name)
         if index >= count:
-            raise DeviceError(f"device: must be one of the {count} GPUs of this machine, cuda:0{f' to cuda:{count - 1}' if count > 1 else ''}, got {name!r}. Use one of them.")
+            raise DeviceError(
+                f"device: must be one of the {count} GPUs of this machine,"
+                f" cuda:0{f' to cuda:{count - 1}' if count > 1 else ''}, got {name!r}. Use one of"
+                " them."
+            )
         found[index] = CudaDevice(index, cupy, count > 1)
     return found[index]
 
@@ -424,8 +604,14 @@ def gpus(name: str) -> tuple[Any, int]:
     try:
         import cupy
     except ImportError as error:  # not there, or its libraries do not load
-        got = "no module cupy" if isinstance(error, ModuleNotFoundError) else f"an error at its import: {error}"
-        raise DeviceError(f"device: {name!r} needs CuPy, got {got}. Install it ({INSTALL}), {ELSE}.") from error
+        got = (
+            "no module cupy"
+            if isinstance(error, ModuleNotFoundError)
+            else f"an error at its import: {error}"
+        )
+        raise DeviceError(
+            f"device: {name!r} needs CuPy, got {got}. Install it ({INSTALL}), {ELSE}."
+        ) from error
     runtime = cupy.cuda.runtime
     try:
         count = runtime.getDeviceCount()
@@ -436,12 +622,21 @@ def gpus(name: str) -> tuple[Any, int]:
             driver = 0
         needs = runtime.runtimeGetVersion()
         if driver and driver < needs:
-            raise DeviceError(f"device: {name!r} needs a driver of CUDA {version(needs)}, got one of CUDA {version(driver)}. "
-                              f"Update the NVIDIA driver, or install cupy-cuda{driver // 1000}x in the place of cupy-cuda13x.") from error
+            raise DeviceError(
+                f"device: {name!r} needs a driver of CUDA {version(needs)}, got one of CUDA"
+                f" {version(driver)}. Update the NVIDIA driver, or install"
+                f" cupy-cuda{driver // 1000}x in the place of cupy-cuda13x."
+            ) from error
         what = "no NVIDIA driver" if not driver else f"none ({str(error).split(':')[0]})"
-        raise DeviceError(f"device: {name!r} needs an NVIDIA GPU, got {what}. Use device='emu', which runs the same kernels on the CPU, {ELSE}.") from error
+        raise DeviceError(
+            f"device: {name!r} needs an NVIDIA GPU, got {what}. Use device='emu', which runs the"
+            f" same kernels on the CPU, {ELSE}."
+        ) from error
     if not count:
-        raise DeviceError(f"device: {name!r} needs an NVIDIA GPU, got none. Use device='emu', which runs the same kernels on the CPU, {ELSE}.")
+        raise DeviceError(
+            f"device: {name!r} needs an NVIDIA GPU, got none. Use device='emu', which runs the same"
+            f" kernels on the CPU, {ELSE}."
+        )
     return cupy, count
 
 

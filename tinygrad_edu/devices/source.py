@@ -1,4 +1,5 @@
 """CUDA C sources: where they stand, what they include, and the signatures of their entry points."""
+
 from __future__ import annotations
 
 import re
@@ -8,16 +9,33 @@ from pathlib import Path
 from ..engine.errors import KernelError
 
 PACKAGE = Path(__file__).parents[1]
-FOLDERS = (PACKAGE / "kernels", PACKAGE.parent / "kernels")  # in an installed package; in a checkout
-ENTRY = re.compile(r"__global__\s+(?:void\s+)?(?:__launch_bounds__\s*\([^)]*\)\s*)?(?:void\s+)?(\w+)\s*\(([^)]*)\)")
+# in an installed package; in a checkout
+FOLDERS = (PACKAGE / "kernels", PACKAGE.parent / "kernels")
+ENTRY = re.compile(
+    r"__global__\s+(?:void\s+)?(?:__launch_bounds__\s*\([^)]*\)\s*)?(?:void\s+)?(\w+)\s*\(([^)]*)\)"
+)
 CONSTANT = re.compile(r"__constant__\s+([\w ]+?)\s+(\w+)\s*(?=[\[;=])")
-NUMPY = {"float": "float32", "double": "float64", "int": "int32", "long long": "int64", "unsigned": "uint32", "unsigned int": "uint32",
-         "unsigned long long": "uint64", "unsigned char": "uint8", "bool": "bool", "__half": "float16", "half": "float16", "float4": "float32",
-         "__nv_bfloat16": "uint16"}
+NUMPY = {
+    "float": "float32",
+    "double": "float64",
+    "int": "int32",
+    "long long": "int64",
+    "unsigned": "uint32",
+    "unsigned int": "uint32",
+    "unsigned long long": "uint64",
+    "unsigned char": "uint8",
+    "bool": "bool",
+    "__half": "float16",
+    "half": "float16",
+    "float4": "float32",
+    "__nv_bfloat16": "uint16",
+}
 
 
 class Parameter:
-    """One parameter of an entry point: its C type, the NumPy dtype that goes with it, whether it is a pointer, and to const."""
+    """One parameter of an entry point: its C type, the NumPy dtype that goes with it, whether it is
+    a pointer, and to const.
+    """
 
     def __init__(self, text: str):
         self.text = " ".join(text.split())
@@ -25,7 +43,10 @@ class Parameter:
         words = re.sub(r"\b(const|__restrict__)\b|\*", " ", text).split()
         self.name, kind = words[-1], " ".join(words[:-1])
         if kind not in NUMPY:
-            raise KernelError(f"kernel: the parameter {self.text!r} must have a type that arrays have ({', '.join(NUMPY)}), got {kind!r}. Use one of these.")
+            raise KernelError(
+                f"kernel: the parameter {self.text!r} must have a type that arrays have"
+                f" ({', '.join(NUMPY)}), got {kind!r}. Use one of these."
+            )
         self.dtype = NUMPY[kind]
 
 
@@ -34,14 +55,23 @@ class Source:
 
     def __init__(self, text: str, name: str, folder: Path):
         self.text, self.name, self.folder = text, name, folder
-        plain = re.sub(r"//[^\n]*|/\*.*?\*/", lambda m: re.sub(r"[^\n]", " ", m[0]), text, flags=re.S)  # comments blanked, lines kept
-        self.entries = {m[1]: [Parameter(p) for p in m[2].split(",") if p.strip()] for m in ENTRY.finditer(plain)}
-        self.constants = {m[2]: NUMPY.get(m[1]) for m in CONSTANT.finditer(plain)}  # what lies in constant memory: name, dtype
+        # comments blanked, lines kept
+        plain = re.sub(
+            r"//[^\n]*|/\*.*?\*/", lambda m: re.sub(r"[^\n]", " ", m[0]), text, flags=re.S
+        )
+        self.entries = {
+            m[1]: [Parameter(p) for p in m[2].split(",") if p.strip()]
+            for m in ENTRY.finditer(plain)
+        }
+        # what lies in constant memory: name, dtype
+        self.constants = {m[2]: NUMPY.get(m[1]) for m in CONSTANT.finditer(plain)}
 
     @property
     def header(self) -> str:
         """The text of what may be included: a change there must rebuild."""
-        return "".join(path.read_text(encoding="utf-8") for path in sorted(self.folder.glob("*.cuh")))
+        return "".join(
+            path.read_text(encoding="utf-8") for path in sorted(self.folder.glob("*.cuh"))
+        )
 
 
 @lru_cache
@@ -49,7 +79,10 @@ def kernels_folder() -> Path:
     for folder in FOLDERS:
         if folder.is_dir():
             return folder
-    raise KernelError(f"kernels: the folder of CUDA sources must be beside the package, got nothing at {FOLDERS[0]}. Install tinygrad_edu again.")
+    raise KernelError(
+        "kernels: the folder of CUDA sources must be beside the package, got nothing at"
+        f" {FOLDERS[0]}. Install tinygrad_edu again."
+    )
 
 
 @lru_cache
@@ -59,9 +92,18 @@ def read(path: Path) -> Source:
 
 
 def kernel_file(op: str, name: str) -> Source:
-    """The source with the entry point `name`: kernels/<op>.cu, one of kernels/<op>/*.cu, or for `<op>_backward` the file of its forward."""
+    """The source with the entry point `name`: kernels/<op>.cu, one of kernels/<op>/*.cu, or for
+    `<op>_backward` the file of its forward.
+    """
     folder = kernels_folder()
-    for path in (folder / f"{op}.cu", *sorted((folder / op).glob("*.cu")), folder / f"{op.removesuffix('_backward')}.cu"):
+    for path in (
+        folder / f"{op}.cu",
+        *sorted((folder / op).glob("*.cu")),
+        folder / f"{op.removesuffix('_backward')}.cu",
+    ):
         if path.exists() and name in read(path).entries:
             return read(path)
-    raise KernelError(f"{name}: must be a kernel in kernels/{op}.cu or kernels/{op}/, got no entry point of that name. Check the spelling.")
+    raise KernelError(
+        f"{name}: must be a kernel in kernels/{op}.cu or kernels/{op}/, got no entry point of that"
+        " name. Check the spelling."
+    )

@@ -1,1 +1,3 @@
-"""What the engine stands on: error wording, dtypes, reading and printing arrays, example cases, the allocator setting."""
+"""What the engine stands on: error wording, dtypes, reading and printing arrays, example cases, the
+allocator setting.
+"""

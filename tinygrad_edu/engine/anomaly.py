@@ -1,4 +1,5 @@
 """Anomaly mode: nodes remember the line that recorded them, and a NaN is an error that names it."""
+
 from __future__ import annotations
 
 import traceback
@@ -8,7 +9,9 @@ from .errors import GraphError
 
 
 def user_line() -> str:
-    """The innermost line of the stack outside this package, as `, recorded at file.py:12: y = x.log()`."""
+    """The innermost line of the stack outside this package, as `, recorded at file.py:12: y =
+    x.log()`.
+    """
     package = __name__.partition(".")[0]
     for frame in reversed(traceback.extract_stack()):
         if f"/{package}/" not in frame.filename.replace("\\", "/"):
@@ -25,14 +28,20 @@ def check_forward(node: Any, inputs: list, outputs: list) -> None:
     """Anomaly mode, forward: remember the line; raise if the op made a NaN that no input had."""
     device = node.device
     node.where = user_line()
-    if any(has_nan(device, x) for x in outputs) and not any(has_nan(device, x) for x in inputs if hasattr(x, "dtype")):
-        raise GraphError(f"{node.op.name}: the result must be a number in anomaly mode, got NaN from inputs without NaN{node.where}. "
-                         "Look at the inputs of that line.")
+    if any(has_nan(device, x) for x in outputs) and not any(
+        has_nan(device, x) for x in inputs if hasattr(x, "dtype")
+    ):
+        raise GraphError(
+            f"{node.op.name}: the result must be a number in anomaly mode, got NaN from inputs"
+            f" without NaN{node.where}. Look at the inputs of that line."
+        )
 
 
 def check_finite(node: Any, pieces: Any) -> None:
     """Anomaly mode, backward: raise if a formula made a NaN, naming it and the forward line."""
     for i, piece in enumerate(pieces):
         if node.parents[i] is not None and piece is not None and has_nan(node.device, piece):
-            raise GraphError(f"{node.op.name}: the vjp formula of {node.op.input_name(i)} must give numbers in anomaly mode, "
-                             f"got NaN{node.where or ''}. Look at the inputs of that line.")
+            raise GraphError(
+                f"{node.op.name}: the vjp formula of {node.op.input_name(i)} must give numbers in"
+                f" anomaly mode, got NaN{node.where or ''}. Look at the inputs of that line."
+            )

@@ -1,4 +1,5 @@
 """Reading anything array-like into an array, and printing arrays as PyTorch does."""
+
 from __future__ import annotations
 
 import threading
@@ -17,7 +18,9 @@ def is_tensor(value: Any) -> bool:
 
 
 class Capture(threading.local):
-    """Per thread: whether what runs is recorded as a graph of a GPU. Then no value exists yet, and checks that look at values are left out."""
+    """Per thread: whether what runs is recorded as a graph of a GPU. Then no value exists yet, and
+    checks that look at values are left out.
+    """
 
     active = False
 
@@ -26,9 +29,12 @@ capture = Capture()
 
 
 def as_array(data: Any, dtype: Any, device: Any, copy: bool = False) -> Any:
-    """Anything array-like as a raw array: Python floats take the default dtype, Python ints int64, arrays keep theirs."""
+    """Anything array-like as a raw array: Python floats take the default dtype, Python ints int64,
+    arrays keep theirs.
+    """
     wanted = None if dtype is None else dtypes.as_dtype(dtype).numpy
-    if type(data) is device.array_type and device.type != "cpu":  # a raw array that is there already
+    # a raw array that is there already
+    if type(data) is device.array_type and device.type != "cpu":
         return (device.xp.array if copy else device.xp.asarray)(data, dtype=wanted)
     if is_tensor(data):
         array = data.device.to_host(data.array)
@@ -38,10 +44,22 @@ def as_array(data: Any, dtype: Any, device: Any, copy: bool = False) -> Any:
         try:
             array = np.asarray(data)
         except ValueError as error:
-            raise ShapeError(f"tensor: nested lists must have equal lengths, got {data!r:.80}. Pad or trim them.") from error
-        if wanted is None and not isinstance(data, (np.ndarray, np.generic)) and not hasattr(data, "__array__") and array.dtype == np.float64:
+            raise ShapeError(
+                f"tensor: nested lists must have equal lengths, got {data!r:.80}. Pad or trim them."
+            ) from error
+        if (
+            wanted is None
+            and not isinstance(data, (np.ndarray, np.generic))
+            and not hasattr(data, "__array__")
+            and array.dtype == np.float64
+        ):
             wanted = dtypes.get_default_dtype().numpy
-        if wanted is None and array.dtype == np.float64 and array.size == 0 and isinstance(data, (list, tuple)):
+        if (
+            wanted is None
+            and array.dtype == np.float64
+            and array.size == 0
+            and isinstance(data, (list, tuple))
+        ):
             wanted = dtypes.get_default_dtype().numpy
     if wanted is None:
         wanted = dtypes.as_dtype(array.dtype).numpy
@@ -50,7 +68,9 @@ def as_array(data: Any, dtype: Any, device: Any, copy: bool = False) -> Any:
 
 
 def address(array: Any) -> int:
-    """Where the first element stands: NumPy's and the emulator's arrays tell it in another way than CuPy's."""
+    """Where the first element stands: NumPy's and the emulator's arrays tell it in another way than
+    CuPy's.
+    """
     return array.ctypes.data if hasattr(array, "ctypes") else array.data.ptr
 
 
@@ -60,11 +80,19 @@ def flat(data: Any) -> Iterator:
 
 
 def unwrap(data: Any) -> Any:
-    return [unwrap(v) for v in data] if isinstance(data, (list, tuple)) else data.device.to_host(data.array) if is_tensor(data) else data
+    return (
+        [unwrap(v) for v in data]
+        if isinstance(data, (list, tuple))
+        else data.device.to_host(data.array)
+        if is_tensor(data)
+        else data
+    )
 
 
 def formatter(array: np.ndarray) -> Any:
-    """PyTorch's way to print floats: four decimals, `1.` if all are whole, powers of ten if they differ too much."""
+    """PyTorch's way to print floats: four decimals, `1.` if all are whole, powers of ten if they
+    differ too much.
+    """
     if array.dtype.kind != "f":
         return {"bool": lambda v: str(bool(v))} if array.dtype.kind == "b" else None
     finite = np.abs(array[np.isfinite(array)].astype(np.float64))
@@ -78,4 +106,7 @@ def formatter(array: np.ndarray) -> Any:
 def check_index(name: str, index: Any, size: int, dim: int) -> None:
     """Refuse an index array with values outside [0, size)."""
     if index.size and not capture.active and (int(index.min()) < 0 or int(index.max()) >= size):
-        raise IndexOutOfRange(f"{name}: index must be in [0, {size - 1}] along dim {dim}, got values from {int(index.min())} to {int(index.max())}. Correct the index.")
+        raise IndexOutOfRange(
+            f"{name}: index must be in [0, {size - 1}] along dim {dim}, got values from"
+            f" {int(index.min())} to {int(index.max())}. Correct the index."
+        )

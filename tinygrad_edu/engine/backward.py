@@ -1,8 +1,9 @@
 """The graph and the walk: who made a value, what was kept of it, and how cotangents flow back.
 
-A recorded op leaves a `Node`. Nodes point to the nodes of their inputs, never to the tensors they made, so a graph has
-no reference cycle and goes away with the last tensor that needs it.
+A recorded op leaves a `Node`. Nodes point to the nodes of their inputs, never to the tensors they
+made, so a graph has no reference cycle and goes away with the last tensor that needs it.
 """
+
 from __future__ import annotations
 
 import sys
@@ -17,7 +18,10 @@ from .errors import GraphError
 
 
 class Mode(threading.local):
-    """Per-thread switches. `recording`: ops leave nodes. `anomaly`: nodes remember their line and NaNs are errors."""
+    """Per-thread switches.
+
+    `recording`: ops leave nodes. `anomaly`: nodes remember their line and NaNs are errors.
+    """
 
     recording = True
     inference = False
@@ -30,14 +34,34 @@ mode = Mode()
 class Node:
     """One recorded op: what it was, where its inputs came from, what its formulas need."""
 
-    __slots__ = ("op", "parents", "shapes", "saved", "attrs", "device", "time", "__dict__", "__weakref__")
+    __slots__ = (
+        "op",
+        "parents",
+        "shapes",
+        "saved",
+        "attrs",
+        "device",
+        "time",
+        "__dict__",
+        "__weakref__",
+    )
     hooks: dict[int, Callable] | None = None  # called with the cotangent of this node's output
     where: str | None = None  # the user's line, in anomaly mode
     index = None
 
-    def __init__(self, op: Any, parents: tuple, shapes: tuple, saved: tuple, attrs: dict, device: Any, time: int):
+    def __init__(
+        self,
+        op: Any,
+        parents: tuple,
+        shapes: tuple,
+        saved: tuple,
+        attrs: dict,
+        device: Any,
+        time: int,
+    ):
         self.op = op  # has .rules and .keeps, or .pullback
-        self.parents = parents  # a Node, Leaf or Output for each input, None where no gradient is needed
+        # a Node, Leaf or Output for each input, None where no gradient is needed
+        self.parents = parents
         self.shapes = shapes  # of the inputs: a broadcast cotangent is summed back to these
         self.saved = saved  # exactly the arrays that the formulas name; None once freed
         self.attrs = attrs
@@ -56,7 +80,9 @@ class Node:
 
 
 class Leaf:
-    """The end of the graph: a tensor the user made. Holds it weakly, so that a graph never keeps a tensor alive."""
+    """The end of the graph: a tensor the user made. Holds it weakly, so that a graph never keeps a
+    tensor alive.
+    """
 
     op: Any = None
     parents = ()
@@ -86,7 +112,7 @@ class Output:
         return self.parents[0].op.name
 
 
-# ---- versions: noticing that a kept array was changed in place --------------------------------------------------
+# ---- versions: noticing that a kept array was changed in place -----------------------------------
 
 
 class Clock:
@@ -94,7 +120,8 @@ class Clock:
 
 
 clock = Clock()
-writes: dict[int, tuple[weakref.ref, list[int], deque[int]]] = {}  # id(storage) -> (storage, [version], last write times)
+# id(storage) -> (storage, [version], last write times)
+writes: dict[int, tuple[weakref.ref, list[int], deque[int]]] = {}
 
 
 def bump_version(device: Any, array: Any) -> None:
@@ -123,12 +150,14 @@ def check_versions(node: Node) -> None:
             now = entry[1][0]
             then = now - sum(t > node.time for t in entry[2])
             raise GraphError(
-                f"{node.op.name}: {name} {tuple(value.shape)} must not change between forward and backward, because the gradient "
-                f"needs it, got version {now} instead of {then}{node.where or ''}. Use the op without the underscore "
-                "(x = x + y, not x += y), or clone() before the in-place change.")
+                f"{node.op.name}: {name} {tuple(value.shape)} must not change between forward and"
+                f" backward, because the gradient needs it, got version {now} instead of"
+                f" {then}{node.where or ''}. Use the op without the underscore (x = x + y, not x +="
+                " y), or clone() before the in-place change."
+            )
 
 
-# ---- the walk ----------------------------------------------------------------------------------------------------
+# ---- the walk ------------------------------------------------------------------------------------
 
 
 def count_users(roots: Iterable) -> dict:
@@ -163,11 +192,18 @@ def leading_to(targets: set, users: dict) -> set:
     return found
 
 
-def walk(roots: list[tuple[Any, Any]], create_graph: bool = False, retain_graph: bool = False, targets: set | None = None) -> list:
-    """Push cotangents from `roots` [(node, g)] back to the leaves, or only to `targets`; return [(node, g)] for these.
+def walk(
+    roots: list[tuple[Any, Any]],
+    create_graph: bool = False,
+    retain_graph: bool = False,
+    targets: set | None = None,
+) -> list:
+    """Push cotangents from `roots` [(node, g)] back to the leaves, or only to `targets`; return
+    [(node, g)] for these.
 
-    Every node is visited once, after all its users: dependency order, iterative, so depth is no limit. With
-    `create_graph` the formulas receive Tensors and are recorded themselves; otherwise they receive raw arrays.
+    Every node is visited once, after all its users: dependency order, iterative, so depth is no
+    limit. With `create_graph` the formulas receive Tensors and are recorded themselves; otherwise
+    they receive raw arrays.
     """
     grads: dict = {}
     for node, g in roots:
@@ -236,8 +272,11 @@ def walk(roots: list[tuple[Any, Any]], create_graph: bool = False, retain_graph:
 
 
 def freed(op: Any) -> GraphError:
-    return GraphError(f"{op.name}: the graph must still hold what the forward pass kept, got one that an earlier backward freed. "
-                      "Pass retain_graph=True to the earlier backward, or run the forward pass again.")
+    return GraphError(
+        f"{op.name}: the graph must still hold what the forward pass kept, got one that an earlier"
+        " backward freed. Pass retain_graph=True to the earlier backward, or run the forward pass"
+        " again."
+    )
 
 
 def run_hooks(node: Any, g: Any, create_graph: bool) -> Any:
@@ -245,7 +284,17 @@ def run_hooks(node: Any, g: Any, create_graph: bool) -> Any:
     from .tensor import Tensor
 
     for hook in tuple(node.hooks.values()):
-        device = g.device if create_graph else (node.ref() if type(node) is Leaf else node.parents[0] if type(node) is Output else node).device
+        device = (
+            g.device
+            if create_graph
+            else (
+                node.ref()
+                if type(node) is Leaf
+                else node.parents[0]
+                if type(node) is Output
+                else node
+            ).device
+        )
         result = hook(g if create_graph else Tensor(device.asarray(g), device))
         if result is not None:
             g = result if create_graph else result.array
@@ -253,7 +302,9 @@ def run_hooks(node: Any, g: Any, create_graph: bool) -> Any:
 
 
 def accumulate(leaf: Leaf, g: Any, create_graph: bool) -> None:
-    """Add `g` to the leaf's `.grad`, in place where it is already there, so that `.grad` keeps its memory."""
+    """Add `g` to the leaf's `.grad`, in place where it is already there, so that `.grad` keeps its
+    memory.
+    """
     tensor = leaf.ref()
     if tensor is None:  # the user dropped the tensor: nobody can read its gradient
         return
@@ -261,7 +312,8 @@ def accumulate(leaf: Leaf, g: Any, create_graph: bool) -> None:
         tensor.grad = g if tensor.grad is None else tensor.grad + g
     elif tensor.grad is None:
         device = tensor.device
-        # 4 references: the caller's list entry and variable, this parameter, the call below. More: another leaf has the same array.
+        # 4 references: the caller's list entry and variable, this parameter, the call below. More:
+        # another leaf has the same array.
         shared = type(g) is not device.array_type or g.base is not None or sys.getrefcount(g) > 4
         tensor.grad = tensor.wrap(device.xp.array(g, dtype=tensor.array.dtype) if shared else g)
     else:

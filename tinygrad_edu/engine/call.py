@@ -1,16 +1,18 @@
-"""The quick paths, for one or two inputs: the call without attributes, and the formulas applied backward.
+"""The quick paths, for one or two inputs: the call without attributes, and the formulas applied
+backward.
 
-Hand-written for speed: on tiny tensors the Python between the user's call and the array library is the whole cost, so
-nodes and results are filled field by field here, which saves the calls of two __init__.
-The general paths, which say the same in fewer lines, are `Op.general` and `Op.pullback`.
+Hand-written for speed: on tiny tensors the Python between the user's call and the array library is
+the whole cost, so nodes and results are filled field by field here, which saves the calls of two
+__init__. The general paths, which say the same in fewer lines, are `Op.general` and `Op.pullback`.
 """
+
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from .errors import explain
 from .backward import Node, check_forward, clock, mode
+from .errors import explain
 from .tensor import Tensor
 
 NUMBERS = frozenset((float, int, bool))
@@ -18,7 +20,13 @@ new = object.__new__
 
 
 def make_unary(op: Any) -> Callable:
-    name, defaults, general, floats, keep = op.name, op.defaults, op.general, op.types == "float", [False, False]
+    name, defaults, general, floats, keep = (
+        op.name,
+        op.defaults,
+        op.general,
+        op.types == "float",
+        [False, False],
+    )
 
     def unary(input: Any) -> Any:
         if not isinstance(input, Tensor):
@@ -38,7 +46,14 @@ def make_unary(op: Any) -> Callable:
         if not recording or not op.rules:
             return Tensor(r, device)
         node = new(Node)
-        node.op, node.parents, node.shapes, node.attrs, node.device, node.time = op, (parent,), (x.shape,), defaults, device, clock.now
+        node.op, node.parents, node.shapes, node.attrs, node.device, node.time = (
+            op,
+            (parent,),
+            (x.shape,),
+            defaults,
+            device,
+            clock.now,
+        )
         node.saved = x if keep[0] else None, r if keep[1] else None
         if recording is not True:
             check_forward(node, [x], [r])
@@ -51,7 +66,13 @@ def make_unary(op: Any) -> Callable:
 
 
 def make_binary(op: Any) -> Callable:
-    name, defaults, general, types, keep = op.name, op.defaults, op.general, op.types, [(False, False, False)] * 4
+    name, defaults, general, types, keep = (
+        op.name,
+        op.defaults,
+        op.general,
+        op.types,
+        [(False, False, False)] * 4,
+    )
     floats = types == "float"
 
     def binary(input: Any, other: Any) -> Any:
@@ -59,7 +80,12 @@ def make_binary(op: Any) -> Callable:
             x, device, px = input.array, input.device, input.node
             if isinstance(other, Tensor):
                 y, py = other.array, other.node
-                if other.device is not device or x.dtype is not y.dtype or floats and x.dtype.kind != "f":
+                if (
+                    other.device is not device
+                    or x.dtype is not y.dtype
+                    or floats
+                    and x.dtype.kind != "f"
+                ):
                     return general(input, other)
             elif type(other) in NUMBERS and x.dtype.kind == "f":
                 y, py = other, None
@@ -90,7 +116,13 @@ def make_binary(op: Any) -> Callable:
         else:
             kx, ky, kr = keep[3]
             node.shapes = x.shape, y.shape
-        node.op, node.parents, node.attrs, node.device, node.time = op, (px, py), defaults, device, clock.now
+        node.op, node.parents, node.attrs, node.device, node.time = (
+            op,
+            (px, py),
+            defaults,
+            device,
+            clock.now,
+        )
         node.saved = x if kx else None, y if ky else None, r if kr else None
         if recording is not True:
             check_forward(node, [x, y], [r])
@@ -122,10 +154,14 @@ def make_pullback(op: Any) -> Callable:
             if type(out) is array_type:
                 array, out = out, new(Tensor)
                 out.array, out.device, out.node = array, device, node
-        frame = (F, g, x, y, out) if plain else (F, g, x, y, out, *node.shapes, *node.attrs.values())
+        frame = (
+            (F, g, x, y, out) if plain else (F, g, x, y, out, *node.shapes, *node.attrs.values())
+        )
         try:
-            return (None if px is None or formula_a is None else formula_a(*pick_a(frame)),
-                    None if py is None or formula_b is None else formula_b(*pick_b(frame)))
+            return (
+                None if px is None or formula_a is None else formula_a(*pick_a(frame)),
+                None if py is None or formula_b is None else formula_b(*pick_b(frame)),
+            )
         except Exception as error:
             raise op.failed(node, frame, error) from error
 

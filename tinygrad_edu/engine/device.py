@@ -1,4 +1,5 @@
 """A device is an array library and a table of raw functions: `device.F.<op>` is the whole dispatch."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -14,7 +15,10 @@ registry: dict[str, Any] = {}  # every op and composite by name; filled by @op a
 
 
 class Table:
-    """The raw functions of one device. A slot is bound at first use; a backend may overwrite it with a kernel."""
+    """The raw functions of one device.
+
+    A slot is bound at first use; a backend may overwrite it with a kernel.
+    """
 
     def __init__(self, device: Device):
         self._device = device
@@ -23,20 +27,27 @@ class Table:
         try:
             function = registry[name].bind(self._device)
         except KeyError:
-            raise AttributeError(f"F.{name}: no such op. See tinygrad_edu.functional for the names.") from None
+            raise AttributeError(
+                f"F.{name}: no such op. See tinygrad_edu.functional for the names."
+            ) from None
         setattr(self, name, function)
         return function
 
 
 class Device:
-    """Where arrays live. `xp` is the array module, `array_type` the class of its arrays, `F` the table of functions."""
+    """Where arrays live.
+
+    `xp` is the array module, `array_type` the class of its arrays, `F` the table of functions.
+    """
 
     def __init__(self, type: str, index: int | None, xp: Any, array_type: type):
         self.type, self.index, self.xp, self.array_type = type, index, xp, array_type
         self.F = Table(self)
 
     def __repr__(self) -> str:
-        return f"device(type='{self.type}'" + (")" if self.index is None else f", index={self.index})")
+        return f"device(type='{self.type}'" + (
+            ")" if self.index is None else f", index={self.index})"
+        )
 
     def __str__(self) -> str:
         return self.type if self.index is None else f"{self.type}:{self.index}"
@@ -48,7 +59,9 @@ class Device:
         return self
 
     def asarray(self, data: Any, dtype: Any = None) -> Any:
-        """Host data (or an array of this device) as an array of this device, copied only if it must be."""
+        """Host data (or an array of this device) as an array of this device, copied only if it must
+        be.
+        """
         return self.xp.asarray(data, dtype=dtype)
 
     def to_host(self, array: Any) -> np.ndarray:
@@ -57,7 +70,11 @@ class Device:
 
     def storage(self, array: Any) -> Any:
         """The object that owns the memory `array` looks into: equal for all views of one tensor."""
-        while type(array.base) is self.array_type or type(getattr(array.base, "base", None)) is self.array_type:  # as_strided puts an object between
+        # as_strided puts an object between
+        while (
+            type(array.base) is self.array_type
+            or type(getattr(array.base, "base", None)) is self.array_type
+        ):
             array = array.base
         return array
 
@@ -67,7 +84,8 @@ class Device:
 
 cpu = Device("cpu", None, np, np.ndarray)
 devices: dict[str, Device] = {"cpu": cpu}
-BACKENDS = {"cuda": "tinygrad_edu.devices.cuda", "emu": "tinygrad_edu.devices.emu"}  # imported when first asked for
+# imported when first asked for
+BACKENDS = {"cuda": "tinygrad_edu.devices.cuda", "emu": "tinygrad_edu.devices.emu"}
 
 
 def get_device(spec: Any = "cpu", index: int | None = None) -> Device:
@@ -81,10 +99,19 @@ def get_device(spec: Any = "cpu", index: int | None = None) -> Device:
         kind = name.split(":")[0]
         if kind not in BACKENDS:
             known = ", ".join(sorted({*devices, *BACKENDS}))
-            raise DeviceError(f"device: must be one of {known}, got {spec!r}. Use one of those names.")
+            raise DeviceError(
+                f"device: must be one of {known}, got {spec!r}. Use one of those names."
+            )
         try:
             devices[name] = import_module(BACKENDS[kind]).make_device(name)
         except ModuleNotFoundError as error:
-            missing = f"the module {error.name}, which is not installed" if not str(error.name).startswith("tinygrad_edu") else "a backend that this version does not have yet"
-            raise DeviceError(f"device: {name!r} needs {missing}, got {spec!r}. Run `tinygrad-edu doctor`, or use device='cpu'.") from error
+            missing = (
+                f"the module {error.name}, which is not installed"
+                if not str(error.name).startswith("tinygrad_edu")
+                else "a backend that this version does not have yet"
+            )
+            raise DeviceError(
+                f"device: {name!r} needs {missing}, got {spec!r}. Run `tinygrad-edu doctor`, or use"
+                " device='cpu'."
+            ) from error
     return devices[name]

@@ -1,9 +1,11 @@
 """dtypes with PyTorch's names, and PyTorch's rules for mixing them.
 
-Source of the rules: PyTorch documentation, "Tensor Attributes", type promotion. Three classes of operand are ranked:
-tensors with dimensions, then 0-d tensors, then Python numbers. A lower class changes the result's dtype only if its
-category (bool < integer < floating) is higher, and then only to the default dtype of that category.
+Source of the rules: PyTorch documentation, "Tensor Attributes", type promotion. Three classes of
+operand are ranked: tensors with dimensions, then 0-d tensors, then Python numbers. A lower class
+changes the result's dtype only if its category (bool < integer < floating) is higher, and then only
+to the default dtype of that category.
 """
+
 from __future__ import annotations
 
 import numpy as np
@@ -12,7 +14,9 @@ from .errors import DTypeError
 
 
 class dtype:
-    """Kind and width of a tensor's elements: `name`, the NumPy dtype in `numpy`, `is_floating_point`, `itemsize`."""
+    """Kind and width of a tensor's elements: `name`, the NumPy dtype in `numpy`,
+    `is_floating_point`, `itemsize`.
+    """
 
     def __init__(self, name: str, torch_class: str):
         self.name, self.numpy, self.torch_class = name, np.dtype(name), torch_class
@@ -26,17 +30,25 @@ class dtype:
         return self.name if self.name != "bool" else "bool_"
 
     def to_complex(self) -> None:
-        raise DTypeError(f"dtype: complex numbers are not supported, got {self}. Keep real and imaginary parts in two tensors.")
+        raise DTypeError(
+            f"dtype: complex numbers are not supported, got {self}. Keep real and imaginary parts"
+            " in two tensors."
+        )
 
 
-float16, float32, float64 = dtype("float16", "Half"), dtype("float32", "Float"), dtype("float64", "Double")
+float16, float32, float64 = (
+    dtype("float16", "Half"),
+    dtype("float32", "Float"),
+    dtype("float64", "Double"),
+)
 uint8, int8, int16 = dtype("uint8", "Byte"), dtype("int8", "Char"), dtype("int16", "Short")
 int32, int64, bool_ = dtype("int32", "Int"), dtype("int64", "Long"), dtype("bool", "Bool")
 half, float_, double, short, int_, long = float16, float32, float64, int16, int32, int64
 ALL = (float16, float32, float64, uint8, int8, int16, int32, int64, bool_)
 of_numpy: dict[np.dtype, dtype] = {d.numpy: d for d in ALL}
 CATEGORY = {"b": 0, "u": 1, "i": 1, "f": 2}
-PYTHON = {bool: bool_, int: int64, float: float32}  # what a Python number becomes as a tensor (float: the default dtype)
+# what a Python number becomes as a tensor (float: the default dtype)
+PYTHON = {bool: bool_, int: int64, float: float32}
 
 
 def as_dtype(value: object) -> dtype:
@@ -49,7 +61,9 @@ def as_dtype(value: object) -> dtype:
         return of_numpy[np.dtype(value).newbyteorder("=")]  # type: ignore[call-overload]
     except (TypeError, KeyError):
         names = ", ".join(d.name for d in ALL)
-        raise DTypeError(f"dtype: must be one of {names}, got {value!r}. Convert the data first.") from None
+        raise DTypeError(
+            f"dtype: must be one of {names}, got {value!r}. Convert the data first."
+        ) from None
 
 
 def get_default_dtype() -> dtype:
@@ -60,7 +74,9 @@ def get_default_dtype() -> dtype:
 def set_default_dtype(d: dtype) -> None:
     """Make `d` (a floating-point dtype) the dtype of new floating-point tensors."""
     if not as_dtype(d).is_floating_point:
-        raise DTypeError(f"set_default_dtype: must be a floating-point dtype, got {d!r}. Use float32 or float64.")
+        raise DTypeError(
+            f"set_default_dtype: must be a floating-point dtype, got {d!r}. Use float32 or float64."
+        )
     PYTHON[float] = as_dtype(d)
 
 
@@ -68,7 +84,10 @@ def check_float(name: str, x: object, role: str = "input") -> None:
     """Refuse a raw array or Tensor that is not floating-point."""
     d = x.dtype  # type: ignore[attr-defined]
     if getattr(d, "numpy", d).kind != "f":
-        raise DTypeError(f"{name}: {role} must be a floating-point tensor, got {getattr(d, 'name', d)}. Convert it with .float().")
+        raise DTypeError(
+            f"{name}: {role} must be a floating-point tensor, got {getattr(d, 'name', d)}. Convert"
+            " it with .float()."
+        )
 
 
 def check_number(name: str, x: object, role: str = "input") -> None:
@@ -79,7 +98,9 @@ def check_number(name: str, x: object, role: str = "input") -> None:
 
 
 def promote_types(a: dtype, b: dtype) -> dtype:
-    """The dtype two tensors of dtype `a` and `b` meet in: floating wins over integer, then the wider one."""
+    """The dtype two tensors of dtype `a` and `b` meet in: floating wins over integer, then the
+    wider one.
+    """
     if a is b:
         return a
     ka, kb = CATEGORY[a.numpy.kind], CATEGORY[b.numpy.kind]
@@ -89,7 +110,10 @@ def promote_types(a: dtype, b: dtype) -> dtype:
 
 
 def result_dtype(operands: list) -> np.dtype:
-    """NumPy dtype of an elementwise result. `operands`: (NumPy dtype, ndim) for a tensor, a Python number for itself."""
+    """NumPy dtype of an elementwise result.
+
+    `operands`: (NumPy dtype, ndim) for a tensor, a Python number for itself.
+    """
     best: list[dtype | None] = [None, None, None]  # tensors with dims, 0-d tensors, Python numbers
     for value in operands:
         if isinstance(value, tuple):
@@ -100,26 +124,37 @@ def result_dtype(operands: list) -> np.dtype:
         best[rank] = d if known is None else promote_types(known, d)
     result: dtype | None = None
     for d in best:
-        if d is not None and (result is None or CATEGORY[d.numpy.kind] > CATEGORY[result.numpy.kind]):
+        if d is not None and (
+            result is None or CATEGORY[d.numpy.kind] > CATEGORY[result.numpy.kind]
+        ):
             result = d
     assert result is not None
     return result.numpy
 
 
 class finfo:  # noqa: N801  # PyTorch's name
-    """Limits of a floating-point dtype (the default one if none is given): eps, max, min, tiny, smallest_normal, resolution, bits."""
+    """Limits of a floating-point dtype (the default one if none is given): eps, max, min, tiny,
+    smallest_normal, resolution, bits.
+    """
 
     def __init__(self, type: object = None):
         d = get_default_dtype() if type is None else as_dtype(type)
         if not d.is_floating_point:
-            raise DTypeError(f"finfo: must be a floating-point dtype, got {d}. Use iinfo for integers.")
+            raise DTypeError(
+                f"finfo: must be a floating-point dtype, got {d}. Use iinfo for integers."
+            )
         limits = np.finfo(d.numpy)
         self.dtype, self.bits = d.name, limits.bits
-        self.eps, self.max, self.min, self.resolution = (float(v) for v in (limits.eps, limits.max, limits.min, limits.resolution))
+        self.eps, self.max, self.min, self.resolution = (
+            float(v) for v in (limits.eps, limits.max, limits.min, limits.resolution)
+        )
         self.tiny = self.smallest_normal = float(limits.smallest_normal)
 
     def __repr__(self) -> str:
-        return f"finfo(resolution={self.resolution}, min={self.min}, max={self.max}, eps={self.eps}, smallest_normal={self.smallest_normal}, tiny={self.tiny}, dtype={self.dtype})"
+        return (
+            f"finfo(resolution={self.resolution}, min={self.min}, max={self.max}, eps={self.eps},"
+            f" smallest_normal={self.smallest_normal}, tiny={self.tiny}, dtype={self.dtype})"
+        )
 
 
 class iinfo:  # noqa: N801  # PyTorch's name
@@ -128,9 +163,16 @@ class iinfo:  # noqa: N801  # PyTorch's name
     def __init__(self, type: object):
         d = as_dtype(type)
         if d.numpy.kind not in "iu":
-            raise DTypeError(f"iinfo: must be an integer dtype, got {d}. Use finfo for floating-point dtypes.")
+            raise DTypeError(
+                f"iinfo: must be an integer dtype, got {d}. Use finfo for floating-point dtypes."
+            )
         limits = np.iinfo(d.numpy)
-        self.dtype, self.bits, self.max, self.min = d.name, limits.bits, int(limits.max), int(limits.min)
+        self.dtype, self.bits, self.max, self.min = (
+            d.name,
+            limits.bits,
+            int(limits.max),
+            int(limits.min),
+        )
 
     def __repr__(self) -> str:
         return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"

@@ -2,6 +2,7 @@
 
 Every message reads: `<op or class>: <what must hold>, got <what was given>. <Do this.>`
 """
+
 from __future__ import annotations
 
 import re
@@ -43,22 +44,53 @@ def check_dim(name: str, dim: object, ndim: int) -> int:
     """`dim` counted from the front; a 0-d tensor takes 0 and -1."""
     n = max(ndim, 1)
     if isinstance(dim, bool) or not hasattr(dim, "__index__"):
-        raise DTypeError(f"{name}: dim must be an int, got {dim!r:.60}. Count dims from 0, or back from -1.")
+        raise DTypeError(
+            f"{name}: dim must be an int, got {dim!r:.60}. Count dims from 0, or back from -1."
+        )
     d = dim.__index__()
     if not -n <= d < n:
-        raise IndexOutOfRange(f"{name}: dim must be in [{-n}, {n - 1}], got {d}. Count dims from 0, or back from -1.")
+        raise IndexOutOfRange(
+            f"{name}: dim must be in [{-n}, {n - 1}], got {d}. Count dims from 0, or back from -1."
+        )
     return d % n
 
 
 ADVICE = (  # (what the array library said, what the user can do about it)
-    (r"broadcast", "Sizes must be equal or 1, counted from the last dim: reshape or unsqueeze one of them."),
-    (r"matmul|mismatch in its core dimension|shapes .* not aligned", "The last size of the left operand must equal the second-last of the right one: transpose or reshape one of them."),
-    (r"cannot reshape|into shape", "The number of elements must stay the same; use -1 for the one size to be worked out."),
-    (r"axis .* out of bounds|axes don't match|axis.*dimension", "Count dims from 0 to ndim-1, or from -1 back to -ndim."),
-    (r"out of bounds|boolean index", "Indexes run from -size to size-1; a mask must have the shape it selects from."),
-    (r"zero-size array|no identity|empty sequence", "Give at least one element along the reduced dim."),
-    (r"unsupported operand|ufunc .* not supported|loop matching|could not be cast|Cannot cast", "Convert the inputs first, for example with x.float()."),
-    (r"missing|unexpected|positional|got multiple values", "Check the argument names against the op's docstring."),
+    (
+        r"broadcast",
+        "Sizes must be equal or 1, counted from the last dim: reshape or unsqueeze one of them.",
+    ),
+    (
+        r"matmul|mismatch in its core dimension|shapes .* not aligned",
+        (
+            "The last size of the left operand must equal the second-last of the right one:"
+            " transpose or reshape one of them."
+        ),
+    ),
+    (
+        r"cannot reshape|into shape",
+        "The number of elements must stay the same; use -1 for the one size to be worked out.",
+    ),
+    (
+        r"axis .* out of bounds|axes don't match|axis.*dimension",
+        "Count dims from 0 to ndim-1, or from -1 back to -ndim.",
+    ),
+    (
+        r"out of bounds|boolean index",
+        "Indexes run from -size to size-1; a mask must have the shape it selects from.",
+    ),
+    (
+        r"zero-size array|no identity|empty sequence",
+        "Give at least one element along the reduced dim.",
+    ),
+    (
+        r"unsupported operand|ufunc .* not supported|loop matching|could not be cast|Cannot cast",
+        "Convert the inputs first, for example with x.float().",
+    ),
+    (
+        r"missing|unexpected|positional|got multiple values",
+        "Check the argument names against the op's docstring.",
+    ),
 )
 
 
@@ -71,12 +103,17 @@ def describe(name: str, value: object) -> str:
 
 
 def explain(op_name: str, given: dict[str, object], error: Exception) -> Exception:
-    """Reword what an array library raised inside `op_name`, with everything needed to mend the call."""
+    """Reword what an array library raised inside `op_name`, with everything needed to mend the
+    call.
+    """
     if isinstance(error, TinygradEduError):
         return error
     said = re.sub(r"\s+", " ", str(error)).strip().rstrip(".")
     args = ", ".join(describe(name, value) for name, value in given.items())
-    advice = next((text for pattern, text in ADVICE if re.search(pattern, said)), "Check the shapes, dtypes and argument values.")
+    advice = next(
+        (text for pattern, text in ADVICE if re.search(pattern, said)),
+        "Check the shapes, dtypes and argument values.",
+    )
     text = f"{op_name}: {said}, got {args}. {advice}"
     if isinstance(error, IndexError) and not isinstance(error, ValueError):
         return IndexOutOfRange(text)

@@ -1,4 +1,5 @@
 """The handle that registering a hook returns, for tensors and modules alike."""
+
 from __future__ import annotations
 
 import itertools
@@ -8,7 +9,9 @@ counter = itertools.count()
 
 
 class RemovableHandle:
-    """What a `register_..._hook` method returns: `remove()` takes the hook away; leaving a `with` block does too."""
+    """What a `register_..._hook` method returns: `remove()` takes the hook away; leaving a `with`
+    block does too.
+    """
 
     def __init__(self, hooks: dict, hook: Any, prepend: bool = False):
         self.hooks, self.id = hooks, next(counter)

@@ -9,7 +9,6 @@ from .tensor import Tensor
 _Input: TypeAlias = Any  # a Tensor, a number, or what tensor() takes
 _Dims: TypeAlias = builtins.int | Sequence[builtins.int] | None
 
-
 class OpMethods:
     def float(self) -> Tensor: ...
     def double(self) -> Tensor: ...
@@ -36,707 +35,1073 @@ class OpMethods:
     def mH(self) -> Tensor: ...
     def abs(self) -> Tensor:
         """Absolute value."""
+
     def abs_(self) -> Tensor: ...
     def __abs__(self) -> Tensor: ...
     def absolute(self) -> Tensor:
         """Absolute value."""
+
     def absolute_(self) -> Tensor: ...
     def acos(self) -> Tensor:
         """Inverse cosine."""
+
     def acos_(self) -> Tensor: ...
     def acosh(self) -> Tensor:
         """Inverse hyperbolic cosine."""
+
     def acosh_(self) -> Tensor: ...
     def add(self, b: _Input, alpha: Any = 1) -> Tensor:
         """Sum."""
+
     def add_(self, b: _Input, alpha: Any = 1) -> Tensor: ...
     def __add__(self, other: _Input) -> Tensor: ...
     def __radd__(self, other: _Input) -> Tensor: ...
     def __iadd__(self, other: _Input) -> Tensor: ...
     def addbmm(self, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
         """Products of two stacks of matrices, all added."""
+
     def addbmm_(self, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor: ...
     def addcdiv(self, tensor1: Any, tensor2: Any, value: Any = 1) -> Tensor:
         """A scaled quotient, added."""
+
     def addcdiv_(self, tensor1: Any, tensor2: Any, value: Any = 1) -> Tensor: ...
     def addcmul(self, tensor1: Any, tensor2: Any, value: Any = 1) -> Tensor:
         """A scaled product, added."""
+
     def addcmul_(self, tensor1: Any, tensor2: Any, value: Any = 1) -> Tensor: ...
     def addmm(self, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
         """Product of two matrices, added."""
+
     def addmm_(self, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor: ...
     def addmv(self, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
         """Matrix times vector, added."""
+
     def addmv_(self, mat: Any, vec: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor: ...
     def addr(self, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
         """Outer product, added."""
+
     def addr_(self, vec1: Any, vec2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor: ...
     def adjoint(self) -> Tensor:
         """The last two dims exchanged."""
+
     def all(self, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
         """Whether all elements are non-zero."""
-    def allclose(self, other: _Input, rtol: builtins.float = 1e-05, atol: builtins.float = 1e-08, equal_nan: builtins.bool = False) -> Tensor:
+
+    def allclose(
+        self,
+        other: _Input,
+        rtol: builtins.float = 1e-05,
+        atol: builtins.float = 1e-08,
+        equal_nan: builtins.bool = False,
+    ) -> Tensor:
         """Whether all values are nearly equal, as a Python bool."""
+
     def amax(self, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
         """Largest element; ties share the gradient."""
+
     def amin(self, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
         """Smallest element; ties share the gradient."""
+
     def aminmax(self, *, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
         """Smallest and largest element."""
+
     def any(self, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
         """Whether any elements are non-zero."""
+
     def arccos(self) -> Tensor:
         """Inverse cosine."""
+
     def arccos_(self) -> Tensor: ...
     def arccosh(self) -> Tensor:
         """Inverse hyperbolic cosine."""
+
     def arccosh_(self) -> Tensor: ...
     def arcsin(self) -> Tensor:
         """Inverse sine."""
+
     def arcsin_(self) -> Tensor: ...
     def arcsinh(self) -> Tensor:
         """Inverse hyperbolic sine."""
+
     def arcsinh_(self) -> Tensor: ...
     def arctan(self) -> Tensor:
         """Inverse tangent."""
+
     def arctan_(self) -> Tensor: ...
     def arctan2(self, b: _Input) -> Tensor:
         """The angle of the point (b, a), from -pi to pi."""
+
     def arctan2_(self, b: _Input) -> Tensor: ...
     def arctanh(self) -> Tensor:
         """Inverse hyperbolic tangent."""
+
     def arctanh_(self) -> Tensor: ...
     def argmax(self, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
         """Index of the largest element, the first of ties."""
+
     def argmin(self, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
         """Index of the smallest element, the first of ties."""
-    def argsort(self, dim: _Dims = -1, descending: builtins.bool = False, stable: builtins.bool = False) -> Tensor:
+
+    def argsort(
+        self, dim: _Dims = -1, descending: builtins.bool = False, stable: builtins.bool = False
+    ) -> Tensor:
         """Indexes that sort."""
+
     def argwhere(self) -> Tensor:
         """Coordinates of non-zero elements, one a row."""
+
     def as_strided(self, size: Any, stride: Any, storage_offset: Any = None) -> Tensor:
         """A view with sizes and strides of your own on a contiguous tensor; elements may appear more than once."""
+
     def asin(self) -> Tensor:
         """Inverse sine."""
+
     def asin_(self) -> Tensor: ...
     def asinh(self) -> Tensor:
         """Inverse hyperbolic sine."""
+
     def asinh_(self) -> Tensor: ...
     def atan(self) -> Tensor:
         """Inverse tangent."""
+
     def atan_(self) -> Tensor: ...
     def atan2(self, b: _Input) -> Tensor:
         """The angle of the point (b, a), from -pi to pi."""
+
     def atan2_(self, b: _Input) -> Tensor: ...
     def atanh(self) -> Tensor:
         """Inverse hyperbolic tangent."""
+
     def atanh_(self) -> Tensor: ...
     def baddbmm(self, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor:
         """Products of two stacks of matrices, added."""
+
     def baddbmm_(self, batch1: Any, batch2: Any, *, beta: Any = 1, alpha: Any = 1) -> Tensor: ...
     def bincount(self, weights: Any = None, minlength: Any = 0) -> Tensor:
         """How often each integer from 0 on occurs (or the sum of the weights there)."""
+
     def bitwise_and(self, b: _Input) -> Tensor:
         """And, bit by bit."""
+
     def bitwise_and_(self, b: _Input) -> Tensor: ...
     def __and__(self, other: _Input) -> Tensor: ...
     def __rand__(self, other: _Input) -> Tensor: ...
     def __iand__(self, other: _Input) -> Tensor: ...
     def bitwise_left_shift(self, b: _Input) -> Tensor:
         """Bits shifted to the left."""
+
     def bitwise_left_shift_(self, b: _Input) -> Tensor: ...
     def bitwise_not(self) -> Tensor:
         """Not, bit by bit."""
+
     def bitwise_not_(self) -> Tensor: ...
     def __invert__(self) -> Tensor: ...
     def bitwise_or(self, b: _Input) -> Tensor:
         """Or, bit by bit."""
+
     def bitwise_or_(self, b: _Input) -> Tensor: ...
     def __or__(self, other: _Input) -> Tensor: ...
     def __ror__(self, other: _Input) -> Tensor: ...
     def __ior__(self, other: _Input) -> Tensor: ...
     def bitwise_right_shift(self, b: _Input) -> Tensor:
         """Bits shifted to the right."""
+
     def bitwise_right_shift_(self, b: _Input) -> Tensor: ...
     def bitwise_xor(self, b: _Input) -> Tensor:
         """Exclusive or, bit by bit."""
+
     def bitwise_xor_(self, b: _Input) -> Tensor: ...
     def __xor__(self, other: _Input) -> Tensor: ...
     def __rxor__(self, other: _Input) -> Tensor: ...
     def __ixor__(self, other: _Input) -> Tensor: ...
     def bmm(self, other: _Input) -> Tensor:
         """Products of two stacks of matrices."""
+
     def broadcast_to(self, shape: Any) -> Tensor:
         """Repeated along new and size-1 dims, without a copy."""
-    def bucketize(self, boundaries: Any, *, out_int32: builtins.bool = False, right: builtins.bool = False) -> Tensor:
+
+    def bucketize(
+        self, boundaries: Any, *, out_int32: builtins.bool = False, right: builtins.bool = False
+    ) -> Tensor:
         """The number of the bucket, between sorted boundaries, that each element falls into."""
+
     def ceil(self) -> Tensor:
         """Round up."""
+
     def ceil_(self) -> Tensor: ...
     def cholesky(self, upper: builtins.bool = False) -> Tensor:
         """Cholesky factor of symmetric positive-definite matrices."""
+
     def cholesky_inverse(self, upper: builtins.bool = False) -> Tensor:
         """A^-1 from A's Cholesky factor."""
+
     def cholesky_solve(self, L: Any, upper: builtins.bool = False) -> Tensor:
         """The X with A X = input, from A's Cholesky factor."""
+
     def chunk(self, chunks: Any, dim: _Dims = 0) -> Any:
         """At most `chunks` pieces of equal size along dim (the last may be smaller)."""
+
     def clamp(self, min: Any = None, max: Any = None) -> Tensor:
         """Values below `min` become min, values above `max` become max (numbers or tensors)."""
+
     def clamp_(self, min: Any = None, max: Any = None) -> Tensor: ...
     def clamp_max(self, max: Any) -> Tensor:
         """Values above `max` become max."""
+
     def clamp_max_(self, max: Any) -> Tensor: ...
     def clamp_min(self, min: Any) -> Tensor:
         """Values below `min` become min."""
+
     def clamp_min_(self, min: Any) -> Tensor: ...
     def clamp_numbers_(self, min: Any, max: Any) -> Tensor: ...
     def clip(self, min: Any = None, max: Any = None) -> Tensor:
         """`clamp` under NumPy's name."""
+
     def clip_(self, min: Any = None, max: Any = None) -> Tensor: ...
     def clone(self) -> Tensor:
         """A copy that gradients flow through."""
+
     def contiguous(self) -> Tensor:
         """The tensor itself if its memory is in order, else a copy."""
+
     def copysign(self, b: _Input) -> Tensor:
         """|a| with the sign of b."""
+
     def copysign_(self, b: _Input) -> Tensor: ...
     def corrcoef(self) -> Tensor:
         """Correlation coefficients: the covariance over the standard deviations, within [-1, 1]."""
+
     def cos(self) -> Tensor:
         """Cosine."""
+
     def cos_(self) -> Tensor: ...
     def cosh(self) -> Tensor:
         """Hyperbolic cosine."""
+
     def cosh_(self) -> Tensor: ...
     def count_nonzero(self, dim: _Dims = None) -> Tensor:
         """How many elements are non-zero."""
+
     def cov(self, *, correction: Any = 1, fweights: Any = None, aweights: Any = None) -> Tensor:
         """Covariance matrix: a row is a variable, a column an observation."""
+
     def cross(self, other: _Input, dim: _Dims = None) -> Tensor:
         """Cross product of vectors of three, along dim (default: the first of size 3)."""
+
     def cummax(self, dim: _Dims) -> Any:
         """Running maximum, with the index of its last occurrence."""
+
     def cummin(self, dim: _Dims) -> Any:
         """Running minimum, with the index of its last occurrence."""
+
     def cumprod(self, dim: _Dims, dtype: Any = None) -> Tensor:
         """Running product."""
+
     def cumprod_(self, dim: _Dims, dtype: Any = None) -> Tensor: ...
     def cumsum(self, dim: _Dims, dtype: Any = None) -> Tensor:
         """Running sum."""
+
     def cumsum_(self, dim: _Dims, dtype: Any = None) -> Tensor: ...
     def deg2rad(self) -> Tensor:
         """Degrees as radians."""
+
     def deg2rad_(self) -> Tensor: ...
     def diag(self, diagonal: Any = 0) -> Tensor:
         """A vector as a diagonal matrix, or a matrix's diagonal."""
+
     def diag_embed(self, offset: Any = 0, dim1: Any = -2, dim2: Any = -1) -> Tensor:
         """The last dim laid on the diagonal of two new dims, zeros elsewhere."""
+
     def diagflat(self, offset: Any = 0) -> Tensor:
         """All elements, in a row, on the diagonal of a matrix."""
+
     def diagonal(self, offset: Any = 0, dim1: Any = 0, dim2: Any = 1) -> Tensor:
         """The diagonal of two dims, as a new last dim; a view."""
+
     def diagonal_scatter(self, src: Any, offset: Any = 0, dim1: Any = 0, dim2: Any = 1) -> Tensor:
         """input with src written on a diagonal."""
+
     def diff(self, n: Any = 1, dim: _Dims = -1, prepend: Any = None, append: Any = None) -> Tensor:
         """Differences of neighbours, n times."""
+
     def digamma(self) -> Tensor:
         """Derivative of lgamma."""
+
     def digamma_(self) -> Tensor: ...
     def dist(self, other: _Input, p: Any = 2) -> Tensor:
         """Norm of the difference, over all elements."""
+
     def div(self, other: _Input, rounding_mode: Any = None) -> Tensor:
         """Quotient; `rounding_mode` 'floor' or 'trunc' rounds it (then the gradient is 0)."""
+
     def div_(self, other: _Input, rounding_mode: Any = None) -> Tensor: ...
     def __truediv__(self, other: _Input) -> Tensor: ...
     def __rtruediv__(self, other: _Input) -> Tensor: ...
     def __itruediv__(self, other: _Input) -> Tensor: ...
     def divide(self, other: _Input, rounding_mode: Any = None) -> Tensor:
         """Quotient; `rounding_mode` 'floor' or 'trunc' rounds it (then the gradient is 0)."""
+
     def divide_(self, other: _Input, rounding_mode: Any = None) -> Tensor: ...
     def dot(self, other: _Input) -> Tensor:
         """Inner product of two vectors."""
+
     def dsplit(self, indices_or_sections: Any) -> Any:
         """tensor_split along depth (dim 2)."""
+
     def eq(self, b: _Input) -> Tensor:
         """Whether a == b, elementwise."""
+
     def eq_(self, b: _Input) -> Tensor: ...
     def __eq__(self, other: _Input) -> Tensor: ...
     def equal(self, other: _Input) -> Tensor:
         """Whether shapes and all values are equal, as a Python bool."""
+
     def erf(self) -> Tensor:
         """Error function, to the precision of the dtype."""
+
     def erf_(self) -> Tensor: ...
     def erfc(self) -> Tensor:
         """One minus the error function, exact far out too."""
+
     def erfc_(self) -> Tensor: ...
     def erfinv(self) -> Tensor:
         """Inverse of the error function."""
+
     def erfinv_(self) -> Tensor: ...
     def exp(self) -> Tensor:
         """Exponential."""
+
     def exp_(self) -> Tensor: ...
     def exp2(self) -> Tensor:
         """Power of two."""
+
     def exp2_(self) -> Tensor: ...
     def expand(self, *sizes: Any) -> Tensor:
         """`broadcast_to` where -1 keeps a size."""
+
     def expand_as(self, other: _Input) -> Tensor:
         """`expand` to other's shape."""
+
     def expit(self) -> Tensor:
         """`sigmoid` under its name in statistics."""
+
     def expm1(self) -> Tensor:
         """e^x - 1, exact near 0."""
+
     def expm1_(self) -> Tensor: ...
     def fix(self) -> Tensor:
         """Round towards zero."""
+
     def fix_(self) -> Tensor: ...
     def flatten(self, start_dim: Any = 0, end_dim: Any = -1) -> Tensor:
         """Dims start_dim..end_dim as one."""
+
     def flip(self, *dims: _Dims) -> Tensor:
         """Reversed along dims."""
+
     def fliplr(self) -> Tensor:
         """Columns in reverse order."""
+
     def flipud(self) -> Tensor:
         """Rows in reverse order."""
+
     def float_power(self, exponent: Any) -> Tensor:
         """Power in float64."""
+
     def float_power_(self, exponent: Any) -> Tensor: ...
     def floor(self) -> Tensor:
         """Round down."""
+
     def floor_(self) -> Tensor: ...
     def floor_divide(self, b: _Input) -> Tensor:
         """Quotient rounded down."""
+
     def floor_divide_(self, b: _Input) -> Tensor: ...
     def __floordiv__(self, other: _Input) -> Tensor: ...
     def __rfloordiv__(self, other: _Input) -> Tensor: ...
     def __ifloordiv__(self, other: _Input) -> Tensor: ...
     def fmax(self, b: _Input) -> Tensor:
         """The larger of two; a NaN loses to a number."""
+
     def fmin(self, b: _Input) -> Tensor:
         """The smaller of two; a NaN loses to a number."""
+
     def fmod(self, b: _Input) -> Tensor:
         """Remainder with the sign of a."""
+
     def fmod_(self, b: _Input) -> Tensor: ...
     def frac(self) -> Tensor:
         """What follows the point, with the sign of x."""
+
     def frac_(self) -> Tensor: ...
     def gather(self, dim: _Dims, index: Any, *, sparse_grad: builtins.bool = False) -> Tensor:
         """Values picked along dim."""
+
     def gcd(self, b: _Input) -> Tensor:
         """Greatest common divisor of integers."""
+
     def gcd_(self, b: _Input) -> Tensor: ...
     def ge(self, b: _Input) -> Tensor:
         """Whether a >= b, elementwise."""
+
     def ge_(self, b: _Input) -> Tensor: ...
     def __ge__(self, other: _Input) -> Tensor: ...
     def ger(self, vec2: Any) -> Tensor:
         """Outer product of two vectors."""
+
     def greater(self, b: _Input) -> Tensor:
         """Whether a > b, elementwise."""
+
     def greater_(self, b: _Input) -> Tensor: ...
     def greater_equal(self, b: _Input) -> Tensor:
         """Whether a >= b, elementwise."""
+
     def greater_equal_(self, b: _Input) -> Tensor: ...
     def gt(self, b: _Input) -> Tensor:
         """Whether a > b, elementwise."""
+
     def gt_(self, b: _Input) -> Tensor: ...
     def __gt__(self, other: _Input) -> Tensor: ...
     def hardshrink(self, lambd: builtins.float = 0.5) -> Tensor:
         """x, but 0 near 0."""
+
     def heaviside(self, values: _Input) -> Tensor:
         """0 below zero (and for NaN), 1 above, `values` at zero."""
+
     def heaviside_(self, values: _Input) -> Tensor: ...
     def histc(self, bins: Any = 100, min: Any = 0, max: Any = 0) -> Tensor:
         """How many elements fall into each of `bins` equal bins from min to max (default: of the data). Elements outside do not count."""
+
     def hsplit(self, indices_or_sections: Any) -> Any:
         """tensor_split along columns (dim 1; dim 0 of a vector)."""
+
     def hypot(self, b: _Input) -> Tensor:
         """Length of the hypotenuse, without overflow on the way."""
+
     def hypot_(self, b: _Input) -> Tensor: ...
     def index_add(self, dim: _Dims, index: Any, source: Any, *, alpha: Any = 1) -> Tensor:
         """input with alpha times source's slices added at index along dim; repeated indexes add up."""
+
     def index_add_(self, dim: _Dims, index: Any, source: Any, *, alpha: Any = 1) -> Tensor: ...
     def index_copy(self, dim: _Dims, index: Any, source: Any) -> Tensor:
         """input with source's slices written at index along dim."""
+
     def index_copy_(self, dim: _Dims, index: Any, source: Any) -> Tensor: ...
     def index_fill(self, dim: _Dims, index: Any, value: Any) -> Tensor:
         """input with one number (or 0-d tensor) written at index along dim."""
+
     def index_fill_(self, dim: _Dims, index: Any, value: Any) -> Tensor: ...
     def index_put(self, indices: Any, values: Any, accumulate: builtins.bool = False) -> Tensor:
         """input with values written (or added) at a tuple of index tensors: `x[indices] = values` without changing x."""
-    def index_put_(self, indices: Any, values: Any, accumulate: builtins.bool = False) -> Tensor: ...
-    def index_reduce(self, dim: _Dims, index: Any, source: Any, reduce: Any, *, include_self: builtins.bool = True) -> Tensor:
+
+    def index_put_(
+        self, indices: Any, values: Any, accumulate: builtins.bool = False
+    ) -> Tensor: ...
+    def index_reduce(
+        self,
+        dim: _Dims,
+        index: Any,
+        source: Any,
+        reduce: Any,
+        *,
+        include_self: builtins.bool = True,
+    ) -> Tensor:
         """input with source's slices combined into it at index along dim, by prod, mean, amax or amin."""
-    def index_reduce_(self, dim: _Dims, index: Any, source: Any, reduce: Any, *, include_self: builtins.bool = True) -> Tensor: ...
+
+    def index_reduce_(
+        self,
+        dim: _Dims,
+        index: Any,
+        source: Any,
+        reduce: Any,
+        *,
+        include_self: builtins.bool = True,
+    ) -> Tensor: ...
     def index_select(self, dim: _Dims, index: Any) -> Tensor:
         """Elements along dim by number."""
+
     def __getitem__(self, other: _Input) -> Tensor: ...
     def inner(self, other: _Input) -> Tensor:
         """Sums of products over the last dims."""
-    def isclose(self, b: _Input, rtol: builtins.float = 1e-05, atol: builtins.float = 1e-08, equal_nan: builtins.bool = False) -> Tensor:
+
+    def isclose(
+        self,
+        b: _Input,
+        rtol: builtins.float = 1e-05,
+        atol: builtins.float = 1e-08,
+        equal_nan: builtins.bool = False,
+    ) -> Tensor:
         """Whether two values are nearly equal."""
+
     def isfinite(self) -> Tensor:
         """Whether it is neither infinite nor NaN."""
+
     def isinf(self) -> Tensor:
         """Whether it is infinite."""
+
     def isnan(self) -> Tensor:
         """Whether it is NaN."""
+
     def isneginf(self) -> Tensor:
         """Whether it is -inf."""
+
     def isposinf(self) -> Tensor:
         """Whether it is +inf."""
+
     def isreal(self) -> Tensor:
         """Whether the number is real: always True here."""
+
     def kron(self, other: _Input) -> Tensor:
         """Kronecker product: each element of input times all of other."""
+
     def kthvalue(self, k: Any, dim: _Dims = -1, keepdim: builtins.bool = False) -> Any:
         """The k-th smallest along dim (k counts from 1), with its index."""
+
     def lcm(self, b: _Input) -> Tensor:
         """Least common multiple of integers."""
+
     def lcm_(self, b: _Input) -> Tensor: ...
     def ldexp(self, other: _Input) -> Tensor:
         """A number from its fraction and its power of two."""
+
     def ldexp_(self, other: _Input) -> Tensor: ...
     def le(self, b: _Input) -> Tensor:
         """Whether a <= b, elementwise."""
+
     def le_(self, b: _Input) -> Tensor: ...
     def __le__(self, other: _Input) -> Tensor: ...
     def lerp(self, b: _Input, weight: Any) -> Tensor:
         """Between a and b."""
+
     def lerp_(self, b: _Input, weight: Any) -> Tensor: ...
     def less(self, b: _Input) -> Tensor:
         """Whether a < b, elementwise."""
+
     def less_(self, b: _Input) -> Tensor: ...
     def less_equal(self, b: _Input) -> Tensor:
         """Whether a <= b, elementwise."""
+
     def less_equal_(self, b: _Input) -> Tensor: ...
     def lgamma(self) -> Tensor:
         """Logarithm of the absolute value of the gamma function."""
+
     def lgamma_(self) -> Tensor: ...
     def linalg_matmul(self, b: _Input) -> Tensor:
         """Matrix product; leading dims broadcast, 1-d operands are vectors."""
+
     def linalg_matrix_exp(self) -> Tensor:
         """Exponential of a matrix: a rational function of x / 2^s, squared s times."""
+
     def linalg_matrix_power(self, n: Any) -> Tensor:
         """A matrix multiplied n times with itself (n < 0: its inverse), by repeated squaring."""
+
     def log(self) -> Tensor:
         """Natural logarithm."""
+
     def log_(self) -> Tensor: ...
     def log10(self) -> Tensor:
         """Logarithm to base 10."""
+
     def log10_(self) -> Tensor: ...
     def log1p(self) -> Tensor:
         """ln(1 + x), exact near 0."""
+
     def log1p_(self) -> Tensor: ...
     def log2(self) -> Tensor:
         """Logarithm to base 2."""
+
     def log2_(self) -> Tensor: ...
     def log_softmax(self, dim: _Dims, dtype: Any = None) -> Tensor:
         """Logarithm of softmax."""
+
     def logaddexp(self, b: _Input) -> Tensor:
         """Logarithm of a sum of exponentials."""
+
     def logaddexp2(self, b: _Input) -> Tensor:
         """Logarithm to base 2 of a sum of powers of two."""
+
     def logcumsumexp(self, dim: _Dims) -> Tensor:
         """Logarithm of the running sum of exponentials, without overflow."""
+
     def logdet(self) -> Tensor:
         """Logarithm of the determinant: NaN where that is negative, -inf where it is 0."""
+
     def logical_and(self, b: _Input) -> Tensor:
         """Whether both are non-zero."""
+
     def logical_and_(self, b: _Input) -> Tensor: ...
     def logical_not(self) -> Tensor:
         """Whether it is zero."""
+
     def logical_not_(self) -> Tensor: ...
     def logical_or(self, b: _Input) -> Tensor:
         """Whether either is non-zero."""
+
     def logical_or_(self, b: _Input) -> Tensor: ...
     def logical_xor(self, b: _Input) -> Tensor:
         """Whether exactly one is non-zero."""
+
     def logical_xor_(self, b: _Input) -> Tensor: ...
     def logit(self, eps: Any = None) -> Tensor:
         """Inverse of the sigmoid. `eps`: clamp x to [eps, 1 - eps] first."""
+
     def logit_(self, eps: Any = None) -> Tensor: ...
     def logsumexp(self, dim: _Dims, keepdim: builtins.bool = False) -> Tensor:
         """Logarithm of a sum of exponentials."""
+
     def lt(self, b: _Input) -> Tensor:
         """Whether a < b, elementwise."""
+
     def lt_(self, b: _Input) -> Tensor: ...
     def __lt__(self, other: _Input) -> Tensor: ...
     def masked_fill(self, mask: Any, value: Any) -> Tensor:
         """x with `value`, a number or a 0-d tensor, where mask is True."""
+
     def masked_fill_(self, mask: Any, value: Any) -> Tensor: ...
     def masked_scatter(self, mask: Any, source: Any) -> Tensor:
         """input with source's elements, in order, written where mask is True."""
+
     def masked_scatter_(self, mask: Any, source: Any) -> Tensor: ...
     def masked_select(self, mask: Any) -> Tensor:
         """Elements where mask is True, in a row."""
+
     def matmul(self, b: _Input) -> Tensor:
         """Matrix product; leading dims broadcast, 1-d operands are vectors."""
+
     def __matmul__(self, other: _Input) -> Tensor: ...
     def __rmatmul__(self, other: _Input) -> Tensor: ...
     def matrix_exp(self) -> Tensor:
         """Exponential of a matrix: a rational function of x / 2^s, squared s times."""
+
     def matrix_power(self, n: Any) -> Tensor:
         """A matrix multiplied n times with itself (n < 0: its inverse), by repeated squaring."""
+
     def max(self, dim: _Dims = None, keepdim: builtins.bool = False) -> Any:
         """Largest element of all; along `dim` (values, indices); or the elementwise maximum of two tensors."""
+
     def maximum(self, b: _Input) -> Tensor:
         """The larger of two; NaN if either is."""
+
     def mean(self, dim: _Dims = None, keepdim: builtins.bool = False, dtype: Any = None) -> Tensor:
         """Mean."""
+
     def median(self, dim: _Dims = None, keepdim: builtins.bool = False) -> Any:
         """Median, the lower of two middle elements; NaN if there is one.; of all elements, or along `dim` with its index."""
+
     def min(self, dim: _Dims = None, keepdim: builtins.bool = False) -> Any:
         """Smallest element of all; along `dim` (values, indices); or the elementwise minimum of two tensors."""
+
     def minimum(self, b: _Input) -> Tensor:
         """The smaller of two; NaN if either is."""
+
     def mm(self, other: _Input) -> Tensor:
         """Product of two matrices."""
+
     def mode(self, dim: _Dims = -1, keepdim: builtins.bool = False) -> Any:
         """The most frequent element along dim, the smallest of equally frequent ones, with the index of its last occurrence."""
+
     def moveaxis(self, source: Any, destination: Any) -> Tensor:
         """Dims moved to other places, the rest in order."""
+
     def movedim(self, source: Any, destination: Any) -> Tensor:
         """Dims moved to other places, the rest in order."""
+
     def msort(self) -> Tensor:
         """Sorted along the first dim."""
+
     def mul(self, b: _Input) -> Tensor:
         """Elementwise product."""
+
     def mul_(self, b: _Input) -> Tensor: ...
     def __mul__(self, other: _Input) -> Tensor: ...
     def __rmul__(self, other: _Input) -> Tensor: ...
     def __imul__(self, other: _Input) -> Tensor: ...
     def multiply(self, b: _Input) -> Tensor:
         """Elementwise product."""
+
     def multiply_(self, b: _Input) -> Tensor: ...
     def mv(self, other: _Input) -> Tensor:
         """Matrix times vector."""
+
     def mvlgamma(self, p: Any) -> Tensor:
         """Logarithm of the multivariate gamma function."""
+
     def nan_to_num(self, nan: Any = None, posinf: Any = None, neginf: Any = None) -> Tensor:
         """NaN replaced by `nan` (default 0), infinities by `posinf` and `neginf` (default the dtype's largest and smallest number)."""
+
     def nan_to_num_(self, nan: Any = None, posinf: Any = None, neginf: Any = None) -> Tensor: ...
-    def nanmean(self, dim: _Dims = None, keepdim: builtins.bool = False, *, dtype: Any = None) -> Tensor:
+    def nanmean(
+        self, dim: _Dims = None, keepdim: builtins.bool = False, *, dtype: Any = None
+    ) -> Tensor:
         """Mean of what is not NaN."""
+
     def nanmedian(self, dim: _Dims = None, keepdim: builtins.bool = False) -> Tensor:
         """Median of what is not NaN, the lower of two middle elements.; of all elements, or along `dim` with its index."""
-    def nanquantile(self, q: Any, dim: _Dims = None, keepdim: builtins.bool = False, *, interpolation: builtins.str = 'linear') -> Tensor:
+
+    def nanquantile(
+        self,
+        q: Any,
+        dim: _Dims = None,
+        keepdim: builtins.bool = False,
+        *,
+        interpolation: builtins.str = "linear",
+    ) -> Tensor:
         """`quantile` of what is not NaN."""
-    def nansum(self, dim: _Dims = None, keepdim: builtins.bool = False, *, dtype: Any = None) -> Tensor:
+
+    def nansum(
+        self, dim: _Dims = None, keepdim: builtins.bool = False, *, dtype: Any = None
+    ) -> Tensor:
         """Sum of what is not NaN."""
+
     def narrow(self, dim: _Dims, start: Any, length: Any) -> Tensor:
         """`length` elements from `start` along dim, a view."""
+
     def ne(self, b: _Input) -> Tensor:
         """Whether a != b, elementwise."""
+
     def ne_(self, b: _Input) -> Tensor: ...
     def __ne__(self, other: _Input) -> Tensor: ...
     def neg(self) -> Tensor:
         """Negative."""
+
     def neg_(self) -> Tensor: ...
     def __neg__(self) -> Tensor: ...
     def negative(self) -> Tensor:
         """Negative."""
+
     def negative_(self) -> Tensor: ...
     def nonzero(self, as_tuple: builtins.bool = False) -> Tensor:
         """Coordinates of non-zero elements, one a row; `as_tuple`: one tensor per dim."""
-    def norm(self, p: builtins.str = 'fro', dim: _Dims = None, keepdim: builtins.bool = False, dtype: Any = None) -> Tensor:
+
+    def norm(
+        self,
+        p: builtins.str = "fro",
+        dim: _Dims = None,
+        keepdim: builtins.bool = False,
+        dtype: Any = None,
+    ) -> Tensor:
         """p-norm of the elements; the gradient at a zero vector is 0."""
+
     def not_equal(self, b: _Input) -> Tensor:
         """Whether a != b, elementwise."""
+
     def not_equal_(self, b: _Input) -> Tensor: ...
     def outer(self, vec2: Any) -> Tensor:
         """Outer product of two vectors."""
+
     def permute(self, *dims: _Dims) -> Tensor:
         """Dims in another order."""
+
     def pinverse(self, rcond: builtins.float = 1e-15) -> Tensor:
         """Pseudo-inverse."""
+
     def positive(self) -> Tensor:
         """The input itself (`+x`)."""
+
     def __pos__(self) -> Tensor: ...
     def pow(self, b: _Input) -> Tensor:
         """Power."""
+
     def pow_(self, b: _Input) -> Tensor: ...
     def __pow__(self, other: _Input) -> Tensor: ...
     def __rpow__(self, other: _Input) -> Tensor: ...
     def __ipow__(self, other: _Input) -> Tensor: ...
     def prelu(self, weight: Any) -> Tensor:
         """x with a learnt slope below 0: one in all, or one per channel (dim 1)."""
+
     def prod(self, dim: _Dims = None, keepdim: builtins.bool = False, dtype: Any = None) -> Tensor:
         """Product along one dim or of all elements."""
+
     def psi(self) -> Tensor:
         """Derivative of lgamma."""
+
     def psi_(self) -> Tensor: ...
     def put(self, index: Any, source: Any, accumulate: builtins.bool = False) -> Tensor:
         """input with source written (or added) at places counted through the flattened tensor."""
+
     def put_(self, index: Any, source: Any, accumulate: builtins.bool = False) -> Tensor: ...
-    def quantile(self, q: Any, dim: _Dims = None, keepdim: builtins.bool = False, *, interpolation: builtins.str = 'linear') -> Tensor:
+    def quantile(
+        self,
+        q: Any,
+        dim: _Dims = None,
+        keepdim: builtins.bool = False,
+        *,
+        interpolation: builtins.str = "linear",
+    ) -> Tensor:
         """The value below which a share q of the elements lies; NaN if there is one. Dims of q come first."""
+
     def rad2deg(self) -> Tensor:
         """Radians as degrees."""
+
     def rad2deg_(self) -> Tensor: ...
     def ravel(self) -> Tensor:
         """All elements in a row; a view where the memory layout allows it."""
+
     def reciprocal(self) -> Tensor:
         """One over x."""
+
     def reciprocal_(self) -> Tensor: ...
     def relu(self) -> Tensor:
         """Rectifier."""
+
     def relu_(self) -> Tensor: ...
     def remainder(self, b: _Input) -> Tensor:
         """Remainder with the sign of b."""
+
     def remainder_(self, b: _Input) -> Tensor: ...
     def __mod__(self, other: _Input) -> Tensor: ...
     def __rmod__(self, other: _Input) -> Tensor: ...
     def __imod__(self, other: _Input) -> Tensor: ...
     def renorm(self, p: Any, dim: _Dims, maxnorm: Any) -> Tensor:
         """Slices along dim scaled down to a norm of at most maxnorm."""
+
     def renorm_(self, p: Any, dim: _Dims, maxnorm: Any) -> Tensor: ...
     def repeat(self, *repeats: Any) -> Tensor:
         """The tensor tiled: dims may be added in front."""
-    def repeat_interleave(self, repeats: Any = None, dim: _Dims = None, *, output_size: Any = None) -> Tensor:
+
+    def repeat_interleave(
+        self, repeats: Any = None, dim: _Dims = None, *, output_size: Any = None
+    ) -> Tensor:
         """Each element `repeats` times, one after the other; one number for all, or one per element."""
+
     def reshape(self, *shape: Any) -> Tensor:
         """Another shape of the same elements; a view where the memory layout allows it."""
+
     def reshape_as(self, other: _Input) -> Tensor:
         """`reshape` to other's shape."""
+
     def roll(self, shifts: Any, dims: _Dims = None) -> Tensor:
         """Shifted around: what leaves at the end comes in at the start."""
+
     def rot90(self, k: Any = 1, dims: Any = ...) -> Tensor:
         """Turned by k quarter turns, from the first of two dims towards the second."""
+
     def round(self, decimals: Any = 0) -> Tensor:
         """Round to `decimals` places, halves to the even neighbour."""
+
     def round_(self, decimals: Any = 0) -> Tensor: ...
     def rsqrt(self) -> Tensor:
         """Reciprocal square root."""
+
     def rsqrt_(self) -> Tensor: ...
-    def scatter(self, dim: _Dims, index: Any, src: Any = None, value: Any = None, *, reduce: Any = None) -> Tensor:
+    def scatter(
+        self, dim: _Dims, index: Any, src: Any = None, value: Any = None, *, reduce: Any = None
+    ) -> Tensor:
         """input with src (a tensor) or value (a number) written at index along dim."""
-    def scatter_(self, dim: _Dims, index: Any, src: Any = None, value: Any = None, *, reduce: Any = None) -> Tensor: ...
+
+    def scatter_(
+        self, dim: _Dims, index: Any, src: Any = None, value: Any = None, *, reduce: Any = None
+    ) -> Tensor: ...
     def scatter_add(self, dim: _Dims, index: Any, src: Any) -> Tensor:
         """input with src added at index along dim."""
+
     def scatter_add_(self, dim: _Dims, index: Any, src: Any) -> Tensor: ...
-    def scatter_reduce(self, dim: _Dims, index: Any, src: Any, reduce: Any, *, include_self: builtins.bool = True) -> Tensor:
+    def scatter_reduce(
+        self, dim: _Dims, index: Any, src: Any, reduce: Any, *, include_self: builtins.bool = True
+    ) -> Tensor:
         """input with what index sends to each place combined by sum, prod, mean, amax or amin."""
-    def scatter_reduce_(self, dim: _Dims, index: Any, src: Any, reduce: Any, *, include_self: builtins.bool = True) -> Tensor: ...
+
+    def scatter_reduce_(
+        self, dim: _Dims, index: Any, src: Any, reduce: Any, *, include_self: builtins.bool = True
+    ) -> Tensor: ...
     def select(self, dim: _Dims, index: Any) -> Tensor:
         """One element along dim, which goes away; a view."""
+
     def select_scatter(self, src: Any, dim: _Dims, index: Any) -> Tensor:
         """input with src written at one index along dim."""
+
     def sgn(self) -> Tensor:
         """`sign`, the name for complex numbers too."""
+
     def sgn_(self) -> Tensor: ...
     def sigmoid(self) -> Tensor:
         """Logistic function."""
+
     def sigmoid_(self) -> Tensor: ...
     def sign(self) -> Tensor:
         """-1, 0 or 1 (0 for NaN, as in PyTorch)."""
+
     def sign_(self) -> Tensor: ...
     def signbit(self) -> Tensor:
         """Whether the sign bit is set (True for -0.0)."""
+
     def silu_(self) -> Tensor: ...
     def sin(self) -> Tensor:
         """Sine."""
+
     def sin_(self) -> Tensor: ...
     def sinc(self) -> Tensor:
         """sin(pi x) / (pi x), 1 at 0."""
+
     def sinc_(self) -> Tensor: ...
     def sinh(self) -> Tensor:
         """Hyperbolic sine."""
+
     def sinh_(self) -> Tensor: ...
-    def slice_scatter(self, src: Any, dim: _Dims = 0, start: Any = None, end: Any = None, step: Any = 1) -> Tensor:
+    def slice_scatter(
+        self, src: Any, dim: _Dims = 0, start: Any = None, end: Any = None, step: Any = 1
+    ) -> Tensor:
         """input with src written at a slice along dim."""
+
     def softmax(self, dim: _Dims, dtype: Any = None) -> Tensor:
         """Exponentials that add up to one along dim."""
-    def sort(self, dim: _Dims = -1, descending: builtins.bool = False, stable: builtins.bool = False) -> Any:
+
+    def sort(
+        self, dim: _Dims = -1, descending: builtins.bool = False, stable: builtins.bool = False
+    ) -> Any:
         """Sorted along dim, with indexes. Stable in both directions; NaN counts as largest."""
+
     def split(self, split_size_or_sections: Any, dim: _Dims = 0) -> Any:
         """Pieces along dim: of one size (the last may be smaller), or of the sizes given."""
+
     def split_with_sizes(self, split_sizes: Any, dim: _Dims = 0) -> Any:
         """Pieces of the sizes given, along dim."""
+
     def sqrt(self) -> Tensor:
         """Square root."""
+
     def sqrt_(self) -> Tensor: ...
     def square(self) -> Tensor:
         """Square."""
+
     def square_(self) -> Tensor: ...
     def squeeze(self, dim: _Dims = None) -> Tensor:
         """Drop dims of size 1: all of them, or those named."""
-    def std(self, dim: _Dims = None, unbiased: Any = None, keepdim: builtins.bool = False, *, correction: Any = 1) -> Tensor:
+
+    def std(
+        self,
+        dim: _Dims = None,
+        unbiased: Any = None,
+        keepdim: builtins.bool = False,
+        *,
+        correction: Any = 1,
+    ) -> Tensor:
         """Standard deviation."""
+
     def sub(self, b: _Input, alpha: Any = 1) -> Tensor:
         """Difference."""
+
     def sub_(self, b: _Input, alpha: Any = 1) -> Tensor: ...
     def __sub__(self, other: _Input) -> Tensor: ...
     def __rsub__(self, other: _Input) -> Tensor: ...
     def __isub__(self, other: _Input) -> Tensor: ...
     def subtract(self, b: _Input, alpha: Any = 1) -> Tensor:
         """Difference."""
+
     def subtract_(self, b: _Input, alpha: Any = 1) -> Tensor: ...
     def sum(self, dim: _Dims = None, keepdim: builtins.bool = False, dtype: Any = None) -> Tensor:
         """Sum. Integers and booleans add up in int64."""
+
     def swapaxes(self, dim0: Any, dim1: Any) -> Tensor:
         """Two dims exchanged."""
+
     def swapdims(self, dim0: Any, dim1: Any) -> Tensor:
         """Two dims exchanged."""
+
     def t(self) -> Tensor:
         """Transpose of a matrix."""
+
     def take(self, index: Any) -> Tensor:
         """Elements by their place in the flattened tensor, in index's shape."""
+
     def take_along_dim(self, indices: Any, dim: _Dims = None) -> Tensor:
         """`gather`, with input and indices broadcast together; without dim, through the flattened tensor."""
+
     def tan(self) -> Tensor:
         """Tangent."""
+
     def tan_(self) -> Tensor: ...
     def tanh(self) -> Tensor:
         """Hyperbolic tangent."""
+
     def tanh_(self) -> Tensor: ...
     def tensor_split(self, indices_or_sections: Any, dim: _Dims = 0) -> Any:
         """Pieces along dim: as many as asked for, sizes differing by at most one, or cut before the given indexes."""
+
     def tile(self, *dims: _Dims) -> Tensor:
         """`repeat`, with ones filled in front where dims are missing."""
-    def topk(self, k: Any, dim: _Dims = -1, largest: builtins.bool = True, sorted: builtins.bool = True) -> Any:
+
+    def topk(
+        self, k: Any, dim: _Dims = -1, largest: builtins.bool = True, sorted: builtins.bool = True
+    ) -> Any:
         """The k largest (or smallest) along dim, in order; NaN counts as largest."""
+
     def trace(self) -> Tensor:
         """Sum of the diagonal of a matrix."""
+
     def transpose(self, dim0: Any, dim1: Any) -> Tensor:
         """Two dims exchanged."""
+
     def tril(self, diagonal: Any = 0) -> Tensor:
         """Lower triangle, zeros above."""
+
     def tril_(self, diagonal: Any = 0) -> Tensor: ...
     def triu(self, diagonal: Any = 0) -> Tensor:
         """Upper triangle, zeros below."""
+
     def triu_(self, diagonal: Any = 0) -> Tensor: ...
     def true_divide(self, b: _Input) -> Tensor:
         """Quotient; integers are divided in the default float dtype."""
+
     def true_divide_(self, b: _Input) -> Tensor: ...
     def trunc(self) -> Tensor:
         """Round towards zero."""
+
     def trunc_(self) -> Tensor: ...
     def unbind(self, dim: _Dims = 0) -> Any:
         """A tuple of all elements along dim."""
+
     def unflatten(self, dim: _Dims, sizes: Any) -> Tensor:
         """One dim as several."""
+
     def unfold(self, dimension: Any, size: Any, step: Any) -> Tensor:
         """Windows of `size` elements, one every `step`, along one dim; a view with the window as last dim. nn.functional.unfold is `im2col`."""
-    def unique(self, sorted: builtins.bool = True, return_inverse: builtins.bool = False, return_counts: builtins.bool = False, dim: _Dims = None) -> Any:
+
+    def unique(
+        self,
+        sorted: builtins.bool = True,
+        return_inverse: builtins.bool = False,
+        return_counts: builtins.bool = False,
+        dim: _Dims = None,
+    ) -> Any:
         """Distinct values, sorted; where each element went; how often each occurs."""
-    def unique_consecutive(self, return_inverse: builtins.bool = False, return_counts: builtins.bool = False, dim: _Dims = None) -> Any:
+
+    def unique_consecutive(
+        self,
+        return_inverse: builtins.bool = False,
+        return_counts: builtins.bool = False,
+        dim: _Dims = None,
+    ) -> Any:
         """Each run of equal neighbours once; where each element went; how long each run is."""
+
     def unsqueeze(self, dim: _Dims) -> Tensor:
         """A new dim of size 1 at `dim`."""
-    def var(self, dim: _Dims = None, unbiased: Any = None, keepdim: builtins.bool = False, *, correction: Any = 1) -> Tensor:
+
+    def var(
+        self,
+        dim: _Dims = None,
+        unbiased: Any = None,
+        keepdim: builtins.bool = False,
+        *,
+        correction: Any = 1,
+    ) -> Tensor:
         """Variance, two passes, so large means do no harm."""
+
     def vdot(self, other: _Input) -> Tensor:
         """Inner product of two vectors."""
+
     def view(self, *shape: Any) -> Tensor:
         """`reshape` that never copies."""
+
     def view_as(self, other: _Input) -> Tensor:
         """`view` with other's shape."""
+
     def vsplit(self, indices_or_sections: Any) -> Any:
         """tensor_split along rows (dim 0)."""
+
     def xlogy(self, b: _Input) -> Tensor:
         """a ln b, 0 where a is 0 (NaN where b is)."""
+
     def xlogy_(self, b: _Input) -> Tensor: ...
     def __setitem__(self, index: Any, value: Any) -> None: ...
     def apply_(self, callable: Any) -> Tensor: ...
@@ -757,14 +1122,48 @@ class OpMethods:
     def is_pinned(self, device: Any = None) -> Tensor: ...
     def is_same_size(self, other: _Input) -> Tensor: ...
     def log_normal_(self, *args: Any, generator: Any = None, **names: Any) -> Tensor: ...
-    def multinomial(self, num_samples: Any, replacement: builtins.bool = False, *, generator: Any = None) -> Tensor: ...
+    def multinomial(
+        self, num_samples: Any, replacement: builtins.bool = False, *, generator: Any = None
+    ) -> Tensor: ...
     def ndimension(self) -> Tensor: ...
-    def new_empty(self, *args: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False) -> Tensor: ...
-    def new_full(self, *args: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False) -> Tensor: ...
-    def new_ones(self, *args: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False) -> Tensor: ...
-    def new_tensor(self, *args: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False) -> Tensor: ...
-    def new_zeros(self, *args: Any, dtype: Any = None, device: Any = None, requires_grad: builtins.bool = False) -> Tensor: ...
-    def normal_(self, mean: builtins.float = 0.0, std: builtins.float = 1.0, *, generator: Any = None) -> Tensor: ...
+    def new_empty(
+        self,
+        *args: Any,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: builtins.bool = False,
+    ) -> Tensor: ...
+    def new_full(
+        self,
+        *args: Any,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: builtins.bool = False,
+    ) -> Tensor: ...
+    def new_ones(
+        self,
+        *args: Any,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: builtins.bool = False,
+    ) -> Tensor: ...
+    def new_tensor(
+        self,
+        *args: Any,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: builtins.bool = False,
+    ) -> Tensor: ...
+    def new_zeros(
+        self,
+        *args: Any,
+        dtype: Any = None,
+        device: Any = None,
+        requires_grad: builtins.bool = False,
+    ) -> Tensor: ...
+    def normal_(
+        self, mean: builtins.float = 0.0, std: builtins.float = 1.0, *, generator: Any = None
+    ) -> Tensor: ...
     def pin_memory(self) -> Tensor: ...
     def polygamma(self, n: Any) -> Tensor: ...
     def random_(self, low: Any = 0, high: Any = None, *, generator: Any = None) -> Tensor: ...
@@ -775,10 +1174,19 @@ class OpMethods:
     def swapaxes_(self, *args: Any, **kwargs: Any) -> Tensor: ...
     def swapdims_(self, *args: Any, **kwargs: Any) -> Tensor: ...
     def t_(self, *args: Any, **kwargs: Any) -> Tensor: ...
-    def to(self, *args: Any, dtype: Any = None, device: Any = None, copy: builtins.bool = False, non_blocking: builtins.bool = False) -> Tensor: ...
+    def to(
+        self,
+        *args: Any,
+        dtype: Any = None,
+        device: Any = None,
+        copy: builtins.bool = False,
+        non_blocking: builtins.bool = False,
+    ) -> Tensor: ...
     def transpose_(self, *args: Any, **kwargs: Any) -> Tensor: ...
     def type(self, dtype: Any = None) -> Tensor: ...
     def type_as(self, other: _Input) -> Tensor: ...
-    def uniform_(self, a: builtins.float = 0.0, b: builtins.float = 1.0, generator: Any = None, **names: Any) -> Tensor: ...
+    def uniform_(
+        self, a: builtins.float = 0.0, b: builtins.float = 1.0, generator: Any = None, **names: Any
+    ) -> Tensor: ...
     def unsqueeze_(self, *args: Any, **kwargs: Any) -> Tensor: ...
     def where(self, condition: Any, other: _Input) -> Tensor: ...

@@ -1,4 +1,8 @@
-"""Tensor: an array, the device it lives on, and the node that made it. The maths is installed from the ops."""
+"""Tensor: an array, the device it lives on, and the node that made it.
+
+The maths is installed from the ops.
+"""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
@@ -8,10 +12,10 @@ import numpy as np
 
 from . import dtype as dtypes
 from .arrays import address, as_array, formatter
-from .errors import DeviceError, DTypeError, GraphError, ShapeError
-from .hooks import RemovableHandle
 from .backward import Leaf, accumulate, bump_version, version_of, walk
 from .device import Device, cpu, get_device
+from .errors import DeviceError, DTypeError, GraphError, ShapeError
+from .hooks import RemovableHandle
 
 if TYPE_CHECKING:  # the methods that ops and composites install; written by tools/make_stub.py
     from .methods import OpMethods
@@ -22,9 +26,9 @@ else:
 class Tensor(OpMethods):
     """An n-dimensional array that can remember how it was computed.
 
-    `array` is the raw array (NumPy on the CPU), `data` a Tensor on the same memory outside the graph, `grad` the
-    gradient that `backward()` left, `node` the recorded op (`grad_fn` in PyTorch; a Leaf for a tensor of the user's).
-    Make one with `tensor`, `zeros`, `randn` ...
+    `array` is the raw array (NumPy on the CPU), `data` a Tensor on the same memory outside the
+    graph, `grad` the gradient that `backward()` left, `node` the recorded op (`grad_fn` in PyTorch;
+    a Leaf for a tensor of the user's). Make one with `tensor`, `zeros`, `randn` ...
     """
 
     __slots__ = ("array", "device", "node", "__dict__", "__weakref__")
@@ -38,7 +42,9 @@ class Tensor(OpMethods):
     def __init__(self, array: Any, device: Device | None = None, node: Any = None):
         if device is None:
             array, device = as_array(array, None, cpu), cpu
-            array = array if array.dtype.kind == "f" else array.astype(dtypes.get_default_dtype().numpy)
+            array = (
+                array if array.dtype.kind == "f" else array.astype(dtypes.get_default_dtype().numpy)
+            )
         self.array = array
         self.device = device
         self.node = node
@@ -47,13 +53,25 @@ class Tensor(OpMethods):
 
     shape = property(lambda self: self.array.shape, doc="Sizes, a tuple of ints.")
     ndim = property(lambda self: self.array.ndim, doc="Number of dims.")
-    dtype = property(lambda self: dtypes.of_numpy[self.array.dtype], doc="Kind of the elements, for example float32.")
-    grad_fn = property(lambda self: None if type(self.node) is Leaf else self.node, doc="The node that made this tensor; None for a leaf.")
-    is_leaf = property(lambda self: self.node is None or type(self.node) is Leaf, doc="Whether the user made it, not an op.")
+    dtype = property(
+        lambda self: dtypes.of_numpy[self.array.dtype],
+        doc="Kind of the elements, for example float32.",
+    )
+    grad_fn = property(
+        lambda self: None if type(self.node) is Leaf else self.node,
+        doc="The node that made this tensor; None for a leaf.",
+    )
+    is_leaf = property(
+        lambda self: self.node is None or type(self.node) is Leaf,
+        doc="Whether the user made it, not an op.",
+    )
     is_cuda = property(lambda self: self.device.type == "cuda")
     nbytes = property(lambda self: self.array.nbytes)
     itemsize = property(lambda self: self.array.itemsize)
-    _version = property(lambda self: version_of(self.device, self.array), doc="How often its memory was changed in place.")
+    _version = property(
+        lambda self: version_of(self.device, self.array),
+        doc="How often its memory was changed in place.",
+    )
 
     def size(self, dim: int | None = None) -> Any:
         return self.shape if dim is None else self.shape[dim]
@@ -101,32 +119,57 @@ class Tensor(OpMethods):
         if not self.is_leaf:
             if requires_grad:
                 return self
-            raise GraphError("requires_grad_: only a leaf can stop requiring gradients, got the result of an op. Use detach().")
+            raise GraphError(
+                "requires_grad_: only a leaf can stop requiring gradients, got the result of an op."
+                " Use detach()."
+            )
         if requires_grad and self.array.dtype.kind != "f":
-            raise DTypeError(f"requires_grad_: must be a floating-point tensor, got {self.dtype.name}. Convert it with x.float() first.")
+            raise DTypeError(
+                f"requires_grad_: must be a floating-point tensor, got {self.dtype.name}. Convert"
+                " it with x.float() first."
+            )
         if requires_grad != self.requires_grad:
             self.node = Leaf(self) if requires_grad else None
         return self
 
-    def backward(self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None) -> None:
+    def backward(
+        self,
+        gradient: Any = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Any = None,
+    ) -> None:
         """Add d(self)/d(leaf) to `.grad` of every leaf that led here (or of `inputs` only).
 
-        Args: gradient: cotangent, same shape as self; may be left out for a single number. retain_graph: keep what the
-        formulas need, so that backward can run again. create_graph: record the backward pass, for higher orders.
-        Raises: GraphError if nothing was recorded, the graph was freed, or a kept value was changed in place.
+        Args: gradient: cotangent, same shape as self; may be left out for a single number.
+              retain_graph: keep what the formulas need, so that backward can run again.
+              create_graph: record the backward pass, for higher orders.
+        Raises: GraphError if nothing was recorded, the graph was freed, or a kept value was changed
+                in place.
         """
         if self.node is None:
-            raise GraphError("backward: must start from a tensor that depends on one with requires_grad=True, got one without a graph. "
-                             "Set requires_grad on the inputs, and compute outside no_grad().")
+            raise GraphError(
+                "backward: must start from a tensor that depends on one with requires_grad=True,"
+                " got one without a graph. Set requires_grad on the inputs, and compute outside"
+                " no_grad()."
+            )
         targets = None
         if inputs is not None:
             wanted = [inputs] if isinstance(inputs, Tensor) else list(inputs)
             targets = {t.node for t in wanted}
             if None in targets or not wanted:
-                raise GraphError("backward: `inputs` must be a non-empty list of tensors that require gradients. Set requires_grad on them.")
+                raise GraphError(
+                    "backward: `inputs` must be a non-empty list of tensors that require gradients."
+                    " Set requires_grad on them."
+                )
         g = self._cotangent(gradient)
         root = g if create_graph else g.array
-        found = walk([(self.node, root)], create_graph, bool(create_graph if retain_graph is None else retain_graph), targets)
+        found = walk(
+            [(self.node, root)],
+            create_graph,
+            bool(create_graph if retain_graph is None else retain_graph),
+            targets,
+        )
         nodes = {} if targets is None else {t.node: t for t in wanted}
         while found:
             node, g = found.pop()
@@ -137,37 +180,59 @@ class Tensor(OpMethods):
     def _cotangent(self, gradient: Any) -> Tensor:
         if gradient is None:
             if self.array.size != 1:
-                raise GraphError(f"backward: without `gradient` the tensor must hold one number, got shape {self.shape}. "
-                                 "Call .sum() or .mean() first, or pass gradient= of that shape.")
+                raise GraphError(
+                    "backward: without `gradient` the tensor must hold one number, got shape"
+                    f" {self.shape}. Call .sum() or .mean() first, or pass gradient= of that shape."
+                )
             return Tensor(self.device.xp.ones_like(self.array), self.device)
-        g = gradient if isinstance(gradient, Tensor) else as_tensor(gradient, dtype=self.dtype, device=self.device)
+        g = (
+            gradient
+            if isinstance(gradient, Tensor)
+            else as_tensor(gradient, dtype=self.dtype, device=self.device)
+        )
         if g.shape != self.shape:
-            raise ShapeError(f"backward: gradient must have the tensor's shape {self.shape}, got {g.shape}. Reshape or expand it.")
+            raise ShapeError(
+                f"backward: gradient must have the tensor's shape {self.shape}, got {g.shape}."
+                " Reshape or expand it."
+            )
         return g if g.dtype is self.dtype else g.to(self.dtype)
 
     def register_hook(self, hook: Callable) -> RemovableHandle:
-        """Call `hook(g)` with this tensor's gradient during backward; a returned Tensor takes its place."""
+        """Call `hook(g)` with this tensor's gradient during backward; a returned Tensor takes its
+        place.
+        """
         if self.node is None:
-            raise GraphError("register_hook: needs a tensor that requires gradients, got one that does not. Call requires_grad_() first.")
+            raise GraphError(
+                "register_hook: needs a tensor that requires gradients, got one that does not. Call"
+                " requires_grad_() first."
+            )
         self.node.hooks = self.node.hooks or {}
         return RemovableHandle(self.node.hooks, hook)
 
     def register_post_accumulate_grad_hook(self, hook: Callable) -> RemovableHandle:
         """Call `hook(tensor)` after backward has added to this leaf's `.grad`."""
         if type(self.node) is not Leaf:
-            raise GraphError("register_post_accumulate_grad_hook: needs a leaf that requires gradients. Use register_hook for other tensors.")
+            raise GraphError(
+                "register_post_accumulate_grad_hook: needs a leaf that requires gradients. Use"
+                " register_hook for other tensors."
+            )
         self.node.after = self.node.after or {}
         return RemovableHandle(self.node.after, hook)
 
     def retain_grad(self) -> None:
         """Keep the gradient of this non-leaf in `.grad` too."""
         if self.node is None:
-            raise GraphError("retain_grad: needs a tensor that requires gradients, got one that does not. Call requires_grad_() first.")
+            raise GraphError(
+                "retain_grad: needs a tensor that requires gradients, got one that does not. Call"
+                " requires_grad_() first."
+            )
         if type(self.node) is Leaf or self.retains_grad:
             return
         leaf = Leaf(self)
         self.retains_grad = True
-        self.register_hook(lambda g: accumulate(leaf, g if g.requires_grad else g.array, g.requires_grad))
+        self.register_hook(
+            lambda g: accumulate(leaf, g if g.requires_grad else g.array, g.requires_grad)
+        )
 
     retains_grad = False
 
@@ -183,7 +248,9 @@ class Tensor(OpMethods):
 
     @property
     def data(self) -> Tensor:
-        """The same memory, outside the graph; writes through it are not noticed by backward (prefer detach())."""
+        """The same memory, outside the graph; writes through it are not noticed by backward (prefer
+        detach()).
+        """
         t = Tensor(self.array, self.device)
         t.untracked = True
         return t
@@ -206,15 +273,24 @@ class Tensor(OpMethods):
     def numpy(self, *, force: bool = False) -> np.ndarray:
         """The values as a NumPy array that shares memory on the CPU."""
         if self.node is not None and not force:
-            raise GraphError("numpy: must be called on a tensor outside the graph, got one that requires gradients. Use x.detach().numpy().")
+            raise GraphError(
+                "numpy: must be called on a tensor outside the graph, got one that requires"
+                " gradients. Use x.detach().numpy()."
+            )
         if self.device.type != "cpu" and not force:
-            raise DeviceError(f"numpy: must be called on a CPU tensor, got one on {self.device}. Use x.cpu().numpy().")
+            raise DeviceError(
+                f"numpy: must be called on a CPU tensor, got one on {self.device}. Use"
+                " x.cpu().numpy()."
+            )
         return self.device.to_host(self.array)
 
     def item(self) -> Any:
         """The one value as a Python number."""
         if self.array.size != 1:
-            raise ShapeError(f"item: needs exactly one element, got shape {self.shape}. Index or reduce the tensor first, or use tolist().")
+            raise ShapeError(
+                f"item: needs exactly one element, got shape {self.shape}. Index or reduce the"
+                " tensor first, or use tolist()."
+            )
         return self.device.to_host(self.array).item()
 
     def tolist(self) -> Any:
@@ -226,7 +302,10 @@ class Tensor(OpMethods):
 
     def __dlpack__(self, **kwargs: Any) -> Any:
         if self.node is not None:
-            raise GraphError("__dlpack__: must be called on a tensor outside the graph, got one that requires gradients. Use x.detach().")
+            raise GraphError(
+                "__dlpack__: must be called on a tensor outside the graph, got one that requires"
+                " gradients. Use x.detach()."
+            )
         return self.array.__dlpack__(**kwargs)
 
     def __dlpack_device__(self) -> Any:
@@ -234,17 +313,23 @@ class Tensor(OpMethods):
 
     def __len__(self) -> int:
         if not self.ndim:
-            raise DTypeError("len: needs at least one dim, got a 0-d tensor. Use item() for its value.")
+            raise DTypeError(
+                "len: needs at least one dim, got a 0-d tensor. Use item() for its value."
+            )
         return self.shape[0]
 
     def __iter__(self) -> Iterator[Tensor]:
         if not self.ndim:
-            raise DTypeError("iter: needs at least one dim, got a 0-d tensor. Use item() for its value.")
+            raise DTypeError(
+                "iter: needs at least one dim, got a 0-d tensor. Use item() for its value."
+            )
         return iter([self[i] for i in range(len(self))])
 
     def __bool__(self) -> bool:
         if self.array.size != 1:
-            raise ShapeError(f"bool: needs exactly one element, got shape {self.shape}. Use .any() or .all().")
+            raise ShapeError(
+                f"bool: needs exactly one element, got shape {self.shape}. Use .any() or .all()."
+            )
         return bool(self.item())
 
     def __float__(self) -> float:
@@ -255,12 +340,18 @@ class Tensor(OpMethods):
 
     def __index__(self) -> int:
         if self.array.dtype.kind not in "iub":
-            raise DTypeError(f"index: must be an integer tensor with one element, got {self.dtype.name}. Convert it with x.long().")
+            raise DTypeError(
+                f"index: must be an integer tensor with one element, got {self.dtype.name}. Convert"
+                " it with x.long()."
+            )
         return int(self.item())
 
     def __contains__(self, value: Any) -> bool:
         if not isinstance(value, (Tensor, int, float)):
-            raise DTypeError(f"in: a tensor contains numbers, got {type(value).__name__}. Look for a number or a tensor.")
+            raise DTypeError(
+                f"in: a tensor contains numbers, got {type(value).__name__}. Look for a number or a"
+                " tensor."
+            )
         return bool((self == value).any())
 
     def __format__(self, spec: str) -> str:
@@ -270,25 +361,48 @@ class Tensor(OpMethods):
 
     def __deepcopy__(self, memo: dict) -> Tensor:
         if not self.is_leaf:
-            raise GraphError("deepcopy: must be a leaf, got the result of an op. Use x.detach().clone().")
+            raise GraphError(
+                "deepcopy: must be a leaf, got the result of an op. Use x.detach().clone()."
+            )
         new = object.__new__(type(self))
         memo[id(self)] = new
-        new.__dict__.update({k: v for k, v in self.__dict__.items() if k not in ("base", "steps", "views")})
-        new.array, new.device, new.node = self.device.xp.array(self.array), self.device, Leaf(new) if self.node is not None else None
+        new.__dict__.update(
+            {k: v for k, v in self.__dict__.items() if k not in ("base", "steps", "views")}
+        )
+        new.array, new.device, new.node = (
+            self.device.xp.array(self.array),
+            self.device,
+            Leaf(new) if self.node is not None else None,
+        )
         new.grad = None if self.grad is None else self.grad.detach().clone()
         return new
 
     def __reduce_ex__(self, protocol: Any) -> tuple:
         if not self.is_leaf:
             raise GraphError("pickle: must be a leaf, got the result of an op. Use x.detach().")
-        extra = {k: v for k, v in self.__dict__.items() if k not in ("array", "device", "node", "base", "steps", "views", "grad")}
-        return rebuild, (type(self), self.device.to_host(self.array), str(self.device), self.requires_grad, extra)
+        extra = {
+            k: v
+            for k, v in self.__dict__.items()
+            if k not in ("array", "device", "node", "base", "steps", "views", "grad")
+        }
+        return rebuild, (
+            type(self),
+            self.device.to_host(self.array),
+            str(self.device),
+            self.requires_grad,
+            extra,
+        )
 
     def __repr__(self) -> str:
         array = self.device.to_host(self.array)
-        text = np.array2string(array, separator=", ", prefix="tensor(", formatter=formatter(array), threshold=1000)
+        text = np.array2string(
+            array, separator=", ", prefix="tensor(", formatter=formatter(array), threshold=1000
+        )
         notes = [text]
-        if self.dtype not in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool_) or not self.array.size:
+        if (
+            self.dtype not in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool_)
+            or not self.array.size
+        ):
             notes.append(f"dtype={self.dtype}")
         if self.device.type != "cpu":
             notes.append(f"device='{self.device}'")
@@ -300,7 +414,9 @@ class Tensor(OpMethods):
 
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
-    """`data` as a Tensor, sharing memory where it can (NumPy arrays of the same dtype); a Tensor comes back as it is."""
+    """`data` as a Tensor, sharing memory where it can (NumPy arrays of the same dtype); a Tensor
+    comes back as it is.
+    """
     if isinstance(data, Tensor):
         return data.to(dtype=dtype, device=device)
     where = get_device(device or "cpu")

@@ -1,18 +1,19 @@
 """In-place forms and views: writing to memory that others see, and keeping the graph true to it.
 
-An in-place op computes its plain form, writes the result into the tensor's memory, counts the write (see versions in
-autograd.py) and gives the tensor the new node. If the tensor is a view, its base becomes "the old base with this part
-replaced", and every other view of that base is recorded anew.
+An in-place op computes its plain form, writes the result into the tensor's memory, counts the write
+(see versions in autograd.py) and gives the tensor the new node. If the tensor is a view, its base
+becomes "the old base with this part replaced", and every other view of that base is recorded anew.
 """
+
 from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
 from typing import Any
 
+from .backward import Leaf, Node, clock, functional, mode
 from .dtype import CATEGORY
 from .errors import DTypeError, GraphError, ShapeError
-from .backward import Leaf, Node, clock, functional, mode
 from .tensor import Tensor
 
 
@@ -53,16 +54,28 @@ def check_writable(name: str, x: Tensor) -> None:
     """Refuse writes that would make gradients wrong or memory inconsistent."""
     if mode.recording:
         if type(x.node) is Leaf:
-            raise GraphError(f"{name}: a leaf that requires gradients must not be changed in place, got one of shape {x.shape}. "
-                             "Wrap the change in no_grad(), or use the op without the underscore.")
+            raise GraphError(
+                f"{name}: a leaf that requires gradients must not be changed in place, got one of"
+                f" shape {x.shape}. Wrap the change in no_grad(), or use the op without the"
+                " underscore."
+            )
         if x.base is not None and type(x.base.node) is Leaf and x.node is not None:
-            raise GraphError(f"{name}: a view of a leaf that requires gradients must not be changed in place, got a view of shape {x.shape}. "
-                             "Wrap the change in no_grad(), or clone() the leaf first.")
+            raise GraphError(
+                f"{name}: a view of a leaf that requires gradients must not be changed in place,"
+                f" got a view of shape {x.shape}. Wrap the change in no_grad(), or clone() the leaf"
+                " first."
+            )
     array = x.array
     if any(stride == 0 and size > 1 for stride, size in zip(array.strides, array.shape)):
-        raise ShapeError(f"{name}: each element must have memory of its own, got an expanded tensor of shape {x.shape}. Clone it first.")
+        raise ShapeError(
+            f"{name}: each element must have memory of its own, got an expanded tensor of shape"
+            f" {x.shape}. Clone it first."
+        )
     if not getattr(array.flags, "writeable", True):  # CuPy has no such flag
-        raise ShapeError(f"{name}: memory must be writable, got a read-only array of shape {x.shape}. Clone the tensor first.")
+        raise ShapeError(
+            f"{name}: memory must be writable, got a read-only array of shape {x.shape}. Clone the"
+            " tensor first."
+        )
 
 
 def make_inplace(op: Any) -> Callable:
@@ -71,8 +84,16 @@ def make_inplace(op: Any) -> Callable:
 
     def inplace(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         check_writable(name, self)
-        keeps_input = getattr(op, "keeps", True) and mode.recording and (self.node is not None or any(
-            isinstance(a, Tensor) and a.node is not None for a in (*args, *kwargs.values())))
+        keeps_input = (
+            getattr(op, "keeps", True)
+            and mode.recording
+            and (
+                self.node is not None
+                or any(
+                    isinstance(a, Tensor) and a.node is not None for a in (*args, *kwargs.values())
+                )
+            )
+        )
         before = self.device.xp.array(self.array) if keeps_input else self.array
         write(self, op.function(Tensor(before, self.device, self.node), *args, **kwargs), name)
         return self
@@ -85,24 +106,40 @@ def make_inplace(op: Any) -> Callable:
 def write(x: Tensor, y: Tensor, name: str) -> None:
     """Put y's values and history into x."""
     if y.shape != x.shape:
-        raise ShapeError(f"{name}: the result must have the tensor's shape {x.shape}, got {y.shape}. Use the op without the underscore.")
+        raise ShapeError(
+            f"{name}: the result must have the tensor's shape {x.shape}, got {y.shape}. Use the op"
+            " without the underscore."
+        )
     if y.array.dtype is not x.array.dtype:
         if CATEGORY[y.array.dtype.kind] > CATEGORY[x.array.dtype.kind]:
-            raise DTypeError(f"{name}: the result {y.dtype.name} must fit into {x.dtype.name} in place, got a higher kind. Convert the tensor first.")
+            raise DTypeError(
+                f"{name}: the result {y.dtype.name} must fit into {x.dtype.name} in place, got a"
+                " higher kind. Convert the tensor first."
+            )
         y = functional.cast(y, x.array.dtype, y.array.dtype)  # type: ignore[attr-defined]
     x.array[...] = y.array
     written(x, y.node)
 
 
 def written(x: Tensor, node: Any) -> None:
-    """After a write to x's memory: count it, and give x, its base and their views their new history."""
+    """After a write to x's memory: count it, and give x, its base and their views their new
+    history.
+    """
     x.bump_version()
     if not mode.recording:
         return
     x.node = node
     base = x.base
     if base is not None and (base.node is not None or node is not None):
-        base.node = Node(ViewWrite(), (base.node, node), (base.shape, x.shape), (), {"steps": x.steps}, x.device, clock.now)
+        base.node = Node(
+            ViewWrite(),
+            (base.node, node),
+            (base.shape, x.shape),
+            (),
+            {"steps": x.steps},
+            x.device,
+            clock.now,
+        )
     root = x if base is None else base
     if root.views and root.node is not None:
         for reference in tuple(root.views):

@@ -1,4 +1,8 @@
-"""Activation functions as layers. The formulas stand with the functions of the same name in `ops/`."""
+"""Activation functions as layers.
+
+The formulas stand with the functions of the same name in `ops/`.
+"""
+
 from __future__ import annotations
 
 from typing import Any
@@ -46,11 +50,14 @@ class LeakyReLU(Declared):
 class PReLU(Module):
     """x where x > 0, else w·x with w learnt.
 
-    Args: num_parameters: 1, or the number of channels for one w each; init: w at the start (default 0.25).
+    Args: num_parameters: 1, or the number of channels for one w each; init: w at the start (default
+          0.25).
     Reference: K. He et al., 2015, "Delving deep into rectifiers".
     """
 
-    def __init__(self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None):
+    def __init__(
+        self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: Any = None
+    ):
         super().__init__()
         self.num_parameters, self.init = num_parameters, init
         self.weight = Parameter(full((num_parameters,), float(init), device=device, dtype=dtype))
@@ -63,7 +70,9 @@ class PReLU(Module):
 
 
 class RReLU(Declared):
-    """x where x > 0, else s·x: s random in [lower, upper) for each element in training, its mean in evaluation."""
+    """x where x > 0, else s·x: s random in [lower, upper) for each element in training, its mean in
+    evaluation.
+    """
 
     function = "rrelu"
     lower: float = 1 / 8
@@ -83,7 +92,9 @@ class ELU(Declared):
 
 
 class SELU(Declared):
-    """ELU scaled so that mean 0 and variance 1 are kept through deep networks (with `lecun_normal` weights)."""
+    """ELU scaled so that mean 0 and variance 1 are kept through deep networks (with `lecun_normal`
+    weights).
+    """
 
     function = "selu"
     inplace: bool = False
@@ -154,7 +165,10 @@ class Hardtanh(Declared):
 
     def __post_init__(self) -> None:
         if self.min_val >= self.max_val:
-            raise ShapeError(f"Hardtanh: min_val must be less than max_val, got {self.min_val} and {self.max_val}. Swap them.")
+            raise ShapeError(
+                f"Hardtanh: min_val must be less than max_val, got {self.min_val} and"
+                f" {self.max_val}. Swap them."
+            )
 
 
 class Hardshrink(Declared):
@@ -232,5 +246,8 @@ class Softmax2d(Module):
 
     def forward(self, input: Tensor) -> Tensor:
         if input.ndim not in (3, 4):
-            raise ShapeError(f"Softmax2d: needs (N, C, H, W) or (C, H, W), got shape {input.shape}. Use Softmax(dim).")
+            raise ShapeError(
+                f"Softmax2d: needs (N, C, H, W) or (C, H, W), got shape {input.shape}. Use"
+                " Softmax(dim)."
+            )
         return F.softmax(input, dim=-3)

@@ -1,4 +1,5 @@
 """Multi-head attention."""
+
 from __future__ import annotations
 
 import math
@@ -19,36 +20,79 @@ def additive(mask: Tensor | None, dtype: Any) -> Tensor | None:
     if mask is None or mask.is_floating_point():
         return mask if mask is None else mask.to(dtype)
     if mask.dtype.name != "bool":
-        raise DTypeError(f"MultiheadAttention: masks must be bool or floating-point, got {mask.dtype.name}. Use mask.bool(), True where not to look.")
+        raise DTypeError(
+            f"MultiheadAttention: masks must be bool or floating-point, got {mask.dtype.name}. Use"
+            " mask.bool(), True where not to look."
+        )
     return ops.masked_fill(ops.zeros(*mask.shape, dtype=dtype, device=mask.device), mask, -math.inf)
 
 
 class MultiheadAttention(Module):
     """Attention in several heads, each on a part of the features.
 
-    Math:   head_i = softmax(q W_i^Q (k W_i^K)^T / √D + mask) v W_i^V, D = embed_dim / num_heads;   out = [head_1 …] W^O + b
-    Shape:  query (T, B, E), key (S, B, kdim), value (S, B, vdim), with batch_first (B, T, E) …, without B for one sequence;
+    Math:   head_i = softmax(q W_i^Q (k W_i^K)^T / √D + mask) v W_i^V, D = embed_dim / num_heads;
+            out = [head_1 …] W^O + b
+    Shape:  query (T, B, E), key (S, B, kdim), value (S, B, vdim), with batch_first (B, T, E) …,
+            without B for one sequence;
             output like the query; weights (B, T, S), or (B, H, T, S) if not average_attn_weights
-    Args:   embed_dim E, num_heads H (must divide E). dropout: chance to drop a weight, in training. bias: whether the projections have one.
-            add_bias_kv: a learnt key and value in addition; add_zero_attn: one of zeros. kdim, vdim: features of key and value (default E).
-    Note:   attn_mask (T, S) or (B * H, T, S) and key_padding_mask (B, S): True where a query must NOT look, or numbers to add.
-            is_causal without attn_mask gives the causal one. Projections start by Xavier's uniform rule, biases at 0.
+    Args:   embed_dim E, num_heads H (must divide E). dropout: chance to drop a weight, in training.
+            bias: whether the projections have one.
+            add_bias_kv: a learnt key and value in addition; add_zero_attn: one of zeros. kdim,
+            vdim: features of key and value (default E).
+    Note:   attn_mask (T, S) or (B * H, T, S) and key_padding_mask (B, S): True where a query must
+            NOT look, or numbers to add.
+            is_causal without attn_mask gives the causal one. Projections start by Xavier's uniform
+            rule, biases at 0.
     Reference: A. Vaswani et al., 2017, "Attention is all you need", section 3.2.2.
     """
 
-    def __init__(self, embed_dim: int, num_heads: int, dropout: float = 0.0, bias: bool = True, add_bias_kv: bool = False, add_zero_attn: bool = False,
-                 kdim: int | None = None, vdim: int | None = None, batch_first: bool = False, device: Any = None, dtype: Any = None):
+    def __init__(
+        self,
+        embed_dim: int,
+        num_heads: int,
+        dropout: float = 0.0,
+        bias: bool = True,
+        add_bias_kv: bool = False,
+        add_zero_attn: bool = False,
+        kdim: int | None = None,
+        vdim: int | None = None,
+        batch_first: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+    ):
         super().__init__()
         if embed_dim <= 0 or num_heads <= 0 or embed_dim % num_heads:
-            raise ShapeError(f"MultiheadAttention: embed_dim must be a positive multiple of num_heads, got {embed_dim} and {num_heads}. Change one of them.")
-        self.embed_dim, self.num_heads, self.head_dim, self.dropout = embed_dim, num_heads, embed_dim // num_heads, dropout
-        self.kdim, self.vdim, self.batch_first, self.add_zero_attn = kdim or embed_dim, vdim or embed_dim, batch_first, add_zero_attn
+            raise ShapeError(
+                "MultiheadAttention: embed_dim must be a positive multiple of num_heads, got"
+                f" {embed_dim} and {num_heads}. Change one of them."
+            )
+        self.embed_dim, self.num_heads, self.head_dim, self.dropout = (
+            embed_dim,
+            num_heads,
+            embed_dim // num_heads,
+            dropout,
+        )
+        self.kdim, self.vdim, self.batch_first, self.add_zero_attn = (
+            kdim or embed_dim,
+            vdim or embed_dim,
+            batch_first,
+            add_zero_attn,
+        )
         same = self.kdim == embed_dim and self.vdim == embed_dim
-        sizes = {"in_proj_weight": (3 * embed_dim, embed_dim) if same else None, "q_proj_weight": None if same else (embed_dim, embed_dim),
-                 "k_proj_weight": None if same else (embed_dim, self.kdim), "v_proj_weight": None if same else (embed_dim, self.vdim),
-                 "in_proj_bias": (3 * embed_dim,) if bias else None, "bias_k": (1, 1, embed_dim) if add_bias_kv else None, "bias_v": (1, 1, embed_dim) if add_bias_kv else None}
+        sizes = {
+            "in_proj_weight": (3 * embed_dim, embed_dim) if same else None,
+            "q_proj_weight": None if same else (embed_dim, embed_dim),
+            "k_proj_weight": None if same else (embed_dim, self.kdim),
+            "v_proj_weight": None if same else (embed_dim, self.vdim),
+            "in_proj_bias": (3 * embed_dim,) if bias else None,
+            "bias_k": (1, 1, embed_dim) if add_bias_kv else None,
+            "bias_v": (1, 1, embed_dim) if add_bias_kv else None,
+        }
         for name, size in sizes.items():
-            self.register_parameter(name, None if size is None else Parameter(ops.empty(*size, device=device, dtype=dtype)))
+            self.register_parameter(
+                name,
+                None if size is None else Parameter(ops.empty(*size, device=device, dtype=dtype)),
+            )
         self.out_proj = Linear(embed_dim, embed_dim, bias, device=device, dtype=dtype)
         self._reset_parameters()
 
@@ -68,40 +112,112 @@ class MultiheadAttention(Module):
         E, bias = self.embed_dim, self.in_proj_bias
         if self.in_proj_weight is not None and query is key and key is value:
             return list(ops.chunk(F.linear(query, self.in_proj_weight, bias), 3, -1))
-        weights = ops.chunk(self.in_proj_weight, 3) if self.in_proj_weight is not None else (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
-        return [F.linear(x, w, None if bias is None else bias[i * E:(i + 1) * E]) for i, (x, w) in enumerate(zip((query, key, value), weights))]
+        weights = (
+            ops.chunk(self.in_proj_weight, 3)
+            if self.in_proj_weight is not None
+            else (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
+        )
+        return [
+            F.linear(x, w, None if bias is None else bias[i * E : (i + 1) * E])
+            for i, (x, w) in enumerate(zip((query, key, value), weights))
+        ]
 
     def check(self, query: Tensor, key: Tensor, value: Tensor) -> None:
         shapes = f"{tuple(query.shape)}, {tuple(key.shape)} and {tuple(value.shape)}"
         if query.ndim not in (2, 3) or key.ndim != query.ndim or value.ndim != query.ndim:
-            raise ShapeError(f"MultiheadAttention: query, key and value must all be 3-d, or all 2-d for one sequence, got {shapes}. Unsqueeze them.")
-        if query.shape[-1] != self.embed_dim or key.shape[-1] != self.kdim or value.shape[-1] != self.vdim:
-            raise ShapeError(f"MultiheadAttention: query, key and value must have {self.embed_dim}, {self.kdim} and {self.vdim} features, got {shapes}. Check embed_dim.")
-        if key.shape[:-1] != value.shape[:-1] or query.ndim == 3 and query.shape[0 if self.batch_first else 1] != key.shape[0 if self.batch_first else 1]:
-            raise ShapeError(f"MultiheadAttention: key and value must have one length, and all one batch size, got {shapes}. Check batch_first.")
+            raise ShapeError(
+                "MultiheadAttention: query, key and value must all be 3-d, or all 2-d for one"
+                f" sequence, got {shapes}. Unsqueeze them."
+            )
+        if (
+            query.shape[-1] != self.embed_dim
+            or key.shape[-1] != self.kdim
+            or value.shape[-1] != self.vdim
+        ):
+            raise ShapeError(
+                f"MultiheadAttention: query, key and value must have {self.embed_dim}, {self.kdim}"
+                f" and {self.vdim} features, got {shapes}. Check embed_dim."
+            )
+        if (
+            key.shape[:-1] != value.shape[:-1]
+            or query.ndim == 3
+            and query.shape[0 if self.batch_first else 1] != key.shape[0 if self.batch_first else 1]
+        ):
+            raise ShapeError(
+                "MultiheadAttention: key and value must have one length, and all one batch size,"
+                f" got {shapes}. Check batch_first."
+            )
 
-    def combined(self, attn_mask: Tensor | None, padding: Tensor | None, sizes: tuple[int, int, int], dtype: Any) -> Tensor | None:
+    def combined(
+        self,
+        attn_mask: Tensor | None,
+        padding: Tensor | None,
+        sizes: tuple[int, int, int],
+        dtype: Any,
+    ) -> Tensor | None:
         """Both masks as one to add, (B or 1, H or 1, T, S)."""
         (B, T, S), H = sizes, self.num_heads
         mask, padding = additive(attn_mask, dtype), additive(padding, dtype)
         if mask is not None:
             if tuple(mask.shape) not in ((T, S), (B * H, T, S)):
-                raise ShapeError(f"MultiheadAttention: attn_mask must be {(T, S)} or {(B * H, T, S)}, got {tuple(mask.shape)}. It is (T, S) or (B * num_heads, T, S).")
+                raise ShapeError(
+                    f"MultiheadAttention: attn_mask must be {(T, S)} or {(B * H, T, S)}, got"
+                    f" {tuple(mask.shape)}. It is (T, S) or (B * num_heads, T, S)."
+                )
             mask = ops.reshape(mask, (1, 1, T, S) if mask.ndim == 2 else (B, H, T, S))
         if padding is not None:
             if tuple(padding.shape) != (B, S):
-                raise ShapeError(f"MultiheadAttention: key_padding_mask must be {(B, S)}, got {tuple(padding.shape)}. It is (B, S), or (S) for one sequence.")
+                raise ShapeError(
+                    f"MultiheadAttention: key_padding_mask must be {(B, S)}, got"
+                    f" {tuple(padding.shape)}. It is (B, S), or (S) for one sequence."
+                )
             padding = ops.reshape(padding, (B, 1, 1, S))
         return padding if mask is None else mask if padding is None else mask + padding
 
-    def forward(self, query: Tensor, key: Tensor, value: Tensor, key_padding_mask: Tensor | None = None, need_weights: bool = True,
-                attn_mask: Tensor | None = None, average_attn_weights: bool = True, is_causal: bool = False) -> tuple[Tensor, Tensor | None]:
+    def forward(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        key_padding_mask: Tensor | None = None,
+        need_weights: bool = True,
+        attn_mask: Tensor | None = None,
+        average_attn_weights: bool = True,
+        is_causal: bool = False,
+    ) -> tuple[Tensor, Tensor | None]:
         self.check(query, key, value)
         single, H = query.ndim == 2, self.num_heads
         same_key, same_value = key is query, value is key
-        query = ops.unsqueeze(query, 1) if single else ops.transpose(query, 0, 1) if self.batch_first else query  # (T, B, E)
-        key = query if same_key else ops.unsqueeze(key, 1) if single else ops.transpose(key, 0, 1) if self.batch_first else key
-        value = key if same_value else ops.unsqueeze(value, 1) if single else ops.transpose(value, 0, 1) if self.batch_first else value
+        # (T, B, E)
+        query = (
+            ops.unsqueeze(query, 1)
+            if single
+            else ops.transpose(query, 0, 1)
+            if self.batch_first
+            else query
+        )
+        key = (
+            query
+            if same_key
+            else (
+                ops.unsqueeze(key, 1)
+                if single
+                else ops.transpose(key, 0, 1)
+                if self.batch_first
+                else key
+            )
+        )
+        value = (
+            key
+            if same_value
+            else (
+                ops.unsqueeze(value, 1)
+                if single
+                else ops.transpose(value, 0, 1)
+                if self.batch_first
+                else value
+            )
+        )
         if single and key_padding_mask is not None:
             key_padding_mask = ops.unsqueeze(key_padding_mask, 0)
         (T, B, E), S = query.shape, key.shape[0]
@@ -109,24 +225,35 @@ class MultiheadAttention(Module):
             attn_mask = ops.triu(ops.ones(T, S, dtype="bool", device=query.device), 1)
         mask = self.combined(attn_mask, key_padding_mask, (B, T, S), query.dtype)
         q, k, v = self.projected(query, key, value)
-        for extra_k, extra_v in ([(self.bias_k, self.bias_v)] if self.bias_k is not None else []) + ([(None, None)] if self.add_zero_attn else []):
+        for extra_k, extra_v in (
+            [(self.bias_k, self.bias_v)] if self.bias_k is not None else []
+        ) + ([(None, None)] if self.add_zero_attn else []):
             zeros = ops.zeros(1, B, E, dtype=k.dtype, device=k.device)
             k = ops.cat([k, zeros if extra_k is None else ops.expand(extra_k, (1, B, E))])
             v = ops.cat([v, zeros if extra_v is None else ops.expand(extra_v, (1, B, E))])
             mask = None if mask is None else F.pad(mask, (0, 1))
-        q, k, v = (ops.transpose(ops.reshape(x, (x.shape[0], B, H, self.head_dim)), 0, 1) for x in (q, k, v))  # (B, T, H, D)
+        # (B, T, H, D)
+        q, k, v = (
+            ops.transpose(ops.reshape(x, (x.shape[0], B, H, self.head_dim)), 0, 1)
+            for x in (q, k, v)
+        )
         q, k, v = (ops.transpose(x, 1, 2) for x in (q, k, v))  # (B, H, T, D)
         weights = None
         if need_weights:
-            scores = ops.matmul(q * (1 / math.sqrt(self.head_dim)), ops.transpose(k, -1, -2))  # (B, H, T, S)
+            # (B, H, T, S)
+            scores = ops.matmul(q * (1 / math.sqrt(self.head_dim)), ops.transpose(k, -1, -2))
             weights = F.softmax(scores if mask is None else scores + mask, -1)
             weights = F.dropout(weights, self.dropout, self.training)
             out = ops.matmul(weights, v)
         else:
-            out = F.scaled_dot_product_attention(q, k, v, mask, self.dropout if self.training else 0.0)
+            out = F.scaled_dot_product_attention(
+                q, k, v, mask, self.dropout if self.training else 0.0
+            )
         out = ops.reshape(ops.permute(out, (2, 0, 1, 3)), (T, B, E))  # (B, H, T, D) → (T, B, E)
         out = self.out_proj(out)
-        out = ops.squeeze(out, 1) if single else ops.transpose(out, 0, 1) if self.batch_first else out
+        out = (
+            ops.squeeze(out, 1) if single else ops.transpose(out, 0, 1) if self.batch_first else out
+        )
         if weights is not None:
             weights = ops.mean(weights, 1) if average_attn_weights else weights
             weights = ops.squeeze(weights, 0) if single else weights

@@ -1,4 +1,5 @@
 """Modules that hold modules or parameters: in a row, a list or a dict."""
+
 from __future__ import annotations
 
 from collections import OrderedDict
@@ -13,14 +14,19 @@ from .parameter import Parameter
 
 
 class Indexed(Module):
-    """The list behaviour that Sequential, ModuleList and ParameterList share; `_items` says which table holds them."""
+    """The list behaviour that Sequential, ModuleList and ParameterList share; `_items` says which
+    table holds them.
+    """
 
     _items = "_modules"
 
     def _key(self, idx: Any) -> str:
         n, i = len(self), as_index(idx)
         if not -n <= i < n:
-            raise IndexOutOfRange(f"{self._get_name()}: the index must be from {-n} to {n - 1}, got {i}. Look at len().")
+            raise IndexOutOfRange(
+                f"{self._get_name()}: the index must be from {-n} to {n - 1}, got {i}. Look at"
+                " len()."
+            )
         return str(i % n)
 
     def _table(self) -> dict[str, Any]:
@@ -31,7 +37,10 @@ class Indexed(Module):
 
     def _check(self, value: Any) -> Any:
         if value is not None and not isinstance(value, Module):
-            raise DTypeError(f"{self._get_name()}: each entry must be a Module, got {type(value).__name__}. Wrap functions in a Module.")
+            raise DTypeError(
+                f"{self._get_name()}: each entry must be a Module, got {type(value).__name__}. Wrap"
+                " functions in a Module."
+            )
         return value
 
     def __len__(self) -> int:
@@ -64,7 +73,10 @@ class Indexed(Module):
     def extend(self, values: Iterable) -> Any:
         """Add several at the end."""
         if not isinstance(values, Iterable) or isinstance(values, Tensor):
-            raise DTypeError(f"{self._get_name()}.extend: must be given several entries, got {type(values).__name__}. Put them into a list.")
+            raise DTypeError(
+                f"{self._get_name()}.extend: must be given several entries, got"
+                f" {type(values).__name__}. Put them into a list."
+            )
         for value in list(values):
             self.append(value)
         return self
@@ -73,7 +85,10 @@ class Indexed(Module):
         """Put one before position `index`."""
         n = len(self)
         if not -n <= index <= n:
-            raise IndexOutOfRange(f"{self._get_name()}.insert: the index must be from {-n} to {n}, got {index}. Look at len().")
+            raise IndexOutOfRange(
+                f"{self._get_name()}.insert: the index must be from {-n} to {n}, got {index}. Look"
+                " at len()."
+            )
         values = list(self)
         values.insert(index, self._check(value))
         self._replace(values)
@@ -126,7 +141,10 @@ class Sequential(Indexed):
 
     def __add__(self, other: Sequential) -> Sequential:
         if not isinstance(other, Sequential):
-            raise DTypeError(f"Sequential: + must join it with another Sequential, got {type(other).__name__}. Use append for one module.")
+            raise DTypeError(
+                f"Sequential: + must join it with another Sequential, got {type(other).__name__}."
+                " Use append for one module."
+            )
         return Sequential(*self, *other)
 
     def __iadd__(self, other: Sequential) -> Sequential:
@@ -134,13 +152,16 @@ class Sequential(Indexed):
 
     def __mul__(self, n: int) -> Sequential:
         if not isinstance(n, int) or n <= 0:
-            raise ShapeError(f"Sequential: can be repeated a positive whole number of times, got {n!r}. Pass an int from 1.")
+            raise ShapeError(
+                f"Sequential: can be repeated a positive whole number of times, got {n!r}. Pass an"
+                " int from 1."
+            )
         return Sequential(*list(self) * n)
 
     __rmul__ = __mul__
 
     def __imul__(self, n: int) -> Sequential:
-        return self.extend(list(self * n)[len(self):])
+        return self.extend(list(self * n)[len(self) :])
 
 
 class ModuleList(Indexed):
@@ -166,8 +187,15 @@ class ModuleList(Indexed):
                 groups[-1] = (groups[-1][0], i, text)
             else:
                 groups.append((i, i, text))
-        lines = [f"({a}): {text}" if a == b else f"({a}-{b}): {b - a + 1} x {text}" for a, b, text in groups]
-        return f"{self._get_name()}(" + "".join("\n  " + line.replace("\n", "\n  ") for line in lines) + "\n)"
+        lines = [
+            f"({a}): {text}" if a == b else f"({a}-{b}): {b - a + 1} x {text}"
+            for a, b, text in groups
+        ]
+        return (
+            f"{self._get_name()}("
+            + "".join("\n  " + line.replace("\n", "\n  ") for line in lines)
+            + "\n)"
+        )
 
 
 class Named(Module):
@@ -219,7 +247,10 @@ class Named(Module):
     def update(self, entries: Any) -> None:
         """Add or replace entries from a mapping or an iterable of (key, value) pairs."""
         if not isinstance(entries, Iterable):
-            raise DTypeError(f"{self._get_name()}.update: must be given a mapping or pairs, got {type(entries).__name__}. Pass a dict.")
+            raise DTypeError(
+                f"{self._get_name()}.update: must be given a mapping or pairs, got"
+                f" {type(entries).__name__}. Pass a dict."
+            )
         pairs = entries.items() if isinstance(entries, (Mapping, Named)) else entries
         for key, value in pairs:
             self[key] = value
@@ -238,7 +269,10 @@ class Parameters:
 
     def _wrap(self, value: Any) -> Parameter:
         if not isinstance(value, Tensor):
-            raise DTypeError(f"{type(self).__name__}: each entry must be a Parameter or a Tensor, got {type(value).__name__}. Make one with tensor(...).")
+            raise DTypeError(
+                f"{type(self).__name__}: each entry must be a Parameter or a Tensor, got"
+                f" {type(value).__name__}. Make one with tensor(...)."
+            )
         return value if isinstance(value, Parameter) else Parameter(value)
 
     def _lines(self) -> str:

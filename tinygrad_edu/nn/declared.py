@@ -1,4 +1,7 @@
-"""Layers that are one function with settings: the settings are the class's annotations, as in a dataclass."""
+"""Layers that are one function with settings: the settings are the class's annotations, as in a
+dataclass.
+"""
+
 from __future__ import annotations
 
 import inspect
@@ -19,8 +22,9 @@ class Declared(Module):
             negative_slope: float = 0.01
             inplace: bool = False
 
-    makes `LeakyReLU(negative_slope=0.01, inplace=False)`, whose call is `F.leaky_relu(input, negative_slope=…, inplace=…)`
-    with the values its attributes have then. A tensor among the settings becomes a buffer.
+    makes `LeakyReLU(negative_slope=0.01, inplace=False)`, whose call is `F.leaky_relu(input,
+    negative_slope=…, inplace=…)` with the values its attributes have then. A tensor among the
+    settings becomes a buffer.
     """
 
     function: ClassVar[str]
@@ -33,9 +37,20 @@ class Declared(Module):
             own_init = inspect.signature(cls.__init__)
             cls.__signature__ = own_init.replace(parameters=list(own_init.parameters.values())[1:])  # type: ignore[attr-defined]
             return
-        own = [name for name, kind in inspect.get_annotations(cls).items() if "ClassVar" not in str(kind)]
+        own = [
+            name
+            for name, kind in inspect.get_annotations(cls).items()
+            if "ClassVar" not in str(kind)
+        ]
         cls._fields = (*cls._fields, *(name for name in own if name not in cls._fields))
-        slots = [inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=getattr(cls, name, inspect.Parameter.empty)) for name in cls._fields]
+        slots = [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                default=getattr(cls, name, inspect.Parameter.empty),
+            )
+            for name in cls._fields
+        ]
         cls._signature = cls.__signature__ = inspect.Signature(slots)  # type: ignore[attr-defined]
 
     def __init__(self, *args: Any, **kwargs: Any):
@@ -44,11 +59,15 @@ class Declared(Module):
         try:
             settings = signature.bind(*args, **kwargs)
         except TypeError as error:
-            raise DTypeError(f"{self._get_name()}: the settings must be {signature}, got a call with another form ({error}). Check their names.") from None
+            raise DTypeError(
+                f"{self._get_name()}: the settings must be {signature}, got a call with another"
+                f" form ({error}). Check their names."
+            ) from None
         settings.apply_defaults()
         for name, value in settings.arguments.items():
             if isinstance(value, Tensor) or (value is None and name in ("weight", "pos_weight")):
-                self._buffers[name] = value  # not register_buffer: the class has a default of that name
+                # not register_buffer: the class has a default of that name
+                self._buffers[name] = value
             else:
                 setattr(self, name, value)
         self.__post_init__()
@@ -58,10 +77,17 @@ class Declared(Module):
 
     def settings(self) -> dict[str, Any]:
         """The current settings by name."""
-        return {name: self._buffers[name] if name in self._buffers else getattr(self, name) for name in self._fields}
+        return {
+            name: self._buffers[name] if name in self._buffers else getattr(self, name)
+            for name in self._fields
+        }
 
     def forward(self, *inputs: Any) -> Any:
         return getattr(F, self.function)(*inputs, **self.settings())
 
     def extra_repr(self) -> str:
-        return ", ".join(f"{name}={value!r}" for name, value in self.settings().items() if name != "inplace" or value)
+        return ", ".join(
+            f"{name}={value!r}"
+            for name, value in self.settings().items()
+            if name != "inplace" or value
+        )

@@ -1,4 +1,5 @@
 """Dropout: random zeros in training, nothing in evaluation."""
+
 from __future__ import annotations
 
 from ..engine.errors import ShapeError
@@ -13,7 +14,10 @@ class _Dropout(Declared):
 
     def __post_init__(self) -> None:
         if not 0 <= self.p <= 1:
-            raise ShapeError(f"{self._get_name()}: p must be a probability from 0 to 1, got {self.p}. Correct it.")
+            raise ShapeError(
+                f"{self._get_name()}: p must be a probability from 0 to 1, got {self.p}."
+                " Correct it."
+            )
 
     def forward(self, input: Tensor) -> Tensor:
         return getattr(F, self.function)(input, self.p, self.training, self.inplace)
@@ -25,7 +29,8 @@ class _Dropout(Declared):
 class Dropout(_Dropout):
     """In training, zeroes each element with probability p and scales the rest by 1 / (1 − p).
 
-    Reference: N. Srivastava et al., 2014, "Dropout: a simple way to prevent neural networks from overfitting".
+    Reference: N. Srivastava et al., 2014, "Dropout: a simple way to prevent neural networks from
+               overfitting".
     """
 
     function = "dropout"

@@ -1,4 +1,5 @@
 """Images as columns of patches, and back."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -7,7 +8,10 @@ from .declared import Declared
 
 
 class Unfold(Declared):
-    """The patches of images as columns (im2col). Shape: (N, C, H, W) → (N, C KH KW, P), P the number of windows."""
+    """The patches of images as columns (im2col).
+
+    Shape: (N, C, H, W) → (N, C KH KW, P), P the number of windows.
+    """
 
     function = "unfold"
     kernel_size: Any
@@ -17,7 +21,9 @@ class Unfold(Declared):
 
 
 class Fold(Declared):
-    """Columns added up where their patches were: the transpose of Unfold. Shape: (N, C KH KW, P) → (N, C, *output_size)."""
+    """Columns added up where their patches were: the transpose of Unfold. Shape: (N, C KH KW, P) →
+    (N, C, *output_size).
+    """
 
     function = "fold"
     output_size: Any

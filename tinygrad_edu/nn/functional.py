@@ -1,8 +1,9 @@
 """The functions behind the layers, under the names they have in `torch.nn.functional`.
 
-The ops themselves stand in `tinygrad_edu.functional`. What is added here is what only layers and losses take: `inplace=`
-for activations, and the old `size_average=` and `reduce=` for losses.
+The ops themselves stand in `tinygrad_edu.functional`. What is added here is what only layers and
+losses take: `inplace=` for activations, and the old `size_average=` and `reduce=` for losses.
 """
+
 from __future__ import annotations
 
 import warnings
@@ -12,8 +13,8 @@ from typing import Any
 
 from .. import functional as ops
 from ..engine.device import registry
-from ..engine.views import make_inplace
 from ..engine.tensor import Tensor
+from ..engine.views import make_inplace
 
 PLAIN = """
     linear bilinear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d fold
@@ -32,7 +33,8 @@ LOSSES = """
     multilabel_margin_loss multilabel_soft_margin_loss triplet_margin_loss triplet_margin_with_distance_loss
 """.split()
 
-OLD = set(LOSSES) - {"huber_loss", "gaussian_nll_loss", "triplet_margin_with_distance_loss"}  # those that had `size_average` and `reduce`
+# those that had `size_average` and `reduce`
+OLD = set(LOSSES) - {"huber_loss", "gaussian_nll_loss", "triplet_margin_with_distance_loss"}
 
 
 def with_inplace(name: str) -> Callable:
@@ -49,7 +51,11 @@ def with_inplace(name: str) -> Callable:
 def legacy_reduction(size_average: bool | None, reduce: bool | None) -> str:
     """What the arguments that came before `reduction` mean."""
     reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
-    warnings.warn(f"size_average and reduce are out of date: use reduction={reduction!r}.", FutureWarning, stacklevel=3)
+    warnings.warn(
+        f"size_average and reduce are out of date: use reduction={reduction!r}.",
+        FutureWarning,
+        stacklevel=3,
+    )
     return reduction
 
 
@@ -59,12 +65,24 @@ def with_legacy(name: str) -> Callable:
     order = list(registry[name].order)
     if name in OLD:
         order.insert(order.index("reduction"), "reduce")
-        order.insert(next(order.index(n) for n in ("ignore_index", "eps", "reduce") if n in order and (n != "eps" or name == "poisson_nll_loss")), "size_average")
+        order.insert(
+            next(
+                order.index(n)
+                for n in ("ignore_index", "eps", "reduce")
+                if n in order and (n != "eps" or name == "poisson_nll_loss")
+            ),
+            "size_average",
+        )
 
     @wraps(plain)
-    def call(*args: Any, size_average: bool | None = None, reduce: bool | None = None, **kwargs: Any) -> Tensor:
+    def call(
+        *args: Any, size_average: bool | None = None, reduce: bool | None = None, **kwargs: Any
+    ) -> Tensor:
         kwargs = {**dict(zip(order[2:], args[2:])), **kwargs}
-        size_average, reduce = kwargs.pop("size_average", size_average), kwargs.pop("reduce", reduce)
+        size_average, reduce = (
+            kwargs.pop("size_average", size_average),
+            kwargs.pop("reduce", reduce),
+        )
         if size_average is not None or reduce is not None:
             kwargs["reduction"] = legacy_reduction(size_average, reduce)
         return plain(*args[:2], **kwargs)
@@ -73,16 +91,24 @@ def with_legacy(name: str) -> Callable:
 
 
 def _fill(table: dict[str, Any]) -> None:
-    for names, make in ((PLAIN, lambda name: getattr(ops, name)), (ACTIVATIONS, with_inplace), (DROPOUTS, lambda name: getattr(ops, name)), (LOSSES, with_legacy)):
+    for names, make in (
+        (PLAIN, lambda name: getattr(ops, name)),
+        (ACTIVATIONS, with_inplace),
+        (DROPOUTS, lambda name: getattr(ops, name)),
+        (LOSSES, with_legacy),
+    ):
         for name in names:
             if name in registry or hasattr(ops, name):
                 table[name] = make(name)
 
 
 _fill(globals())
-for _name in "relu leaky_relu rrelu elu selu celu hardtanh threshold".split():  # PyTorch's in-place forms
+# PyTorch's in-place forms
+for _name in "relu leaky_relu rrelu elu selu celu hardtanh threshold".split():
     globals()[_name + "_"] = make_inplace(registry[_name])
 for _kind in ("max_pool", "adaptive_max_pool"):
     for _n in (1, 2, 3):
-        globals()[f"{_kind}{_n}d_with_indices"] = partial(getattr(ops, f"{_kind}{_n}d"), return_indices=True)
+        globals()[f"{_kind}{_n}d_with_indices"] = partial(
+            getattr(ops, f"{_kind}{_n}d"), return_indices=True
+        )
 unfold = ops.im2col  # the Tensor method of that name is another function

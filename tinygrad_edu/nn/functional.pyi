@@ -10,216 +10,812 @@ _Dims: TypeAlias = builtins.int | Sequence[builtins.int] | None
 
 def adaptive_avg_pool1d(input: _Input, output_size: Any) -> Tensor:
     """Mean of windows chosen so that the output has `output_size`, over 1 spatial dim(s)."""
+
 def adaptive_avg_pool2d(input: _Input, output_size: Any) -> Tensor:
     """Mean of windows chosen so that the output has `output_size`, over 2 spatial dim(s)."""
+
 def adaptive_avg_pool3d(input: _Input, output_size: Any) -> Tensor:
     """Mean of windows chosen so that the output has `output_size`, over 3 spatial dim(s)."""
-def adaptive_max_pool1d(input: _Input, output_size: Any, return_indices: builtins.bool = False) -> Tensor:
+
+def adaptive_max_pool1d(
+    input: _Input, output_size: Any, return_indices: builtins.bool = False
+) -> Tensor:
     """Largest element of windows chosen so that the output has `output_size`, over 1 spatial dim(s); `return_indices` adds positions in the flattened input."""
-def adaptive_max_pool2d(input: _Input, output_size: Any, return_indices: builtins.bool = False) -> Tensor:
+
+def adaptive_max_pool2d(
+    input: _Input, output_size: Any, return_indices: builtins.bool = False
+) -> Tensor:
     """Largest element of windows chosen so that the output has `output_size`, over 2 spatial dim(s); `return_indices` adds positions in the flattened input."""
-def adaptive_max_pool3d(input: _Input, output_size: Any, return_indices: builtins.bool = False) -> Tensor:
+
+def adaptive_max_pool3d(
+    input: _Input, output_size: Any, return_indices: builtins.bool = False
+) -> Tensor:
     """Largest element of windows chosen so that the output has `output_size`, over 3 spatial dim(s); `return_indices` adds positions in the flattened input."""
+
 def affine_grid(theta: Any, size: Any, align_corners: Any = None) -> Tensor:
     """The grid that makes grid_sample apply an affine map: where each output element lies in the input."""
-def alpha_dropout(input: _Input, p: builtins.float = 0.5, training: builtins.bool = False, inplace: builtins.bool = False) -> Tensor:
+
+def alpha_dropout(
+    input: _Input,
+    p: builtins.float = 0.5,
+    training: builtins.bool = False,
+    inplace: builtins.bool = False,
+) -> Tensor:
     """Dropout that keeps mean and variance of self-normalising networks."""
-def avg_pool1d(input: _Input, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: builtins.bool = False, count_include_pad: builtins.bool = True, divisor_override: Any = None) -> Tensor:
+
+def avg_pool1d(
+    input: _Input,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: builtins.bool = False,
+    count_include_pad: builtins.bool = True,
+    divisor_override: Any = None,
+) -> Tensor:
     """Mean of each window over 1 spatial dim(s)."""
-def avg_pool2d(input: _Input, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: builtins.bool = False, count_include_pad: builtins.bool = True, divisor_override: Any = None) -> Tensor:
+
+def avg_pool2d(
+    input: _Input,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: builtins.bool = False,
+    count_include_pad: builtins.bool = True,
+    divisor_override: Any = None,
+) -> Tensor:
     """Mean of each window over 2 spatial dim(s)."""
-def avg_pool3d(input: _Input, kernel_size: Any, stride: Any = None, padding: Any = 0, ceil_mode: builtins.bool = False, count_include_pad: builtins.bool = True, divisor_override: Any = None) -> Tensor:
+
+def avg_pool3d(
+    input: _Input,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    ceil_mode: builtins.bool = False,
+    count_include_pad: builtins.bool = True,
+    divisor_override: Any = None,
+) -> Tensor:
     """Mean of each window over 3 spatial dim(s)."""
-def batch_norm(input: _Input, running_mean: Any, running_var: Any, weight: Any = None, bias: Any = None, training: builtins.bool = False, momentum: builtins.float = 0.1, eps: builtins.float = 1e-05) -> Tensor:
+
+def batch_norm(
+    input: _Input,
+    running_mean: Any,
+    running_var: Any,
+    weight: Any = None,
+    bias: Any = None,
+    training: builtins.bool = False,
+    momentum: builtins.float = 0.1,
+    eps: builtins.float = 1e-05,
+) -> Tensor:
     """Normalise each channel (dim 1) over the batch, or by running averages when not training."""
+
 def bilinear(input1: Any, input2: Any, weight: Any, bias: Any = None) -> Tensor:
     """A bilinear form per output."""
-def binary_cross_entropy(input: _Input, target: Any, weight: Any = None, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
+
+def binary_cross_entropy(
+    input: _Input,
+    target: Any,
+    weight: Any = None,
+    reduction: builtins.str = "mean",
+    *,
+    size_average: Any = None,
+    reduce: Any = None,
+) -> Tensor:
     """Cross-entropy of probabilities with yes-or-no targets."""
-def binary_cross_entropy_with_logits(input: _Input, target: Any, weight: Any = None, reduction: builtins.str = 'mean', pos_weight: Any = None, *, size_average: Any = None, reduce: Any = None) -> Tensor:
+
+def binary_cross_entropy_with_logits(
+    input: _Input,
+    target: Any,
+    weight: Any = None,
+    reduction: builtins.str = "mean",
+    pos_weight: Any = None,
+    *,
+    size_average: Any = None,
+    reduce: Any = None,
+) -> Tensor:
     """Binary cross-entropy of sigmoid(x)."""
-def cdist(x1: Any, x2: Any, p: builtins.float = 2.0, compute_mode: builtins.str = 'use_mm_for_euclid_dist_if_necessary') -> Tensor:
+
+def cdist(
+    x1: Any,
+    x2: Any,
+    p: builtins.float = 2.0,
+    compute_mode: builtins.str = "use_mm_for_euclid_dist_if_necessary",
+) -> Tensor:
     """All distances of order p between two sets of vectors."""
+
 def celu(input: _Input, alpha: builtins.float = 1.0, *, inplace: builtins.bool = False) -> Tensor:
     """elu whose slope has no jump for any alpha."""
+
 def channel_shuffle(input: _Input, groups: Any) -> Tensor:
     """Channels dealt out: one of each group in turn."""
-def conv1d(input: _Input, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: Any = 1) -> Tensor:
+
+def conv1d(
+    input: _Input,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: Any = 1,
+) -> Tensor:
     """`convolution` over one spatial dim."""
-def conv2d(input: _Input, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: Any = 1) -> Tensor:
+
+def conv2d(
+    input: _Input,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: Any = 1,
+) -> Tensor:
     """`convolution` over two spatial dims; padding in numbers, 'same' or 'valid'."""
-def conv3d(input: _Input, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, dilation: Any = 1, groups: Any = 1) -> Tensor:
+
+def conv3d(
+    input: _Input,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    groups: Any = 1,
+) -> Tensor:
     """`convolution` over three spatial dims."""
-def conv_transpose1d(input: _Input, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: Any = 1, dilation: Any = 1) -> Tensor:
+
+def conv_transpose1d(
+    input: _Input,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: Any = 1,
+    dilation: Any = 1,
+) -> Tensor:
     """The transpose of `conv1d`: spreads each input element over the output."""
-def conv_transpose2d(input: _Input, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: Any = 1, dilation: Any = 1) -> Tensor:
+
+def conv_transpose2d(
+    input: _Input,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: Any = 1,
+    dilation: Any = 1,
+) -> Tensor:
     """The transpose of `conv2d`."""
-def conv_transpose3d(input: _Input, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0, output_padding: Any = 0, groups: Any = 1, dilation: Any = 1) -> Tensor:
+
+def conv_transpose3d(
+    input: _Input,
+    weight: Any,
+    bias: Any = None,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    groups: Any = 1,
+    dilation: Any = 1,
+) -> Tensor:
     """The transpose of `conv3d`."""
-def cosine_embedding_loss(input1: Any, input2: Any, target: Any, margin: builtins.float = 0.0, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
+
+def cosine_embedding_loss(
+    input1: Any,
+    input2: Any,
+    target: Any,
+    margin: builtins.float = 0.0,
+    reduction: builtins.str = "mean",
+    *,
+    size_average: Any = None,
+    reduce: Any = None,
+) -> Tensor:
     """Small angles for pairs labelled 1, large for those labelled -1."""
+
 def cosine_similarity(x1: Any, x2: Any, dim: _Dims = 1, eps: builtins.float = 1e-08) -> Tensor:
     """Cosine of the angle between x1 and x2 along dim."""
-def cross_entropy(input: _Input, target: Any, weight: Any = None, ignore_index: Any = -100, reduction: builtins.str = 'mean', label_smoothing: builtins.float = 0.0, *, size_average: Any = None, reduce: Any = None) -> Tensor:
+
+def cross_entropy(
+    input: _Input,
+    target: Any,
+    weight: Any = None,
+    ignore_index: Any = -100,
+    reduction: builtins.str = "mean",
+    label_smoothing: builtins.float = 0.0,
+    *,
+    size_average: Any = None,
+    reduce: Any = None,
+) -> Tensor:
     """Cross-entropy of unnormalised scores with class numbers or class probabilities."""
-def ctc_loss(log_probs: Any, targets: Any, input_lengths: Any, target_lengths: Any, blank: Any = 0, reduction: builtins.str = 'mean', zero_infinity: builtins.bool = False) -> Tensor:
+
+def ctc_loss(
+    log_probs: Any,
+    targets: Any,
+    input_lengths: Any,
+    target_lengths: Any,
+    blank: Any = 0,
+    reduction: builtins.str = "mean",
+    zero_infinity: builtins.bool = False,
+) -> Tensor:
     """Connectionist temporal classification loss."""
-def dropout(input: _Input, p: builtins.float = 0.5, training: builtins.bool = True, inplace: builtins.bool = False) -> Tensor:
+
+def dropout(
+    input: _Input,
+    p: builtins.float = 0.5,
+    training: builtins.bool = True,
+    inplace: builtins.bool = False,
+) -> Tensor:
     """Zero elements at random when training."""
-def dropout1d(input: _Input, p: builtins.float = 0.5, training: builtins.bool = True, inplace: builtins.bool = False) -> Tensor:
+
+def dropout1d(
+    input: _Input,
+    p: builtins.float = 0.5,
+    training: builtins.bool = True,
+    inplace: builtins.bool = False,
+) -> Tensor:
     """Zero whole channels (1 spatial dim(s)) at random when training."""
-def dropout2d(input: _Input, p: builtins.float = 0.5, training: builtins.bool = True, inplace: builtins.bool = False) -> Tensor:
+
+def dropout2d(
+    input: _Input,
+    p: builtins.float = 0.5,
+    training: builtins.bool = True,
+    inplace: builtins.bool = False,
+) -> Tensor:
     """Zero whole channels (2 spatial dim(s)) at random when training."""
-def dropout3d(input: _Input, p: builtins.float = 0.5, training: builtins.bool = True, inplace: builtins.bool = False) -> Tensor:
+
+def dropout3d(
+    input: _Input,
+    p: builtins.float = 0.5,
+    training: builtins.bool = True,
+    inplace: builtins.bool = False,
+) -> Tensor:
     """Zero whole channels (3 spatial dim(s)) at random when training."""
+
 def elu(input: _Input, alpha: builtins.float = 1.0, *, inplace: builtins.bool = False) -> Tensor:
     """x above 0, an exponential that falls to -alpha below."""
-def embedding(input: _Input, weight: Any, padding_idx: Any = None, max_norm: Any = None, norm_type: builtins.float = 2.0, scale_grad_by_freq: builtins.bool = False, sparse: builtins.bool = False) -> Tensor:
+
+def embedding(
+    input: _Input,
+    weight: Any,
+    padding_idx: Any = None,
+    max_norm: Any = None,
+    norm_type: builtins.float = 2.0,
+    scale_grad_by_freq: builtins.bool = False,
+    sparse: builtins.bool = False,
+) -> Tensor:
     """Rows of a table."""
-def embedding_bag(input: _Input, weight: Any, offsets: Any = None, max_norm: Any = None, norm_type: builtins.float = 2.0, scale_grad_by_freq: builtins.bool = False, mode: builtins.str = 'mean', sparse: builtins.bool = False, per_sample_weights: Any = None, include_last_offset: builtins.bool = False, padding_idx: Any = None) -> Tensor:
+
+def embedding_bag(
+    input: _Input,
+    weight: Any,
+    offsets: Any = None,
+    max_norm: Any = None,
+    norm_type: builtins.float = 2.0,
+    scale_grad_by_freq: builtins.bool = False,
+    mode: builtins.str = "mean",
+    sparse: builtins.bool = False,
+    per_sample_weights: Any = None,
+    include_last_offset: builtins.bool = False,
+    padding_idx: Any = None,
+) -> Tensor:
     """Sum, mean or maximum of bags of rows."""
-def feature_alpha_dropout(input: _Input, p: builtins.float = 0.5, training: builtins.bool = False, inplace: builtins.bool = False) -> Tensor:
+
+def feature_alpha_dropout(
+    input: _Input,
+    p: builtins.float = 0.5,
+    training: builtins.bool = False,
+    inplace: builtins.bool = False,
+) -> Tensor:
     """alpha_dropout of whole channels (dim 1)."""
-def fold(input: _Input, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:
+
+def fold(
+    input: _Input,
+    output_size: Any,
+    kernel_size: Any,
+    dilation: Any = 1,
+    padding: Any = 0,
+    stride: Any = 1,
+) -> Tensor:
     """Columns added up where their patches were: the transpose of `nn.functional.unfold`, not its inverse where patches overlap."""
-def gaussian_nll_loss(input: _Input, target: Any, var: Any, full: builtins.bool = False, eps: builtins.float = 1e-06, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
+
+def gaussian_nll_loss(
+    input: _Input,
+    target: Any,
+    var: Any,
+    full: builtins.bool = False,
+    eps: builtins.float = 1e-06,
+    reduction: builtins.str = "mean",
+    *,
+    size_average: Any = None,
+    reduce: Any = None,
+) -> Tensor:
     """Negative log-likelihood of targets under normal distributions."""
-def gelu(x: _Input, approximate: builtins.str = 'none') -> Tensor:
+
+def gelu(x: _Input, approximate: builtins.str = "none") -> Tensor:
     """Gaussian error linear unit: x times the chance that a normal number is below x."""
+
 def glu(x: _Input, dim: _Dims = -1) -> Tensor:
     """The first half along dim, gated by the sigmoid of the second half."""
-def grid_sample(input: _Input, grid: Any, mode: builtins.str = 'bilinear', padding_mode: builtins.str = 'zeros', align_corners: Any = None) -> Tensor:
+
+def grid_sample(
+    input: _Input,
+    grid: Any,
+    mode: builtins.str = "bilinear",
+    padding_mode: builtins.str = "zeros",
+    align_corners: Any = None,
+) -> Tensor:
     """input read at the places that grid names, between elements by interpolation."""
-def group_norm(input: _Input, num_groups: Any, weight: Any = None, bias: Any = None, eps: builtins.float = 1e-05) -> Tensor:
+
+def group_norm(
+    input: _Input,
+    num_groups: Any,
+    weight: Any = None,
+    bias: Any = None,
+    eps: builtins.float = 1e-05,
+) -> Tensor:
     """Normalise groups of channels of each item."""
-def gumbel_softmax(logits: Any, tau: builtins.float = 1.0, hard: builtins.bool = False, eps: builtins.float = 1e-10, dim: _Dims = -1) -> Tensor:
+
+def gumbel_softmax(
+    logits: Any,
+    tau: builtins.float = 1.0,
+    hard: builtins.bool = False,
+    eps: builtins.float = 1e-10,
+    dim: _Dims = -1,
+) -> Tensor:
     """A random choice along dim, made softly so that gradients pass."""
+
 def hardshrink(x: _Input, lambd: builtins.float = 0.5) -> Tensor:
     """x, but 0 near 0."""
+
 def hardsigmoid(x: _Input, *, inplace: builtins.bool = False) -> Tensor:
     """A sigmoid of three straight pieces."""
+
 def hardswish(x: _Input, *, inplace: builtins.bool = False) -> Tensor:
     """x times its hardsigmoid."""
-def hardtanh(x: _Input, min_val: builtins.float = -1.0, max_val: builtins.float = 1.0, *, inplace: builtins.bool = False) -> Tensor:
+
+def hardtanh(
+    x: _Input,
+    min_val: builtins.float = -1.0,
+    max_val: builtins.float = 1.0,
+    *,
+    inplace: builtins.bool = False,
+) -> Tensor:
     """x held in [min_val, max_val]."""
-def hinge_embedding_loss(input: _Input, target: Any, margin: builtins.float = 1.0, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
+
+def hinge_embedding_loss(
+    input: _Input,
+    target: Any,
+    margin: builtins.float = 1.0,
+    reduction: builtins.str = "mean",
+    *,
+    size_average: Any = None,
+    reduce: Any = None,
+) -> Tensor:
     """Small distances for pairs labelled 1, larger than the margin for those labelled -1."""
-def huber_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', delta: builtins.float = 1.0, weight: Any = None, *, size_average: Any = None, reduce: Any = None) -> Tensor:
+
+def huber_loss(
+    input: _Input,
+    target: Any,
+    reduction: builtins.str = "mean",
+    delta: builtins.float = 1.0,
+    weight: Any = None,
+    *,
+    size_average: Any = None,
+    reduce: Any = None,
+) -> Tensor:
     """Squared error up to delta, straight on with that slope beyond."""
-def instance_norm(input: _Input, running_mean: Any = None, running_var: Any = None, weight: Any = None, bias: Any = None, use_input_stats: builtins.bool = True, momentum: builtins.float = 0.1, eps: builtins.float = 1e-05) -> Tensor:
+
+def instance_norm(
+    input: _Input,
+    running_mean: Any = None,
+    running_var: Any = None,
+    weight: Any = None,
+    bias: Any = None,
+    use_input_stats: builtins.bool = True,
+    momentum: builtins.float = 0.1,
+    eps: builtins.float = 1e-05,
+) -> Tensor:
     """Normalise each channel of each item."""
-def interpolate(input: _Input, size: Any = None, scale_factor: Any = None, mode: builtins.str = 'nearest', align_corners: Any = None, recompute_scale_factor: Any = None, antialias: builtins.bool = False) -> Tensor:
+
+def interpolate(
+    input: _Input,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: builtins.str = "nearest",
+    align_corners: Any = None,
+    recompute_scale_factor: Any = None,
+    antialias: builtins.bool = False,
+) -> Tensor:
     """Resized to `size`, or by `scale_factor`, in 1, 2 or 3 spatial dims."""
-def kl_div(input: _Input, target: Any, reduction: builtins.str = 'mean', log_target: builtins.bool = False, *, size_average: Any = None, reduce: Any = None) -> Tensor:
+
+def kl_div(
+    input: _Input,
+    target: Any,
+    reduction: builtins.str = "mean",
+    log_target: builtins.bool = False,
+    *,
+    size_average: Any = None,
+    reduce: Any = None,
+) -> Tensor:
     """Kullback-Leibler divergence of target probabilities from log-probabilities."""
-def l1_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', weight: Any = None, *, size_average: Any = None, reduce: Any = None) -> Tensor:
+
+def l1_loss(
+    input: _Input,
+    target: Any,
+    reduction: builtins.str = "mean",
+    weight: Any = None,
+    *,
+    size_average: Any = None,
+    reduce: Any = None,
+) -> Tensor:
     """Absolute error."""
-def layer_norm(input: _Input, normalized_shape: Any, weight: Any = None, bias: Any = None, eps: builtins.float = 1e-05) -> Tensor:
+
+def layer_norm(
+    input: _Input,
+    normalized_shape: Any,
+    weight: Any = None,
+    bias: Any = None,
+    eps: builtins.float = 1e-05,
+) -> Tensor:
     """Normalise over the last dims, whose sizes are `normalized_shape`."""
-def leaky_relu(x: _Input, negative_slope: builtins.float = 0.01, *, inplace: builtins.bool = False) -> Tensor:
+
+def leaky_relu(
+    x: _Input, negative_slope: builtins.float = 0.01, *, inplace: builtins.bool = False
+) -> Tensor:
     """x with a slope below 0."""
-def legacy_reduction(size_average: builtins.bool | None, reduce: builtins.bool | None) -> builtins.str: ...
+
+def legacy_reduction(
+    size_average: builtins.bool | None, reduce: builtins.bool | None
+) -> builtins.str: ...
 def linear(input: _Input, weight: _Input, bias: _Input = None) -> Tensor:
     """Affine map, one 2-D product."""
-def local_response_norm(input: _Input, size: Any, alpha: builtins.float = 0.0001, beta: builtins.float = 0.75, k: builtins.float = 1.0) -> Tensor:
+
+def local_response_norm(
+    input: _Input,
+    size: Any,
+    alpha: builtins.float = 0.0001,
+    beta: builtins.float = 0.75,
+    k: builtins.float = 1.0,
+) -> Tensor:
     """Each element divided by what the `size` channels around it have."""
+
 def log_softmax(x: _Input, dim: _Dims, dtype: Any = None) -> Tensor:
     """Logarithm of softmax."""
+
 def logsigmoid(x: _Input) -> Tensor:
     """Logarithm of the sigmoid."""
-def lp_pool1d(input: _Input, norm_type: Any, kernel_size: Any, stride: Any = None, ceil_mode: builtins.bool = False) -> Tensor:
+
+def lp_pool1d(
+    input: _Input,
+    norm_type: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    ceil_mode: builtins.bool = False,
+) -> Tensor:
     """The p-norm of each window over 1 spatial dim(s), p = norm_type (no absolute value is taken, as in PyTorch)."""
-def lp_pool2d(input: _Input, norm_type: Any, kernel_size: Any, stride: Any = None, ceil_mode: builtins.bool = False) -> Tensor:
+
+def lp_pool2d(
+    input: _Input,
+    norm_type: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    ceil_mode: builtins.bool = False,
+) -> Tensor:
     """The p-norm of each window over 2 spatial dim(s), p = norm_type (no absolute value is taken, as in PyTorch)."""
-def lp_pool3d(input: _Input, norm_type: Any, kernel_size: Any, stride: Any = None, ceil_mode: builtins.bool = False) -> Tensor:
+
+def lp_pool3d(
+    input: _Input,
+    norm_type: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    ceil_mode: builtins.bool = False,
+) -> Tensor:
     """The p-norm of each window over 3 spatial dim(s), p = norm_type (no absolute value is taken, as in PyTorch)."""
-def margin_ranking_loss(input1: Any, input2: Any, target: Any, margin: builtins.float = 0.0, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
+
+def margin_ranking_loss(
+    input1: Any,
+    input2: Any,
+    target: Any,
+    margin: builtins.float = 0.0,
+    reduction: builtins.str = "mean",
+    *,
+    size_average: Any = None,
+    reduce: Any = None,
+) -> Tensor:
     """The first input above the second by a margin (target 1), or below (target -1)."""
-def max_pool1d(input: _Input, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: builtins.bool = False, return_indices: builtins.bool = False) -> Tensor:
+
+def max_pool1d(
+    input: _Input,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: builtins.bool = False,
+    return_indices: builtins.bool = False,
+) -> Tensor:
     """Largest element of each window over 1 spatial dim(s); `return_indices` adds positions in the flattened input."""
-def max_pool2d(input: _Input, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: builtins.bool = False, return_indices: builtins.bool = False) -> Tensor:
+
+def max_pool2d(
+    input: _Input,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: builtins.bool = False,
+    return_indices: builtins.bool = False,
+) -> Tensor:
     """Largest element of each window over 2 spatial dim(s); `return_indices` adds positions in the flattened input."""
-def max_pool3d(input: _Input, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1, ceil_mode: builtins.bool = False, return_indices: builtins.bool = False) -> Tensor:
+
+def max_pool3d(
+    input: _Input,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: builtins.bool = False,
+    return_indices: builtins.bool = False,
+) -> Tensor:
     """Largest element of each window over 3 spatial dim(s); `return_indices` adds positions in the flattened input."""
-def max_unpool1d(input: _Input, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None) -> Tensor:
+
+def max_unpool1d(
+    input: _Input,
+    indices: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    output_size: Any = None,
+) -> Tensor:
     """Undoes max_pool1d as far as that goes: each maximum back to where it was, zeros elsewhere."""
-def max_unpool2d(input: _Input, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None) -> Tensor:
+
+def max_unpool2d(
+    input: _Input,
+    indices: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    output_size: Any = None,
+) -> Tensor:
     """Undoes max_pool2d as far as that goes: each maximum back to where it was, zeros elsewhere."""
-def max_unpool3d(input: _Input, indices: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, output_size: Any = None) -> Tensor:
+
+def max_unpool3d(
+    input: _Input,
+    indices: Any,
+    kernel_size: Any,
+    stride: Any = None,
+    padding: Any = 0,
+    output_size: Any = None,
+) -> Tensor:
     """Undoes max_pool3d as far as that goes: each maximum back to where it was, zeros elsewhere."""
+
 def mish(x: _Input, *, inplace: builtins.bool = False) -> Tensor:
     """x times the tanh of its softplus."""
-def mse_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', weight: Any = None, *, size_average: Any = None, reduce: Any = None) -> Tensor:
+
+def mse_loss(
+    input: _Input,
+    target: Any,
+    reduction: builtins.str = "mean",
+    weight: Any = None,
+    *,
+    size_average: Any = None,
+    reduce: Any = None,
+) -> Tensor:
     """Squared error."""
-def multi_margin_loss(input: _Input, target: Any, p: Any = 1, margin: builtins.float = 1.0, weight: Any = None, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
+
+def multi_margin_loss(
+    input: _Input,
+    target: Any,
+    p: Any = 1,
+    margin: builtins.float = 1.0,
+    weight: Any = None,
+    reduction: builtins.str = "mean",
+    *,
+    size_average: Any = None,
+    reduce: Any = None,
+) -> Tensor:
     """The target class ahead of every other by a margin."""
-def multilabel_margin_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
+
+def multilabel_margin_loss(
+    input: _Input,
+    target: Any,
+    reduction: builtins.str = "mean",
+    *,
+    size_average: Any = None,
+    reduce: Any = None,
+) -> Tensor:
     """Each of several target classes ahead of every other class by a margin."""
-def multilabel_soft_margin_loss(input: _Input, target: Any, weight: Any = None, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
+
+def multilabel_soft_margin_loss(
+    input: _Input,
+    target: Any,
+    weight: Any = None,
+    reduction: builtins.str = "mean",
+    *,
+    size_average: Any = None,
+    reduce: Any = None,
+) -> Tensor:
     """A logistic loss per class, averaged over the classes."""
-def nll_loss(input: _Input, target: Any, weight: Any = None, ignore_index: Any = -100, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
+
+def nll_loss(
+    input: _Input,
+    target: Any,
+    weight: Any = None,
+    ignore_index: Any = -100,
+    reduction: builtins.str = "mean",
+    *,
+    size_average: Any = None,
+    reduce: Any = None,
+) -> Tensor:
     """Negative log-likelihood of the target classes."""
-def normalize(input: _Input, p: builtins.float = 2.0, dim: _Dims = 1, eps: builtins.float = 1e-12) -> Tensor:
+
+def normalize(
+    input: _Input, p: builtins.float = 2.0, dim: _Dims = 1, eps: builtins.float = 1e-12
+) -> Tensor:
     """x divided by its norm along dim."""
+
 def one_hot(x: _Input, num_classes: Any = -1) -> Tensor:
     """Rows of an identity matrix."""
-def pad(input: _Input, pad: Any, mode: builtins.str = 'constant', value: Any = None) -> Tensor:
+
+def pad(input: _Input, pad: Any, mode: builtins.str = "constant", value: Any = None) -> Tensor:
     """Elements added at both ends of the last dims: (left, right, top, bottom ...), the last dim first; negative: taken away."""
-def pairwise_distance(x1: Any, x2: Any, p: builtins.float = 2.0, eps: builtins.float = 1e-06, keepdim: builtins.bool = False) -> Tensor:
+
+def pairwise_distance(
+    x1: Any,
+    x2: Any,
+    p: builtins.float = 2.0,
+    eps: builtins.float = 1e-06,
+    keepdim: builtins.bool = False,
+) -> Tensor:
     """Distance of order p between vectors, along the last dim."""
+
 def pdist(input: _Input, p: builtins.float = 2.0) -> Tensor:
     """Distances of order p between all pairs of rows: the part of cdist(input, input) above its diagonal."""
+
 def pixel_shuffle(input: _Input, upscale_factor: Any) -> Tensor:
     """r^2 channels become an image r times as high and wide."""
+
 def pixel_unshuffle(input: _Input, downscale_factor: Any) -> Tensor:
     """Blocks of r by r elements become r^2 channels: undoes pixel_shuffle."""
-def poisson_nll_loss(input: _Input, target: Any, log_input: builtins.bool = True, full: builtins.bool = False, eps: builtins.float = 1e-08, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
+
+def poisson_nll_loss(
+    input: _Input,
+    target: Any,
+    log_input: builtins.bool = True,
+    full: builtins.bool = False,
+    eps: builtins.float = 1e-08,
+    reduction: builtins.str = "mean",
+    *,
+    size_average: Any = None,
+    reduce: Any = None,
+) -> Tensor:
     """Negative log-likelihood of counts under Poisson rates."""
+
 def prelu(input: _Input, weight: Any) -> Tensor:
     """x with a learnt slope below 0: one in all, or one per channel (dim 1)."""
+
 def relu(x: _Input, *, inplace: builtins.bool = False) -> Tensor:
     """Rectifier."""
+
 def relu6(input: _Input, *, inplace: builtins.bool = False) -> Tensor:
     """x held in [0, 6]."""
+
 def rms_norm(input: _Input, normalized_shape: Any, weight: Any = None, eps: Any = None) -> Tensor:
     """Divide by the root mean square over the last dims."""
-def rrelu(input: _Input, lower: builtins.float = 0.125, upper: builtins.float = 0.3333333333333333, training: builtins.bool = False, *, inplace: builtins.bool = False) -> Tensor:
+
+def rrelu(
+    input: _Input,
+    lower: builtins.float = 0.125,
+    upper: builtins.float = 0.3333333333333333,
+    training: builtins.bool = False,
+    *,
+    inplace: builtins.bool = False,
+) -> Tensor:
     """x with a slope below 0 that is random in [lower, upper) in training, else their mean."""
-def scaled_dot_product_attention(query: Any, key: Any, value: Any, attn_mask: Any = None, dropout_p: builtins.float = 0.0, is_causal: builtins.bool = False, scale: Any = None, enable_gqa: builtins.bool = False) -> Tensor:
+
+def scaled_dot_product_attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    attn_mask: Any = None,
+    dropout_p: builtins.float = 0.0,
+    is_causal: builtins.bool = False,
+    scale: Any = None,
+    enable_gqa: builtins.bool = False,
+) -> Tensor:
     """Weighted means of the values; the weights are the softmax of how well query and key fit."""
+
 def selu(input: _Input, *, inplace: builtins.bool = False) -> Tensor:
     """elu with the constants that keep mean 0 and variance 1 through a deep network."""
+
 def sigmoid(x: _Input) -> Tensor:
     """Logistic function."""
+
 def silu(x: _Input, *, inplace: builtins.bool = False) -> Tensor:
     """x times its sigmoid (swish)."""
-def smooth_l1_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', beta: builtins.float = 1.0, *, size_average: Any = None, reduce: Any = None) -> Tensor:
+
+def smooth_l1_loss(
+    input: _Input,
+    target: Any,
+    reduction: builtins.str = "mean",
+    beta: builtins.float = 1.0,
+    *,
+    size_average: Any = None,
+    reduce: Any = None,
+) -> Tensor:
     """Squared error near 0, absolute error further out."""
-def soft_margin_loss(input: _Input, target: Any, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
+
+def soft_margin_loss(
+    input: _Input,
+    target: Any,
+    reduction: builtins.str = "mean",
+    *,
+    size_average: Any = None,
+    reduce: Any = None,
+) -> Tensor:
     """Logistic loss of scores with targets 1 and -1."""
+
 def softmax(x: _Input, dim: _Dims, dtype: Any = None) -> Tensor:
     """Exponentials that add up to one along dim."""
+
 def softmin(input: _Input, dim: _Dims = None) -> Tensor:
     """Softmax of -x along dim."""
+
 def softplus(x: _Input, beta: builtins.float = 1.0, threshold: builtins.float = 20.0) -> Tensor:
     """Smooth rectifier; linear where beta x > threshold."""
+
 def softshrink(x: _Input, lambd: builtins.float = 0.5) -> Tensor:
     """x moved towards 0 by lambd."""
+
 def softsign(input: _Input) -> Tensor:
     """x squeezed into (-1, 1)."""
+
 def tanh(x: _Input) -> Tensor:
     """Hyperbolic tangent."""
+
 def tanhshrink(input: _Input) -> Tensor:
     """What tanh takes away."""
+
 def threshold(x: _Input, threshold: Any, value: Any, *, inplace: builtins.bool = False) -> Tensor:
     """x where it is above the threshold, else a value."""
-def triplet_margin_loss(anchor: Any, positive: Any, negative: Any, margin: builtins.float = 1.0, p: builtins.float = 2.0, eps: builtins.float = 1e-06, swap: builtins.bool = False, reduction: builtins.str = 'mean', *, size_average: Any = None, reduce: Any = None) -> Tensor:
+
+def triplet_margin_loss(
+    anchor: Any,
+    positive: Any,
+    negative: Any,
+    margin: builtins.float = 1.0,
+    p: builtins.float = 2.0,
+    eps: builtins.float = 1e-06,
+    swap: builtins.bool = False,
+    reduction: builtins.str = "mean",
+    *,
+    size_average: Any = None,
+    reduce: Any = None,
+) -> Tensor:
     """The anchor nearer to the positive than to the negative by a margin."""
-def triplet_margin_with_distance_loss(anchor: Any, positive: Any, negative: Any, *, distance_function: Any = None, margin: builtins.float = 1.0, swap: builtins.bool = False, reduction: builtins.str = 'mean', size_average: Any = None, reduce: Any = None) -> Tensor:
+
+def triplet_margin_with_distance_loss(
+    anchor: Any,
+    positive: Any,
+    negative: Any,
+    *,
+    distance_function: Any = None,
+    margin: builtins.float = 1.0,
+    swap: builtins.bool = False,
+    reduction: builtins.str = "mean",
+    size_average: Any = None,
+    reduce: Any = None,
+) -> Tensor:
     """triplet_margin_loss with a distance of your own (default: pairwise_distance)."""
-def unfold(input: _Input, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Tensor:
+
+def unfold(
+    input: _Input, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
+) -> Tensor:
     """`nn.functional.unfold`: the patches of images as columns."""
-def upsample(input: _Input, size: Any = None, scale_factor: Any = None, mode: builtins.str = 'nearest', align_corners: Any = None) -> Tensor:
+
+def upsample(
+    input: _Input,
+    size: Any = None,
+    scale_factor: Any = None,
+    mode: builtins.str = "nearest",
+    align_corners: Any = None,
+) -> Tensor:
     """`interpolate` under its old name."""
+
 def with_inplace(name: builtins.str) -> Any: ...
 def with_legacy(name: builtins.str) -> Any: ...

@@ -1,4 +1,7 @@
-"""Hooks: user functions called around a module's forward pass and when gradients reach its inputs and outputs."""
+"""Hooks: user functions called around a module's forward pass and when gradients reach its inputs
+and outputs.
+"""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -10,7 +13,9 @@ from ..engine.tensor import Tensor
 
 
 class Watch(Function):
-    """Identity on several tensors whose cotangents arrive together, so that a hook sees (and may replace) all of them."""
+    """Identity on several tensors whose cotangents arrive together, so that a hook sees (and may
+    replace) all of them.
+    """
 
     @staticmethod
     def forward(ctx: Any, tell: Callable, *tensors: Tensor) -> Any:
@@ -24,13 +29,16 @@ class Watch(Function):
 
 
 def watch(value: Any, tell: Callable) -> tuple[Any, bool]:
-    """Pass the tensors in `value` (a tensor or a tuple of anything) through `Watch`; also say whether any was there."""
+    """Pass the tensors in `value` (a tensor or a tuple of anything) through `Watch`; also say
+    whether any was there.
+    """
     items = value if isinstance(value, tuple) else (value,)
     where = [i for i, item in enumerate(items) if isinstance(item, Tensor) and item.requires_grad]
     if not where:
         return value, False
 
-    def tell_all(grads: tuple) -> tuple:  # the hook sees one entry for each item, None where nothing flows
+    # the hook sees one entry for each item, None where nothing flows
+    def tell_all(grads: tuple) -> tuple:
         full: list = [None] * len(items)
         for i, g in zip(where, grads):
             full[i] = g
@@ -45,11 +53,16 @@ def watch(value: Any, tell: Callable) -> tuple[Any, bool]:
 
 
 class BackwardHooks:
-    """One call of a module with backward hooks: sees the gradients of its outputs, then those of its inputs."""
+    """One call of a module with backward hooks: sees the gradients of its outputs, then those of
+    its inputs.
+    """
 
     def __init__(self, module: Any):
         self.module = module
-        self.pre_hooks, self.hooks = tuple(module._backward_pre_hooks.values()), tuple(module._backward_hooks.values())
+        self.pre_hooks, self.hooks = (
+            tuple(module._backward_pre_hooks.values()),
+            tuple(module._backward_hooks.values()),
+        )
         self.grad_output: tuple = ()
         self.has_inputs = False
 
@@ -82,6 +95,8 @@ def as_grads(result: Any, before: tuple, module: Any) -> tuple:
         return before
     result = result if isinstance(result, tuple) else (result,)
     if len(result) != len(before):
-        raise RuntimeError(f"{module._get_name()}: a backward hook must return {len(before)} gradients or None, got {len(result)}. "
-                           "Return one entry for each entry it was given.")
+        raise RuntimeError(
+            f"{module._get_name()}: a backward hook must return {len(before)} gradients or None,"
+            f" got {len(result)}. Return one entry for each entry it was given."
+        )
     return result

@@ -1,7 +1,10 @@
-"""Initial values of parameters. Every function changes its tensor in place, outside the graph, and returns it.
+"""Initial values of parameters. Every function changes its tensor in place, outside the graph, and
+returns it.
 
-`generator` is the source of random numbers; without one the default generator is used (see `manual_seed`).
+`generator` is the source of random numbers; without one the default generator is used (see
+`manual_seed`).
 """
+
 from __future__ import annotations
 
 import math
@@ -14,8 +17,17 @@ from ..autograd import no_grad
 from ..engine.errors import ShapeError
 from ..engine.tensor import Tensor
 
-GAINS = {"linear": 1.0, "sigmoid": 1.0, "tanh": 5 / 3, "relu": math.sqrt(2), "selu": 3 / 4,
-         **dict.fromkeys(("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), 1.0)}
+GAINS = {
+    "linear": 1.0,
+    "sigmoid": 1.0,
+    "tanh": 5 / 3,
+    "relu": math.sqrt(2),
+    "selu": 3 / 4,
+    **dict.fromkeys(
+        ("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),
+        1.0,
+    ),
+}
 
 
 def outside_graph(fill: Callable) -> Any:
@@ -30,25 +42,37 @@ def outside_graph(fill: Callable) -> Any:
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """The factor that keeps the spread of values through that nonlinearity; `param` is leaky_relu's negative slope."""
+    """The factor that keeps the spread of values through that nonlinearity; `param` is leaky_relu's
+    negative slope.
+    """
     if nonlinearity == "leaky_relu":
         return math.sqrt(2 / (1 + (0.01 if param is None else float(param)) ** 2))
     if nonlinearity not in GAINS:
-        raise ShapeError(f"calculate_gain: nonlinearity must be leaky_relu, {', '.join(GAINS)}, got {nonlinearity!r}. Use one of those.")
+        raise ShapeError(
+            f"calculate_gain: nonlinearity must be leaky_relu, {', '.join(GAINS)}, got"
+            f" {nonlinearity!r}. Use one of those."
+        )
     return GAINS[nonlinearity]
 
 
 def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
-    """How many inputs feed one output of a weight (out, in, *kernel), and how many outputs one input feeds."""
+    """How many inputs feed one output of a weight (out, in, *kernel), and how many outputs one
+    input feeds.
+    """
     if tensor.ndim < 2:
-        raise ShapeError(f"init: fan in and fan out need a tensor with at least 2 dims, got shape {tensor.shape}. Use uniform_ or normal_ for vectors.")
+        raise ShapeError(
+            "init: fan in and fan out need a tensor with at least 2 dims, got shape"
+            f" {tensor.shape}. Use uniform_ or normal_ for vectors."
+        )
     kernel = math.prod(tensor.shape[2:])
     return tensor.shape[1] * kernel, tensor.shape[0] * kernel
 
 
 def _fan(tensor: Tensor, mode: str) -> int:
     if mode not in ("fan_in", "fan_out"):
-        raise ShapeError(f"init: mode must be 'fan_in' or 'fan_out', got {mode!r}. Use one of those.")
+        raise ShapeError(
+            f"init: mode must be 'fan_in' or 'fan_out', got {mode!r}. Use one of those."
+        )
     return _calculate_fan_in_and_fan_out(tensor)[mode == "fan_out"]
 
 
@@ -65,14 +89,24 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, generator: Any 
 
 
 @outside_graph
-def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, generator: Any = None) -> Tensor:
+def trunc_normal_(
+    tensor: Tensor,
+    mean: float = 0.0,
+    std: float = 1.0,
+    a: float = -2.0,
+    b: float = 2.0,
+    generator: Any = None,
+) -> Tensor:
     """Normal, restricted to [a, b].
 
-    Note: by rejection. Proposals are normal where [a, b] holds much of the mass, else uniform over the part of [a, b]
-    that is within 10 standard deviations of its likeliest point.
+    Note: by rejection. Proposals are normal where [a, b] holds much of the mass, else uniform over
+          the part of [a, b] that is within 10 standard deviations of its likeliest point.
     """
     if not a < b or std <= 0:
-        raise ShapeError(f"trunc_normal_: needs a < b and std > 0, got a={a}, b={b}, std={std}. Correct the range.")
+        raise ShapeError(
+            f"trunc_normal_: needs a < b and std > 0, got a={a}, b={b}, std={std}. Correct the"
+            " range."
+        )
     low, high = (a - mean) / std, (b - mean) / std
     mass = (math.erf(high / math.sqrt(2)) - math.erf(low / math.sqrt(2))) / 2
     peak = min(max(0.0, low), high)
@@ -86,12 +120,15 @@ def trunc_normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, a: float 
             x = x[(x >= low) & (x <= high)]
         else:
             x.uniform_(low, high, generator=generator)
-            height = F.empty(n, dtype=tensor.dtype, device=tensor.device).uniform_(generator=generator)
+            height = F.empty(n, dtype=tensor.dtype, device=tensor.device).uniform_(
+                generator=generator
+            )
             x = x[height < F.exp((peak * peak - x * x) / 2)]
         pieces.append(x[:missing])
         missing -= len(pieces[-1])
     if pieces:
-        tensor.copy_((F.cat(pieces).reshape(tensor.shape) * std + mean).clamp(a, b))  # clamp: rounding may step over an end
+        # clamp: rounding may step over an end
+        tensor.copy_((F.cat(pieces).reshape(tensor.shape) * std + mean).clamp(a, b))
     return tensor
 
 
@@ -117,7 +154,10 @@ def zeros_(tensor: Tensor) -> Tensor:
 def eye_(tensor: Tensor) -> Tensor:
     """The identity matrix: ones on the diagonal, zeros elsewhere."""
     if tensor.ndim != 2:
-        raise ShapeError(f"eye_: needs a tensor with 2 dims, got shape {tensor.shape}. Use dirac_ for convolutions.")
+        raise ShapeError(
+            f"eye_: needs a tensor with 2 dims, got shape {tensor.shape}. Use dirac_ for"
+            " convolutions."
+        )
     tensor.zero_()
     for i in range(min(tensor.shape)):
         tensor[i, i] = 1
@@ -126,11 +166,19 @@ def eye_(tensor: Tensor) -> Tensor:
 
 @outside_graph
 def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
-    """A convolution weight that passes its inputs through: 1 at the centre of the kernel from channel i to channel i of each group."""
+    """A convolution weight that passes its inputs through: 1 at the centre of the kernel from
+    channel i to channel i of each group.
+    """
     if tensor.ndim not in (3, 4, 5):
-        raise ShapeError(f"dirac_: needs a convolution weight with 3, 4 or 5 dims, got shape {tensor.shape}. Use eye_ for matrices.")
+        raise ShapeError(
+            f"dirac_: needs a convolution weight with 3, 4 or 5 dims, got shape {tensor.shape}. Use"
+            " eye_ for matrices."
+        )
     if tensor.shape[0] % groups:
-        raise ShapeError(f"dirac_: the first size must be divisible by groups, got {tensor.shape[0]} and groups={groups}. Change one of them.")
+        raise ShapeError(
+            f"dirac_: the first size must be divisible by groups, got {tensor.shape[0]} and"
+            f" groups={groups}. Change one of them."
+        )
     per_group = tensor.shape[0] // groups
     centre = tuple(k // 2 for k in tensor.shape[2:])
     tensor.zero_()
@@ -144,7 +192,8 @@ def dirac_(tensor: Tensor, groups: int = 1) -> Tensor:
 def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
     """Uniform in ±gain·√(6 / (fan_in + fan_out)).
 
-    Reference: X. Glorot, Y. Bengio, 2010, "Understanding the difficulty of training deep feedforward neural networks", eq. 16.
+    Reference: X. Glorot, Y. Bengio, 2010, "Understanding the difficulty of training deep
+               feedforward neural networks", eq. 16.
     """
     bound = gain * math.sqrt(6 / sum(_calculate_fan_in_and_fan_out(tensor)))
     return tensor.uniform_(-bound, bound, generator=generator)
@@ -152,13 +201,25 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, generator: Any = None) ->
 
 @outside_graph
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, generator: Any = None) -> Tensor:
-    """Normal with standard deviation gain·√(2 / (fan_in + fan_out)). Reference: see `xavier_uniform_`."""
-    return tensor.normal_(0.0, gain * math.sqrt(2 / sum(_calculate_fan_in_and_fan_out(tensor))), generator=generator)
+    """Normal with standard deviation gain·√(2 / (fan_in + fan_out)).
+
+    Reference: see `xavier_uniform_`.
+    """
+    return tensor.normal_(
+        0.0, gain * math.sqrt(2 / sum(_calculate_fan_in_and_fan_out(tensor))), generator=generator
+    )
 
 
 @outside_graph
-def kaiming_uniform_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Any = None) -> Tensor:
-    """Uniform in ±gain·√(3 / fan), gain for the nonlinearity that follows; `a` is leaky_relu's negative slope.
+def kaiming_uniform_(
+    tensor: Tensor,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Any = None,
+) -> Tensor:
+    """Uniform in ±gain·√(3 / fan), gain for the nonlinearity that follows; `a` is leaky_relu's
+    negative slope.
 
     Reference: K. He et al., 2015, "Delving deep into rectifiers", eq. 10 and 14.
     """
@@ -169,22 +230,36 @@ def kaiming_uniform_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonline
 
 
 @outside_graph
-def kaiming_normal_(tensor: Tensor, a: float = 0, mode: str = "fan_in", nonlinearity: str = "leaky_relu", generator: Any = None) -> Tensor:
+def kaiming_normal_(
+    tensor: Tensor,
+    a: float = 0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Any = None,
+) -> Tensor:
     """Normal with standard deviation gain / √fan. Reference: see `kaiming_uniform_`."""
     if not tensor.numel():
         return tensor
-    return tensor.normal_(0.0, calculate_gain(nonlinearity, a) / math.sqrt(_fan(tensor, mode)), generator=generator)
+    return tensor.normal_(
+        0.0, calculate_gain(nonlinearity, a) / math.sqrt(_fan(tensor, mode)), generator=generator
+    )
 
 
 @outside_graph
 def orthogonal_(tensor: Tensor, gain: float = 1, generator: Any = None) -> Tensor:
-    """A random matrix with orthonormal rows or columns (whichever are fewer) times `gain`; trailing dims are flattened.
+    """A random matrix with orthonormal rows or columns (whichever are fewer) times `gain`; trailing
+    dims are flattened.
 
-    Note: from the QR decomposition of a normal matrix, signs fixed by R's diagonal so that it is uniform over all such matrices.
-    Reference: A. Saxe et al., 2013, "Exact solutions to the nonlinear dynamics of learning in deep linear neural networks".
+    Note: from the QR decomposition of a normal matrix, signs fixed by R's diagonal so that it is
+          uniform over all such matrices.
+    Reference: A. Saxe et al., 2013, "Exact solutions to the nonlinear dynamics of learning in deep
+               linear neural networks".
     """
     if tensor.ndim < 2:
-        raise ShapeError(f"orthogonal_: needs a tensor with at least 2 dims, got shape {tensor.shape}. Use normal_ for vectors.")
+        raise ShapeError(
+            f"orthogonal_: needs a tensor with at least 2 dims, got shape {tensor.shape}. Use"
+            " normal_ for vectors."
+        )
     if not tensor.numel():
         return tensor
     rows, cols = tensor.shape[0], tensor.numel() // tensor.shape[0]
@@ -205,7 +280,9 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any =
     Reference: J. Martens, 2010, "Deep learning via Hessian-free optimization".
     """
     if tensor.ndim != 2:
-        raise ShapeError(f"sparse_: needs a tensor with 2 dims, got shape {tensor.shape}. Flatten it first.")
+        raise ShapeError(
+            f"sparse_: needs a tensor with 2 dims, got shape {tensor.shape}. Flatten it first."
+        )
     rows, cols = tensor.shape
     zeros = math.ceil(sparsity * rows)
     tensor.normal_(0.0, std, generator=generator)

@@ -1,4 +1,5 @@
 """Affine maps and reshaping layers."""
+
 from __future__ import annotations
 
 import math
@@ -14,7 +15,9 @@ from .parameter import Parameter
 
 
 class Identity(Module):
-    """Returns its input; takes and ignores any arguments, so that it can stand in for another layer."""
+    """Returns its input; takes and ignores any arguments, so that it can stand in for another
+    layer.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__()
@@ -32,7 +35,14 @@ class Linear(Module):
     Note:   W and b start uniform in ±1/√in_features.
     """
 
-    def __init__(self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None):
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ):
         super().__init__()
         self.in_features, self.out_features = in_features, out_features
         self.weight = Parameter(empty(out_features, in_features, device=device, dtype=dtype))
@@ -53,7 +63,10 @@ class Linear(Module):
         return F.linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
-        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+        return (
+            f"in_features={self.in_features}, out_features={self.out_features},"
+            f" bias={self.bias is not None}"
+        )
 
 
 class Bilinear(Module):
@@ -64,12 +77,29 @@ class Bilinear(Module):
     Note:   W and b start uniform in ±1/√in1_features.
     """
 
-    def __init__(self, in1_features: int, in2_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: Any = None):
+    def __init__(
+        self,
+        in1_features: int,
+        in2_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ):
         if in1_features <= 0:
-            raise ShapeError(f"Bilinear: in1_features must be positive, got {in1_features}. Give the size of the first input's last dim.")
+            raise ShapeError(
+                f"Bilinear: in1_features must be positive, got {in1_features}. Give the size of the"
+                " first input's last dim."
+            )
         super().__init__()
-        self.in1_features, self.in2_features, self.out_features = in1_features, in2_features, out_features
-        self.weight = Parameter(empty(out_features, in1_features, in2_features, device=device, dtype=dtype))
+        self.in1_features, self.in2_features, self.out_features = (
+            in1_features,
+            in2_features,
+            out_features,
+        )
+        self.weight = Parameter(
+            empty(out_features, in1_features, in2_features, device=device, dtype=dtype)
+        )
         if bias:
             self.bias = Parameter(empty(out_features, device=device, dtype=dtype))
         else:
@@ -86,8 +116,10 @@ class Bilinear(Module):
         return F.bilinear(input1, input2, self.weight, self.bias)
 
     def extra_repr(self) -> str:
-        return (f"in1_features={self.in1_features}, in2_features={self.in2_features}, "
-                f"out_features={self.out_features}, bias={self.bias is not None}")
+        return (
+            f"in1_features={self.in1_features}, in2_features={self.in2_features}, "
+            f"out_features={self.out_features}, bias={self.bias is not None}"
+        )
 
 
 class Flatten(Module):
@@ -109,13 +141,16 @@ class Unflatten(Module):
 
     def __init__(self, dim: int, unflattened_size: Any):
         if not isinstance(dim, int) or not all(isinstance(n, int) for n in unflattened_size):
-            raise ShapeError(f"Unflatten: needs an int and a tuple of ints, got dim={dim!r}, unflattened_size={unflattened_size!r}. Named dims are not supported.")
+            raise ShapeError(
+                f"Unflatten: needs an int and a tuple of ints, got dim={dim!r},"
+                f" unflattened_size={unflattened_size!r}. Named dims are not supported."
+            )
         super().__init__()
         self.dim, self.unflattened_size = dim, unflattened_size
 
     def forward(self, input: Tensor) -> Tensor:
         dim = self.dim % input.ndim
-        return input.reshape(*input.shape[:dim], *self.unflattened_size, *input.shape[dim + 1:])
+        return input.reshape(*input.shape[:dim], *self.unflattened_size, *input.shape[dim + 1 :])
 
     def extra_repr(self) -> str:
         return f"dim={self.dim}, unflattened_size={self.unflattened_size}"

@@ -1,8 +1,9 @@
 """Losses as layers. The formulas stand with the functions of the same name in `ops/`.
 
-`reduction`: "mean" (default), "sum", or "none" for one value per element or example. The old `size_average` and `reduce`
-are understood and turned into it.
+`reduction`: "mean" (default), "sum", or "none" for one value per element or example. The old
+`size_average` and `reduce` are understood and turned into it.
 """
+
 from __future__ import annotations
 
 from typing import Any
@@ -14,7 +15,13 @@ from .functional import legacy_reduction
 
 
 class _Loss(Declared):
-    def __init__(self, *args: Any, size_average: bool | None = None, reduce: bool | None = None, **kwargs: Any):
+    def __init__(
+        self,
+        *args: Any,
+        size_average: bool | None = None,
+        reduce: bool | None = None,
+        **kwargs: Any,
+    ):
         if size_average is not None or reduce is not None:
             kwargs["reduction"] = legacy_reduction(size_average, reduce)
         super().__init__(*args, **kwargs)
@@ -56,8 +63,10 @@ class HuberLoss(_Loss):
 class CrossEntropyLoss(_Loss):
     """−log softmax(input)[target], from scores.
 
-    Shape:  input (N, C, *) or (C); target: class numbers (N, *) or (), or probabilities of input's shape
-    Args:   weight: one factor per class; ignore_index: target value without loss; label_smoothing: share spread evenly over all classes.
+    Shape:  input (N, C, *) or (C); target: class numbers (N, *) or (), or probabilities of input's
+            shape
+    Args:   weight: one factor per class; ignore_index: target value without loss; label_smoothing:
+            share spread evenly over all classes.
     """
 
     function = "cross_entropy"
@@ -68,7 +77,10 @@ class CrossEntropyLoss(_Loss):
 
 
 class NLLLoss(_Loss):
-    """−input[target], from log-probabilities. Shape: input (N, C, *) or (C), target (N, *) or ()."""
+    """−input[target], from log-probabilities.
+
+    Shape: input (N, C, *) or (C), target (N, *) or ().
+    """
 
     function = "nll_loss"
     weight: Tensor | None = None
@@ -85,7 +97,10 @@ class BCELoss(_Loss):
 
 
 class BCEWithLogitsLoss(_Loss):
-    """BCELoss after a sigmoid, without overflow. Args: pos_weight: factor on the loss of positive targets."""
+    """BCELoss after a sigmoid, without overflow.
+
+    Args: pos_weight: factor on the loss of positive targets.
+    """
 
     function = "binary_cross_entropy_with_logits"
     weight: Tensor | None = None
@@ -94,7 +109,10 @@ class BCEWithLogitsLoss(_Loss):
 
 
 class KLDivLoss(_Loss):
-    """y (log y − input), input being log-probabilities. Args: reduction also "batchmean"; log_target: target is log y."""
+    """y (log y − input), input being log-probabilities.
+
+    Args: reduction also "batchmean"; log_target: target is log y.
+    """
 
     function = "kl_div"
     reduction: str = "mean"
@@ -102,7 +120,10 @@ class KLDivLoss(_Loss):
 
 
 class PoissonNLLLoss(_Loss):
-    """e^input − target·input (or input − target·log(input + eps) without log_input). Args: full: add Stirling's term."""
+    """e^input − target·input (or input − target·log(input + eps) without log_input).
+
+    Args: full: add Stirling's term.
+    """
 
     function = "poisson_nll_loss"
     log_input: bool = True
@@ -112,7 +133,10 @@ class PoissonNLLLoss(_Loss):
 
 
 class GaussianNLLLoss(_Loss):
-    """½(log var + (input − target)² / var), called with (input, target, var). Args: full: add ½ log 2π; eps: least var."""
+    """½(log var + (input − target)² / var), called with (input, target, var).
+
+    Args: full: add ½ log 2π; eps: least var.
+    """
 
     function = "gaussian_nll_loss"
     full: bool = False
@@ -152,7 +176,10 @@ class SoftMarginLoss(_Loss):
 
 
 class MultiMarginLoss(_Loss):
-    """Σ over wrong classes i of max(0, margin − x[y] + x[i])^p / C. Args: weight: one factor per class."""
+    """Σ over wrong classes i of max(0, margin − x[y] + x[i])^p / C.
+
+    Args: weight: one factor per class.
+    """
 
     function = "multi_margin_loss"
     p: int = 1
@@ -166,7 +193,9 @@ class MultiMarginLoss(_Loss):
 
 
 class MultiLabelMarginLoss(_Loss):
-    """Σ over right classes y and wrong classes i of max(0, 1 − x[y] + x[i]) / C; a row of targets ends at −1."""
+    """Σ over right classes y and wrong classes i of max(0, 1 − x[y] + x[i]) / C; a row of targets
+    ends at −1.
+    """
 
     function = "multilabel_margin_loss"
     reduction: str = "mean"
@@ -195,7 +224,9 @@ class TripletMarginLoss(_Loss):
 
 
 class TripletMarginWithDistanceLoss(_Loss):
-    """TripletMarginLoss with a distance of your own: a function of two tensors (default: pairwise_distance)."""
+    """TripletMarginLoss with a distance of your own: a function of two tensors (default:
+    pairwise_distance).
+    """
 
     function = "triplet_margin_with_distance_loss"
     distance_function: Any = None
@@ -205,7 +236,8 @@ class TripletMarginWithDistanceLoss(_Loss):
 
 
 class CTCLoss(_Loss):
-    """Connectionist temporal classification, called with (log_probs, targets, input_lengths, target_lengths).
+    """Connectionist temporal classification, called with (log_probs, targets, input_lengths,
+    target_lengths).
 
     Reference: A. Graves et al., 2006, "Connectionist temporal classification".
     """

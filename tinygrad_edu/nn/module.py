@@ -1,4 +1,5 @@
 """Module: named parameters, buffers and submodules around a `forward`."""
+
 from __future__ import annotations
 
 from collections import OrderedDict
@@ -6,31 +7,42 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from ..autograd import no_grad
+from ..engine.device import Device, get_device
 from ..engine.dtype import as_dtype
 from ..engine.dtype import dtype as DType
 from ..engine.errors import DTypeError
-from ..engine.device import Device, get_device
 from ..engine.tensor import Tensor
 from . import state
 from .hooks import BackwardHooks, RemovableHandle
 from .parameter import Buffer, Parameter
 
 TABLES = ("_parameters", "_buffers", "_modules")
-HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks",
-         "_state_dict_pre_hooks", "_state_dict_hooks", "_load_state_dict_pre_hooks", "_load_state_dict_post_hooks")
+HOOKS = (
+    "_forward_pre_hooks",
+    "_forward_hooks",
+    "_backward_pre_hooks",
+    "_backward_hooks",
+    "_state_dict_pre_hooks",
+    "_state_dict_hooks",
+    "_load_state_dict_pre_hooks",
+    "_load_state_dict_post_hooks",
+)
 
 
 class Module:
-    """Base of every layer and model: subclass it, call `super().__init__()`, assign parts, define `forward`.
+    """Base of every layer and model: subclass it, call `super().__init__()`, assign parts, define
+    `forward`.
 
-    Parameters, buffers and modules that are assigned as attributes are registered under the attribute's name, and
-    found again by `parameters()`, `state_dict()`, `to()`, `train()` and the rest.
+    Parameters, buffers and modules that are assigned as attributes are registered under the
+    attribute's name, and found again by `parameters()`, `state_dict()`, `to()`, `train()` and the
+    rest.
     """
 
     training: bool
 
     def __init__(self) -> None:
-        parts = self.__dict__  # written directly: __setattr__ needs the tables that are being made here
+        # written directly: __setattr__ needs the tables that are being made here
+        parts = self.__dict__
         for name in TABLES:
             parts[name] = {}
         for name in HOOKS:
@@ -39,12 +51,20 @@ class Module:
         parts["training"] = True
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        raise NotImplementedError(f'{self._get_name()}: must define "forward", got a call without one. Write def forward(self, x): ...')
+        raise NotImplementedError(
+            f'{self._get_name()}: must define "forward", got a call without one. Write def'
+            " forward(self, x): ..."
+        )
 
     # ---- calling ----
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not (self._forward_pre_hooks or self._forward_hooks or self._backward_hooks or self._backward_pre_hooks):
+        if not (
+            self._forward_pre_hooks
+            or self._forward_hooks
+            or self._backward_hooks
+            or self._backward_pre_hooks
+        ):
             return self.forward(*args, **kwargs)
         for hook, with_kwargs in tuple(self._forward_pre_hooks.values()):
             if with_kwargs:
@@ -65,55 +85,92 @@ class Module:
                 out = result
         return backward.wrap_outputs(out) if backward else out
 
-    def register_forward_pre_hook(self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False) -> RemovableHandle:
+    def register_forward_pre_hook(
+        self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
         """Call `hook(module, args)` before forward; what it returns, if anything, replaces args."""
         return RemovableHandle(self._forward_pre_hooks, (hook, with_kwargs), prepend)
 
-    def register_forward_hook(self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False) -> RemovableHandle:
-        """Call `hook(module, args, output)` after forward; what it returns, if anything, replaces output."""
+    def register_forward_hook(
+        self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(module, args, output)` after forward; what it returns, if anything, replaces
+        output.
+        """
         return RemovableHandle(self._forward_hooks, (hook, with_kwargs), prepend)
 
-    def register_full_backward_pre_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
-        """Call `hook(module, grad_output)` when gradients reach the outputs; a returned tuple replaces them."""
+    def register_full_backward_pre_hook(
+        self, hook: Callable, prepend: bool = False
+    ) -> RemovableHandle:
+        """Call `hook(module, grad_output)` when gradients reach the outputs; a returned tuple
+        replaces them.
+        """
         return RemovableHandle(self._backward_pre_hooks, hook, prepend)
 
     def register_full_backward_hook(self, hook: Callable, prepend: bool = False) -> RemovableHandle:
-        """Call `hook(module, grad_input, grad_output)` when gradients reach the inputs; a returned tuple replaces grad_input."""
+        """Call `hook(module, grad_input, grad_output)` when gradients reach the inputs; a returned
+        tuple replaces grad_input.
+        """
         return RemovableHandle(self._backward_hooks, hook, prepend)
 
     # ---- registration ----
 
     def _check_new(self, kind: str, name: Any) -> None:
         if kind not in self.__dict__:
-            raise AttributeError(f"{self._get_name()}: super().__init__() must run before anything is registered, got {name!r} before it. "
-                                 "Call super().__init__() first in __init__.")
+            raise AttributeError(
+                f"{self._get_name()}: super().__init__() must run before anything is registered,"
+                f" got {name!r} before it. Call super().__init__() first in __init__."
+            )
         if not isinstance(name, str):
-            raise DTypeError(f"{self._get_name()}: the name must be a string, got {type(name).__name__}. Convert it with str().")
+            raise DTypeError(
+                f"{self._get_name()}: the name must be a string, got {type(name).__name__}. Convert"
+                " it with str()."
+            )
         if "." in name or not name:
-            raise KeyError(f"{self._get_name()}: the name must not be empty or have a dot, got {name!r}. Dots separate levels of the tree.")
+            raise KeyError(
+                f"{self._get_name()}: the name must not be empty or have a dot, got {name!r}. Dots"
+                " separate levels of the tree."
+            )
         if hasattr(self, name) and name not in self.__dict__[kind]:
-            raise KeyError(f"{self._get_name()}: attribute {name!r} already exists. Choose another name.")
+            raise KeyError(
+                f"{self._get_name()}: attribute {name!r} already exists. Choose another name."
+            )
 
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Add a parameter under `name`; None keeps the place of one that is switched off."""
         self._check_new("_parameters", name)
         if param is not None and not isinstance(param, Parameter):
-            raise DTypeError(f"{self._get_name()}.{name}: must be a Parameter or None, got {type(param).__name__}. Wrap it: nn.Parameter(x).")
+            raise DTypeError(
+                f"{self._get_name()}.{name}: must be a Parameter or None, got"
+                f" {type(param).__name__}. Wrap it: nn.Parameter(x)."
+            )
         self._parameters[name] = param
 
     def register_buffer(self, name: str, tensor: Tensor | None, persistent: bool = True) -> None:
-        """Add a tensor that moves with the module but is not learnt; `state_dict` holds it if `persistent`."""
+        """Add a tensor that moves with the module but is not learnt; `state_dict` holds it if
+        `persistent`.
+        """
         self._check_new("_buffers", name)
         if tensor is not None and not isinstance(tensor, Tensor):
-            raise DTypeError(f"{self._get_name()}.{name}: a buffer must be a Tensor or None, got {type(tensor).__name__}. Make one with tensor(...).")
+            raise DTypeError(
+                f"{self._get_name()}.{name}: a buffer must be a Tensor or None, got"
+                f" {type(tensor).__name__}. Make one with tensor(...)."
+            )
         self._buffers[name] = tensor
-        (self._non_persistent_buffers_set.discard if persistent else self._non_persistent_buffers_set.add)(name)
+        (
+            self._non_persistent_buffers_set.discard
+            if persistent
+            else self._non_persistent_buffers_set.add
+        )(name)
 
     def add_module(self, name: str, module: Module | None) -> None:
         """Add a submodule under `name`."""
         self._check_new("_modules", name)
         if module is not None and not isinstance(module, Module):
-            raise DTypeError(f"{self._get_name()}.{name}: must be a Module or None, got {type(module).__name__}. Subclass nn.Module.")
+            raise DTypeError(
+                f"{self._get_name()}.{name}: must be a Module or None, got {type(module).__name__}."
+                " Subclass nn.Module."
+            )
         self._modules[name] = module
 
     register_module = add_module
@@ -138,9 +195,17 @@ class Module:
             table = parts.get(kind)
             if table and name in table:
                 if value is not None and not (kind == "_buffers" and isinstance(value, Tensor)):
-                    wanted = {"_parameters": "Parameter", "_buffers": "Tensor", "_modules": "Module"}[kind]
-                    raise DTypeError(f"{self._get_name()}.{name}: must stay a {wanted} or None, got {type(value).__name__}. "
-                                     f"Delete the attribute first to use the name for something else{', or wrap it: nn.Parameter(x)' if kind == '_parameters' else ''}.")
+                    wanted = {
+                        "_parameters": "Parameter",
+                        "_buffers": "Tensor",
+                        "_modules": "Module",
+                    }[kind]
+                    raise DTypeError(
+                        f"{self._get_name()}.{name}: must stay a {wanted} or None, got"
+                        f" {type(value).__name__}. Delete the attribute first to use the name for"
+                        " something"
+                        f" else{', or wrap it: nn.Parameter(x)' if kind == '_parameters' else ''}."
+                    )
                 table[name] = value
                 return
         object.__setattr__(self, name, value)
@@ -151,7 +216,9 @@ class Module:
             table = parts.get(kind)
             if table is not None and name in table:
                 return table[name]
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self)
+        raise AttributeError(
+            f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
+        )
 
     def __delattr__(self, name: str) -> None:
         for kind in TABLES:
@@ -162,13 +229,24 @@ class Module:
         object.__delattr__(self, name)
 
     def __dir__(self) -> list[str]:
-        names = {*dir(type(self)), *self.__dict__, *self._parameters, *self._modules, *self._buffers}
-        return sorted(name for name in names if not name[0].isdigit())  # "0" of a Sequential is no attribute one can type
+        names = {
+            *dir(type(self)),
+            *self.__dict__,
+            *self._parameters,
+            *self._modules,
+            *self._buffers,
+        }
+        # "0" of a Sequential is no attribute one can type
+        return sorted(name for name in names if not name[0].isdigit())
 
     # ---- the tree ----
 
-    def named_modules(self, memo: set | None = None, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
-        """(name, module) for this module ("") and everything below it, each once unless `remove_duplicate` is False."""
+    def named_modules(
+        self, memo: set | None = None, prefix: str = "", remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Module]]:
+        """(name, module) for this module ("") and everything below it, each once unless
+        `remove_duplicate` is False.
+        """
         memo = set() if memo is None else memo
         if self in memo:
             return
@@ -177,7 +255,9 @@ class Module:
         yield prefix, self
         for name, child in self._modules.items():
             if child is not None:
-                yield from child.named_modules(memo, f"{prefix}.{name}" if prefix else name, remove_duplicate)
+                yield from child.named_modules(
+                    memo, f"{prefix}.{name}" if prefix else name, remove_duplicate
+                )
 
     def modules(self) -> Iterator[Module]:
         return (module for _, module in self.named_modules())
@@ -192,9 +272,15 @@ class Module:
     def children(self) -> Iterator[Module]:
         return (child for _, child in self.named_children())
 
-    def _named(self, kind: str, prefix: str, recurse: bool, remove_duplicate: bool) -> Iterator[tuple[str, Any]]:
+    def _named(
+        self, kind: str, prefix: str, recurse: bool, remove_duplicate: bool
+    ) -> Iterator[tuple[str, Any]]:
         seen: set[int] = set()
-        tree = self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate) if recurse else [(prefix, self)]
+        tree = (
+            self.named_modules(prefix=prefix, remove_duplicate=remove_duplicate)
+            if recurse
+            else [(prefix, self)]
+        )
         for path, module in tree:
             for name, value in module.__dict__[kind].items():
                 if value is None or id(value) in seen:
@@ -203,14 +289,18 @@ class Module:
                     seen.add(id(value))
                 yield f"{path}.{name}" if path else name, value
 
-    def named_parameters(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Iterator[tuple[str, Parameter]]:
+    def named_parameters(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Parameter]]:
         """(name, parameter) of this module and, if `recurse`, of everything below it."""
         return self._named("_parameters", prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
         return (p for _, p in self.named_parameters(recurse=recurse))
 
-    def named_buffers(self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True) -> Iterator[tuple[str, Tensor]]:
+    def named_buffers(
+        self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
+    ) -> Iterator[tuple[str, Tensor]]:
         """(name, buffer) of this module and, if `recurse`, of everything below it."""
         return self._named("_buffers", prefix, recurse, remove_duplicate)
 
@@ -223,8 +313,11 @@ class Module:
         for name in target.split(".") if target else ():
             child = getattr(module, name, None)
             if not isinstance(child, Module):
-                raise AttributeError(f"{self._get_name()}.get_submodule: every step of {target!r} must be a module, got {name!r}, which is not one in "
-                                     f"{module._get_name()}. Its modules: {', '.join(module._modules) or 'none'}.")
+                raise AttributeError(
+                    f"{self._get_name()}.get_submodule: every step of {target!r} must be a module,"
+                    f" got {name!r}, which is not one in {module._get_name()}. Its modules:"
+                    f" {', '.join(module._modules) or 'none'}."
+                )
             module = child
         return module
 
@@ -232,8 +325,10 @@ class Module:
         path, _, name = target.rpartition(".")
         module = self.get_submodule(path)
         if module.__dict__[kind].get(name) is None:
-            raise AttributeError(f"{self._get_name()}: {target!r} must name one of {kind[1:]}, got no such name. "
-                                 f"{module._get_name()} has: {', '.join(module.__dict__[kind]) or 'none'}.")
+            raise AttributeError(
+                f"{self._get_name()}: {target!r} must name one of {kind[1:]}, got no such name. "
+                f"{module._get_name()} has: {', '.join(module.__dict__[kind]) or 'none'}."
+            )
         return module.__dict__[kind][name]
 
     def get_parameter(self, target: str) -> Parameter:
@@ -246,15 +341,25 @@ class Module:
 
     # ---- state ----
 
-    def state_dict(self, *, destination: OrderedDict | None = None, prefix: str = "", keep_vars: bool = False) -> OrderedDict:
-        """Name → tensor for every parameter and persistent buffer, on the module's own memory, detached unless `keep_vars`."""
-        return state.collect(self, OrderedDict() if destination is None else destination, prefix, keep_vars)
+    def state_dict(
+        self, *, destination: OrderedDict | None = None, prefix: str = "", keep_vars: bool = False
+    ) -> OrderedDict:
+        """Name → tensor for every parameter and persistent buffer, on the module's own memory,
+        detached unless `keep_vars`.
+        """
+        return state.collect(
+            self, OrderedDict() if destination is None else destination, prefix, keep_vars
+        )
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> state.IncompatibleKeys:
-        """Copy the values of `state_dict` into this module (or, with `assign`, take its tensors themselves).
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> state.IncompatibleKeys:
+        """Copy the values of `state_dict` into this module (or, with `assign`, take its tensors
+        themselves).
 
-        Returns: (missing_keys, unexpected_keys). Raises: StateDictError listing everything that does not fit; the
-        module is then unchanged. `strict=False` allows missing and unexpected names, never other shapes.
+        Returns: (missing_keys, unexpected_keys). Raises: StateDictError listing everything that
+                 does not fit; the module is then unchanged. `strict=False` allows missing and
+                 unexpected names, never other shapes.
         """
         return state.load(self, state_dict, strict, assign)
 
@@ -263,11 +368,15 @@ class Module:
         return RemovableHandle(self._state_dict_pre_hooks, hook)
 
     def register_state_dict_post_hook(self, hook: Callable) -> RemovableHandle:
-        """Call `hook(module, state_dict, prefix, local_metadata)` after `state_dict` has read this module."""
+        """Call `hook(module, state_dict, prefix, local_metadata)` after `state_dict` has read this
+        module.
+        """
         return RemovableHandle(self._state_dict_hooks, hook)
 
     def register_load_state_dict_pre_hook(self, hook: Callable) -> RemovableHandle:
-        """Call `hook(module, state_dict, prefix, local_metadata, strict, missing_keys, unexpected_keys, error_msgs)` before loading."""
+        """Call `hook(module, state_dict, prefix, local_metadata, strict, missing_keys,
+        unexpected_keys, error_msgs)` before loading.
+        """
         return RemovableHandle(self._load_state_dict_pre_hooks, hook)
 
     def register_load_state_dict_post_hook(self, hook: Callable) -> RemovableHandle:
@@ -279,7 +388,9 @@ class Module:
     def train(self, mode: bool = True) -> Module:
         """Set training mode (dropout drops, batch norm uses the batch) here and below."""
         if not isinstance(mode, bool):
-            raise ValueError(f"{self._get_name()}.train: mode must be True or False, got {mode!r}. Pass a bool.")
+            raise ValueError(
+                f"{self._get_name()}.train: mode must be True or False, got {mode!r}. Pass a bool."
+            )
         self.training = mode
         for child in self.children():
             child.train(mode)  # not self.modules(): a submodule may override train, to stay frozen
@@ -304,14 +415,18 @@ class Module:
                 p.grad.detach_().zero_()
 
     def apply(self, fn: Callable[[Module], None]) -> Module:
-        """Call `fn` on every submodule, children first, then on this module (often to initialise weights)."""
+        """Call `fn` on every submodule, children first, then on this module (often to initialise
+        weights).
+        """
         for child in self.children():
             child.apply(fn)
         fn(self)
         return self
 
     def _apply(self, fn: Callable[[Tensor], Tensor]) -> Module:
-        """Replace the values of every parameter, its gradient and every buffer by `fn` of them; the objects stay."""
+        """Replace the values of every parameter, its gradient and every buffer by `fn` of them; the
+        objects stay.
+        """
         with no_grad():
             for p in self.parameters():
                 p.data = fn(p.detach())
@@ -326,8 +441,11 @@ class Module:
                         module._buffers[name] = done[id(b)]
         return self
 
-    def to(self, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False) -> Module:
-        """Move to a device and/or convert floating-point parameters and buffers to a dtype, in place.
+    def to(
+        self, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False
+    ) -> Module:
+        """Move to a device and/or convert floating-point parameters and buffers to a dtype, in
+        place.
 
         Forms: `to(device)`, `to(dtype)`, `to(device, dtype)`, `to(tensor)`.
         """
@@ -339,12 +457,20 @@ class Module:
             elif isinstance(arg, DType) or isinstance(arg, type):
                 dtype = as_dtype(arg)
             elif arg is not None and not isinstance(arg, bool):
-                raise DTypeError(f"{self._get_name()}.to: takes a device, a dtype or a tensor, got {type(arg).__name__}. Write to('cpu') or to(float64).")
+                raise DTypeError(
+                    f"{self._get_name()}.to: takes a device, a dtype or a tensor, got"
+                    f" {type(arg).__name__}. Write to('cpu') or to(float64)."
+                )
         if dtype is not None and not as_dtype(dtype).is_floating_point:
-            raise DTypeError(f"{self._get_name()}.to: dtype must be floating-point, got {as_dtype(dtype).name}. Convert single buffers instead.")
+            raise DTypeError(
+                f"{self._get_name()}.to: dtype must be floating-point, got {as_dtype(dtype).name}."
+                " Convert single buffers instead."
+            )
         if device is not None:
             device = get_device(device)
-        return self._apply(lambda t: t.to(dtype=dtype if t.is_floating_point() else None, device=device))
+        return self._apply(
+            lambda t: t.to(dtype=dtype if t.is_floating_point() else None, device=device)
+        )
 
     def float(self) -> Module:
         """Convert floating-point values to float32."""
@@ -379,7 +505,10 @@ class Module:
 
     def __repr__(self) -> str:
         lines = self.extra_repr().split("\n") if self.extra_repr() else []
-        children = [f"({name}): " + repr(child).replace("\n", "\n  ") for name, child in self._modules.items()]
+        children = [
+            f"({name}): " + repr(child).replace("\n", "\n  ")
+            for name, child in self._modules.items()
+        ]
         if len(lines) == 1 and not children:
             return f"{self._get_name()}({lines[0]})"
         body = "".join(f"\n  {line}" for line in lines + children)

@@ -1,4 +1,5 @@
 """Padding layers: elements added at both ends of the last 1, 2 or 3 dims."""
+
 from __future__ import annotations
 
 from typing import Any, ClassVar
@@ -9,14 +10,20 @@ from .declared import Declared
 
 
 class _Pad(Declared):
-    """`padding`: one number for all ends, or (left, right, top, bottom, front, back), the last dim first."""
+    """`padding`: one number for all ends, or (left, right, top, bottom, front, back), the last dim
+    first.
+    """
 
     dims: ClassVar[int]
     mode: ClassVar[str] = "constant"
     padding: Any
 
     def __post_init__(self) -> None:
-        self.padding = (self.padding,) * (2 * self.dims) if isinstance(self.padding, int) else tuple(self.padding)
+        self.padding = (
+            (self.padding,) * (2 * self.dims)
+            if isinstance(self.padding, int)
+            else tuple(self.padding)
+        )
 
     def forward(self, input: Tensor) -> Tensor:
         return F.pad(input, self.padding, self.mode)
@@ -36,19 +43,28 @@ class _ConstantPad(_Pad):
 
 
 class ConstantPad1d(_ConstantPad):
-    """The last dim padded with a value. Args: padding: one number or (left, right); negative takes away."""
+    """The last dim padded with a value.
+
+    Args: padding: one number or (left, right); negative takes away.
+    """
 
     dims = 1
 
 
 class ConstantPad2d(_ConstantPad):
-    """The last 2 dims padded with a value. Args: padding: one number or (left, right, top, bottom)."""
+    """The last 2 dims padded with a value.
+
+    Args: padding: one number or (left, right, top, bottom).
+    """
 
     dims = 2
 
 
 class ConstantPad3d(_ConstantPad):
-    """The last 3 dims padded with a value. Args: padding: one number or (left, right, top, bottom, front, back)."""
+    """The last 3 dims padded with a value.
+
+    Args: padding: one number or (left, right, top, bottom, front, back).
+    """
 
     dims = 3
 

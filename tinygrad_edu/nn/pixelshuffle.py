@@ -1,13 +1,16 @@
 """Layers that only move elements: channels to pixels and back, channels among groups."""
+
 from __future__ import annotations
 
 from .declared import Declared
 
 
 class PixelShuffle(Declared):
-    """r² channels become an image r times as high and wide. Shape: (*, C r², H, W) → (*, C, r H, r W).
+    """r² channels become an image r times as high and wide. Shape: (*, C r², H, W) → (*, C, r H, r
+    W).
 
-    Reference: W. Shi et al., 2016, "Real-time single image and video super-resolution using an efficient sub-pixel convolutional neural network".
+    Reference: W. Shi et al., 2016, "Real-time single image and video super-resolution using an
+               efficient sub-pixel convolutional neural network".
     """
 
     function = "pixel_shuffle"

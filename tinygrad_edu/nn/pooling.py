@@ -1,4 +1,7 @@
-"""Pooling layers: the largest or the mean value in each window, or in each of a given number of regions."""
+"""Pooling layers: the largest or the mean value in each window, or in each of a given number of
+regions.
+"""
+
 from __future__ import annotations
 
 from typing import Any
@@ -21,27 +24,36 @@ class _MaxPool(Declared):
             self.stride = self.kernel_size
 
     def extra_repr(self) -> str:
-        return (f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, "
-                f"dilation={self.dilation}, ceil_mode={self.ceil_mode}")
+        return (
+            f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, "
+            f"dilation={self.dilation}, ceil_mode={self.ceil_mode}"
+        )
 
 
 class MaxPool1d(_MaxPool):
     """The largest value in each window. Shape: (N, C, L) → (N, C, L_out), L_out as for Conv1d.
 
-    Args: stride: default kernel_size; ceil_mode: round the output size up; return_indices: also give where the maxima were.
+    Args: stride: default kernel_size; ceil_mode: round the output size up; return_indices: also
+          give where the maxima were.
     """
 
     function = "max_pool1d"
 
 
 class MaxPool2d(_MaxPool):
-    """The largest value in each window. Shape: (N, C, H, W) → (N, C, H_out, W_out). Args: see MaxPool1d."""
+    """The largest value in each window.
+
+    Shape: (N, C, H, W) → (N, C, H_out, W_out). Args: see MaxPool1d.
+    """
 
     function = "max_pool2d"
 
 
 class MaxPool3d(_MaxPool):
-    """The largest value in each window. Shape: (N, C, D, H, W) → (N, C, D_out, H_out, W_out). Args: see MaxPool1d."""
+    """The largest value in each window.
+
+    Shape: (N, C, D, H, W) → (N, C, D_out, H_out, W_out). Args: see MaxPool1d.
+    """
 
     function = "max_pool3d"
 
@@ -64,7 +76,8 @@ class _AvgPool(Declared):
 class AvgPool1d(_AvgPool):
     """The mean of each window. Shape: (N, C, L) → (N, C, L_out).
 
-    Args: stride: default kernel_size; ceil_mode: round the output size up; count_include_pad: padding counts as zeros in the mean.
+    Args: stride: default kernel_size; ceil_mode: round the output size up; count_include_pad:
+          padding counts as zeros in the mean.
     """
 
     function = "avg_pool1d"
@@ -77,14 +90,21 @@ class AvgPool1d(_AvgPool):
 
 
 class AvgPool2d(_AvgPool):
-    """The mean of each window. Shape: (N, C, H, W) → (N, C, H_out, W_out). Args: see AvgPool1d; divisor_override: divide by that instead."""
+    """The mean of each window.
+
+    Shape: (N, C, H, W) → (N, C, H_out, W_out). Args: see AvgPool1d; divisor_override: divide by
+    that instead.
+    """
 
     function = "avg_pool2d"
     divisor_override: int | None = None
 
 
 class AvgPool3d(_AvgPool):
-    """The mean of each window. Shape: (N, C, D, H, W) → (N, C, D_out, H_out, W_out). Args: see AvgPool2d."""
+    """The mean of each window.
+
+    Shape: (N, C, D, H, W) → (N, C, D_out, H_out, W_out). Args: see AvgPool2d.
+    """
 
     function = "avg_pool3d"
     divisor_override: int | None = None
@@ -101,13 +121,19 @@ class AdaptiveAvgPool1d(_AdaptiveAvgPool):
 
 
 class AdaptiveAvgPool2d(_AdaptiveAvgPool):
-    """The mean of even regions. Shape: (N, C, H, W) → (N, C, *output_size); None keeps that size."""
+    """The mean of even regions.
+
+    Shape: (N, C, H, W) → (N, C, *output_size); None keeps that size.
+    """
 
     function = "adaptive_avg_pool2d"
 
 
 class AdaptiveAvgPool3d(_AdaptiveAvgPool):
-    """The mean of even regions. Shape: (N, C, D, H, W) → (N, C, *output_size); None keeps that size."""
+    """The mean of even regions.
+
+    Shape: (N, C, D, H, W) → (N, C, *output_size); None keeps that size.
+    """
 
     function = "adaptive_avg_pool3d"
 
@@ -127,13 +153,19 @@ class AdaptiveMaxPool1d(_AdaptiveMaxPool):
 
 
 class AdaptiveMaxPool2d(_AdaptiveMaxPool):
-    """The largest value of even regions. Shape: (N, C, H, W) → (N, C, *output_size); None keeps that size."""
+    """The largest value of even regions.
+
+    Shape: (N, C, H, W) → (N, C, *output_size); None keeps that size.
+    """
 
     function = "adaptive_max_pool2d"
 
 
 class AdaptiveMaxPool3d(_AdaptiveMaxPool):
-    """The largest value of even regions. Shape: (N, C, D, H, W) → (N, C, *output_size); None keeps that size."""
+    """The largest value of even regions.
+
+    Shape: (N, C, D, H, W) → (N, C, *output_size); None keeps that size.
+    """
 
     function = "adaptive_max_pool3d"
 
@@ -146,7 +178,10 @@ class _LPPool(Declared):
 
 
 class LPPool1d(_LPPool):
-    """The p-norm of each window, p = norm_type. Shape: (N, C, L) → (N, C, L_out). Args: stride: default kernel_size."""
+    """The p-norm of each window, p = norm_type.
+
+    Shape: (N, C, L) → (N, C, L_out). Args: stride: default kernel_size.
+    """
 
     function = "lp_pool1d"
 
@@ -158,7 +193,10 @@ class LPPool2d(_LPPool):
 
 
 class LPPool3d(_LPPool):
-    """The p-norm of each window, p = norm_type. Shape: (N, C, D, H, W) → (N, C, D_out, H_out, W_out)."""
+    """The p-norm of each window, p = norm_type.
+
+    Shape: (N, C, D, H, W) → (N, C, D_out, H_out, W_out).
+    """
 
     function = "lp_pool3d"
 
@@ -176,25 +214,35 @@ class _MaxUnpool(Declared):
             setattr(self, name, (value,) * n if isinstance(value, int) else tuple(value))
 
     def forward(self, input: Tensor, indices: Tensor, output_size: Any = None) -> Tensor:
-        return getattr(F, self.function)(input, indices, self.kernel_size, self.stride, self.padding, output_size)
+        return getattr(F, self.function)(
+            input, indices, self.kernel_size, self.stride, self.padding, output_size
+        )
 
 
 class MaxUnpool1d(_MaxUnpool):
-    """Maxima back to where MaxPool1d(return_indices=True) found them, zeros elsewhere. Shape: (N, C, L) → (N, C, L_out).
+    """Maxima back to where MaxPool1d(return_indices=True) found them, zeros elsewhere. Shape: (N,
+    C, L) → (N, C, L_out).
 
-    Note: several input sizes give one output size of the pooling; `output_size` in the call says which it was.
+    Note: several input sizes give one output size of the pooling; `output_size` in the call says
+          which it was.
     """
 
     function = "max_unpool1d"
 
 
 class MaxUnpool2d(_MaxUnpool):
-    """Maxima back to where MaxPool2d(return_indices=True) found them, zeros elsewhere. Shape: (N, C, H, W) → (N, C, H_out, W_out)."""
+    """Maxima back to where MaxPool2d(return_indices=True) found them, zeros elsewhere.
+
+    Shape: (N, C, H, W) → (N, C, H_out, W_out).
+    """
 
     function = "max_unpool2d"
 
 
 class MaxUnpool3d(_MaxUnpool):
-    """Maxima back to where MaxPool3d(return_indices=True) found them, zeros elsewhere. Shape: (N, C, D, H, W) → (N, C, D_out, H_out, W_out)."""
+    """Maxima back to where MaxPool3d(return_indices=True) found them, zeros elsewhere.
+
+    Shape: (N, C, D, H, W) → (N, C, D_out, H_out, W_out).
+    """
 
     function = "max_unpool3d"

@@ -1,4 +1,5 @@
 """Reading and writing the named values of a module tree: `state_dict` and `load_state_dict`."""
+
 from __future__ import annotations
 
 from collections import OrderedDict
@@ -16,7 +17,9 @@ class StateDictError(TinygradEduError, RuntimeError):
 
 
 class IncompatibleKeys(NamedTuple):
-    """What `load_state_dict` returns: names the module has and the dict lacks, and the other way round."""
+    """What `load_state_dict` returns: names the module has and the dict lacks, and the other way
+    round.
+    """
 
     missing_keys: list[str]
     unexpected_keys: list[str]
@@ -24,13 +27,19 @@ class IncompatibleKeys(NamedTuple):
     def __repr__(self) -> str:
         if not self.missing_keys and not self.unexpected_keys:
             return "<All keys matched successfully>"
-        return f"IncompatibleKeys(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+        return (
+            f"IncompatibleKeys(missing_keys={self.missing_keys},"
+            f" unexpected_keys={self.unexpected_keys})"
+        )
 
 
 def own_state(module: Any) -> list[tuple[str, Tensor]]:
     """The parameters and persistent buffers that `module` holds itself, by name."""
     skip = module._non_persistent_buffers_set
-    entries = [*module._parameters.items(), *((name, b) for name, b in module._buffers.items() if name not in skip)]
+    entries = [
+        *module._parameters.items(),
+        *((name, b) for name, b in module._buffers.items() if name not in skip),
+    ]
     return [(name, value) for name, value in entries if value is not None]
 
 
@@ -42,7 +51,9 @@ def collect(module: Any, destination: OrderedDict, prefix: str, keep_vars: bool)
         destination[prefix + name] = value if keep_vars else value.detach()
     for name, child in module._modules.items():
         if child is not None:
-            child.state_dict(destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars)
+            child.state_dict(
+                destination=destination, prefix=f"{prefix}{name}.", keep_vars=keep_vars
+            )
     for hook in module._state_dict_hooks.values():
         result = hook(module, destination, prefix, {})
         destination = destination if result is None else result
@@ -52,8 +63,10 @@ def collect(module: Any, destination: OrderedDict, prefix: str, keep_vars: bool)
 def load(module: Any, state_dict: Mapping, strict: bool, assign: bool) -> IncompatibleKeys:
     """Check every entry first, then copy all of them: a dict that does not fit changes nothing."""
     if not isinstance(state_dict, Mapping):
-        raise DTypeError(f"{module._get_name()}.load_state_dict: state_dict must be a mapping from names to tensors, "
-                         f"got {type(state_dict).__name__}. Pass what state_dict() returned.")
+        raise DTypeError(
+            f"{module._get_name()}.load_state_dict: state_dict must be a mapping from names to"
+            f" tensors, got {type(state_dict).__name__}. Pass what state_dict() returned."
+        )
     given = OrderedDict(state_dict)
     tree = list(walk(module, ""))
     missing: list[str] = []
@@ -74,26 +87,42 @@ def load(module: Any, state_dict: Mapping, strict: bool, assign: bool) -> Incomp
             if not isinstance(value, Tensor):
                 problems.append(f'"{key}" must be a Tensor, got {type(value).__name__}')
             elif tuple(value.shape) != tuple(mine.shape):
-                problems.append(f"size mismatch for {key}: the dict holds {tuple(value.shape)}, the module needs {tuple(mine.shape)}")
+                problems.append(
+                    f"size mismatch for {key}: the dict holds {tuple(value.shape)}, the module"
+                    f" needs {tuple(mine.shape)}"
+                )
             else:
                 plan.append((m, name, mine, value))
     unexpected = [key for key in given if key not in expected]
     if strict:
         if unexpected:
-            problems.insert(0, "Unexpected key(s) in state_dict: " + ", ".join(f'"{k}"' for k in unexpected))
+            problems.insert(
+                0, "Unexpected key(s) in state_dict: " + ", ".join(f'"{k}"' for k in unexpected)
+            )
         if missing:
-            problems.insert(0, "Missing key(s) in state_dict: " + ", ".join(f'"{k}"' for k in missing))
+            problems.insert(
+                0, "Missing key(s) in state_dict: " + ", ".join(f'"{k}"' for k in missing)
+            )
     if problems:
-        raise StateDictError(f"{module._get_name()}.load_state_dict: every entry must fit the module, got {len(problems)} "
-                             "problem(s) (nothing was changed):\n\t" + "\n\t".join(problems)
-                             + "\nLoad a dict saved from the same architecture"
-                             + (", or pass strict=False to skip missing and unexpected names." if strict and (missing or unexpected) else "."))
+        raise StateDictError(
+            f"{module._get_name()}.load_state_dict: every entry must fit the module, got"
+            f" {len(problems)} problem(s) (nothing was changed):\n\t"
+            + "\n\t".join(problems)
+            + "\nLoad a dict saved from the same architecture"
+            + (
+                ", or pass strict=False to skip missing and unexpected names."
+                if strict and (missing or unexpected)
+                else "."
+            )
+        )
     with no_grad():
         for m, name, mine, value in plan:
             if not assign:
                 mine.copy_(value)
             elif name in m._parameters:
-                m._parameters[name] = value if isinstance(value, Parameter) else Parameter(value, mine.requires_grad)
+                m._parameters[name] = (
+                    value if isinstance(value, Parameter) else Parameter(value, mine.requires_grad)
+                )
             else:
                 m._buffers[name] = value
     result = IncompatibleKeys(missing, unexpected)
@@ -104,7 +133,9 @@ def load(module: Any, state_dict: Mapping, strict: bool, assign: bool) -> Incomp
 
 
 def walk(module: Any, prefix: str) -> Any:
-    """(prefix, module) for the whole tree; a module that is used twice comes twice, as in a state dict."""
+    """(prefix, module) for the whole tree; a module that is used twice comes twice, as in a state
+    dict.
+    """
     yield prefix, module
     for name, child in module._modules.items():
         if child is not None:

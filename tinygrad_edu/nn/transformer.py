@@ -1,4 +1,5 @@
 """The Transformer: encoder and decoder layers, stacks of them, and the whole model."""
+
 from __future__ import annotations
 
 import copy
@@ -23,7 +24,10 @@ def activation_of(activation: str | Callable) -> Callable:
     if callable(activation):
         return activation
     if activation not in ("relu", "gelu"):
-        raise ShapeError(f"Transformer: activation must be 'relu', 'gelu' or a function, got {activation!r}. Pass the function itself.")
+        raise ShapeError(
+            f"Transformer: activation must be 'relu', 'gelu' or a function, got {activation!r}."
+            " Pass the function itself."
+        )
     return getattr(F, activation)
 
 
@@ -34,18 +38,41 @@ def clones(module: Module, n: int) -> ModuleList:
 class _Layer(Module):
     """What encoder and decoder layers share: the feed-forward part, and where the norms stand."""
 
-    def __init__(self, d_model: int, nhead: int, dim_feedforward: int, dropout: float, activation: str | Callable, layer_norm_eps: float,
-                 batch_first: bool, norm_first: bool, bias: bool, sublayers: tuple, factory: dict):
+    def __init__(
+        self,
+        d_model: int,
+        nhead: int,
+        dim_feedforward: int,
+        dropout: float,
+        activation: str | Callable,
+        layer_norm_eps: float,
+        batch_first: bool,
+        norm_first: bool,
+        bias: bool,
+        sublayers: tuple,
+        factory: dict,
+    ):
         super().__init__()
         for name in sublayers[:-1]:
-            setattr(self, name, MultiheadAttention(d_model, nhead, dropout, bias, batch_first=batch_first, **factory))
-        self.linear1, self.dropout, self.linear2 = Linear(d_model, dim_feedforward, bias, **factory), Dropout(dropout), Linear(dim_feedforward, d_model, bias, **factory)
+            setattr(
+                self,
+                name,
+                MultiheadAttention(
+                    d_model, nhead, dropout, bias, batch_first=batch_first, **factory
+                ),
+            )
+        self.linear1, self.dropout, self.linear2 = (
+            Linear(d_model, dim_feedforward, bias, **factory),
+            Dropout(dropout),
+            Linear(dim_feedforward, d_model, bias, **factory),
+        )
         self.norm_first = norm_first
         for i in range(1, len(sublayers) + 1):
             setattr(self, f"norm{i}", LayerNorm(d_model, layer_norm_eps, bias=bias, **factory))
         for i in range(1, len(sublayers) + 1):
             setattr(self, f"dropout{i}", Dropout(dropout))
-        self.activation = activation_of(activation)  # last: a module, such as PReLU(), comes last in the state dict too
+        # last: a module, such as PReLU(), comes last in the state dict too
+        self.activation = activation_of(activation)
 
     def feed_forward(self, x: Tensor) -> Tensor:
         return self.linear2(self.dropout(self.activation(self.linear1(x))))
@@ -62,42 +89,118 @@ class TransformerEncoderLayer(_Layer):
     """Self-attention, then a feed-forward network, each with a residual connection and a LayerNorm.
 
     Shape:  src (T, B, E), or (B, T, E) with batch_first, or (T, E); unchanged
-    Args:   d_model E, nhead heads, dim_feedforward: width inside. activation: "relu", "gelu" or a function.
+    Args:   d_model E, nhead heads, dim_feedforward: width inside. activation: "relu", "gelu" or a
+            function.
             norm_first: norms before the parts, not after the sums.
-    Reference: A. Vaswani et al., 2017, "Attention is all you need"; R. Xiong et al., 2020 (norm_first).
+    Reference: A. Vaswani et al., 2017, "Attention is all you need"; R. Xiong et al., 2020
+               (norm_first).
     """
 
-    def __init__(self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1, activation: str | Callable = "relu", layer_norm_eps: float = 1e-5,
-                 batch_first: bool = False, norm_first: bool = False, bias: bool = True, device: Any = None, dtype: Any = None):
-        super().__init__(d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first, bias, ("self_attn", "feed_forward"),
-                         {"device": device, "dtype": dtype})
+    def __init__(
+        self,
+        d_model: int,
+        nhead: int,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: str | Callable = "relu",
+        layer_norm_eps: float = 1e-5,
+        batch_first: bool = False,
+        norm_first: bool = False,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ):
+        super().__init__(
+            d_model,
+            nhead,
+            dim_feedforward,
+            dropout,
+            activation,
+            layer_norm_eps,
+            batch_first,
+            norm_first,
+            bias,
+            ("self_attn", "feed_forward"),
+            {"device": device, "dtype": dtype},
+        )
 
-    def forward(self, src: Tensor, src_mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None, is_causal: bool = False) -> Tensor:
+    def forward(
+        self,
+        src: Tensor,
+        src_mask: Tensor | None = None,
+        src_key_padding_mask: Tensor | None = None,
+        is_causal: bool = False,
+    ) -> Tensor:
         def attend(x: Tensor) -> Tensor:
-            return self.self_attn(x, x, x, src_key_padding_mask, False, src_mask, is_causal=is_causal)[0]
+            return self.self_attn(
+                x, x, x, src_key_padding_mask, False, src_mask, is_causal=is_causal
+            )[0]
 
         return self.through(src, [attend, self.feed_forward])
 
 
 class TransformerDecoderLayer(_Layer):
-    """Self-attention, attention to the encoder's output, then a feed-forward network, each with a residual connection and a LayerNorm.
+    """Self-attention, attention to the encoder's output, then a feed-forward network, each with a
+    residual connection and a LayerNorm.
 
     Shape:  tgt (T, B, E), memory (S, B, E), or (B, T, E) … with batch_first; result like tgt
     Args:   as TransformerEncoderLayer.
     """
 
-    def __init__(self, d_model: int, nhead: int, dim_feedforward: int = 2048, dropout: float = 0.1, activation: str | Callable = "relu", layer_norm_eps: float = 1e-5,
-                 batch_first: bool = False, norm_first: bool = False, bias: bool = True, device: Any = None, dtype: Any = None):
-        super().__init__(d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first, bias, ("self_attn", "multihead_attn", "feed_forward"),
-                         {"device": device, "dtype": dtype})
+    def __init__(
+        self,
+        d_model: int,
+        nhead: int,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: str | Callable = "relu",
+        layer_norm_eps: float = 1e-5,
+        batch_first: bool = False,
+        norm_first: bool = False,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ):
+        super().__init__(
+            d_model,
+            nhead,
+            dim_feedforward,
+            dropout,
+            activation,
+            layer_norm_eps,
+            batch_first,
+            norm_first,
+            bias,
+            ("self_attn", "multihead_attn", "feed_forward"),
+            {"device": device, "dtype": dtype},
+        )
 
-    def forward(self, tgt: Tensor, memory: Tensor, tgt_mask: Tensor | None = None, memory_mask: Tensor | None = None, tgt_key_padding_mask: Tensor | None = None,
-                memory_key_padding_mask: Tensor | None = None, tgt_is_causal: bool = False, memory_is_causal: bool = False) -> Tensor:
+    def forward(
+        self,
+        tgt: Tensor,
+        memory: Tensor,
+        tgt_mask: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+        tgt_key_padding_mask: Tensor | None = None,
+        memory_key_padding_mask: Tensor | None = None,
+        tgt_is_causal: bool = False,
+        memory_is_causal: bool = False,
+    ) -> Tensor:
         def attend(x: Tensor) -> Tensor:
-            return self.self_attn(x, x, x, tgt_key_padding_mask, False, tgt_mask, is_causal=tgt_is_causal)[0]
+            return self.self_attn(
+                x, x, x, tgt_key_padding_mask, False, tgt_mask, is_causal=tgt_is_causal
+            )[0]
 
         def look(x: Tensor) -> Tensor:
-            return self.multihead_attn(x, memory, memory, memory_key_padding_mask, False, memory_mask, is_causal=memory_is_causal)[0]
+            return self.multihead_attn(
+                x,
+                memory,
+                memory,
+                memory_key_padding_mask,
+                False,
+                memory_mask,
+                is_causal=memory_is_causal,
+            )[0]
 
         return self.through(tgt, [attend, look, self.feed_forward])
 
@@ -108,11 +211,28 @@ class TransformerEncoder(Module):
     Shape:  as the layer
     """
 
-    def __init__(self, encoder_layer: Module, num_layers: int, norm: Module | None = None, enable_nested_tensor: bool = True, mask_check: bool = True):
+    def __init__(
+        self,
+        encoder_layer: Module,
+        num_layers: int,
+        norm: Module | None = None,
+        enable_nested_tensor: bool = True,
+        mask_check: bool = True,
+    ):
         super().__init__()
-        self.layers, self.num_layers, self.norm = clones(encoder_layer, num_layers), num_layers, norm
+        self.layers, self.num_layers, self.norm = (
+            clones(encoder_layer, num_layers),
+            num_layers,
+            norm,
+        )
 
-    def forward(self, src: Tensor, mask: Tensor | None = None, src_key_padding_mask: Tensor | None = None, is_causal: bool | None = None) -> Tensor:
+    def forward(
+        self,
+        src: Tensor,
+        mask: Tensor | None = None,
+        src_key_padding_mask: Tensor | None = None,
+        is_causal: bool | None = None,
+    ) -> Tensor:
         for layer in self.layers:
             src = layer(src, mask, src_key_padding_mask, bool(is_causal))
         return src if self.norm is None else self.norm(src)
@@ -126,12 +246,34 @@ class TransformerDecoder(Module):
 
     def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None):
         super().__init__()
-        self.layers, self.num_layers, self.norm = clones(decoder_layer, num_layers), num_layers, norm
+        self.layers, self.num_layers, self.norm = (
+            clones(decoder_layer, num_layers),
+            num_layers,
+            norm,
+        )
 
-    def forward(self, tgt: Tensor, memory: Tensor, tgt_mask: Tensor | None = None, memory_mask: Tensor | None = None, tgt_key_padding_mask: Tensor | None = None,
-                memory_key_padding_mask: Tensor | None = None, tgt_is_causal: bool | None = None, memory_is_causal: bool = False) -> Tensor:
+    def forward(
+        self,
+        tgt: Tensor,
+        memory: Tensor,
+        tgt_mask: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+        tgt_key_padding_mask: Tensor | None = None,
+        memory_key_padding_mask: Tensor | None = None,
+        tgt_is_causal: bool | None = None,
+        memory_is_causal: bool = False,
+    ) -> Tensor:
         for layer in self.layers:
-            tgt = layer(tgt, memory, tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask, bool(tgt_is_causal), memory_is_causal)
+            tgt = layer(
+                tgt,
+                memory,
+                tgt_mask,
+                memory_mask,
+                tgt_key_padding_mask,
+                memory_key_padding_mask,
+                bool(tgt_is_causal),
+                memory_is_causal,
+            )
         return tgt if self.norm is None else self.norm(tgt)
 
 
@@ -144,17 +286,52 @@ class Transformer(Module):
     Reference: A. Vaswani et al., 2017, "Attention is all you need".
     """
 
-    def __init__(self, d_model: int = 512, nhead: int = 8, num_encoder_layers: int = 6, num_decoder_layers: int = 6, dim_feedforward: int = 2048, dropout: float = 0.1,
-                 activation: str | Callable = "relu", custom_encoder: Module | None = None, custom_decoder: Module | None = None, layer_norm_eps: float = 1e-5,
-                 batch_first: bool = False, norm_first: bool = False, bias: bool = True, device: Any = None, dtype: Any = None):
+    def __init__(
+        self,
+        d_model: int = 512,
+        nhead: int = 8,
+        num_encoder_layers: int = 6,
+        num_decoder_layers: int = 6,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: str | Callable = "relu",
+        custom_encoder: Module | None = None,
+        custom_decoder: Module | None = None,
+        layer_norm_eps: float = 1e-5,
+        batch_first: bool = False,
+        norm_first: bool = False,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
+    ):
         super().__init__()
-        layer = (d_model, nhead, dim_feedforward, dropout, activation, layer_norm_eps, batch_first, norm_first, bias, device, dtype)
+        layer = (
+            d_model,
+            nhead,
+            dim_feedforward,
+            dropout,
+            activation,
+            layer_norm_eps,
+            batch_first,
+            norm_first,
+            bias,
+            device,
+            dtype,
+        )
 
         def norm() -> LayerNorm:
             return LayerNorm(d_model, layer_norm_eps, bias=bias, device=device, dtype=dtype)
 
-        self.encoder = TransformerEncoder(TransformerEncoderLayer(*layer), num_encoder_layers, norm()) if custom_encoder is None else custom_encoder
-        self.decoder = TransformerDecoder(TransformerDecoderLayer(*layer), num_decoder_layers, norm()) if custom_decoder is None else custom_decoder
+        self.encoder = (
+            TransformerEncoder(TransformerEncoderLayer(*layer), num_encoder_layers, norm())
+            if custom_encoder is None
+            else custom_encoder
+        )
+        self.decoder = (
+            TransformerDecoder(TransformerDecoderLayer(*layer), num_decoder_layers, norm())
+            if custom_decoder is None
+            else custom_decoder
+        )
         self.d_model, self.nhead, self.batch_first = d_model, nhead, batch_first
         self._reset_parameters()
 
@@ -163,15 +340,44 @@ class Transformer(Module):
             if p.ndim > 1:
                 init.xavier_uniform_(p)
 
-    def forward(self, src: Tensor, tgt: Tensor, src_mask: Tensor | None = None, tgt_mask: Tensor | None = None, memory_mask: Tensor | None = None,
-                src_key_padding_mask: Tensor | None = None, tgt_key_padding_mask: Tensor | None = None, memory_key_padding_mask: Tensor | None = None,
-                src_is_causal: bool | None = None, tgt_is_causal: bool | None = None, memory_is_causal: bool = False) -> Tensor:
+    def forward(
+        self,
+        src: Tensor,
+        tgt: Tensor,
+        src_mask: Tensor | None = None,
+        tgt_mask: Tensor | None = None,
+        memory_mask: Tensor | None = None,
+        src_key_padding_mask: Tensor | None = None,
+        tgt_key_padding_mask: Tensor | None = None,
+        memory_key_padding_mask: Tensor | None = None,
+        src_is_causal: bool | None = None,
+        tgt_is_causal: bool | None = None,
+        memory_is_causal: bool = False,
+    ) -> Tensor:
         if src.shape[-1] != self.d_model or tgt.shape[-1] != self.d_model:
-            raise ShapeError(f"Transformer: src and tgt must have {self.d_model} features, got {tuple(src.shape)} and {tuple(tgt.shape)}. Check d_model.")
-        if src.ndim == 3 and src.shape[0 if self.batch_first else 1] != tgt.shape[0 if self.batch_first else 1]:
-            raise ShapeError(f"Transformer: src and tgt must have one batch size, got {tuple(src.shape)} and {tuple(tgt.shape)}. Check batch_first.")
+            raise ShapeError(
+                f"Transformer: src and tgt must have {self.d_model} features, got"
+                f" {tuple(src.shape)} and {tuple(tgt.shape)}. Check d_model."
+            )
+        if (
+            src.ndim == 3
+            and src.shape[0 if self.batch_first else 1] != tgt.shape[0 if self.batch_first else 1]
+        ):
+            raise ShapeError(
+                f"Transformer: src and tgt must have one batch size, got {tuple(src.shape)} and"
+                f" {tuple(tgt.shape)}. Check batch_first."
+            )
         memory = self.encoder(src, src_mask, src_key_padding_mask, src_is_causal)
-        return self.decoder(tgt, memory, tgt_mask, memory_mask, tgt_key_padding_mask, memory_key_padding_mask, tgt_is_causal, memory_is_causal)
+        return self.decoder(
+            tgt,
+            memory,
+            tgt_mask,
+            memory_mask,
+            tgt_key_padding_mask,
+            memory_key_padding_mask,
+            tgt_is_causal,
+            memory_is_causal,
+        )
 
     @staticmethod
     def generate_square_subsequent_mask(sz: int, device: Any = None, dtype: Any = None) -> Tensor:

@@ -16,16 +16,7 @@ from .elementwise import (
 )
 from .image import grid, image, resample
 from .indexing import embedding, indexing, scatter
-from .layers import (
-    adaptive,
-    attention,
-    convolution,
-    ctc,
-    loss,
-    normalization,
-    pooling,
-    recurrent,
-)
+from .layers import adaptive, attention, convolution, ctc, loss, normalization, pooling, recurrent
 from .linalg import distance, factorization, linalg, matmul
 from .reduction import norms, order, reduction, scan, softmax
 from .shape import diagonal, fold, joining, padding, shape
@@ -33,6 +24,4 @@ from .shape import diagonal, fold, joining, padding, shape
 aliases.install()
 _unfinished = [name for name, op in registry.items() if isinstance(op, Op) and op.rules is None]
 if _unfinished:
-    raise TypeError(
-        f"op: {_unfinished} have neither .vjp(...) nor differentiable=False. Add one."
-    )
+    raise TypeError(f"op: {_unfinished} have neither .vjp(...) nor differentiable=False. Add one.")

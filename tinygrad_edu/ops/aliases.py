@@ -1,4 +1,5 @@
 """Second names of ops, as PyTorch has them: `subtract` is `sub`, `concat` is `cat`."""
+
 from __future__ import annotations
 
 from ..engine.backward import functional
@@ -18,12 +19,36 @@ def alias(name, of):
 
 METHODS = "inverse det slogdet".split()  # of ops whose own name is not one
 ALIASES = {
-    "sub": "subtract", "mul": "multiply", "div": "divide", "neg": "negative", "abs": "absolute", "trunc": "fix",
-    "acos": "arccos", "asin": "arcsin", "atan": "arctan", "acosh": "arccosh", "asinh": "arcsinh", "atanh": "arctanh", "atan2": "arctan2",
-    "gt": "greater", "ge": "greater_equal", "lt": "less", "le": "less_equal", "ne": "not_equal",
-    "transpose": "swapaxes swapdims", "movedim": "moveaxis", "cat": "concat concatenate", "vstack": "row_stack", "outer": "ger", "digamma": "psi",
+    "sub": "subtract",
+    "mul": "multiply",
+    "div": "divide",
+    "neg": "negative",
+    "abs": "absolute",
+    "trunc": "fix",
+    "acos": "arccos",
+    "asin": "arcsin",
+    "atan": "arctan",
+    "acosh": "arccosh",
+    "asinh": "arcsinh",
+    "atanh": "arctanh",
+    "atan2": "arctan2",
+    "gt": "greater",
+    "ge": "greater_equal",
+    "lt": "less",
+    "le": "less_equal",
+    "ne": "not_equal",
+    "transpose": "swapaxes swapdims",
+    "movedim": "moveaxis",
+    "cat": "concat concatenate",
+    "vstack": "row_stack",
+    "outer": "ger",
+    "digamma": "psi",
     "diagonal_of_matrices": "linalg_diagonal",
-    "linalg_inv": "inverse", "linalg_det": "det", "linalg_slogdet": "slogdet", "matrix_exp": "linalg_matrix_exp", "matrix_power": "linalg_matrix_power",
+    "linalg_inv": "inverse",
+    "linalg_det": "det",
+    "linalg_slogdet": "slogdet",
+    "matrix_exp": "linalg_matrix_exp",
+    "matrix_power": "linalg_matrix_power",
     "matmul": "linalg_matmul",
 }
 

@@ -1,4 +1,7 @@
-"""Adam and its relatives: a running mean of the gradient over the root of a running mean of its square."""
+"""Adam and its relatives: a running mean of the gradient over the root of a running mean of its
+square.
+"""
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -6,8 +9,8 @@ from typing import Any
 
 from ..engine.tensor import Tensor
 from ..functional import tensor, zeros_like
-from .steps import adam_update, adamax_update, nadam_mu, nadam_update, radam_update
 from .optimizer import Optimizer, rate_there, step_of
+from .steps import adam_update, adamax_update, nadam_mu, nadam_update, radam_update
 
 
 def start(state: dict[str, Any], param: Tensor, *names: str) -> None:
@@ -28,61 +31,192 @@ def counted_there(state: dict[str, Any], param: Tensor) -> Any:
 class Adam(Optimizer):
     """Adam; the step is `ops.update.adam_update`.
 
-    Args: lr: step size; betas: decay of the running means; eps: added to the root; weight_decay: pull towards zero, through
-    the gradient (AdamW: straight on the parameter, also with decoupled_weight_decay); amsgrad: never let the second mean
-    fall; capturable: count steps on the parameters' device, so that a captured CUDA graph goes on counting (lr may then be a
-    0-d tensor there, for a schedule). `foreach` and `fused` are accepted and change nothing: a kernel device runs its kernel.
+    Args: lr: step size; betas: decay of the running means; eps: added to the root; weight_decay:
+          pull towards zero, through the gradient (AdamW: straight on the parameter, also with
+          decoupled_weight_decay); amsgrad: never let the second mean fall; capturable: count steps
+          on the parameters' device, so that a captured CUDA graph goes on counting (lr may then be
+          a 0-d tensor there, for a schedule). `foreach` and `fused` are accepted and change
+          nothing: a kernel device runs its kernel.
     """
 
-    def __init__(self, params: Iterable, lr: Any = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
-                 weight_decay: float = 0, amsgrad: bool = False, *, foreach: bool | None = None, maximize: bool = False,
-                 capturable: bool = False, differentiable: bool = False, fused: bool | None = None, decoupled_weight_decay: bool = False):
-        super().__init__(params, dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad, maximize=maximize,
-                                      foreach=foreach, capturable=capturable, differentiable=differentiable, fused=fused,
-                                      decoupled_weight_decay=decoupled_weight_decay))
+    def __init__(
+        self,
+        params: Iterable,
+        lr: Any = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        amsgrad: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
+    ):
+        super().__init__(
+            params,
+            dict(
+                lr=lr,
+                betas=betas,
+                eps=eps,
+                weight_decay=weight_decay,
+                amsgrad=amsgrad,
+                maximize=maximize,
+                foreach=foreach,
+                capturable=capturable,
+                differentiable=differentiable,
+                fused=fused,
+                decoupled_weight_decay=decoupled_weight_decay,
+            ),
+        )
 
     def update(self, param: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
-        start(state, param, "exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group["amsgrad"] else []))
-        step, lr = (counted_there(state, param), rate_there(group["lr"], param)) if group["capturable"] else (step_of(state), float(group["lr"]))
-        adam_update(param.device, param.array, param.grad.array, state["exp_avg"].array, state["exp_avg_sq"].array,
-                    state["max_exp_avg_sq"].array if group["amsgrad"] else None, step, lr, *group["betas"],
-                    group["eps"], group["weight_decay"], group["maximize"], group["decoupled_weight_decay"])
+        start(
+            state, param, "exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group["amsgrad"] else [])
+        )
+        step, lr = (
+            (counted_there(state, param), rate_there(group["lr"], param))
+            if group["capturable"]
+            else (step_of(state), float(group["lr"]))
+        )
+        adam_update(
+            param.device,
+            param.array,
+            param.grad.array,
+            state["exp_avg"].array,
+            state["exp_avg_sq"].array,
+            state["max_exp_avg_sq"].array if group["amsgrad"] else None,
+            step,
+            lr,
+            *group["betas"],
+            group["eps"],
+            group["weight_decay"],
+            group["maximize"],
+            group["decoupled_weight_decay"],
+        )
 
 
 class AdamW(Adam):
-    """Adam with weight decay straight on the parameter. Arguments as Adam's; weight_decay is 0.01 by default."""
+    """Adam with weight decay straight on the parameter.
 
-    def __init__(self, params: Iterable, lr: Any = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
-                 weight_decay: float = 1e-2, amsgrad: bool = False, *, maximize: bool = False, foreach: bool | None = None,
-                 capturable: bool = False, differentiable: bool = False, fused: bool | None = None):
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, foreach=foreach, maximize=maximize, capturable=capturable,
-                         differentiable=differentiable, fused=fused, decoupled_weight_decay=True)
+    Arguments as Adam's; weight_decay is 0.01 by default.
+    """
+
+    def __init__(
+        self,
+        params: Iterable,
+        lr: Any = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 1e-2,
+        amsgrad: bool = False,
+        *,
+        maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+    ):
+        super().__init__(
+            params,
+            lr,
+            betas,
+            eps,
+            weight_decay,
+            amsgrad,
+            foreach=foreach,
+            maximize=maximize,
+            capturable=capturable,
+            differentiable=differentiable,
+            fused=fused,
+            decoupled_weight_decay=True,
+        )
 
 
 class Adamax(Optimizer):
     """Adam with the infinity norm; the step is `ops.update.adamax_update`. Args: see Adam."""
 
-    def __init__(self, params: Iterable, lr: Any = 2e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
-                 weight_decay: float = 0, foreach: bool | None = None, *, maximize: bool = False, differentiable: bool = False,
-                 capturable: bool = False):
-        super().__init__(params, dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, foreach=foreach, maximize=maximize,
-                                      differentiable=differentiable, capturable=capturable))
+    def __init__(
+        self,
+        params: Iterable,
+        lr: Any = 2e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        foreach: bool | None = None,
+        *,
+        maximize: bool = False,
+        differentiable: bool = False,
+        capturable: bool = False,
+    ):
+        super().__init__(
+            params,
+            dict(
+                lr=lr,
+                betas=betas,
+                eps=eps,
+                weight_decay=weight_decay,
+                foreach=foreach,
+                maximize=maximize,
+                differentiable=differentiable,
+                capturable=capturable,
+            ),
+        )
 
     def update(self, param: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
         start(state, param, "exp_avg", "exp_inf")
-        adamax_update(param.device, param.array, param.grad.array, state["exp_avg"].array, state["exp_inf"].array, step_of(state),
-                      float(group["lr"]), *group["betas"], group["eps"], group["weight_decay"], group["maximize"])
+        adamax_update(
+            param.device,
+            param.array,
+            param.grad.array,
+            state["exp_avg"].array,
+            state["exp_inf"].array,
+            step_of(state),
+            float(group["lr"]),
+            *group["betas"],
+            group["eps"],
+            group["weight_decay"],
+            group["maximize"],
+        )
 
 
 class NAdam(Optimizer):
-    """Adam with Nesterov momentum; the step is `ops.update.nadam_update`. Args: see Adam; momentum_decay: how fast momentum grows."""
+    """Adam with Nesterov momentum; the step is `ops.update.nadam_update`. Args: see Adam;
+    momentum_decay: how fast momentum grows.
+    """
 
-    def __init__(self, params: Iterable, lr: Any = 2e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
-                 weight_decay: float = 0, momentum_decay: float = 4e-3, decoupled_weight_decay: bool = False, *,
-                 foreach: bool | None = None, maximize: bool = False, capturable: bool = False, differentiable: bool = False):
-        super().__init__(params, dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, momentum_decay=momentum_decay,
-                                      decoupled_weight_decay=decoupled_weight_decay, maximize=maximize, foreach=foreach,
-                                      capturable=capturable, differentiable=differentiable))
+    def __init__(
+        self,
+        params: Iterable,
+        lr: Any = 2e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        momentum_decay: float = 4e-3,
+        decoupled_weight_decay: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+    ):
+        super().__init__(
+            params,
+            dict(
+                lr=lr,
+                betas=betas,
+                eps=eps,
+                weight_decay=weight_decay,
+                momentum_decay=momentum_decay,
+                decoupled_weight_decay=decoupled_weight_decay,
+                maximize=maximize,
+                foreach=foreach,
+                capturable=capturable,
+                differentiable=differentiable,
+            ),
+        )
 
     def update(self, param: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
         if not state:
@@ -90,22 +224,71 @@ class NAdam(Optimizer):
             state["exp_avg"], state["exp_avg_sq"] = zeros_like(param), zeros_like(param)
         step = step_of(state)
         mu = nadam_mu(step, group["betas"][0], group["momentum_decay"])
-        state["mu_product"] = state["mu_product"].float() * mu  # kept in float32, as PyTorch keeps it
-        nadam_update(param.device, param.array, param.grad.array, state["exp_avg"].array, state["exp_avg_sq"].array,
-                     state["mu_product"].item(), step, float(group["lr"]), *group["betas"], group["eps"],
-                     group["weight_decay"], group["momentum_decay"], group["decoupled_weight_decay"], group["maximize"])
+        # kept in float32, as PyTorch keeps it
+        state["mu_product"] = state["mu_product"].float() * mu
+        nadam_update(
+            param.device,
+            param.array,
+            param.grad.array,
+            state["exp_avg"].array,
+            state["exp_avg_sq"].array,
+            state["mu_product"].item(),
+            step,
+            float(group["lr"]),
+            *group["betas"],
+            group["eps"],
+            group["weight_decay"],
+            group["momentum_decay"],
+            group["decoupled_weight_decay"],
+            group["maximize"],
+        )
 
 
 class RAdam(Optimizer):
     """Rectified Adam; the step is `ops.update.radam_update`. Args: see Adam."""
 
-    def __init__(self, params: Iterable, lr: Any = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
-                 weight_decay: float = 0, decoupled_weight_decay: bool = False, *, foreach: bool | None = None, maximize: bool = False,
-                 capturable: bool = False, differentiable: bool = False):
-        super().__init__(params, dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, maximize=maximize, foreach=foreach,
-                                      capturable=capturable, decoupled_weight_decay=decoupled_weight_decay, differentiable=differentiable))
+    def __init__(
+        self,
+        params: Iterable,
+        lr: Any = 1e-3,
+        betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8,
+        weight_decay: float = 0,
+        decoupled_weight_decay: bool = False,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+    ):
+        super().__init__(
+            params,
+            dict(
+                lr=lr,
+                betas=betas,
+                eps=eps,
+                weight_decay=weight_decay,
+                maximize=maximize,
+                foreach=foreach,
+                capturable=capturable,
+                decoupled_weight_decay=decoupled_weight_decay,
+                differentiable=differentiable,
+            ),
+        )
 
     def update(self, param: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
         start(state, param, "exp_avg", "exp_avg_sq")
-        radam_update(param.device, param.array, param.grad.array, state["exp_avg"].array, state["exp_avg_sq"].array, step_of(state),
-                     float(group["lr"]), *group["betas"], group["eps"], group["weight_decay"], group["decoupled_weight_decay"], group["maximize"])
+        radam_update(
+            param.device,
+            param.array,
+            param.grad.array,
+            state["exp_avg"].array,
+            state["exp_avg_sq"].array,
+            step_of(state),
+            float(group["lr"]),
+            *group["betas"],
+            group["eps"],
+            group["weight_decay"],
+            group["decoupled_weight_decay"],
+            group["maximize"],
+        )

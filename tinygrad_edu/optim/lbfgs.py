@@ -1,4 +1,5 @@
 """L-BFGS: a quasi-Newton method that learns the curvature from the last steps. For full batches."""
+
 from __future__ import annotations
 
 import copy
@@ -24,28 +25,55 @@ class Point(NamedTuple):
 
 
 class LBFGS(Optimizer):
-    """Limited-memory BFGS. `step(closure)` needs a closure that clears the gradients, calls backward and returns the loss.
+    """Limited-memory BFGS. `step(closure)` needs a closure that clears the gradients, calls
+    backward and returns the loss.
 
-    Args: lr: length of a step in units of the quasi-Newton step; max_iter: iterations in one step(); max_eval: evaluations
-    in one step() (default 1.25 max_iter); tolerance_grad: stop where no gradient element is larger; tolerance_change: stop
-    where step and loss change less; history_size: remembered steps; line_search_fn: None or "strong_wolfe".
+    Args: lr: length of a step in units of the quasi-Newton step; max_iter: iterations in one
+          step(); max_eval: evaluations in one step() (default 1.25 max_iter); tolerance_grad: stop
+          where no gradient element is larger; tolerance_change: stop where step and loss change
+          less; history_size: remembered steps; line_search_fn: None or "strong_wolfe".
     Raises: ShapeError for more than one parameter group; GraphError without a closure.
-    Reference: Nocedal and Wright, 2006, Numerical Optimization, algorithms 7.4 (two loops), 3.5 and 3.6 (strong Wolfe).
+    Reference: Nocedal and Wright, 2006, Numerical Optimization, algorithms 7.4 (two loops), 3.5 and
+               3.6 (strong Wolfe).
     """
 
-    def __init__(self, params: Iterable, lr: Any = 1, max_iter: int = 20, max_eval: int | None = None, tolerance_grad: float = 1e-7,
-                 tolerance_change: float = 1e-9, history_size: int = 100, line_search_fn: str | None = None):
-        super().__init__(params, dict(lr=lr, max_iter=max_iter, max_eval=max_iter * 5 // 4 if max_eval is None else max_eval,
-                                      tolerance_grad=tolerance_grad, tolerance_change=tolerance_change, history_size=history_size,
-                                      line_search_fn=line_search_fn))
+    def __init__(
+        self,
+        params: Iterable,
+        lr: Any = 1,
+        max_iter: int = 20,
+        max_eval: int | None = None,
+        tolerance_grad: float = 1e-7,
+        tolerance_change: float = 1e-9,
+        history_size: int = 100,
+        line_search_fn: str | None = None,
+    ):
+        super().__init__(
+            params,
+            dict(
+                lr=lr,
+                max_iter=max_iter,
+                max_eval=max_iter * 5 // 4 if max_eval is None else max_eval,
+                tolerance_grad=tolerance_grad,
+                tolerance_change=tolerance_change,
+                history_size=history_size,
+                line_search_fn=line_search_fn,
+            ),
+        )
         if len(self.param_groups) != 1:
-            raise ShapeError(f"LBFGS: all parameters must be in one group, got {len(self.param_groups)} groups. Pass one list of parameters.")
+            raise ShapeError(
+                f"LBFGS: all parameters must be in one group, got {len(self.param_groups)} groups."
+                " Pass one list of parameters."
+            )
         self.params = self.param_groups[0]["params"]
 
     def check(self, group: dict[str, Any]) -> None:
         super().check(group)
         if group["line_search_fn"] not in (None, "strong_wolfe"):
-            raise ShapeError(f"LBFGS: line_search_fn must be None or 'strong_wolfe', got {group['line_search_fn']!r}. Use one of these.")
+            raise ShapeError(
+                "LBFGS: line_search_fn must be None or 'strong_wolfe', got"
+                f" {group['line_search_fn']!r}. Use one of these."
+            )
 
     def _adopted(self, name: str, value: Any, p: Any) -> Any:
         return copy.deepcopy(value)  # vectors over all parameters: none has the shape of `p`
@@ -54,12 +82,17 @@ class LBFGS(Optimizer):
 
     def _gradient(self) -> Any:
         xp = self.params[0].device.xp
-        return xp.concatenate([xp.zeros(p.numel(), p.array.dtype) if p.grad is None else p.grad.array.reshape(-1) for p in self.params])
+        return xp.concatenate(
+            [
+                xp.zeros(p.numel(), p.array.dtype) if p.grad is None else p.grad.array.reshape(-1)
+                for p in self.params
+            ]
+        )
 
     def _move(self, direction: Any, t: float) -> None:
         start = 0
         for p in self.params:
-            p.array += t * direction[start:start + p.numel()].reshape(p.shape)
+            p.array += t * direction[start : start + p.numel()].reshape(p.shape)
             p.bump_version()
             start += p.numel()
 
@@ -71,10 +104,15 @@ class LBFGS(Optimizer):
     # ---- a step ----
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Up to `max_iter` iterations. Returns the loss at the start, as the closure returned it."""
+        """Up to `max_iter` iterations.
+
+        Returns the loss at the start, as the closure returned it.
+        """
         if closure is None:
-            raise GraphError("LBFGS.step: needs a closure, because it evaluates the loss several times, got none. "
-                             "Pass a function that calls zero_grad and backward and returns the loss.")
+            raise GraphError(
+                "LBFGS.step: needs a closure, because it evaluates the loss several times, got"
+                " none. Pass a function that calls zero_grad and backward and returns the loss."
+            )
         for hook in tuple(self._pre_hooks.values()):
             hook(self, (closure,), {})
         with no_grad():
@@ -116,19 +154,34 @@ class LBFGS(Optimizer):
                     loss, g = self._evaluate(closure)
                     tried = 1
             evaluations += tried
-            state.update(d=self.params[0].wrap(direction), t=t, func_evals=state["func_evals"] + tried)
-            if evaluations >= group["max_eval"] or float(abs(direction * t).max()) <= smallest or abs(loss - before) < smallest:
+            state.update(
+                d=self.params[0].wrap(direction), t=t, func_evals=state["func_evals"] + tried
+            )
+            if (
+                evaluations >= group["max_eval"]
+                or float(abs(direction * t).max()) <= smallest
+                or abs(loss - before) < smallest
+            ):
                 break
         return first
 
     def _direction(self, g: Any, state: dict[str, Any], size: int) -> Any:
-        """−H g, with H learnt from the differences of gradients (old_dirs) and of positions (old_stps)."""
+        """−H g, with H learnt from the differences of gradients (old_dirs) and of positions
+        (old_stps).
+        """
         wrap = self.params[0].wrap
         y, s = g - state["prev_flat_grad"].array, state["d"].array * state["t"]
         curvature = float(y @ s)
         if curvature > 1e-10:
-            state.update(old_dirs=[*state["old_dirs"], wrap(y)][-size:], old_stps=[*state["old_stps"], wrap(s)][-size:], H_diag=curvature / float(y @ y))
-        pairs = [(y.array, s.array, 1.0 / float(y.array @ s.array)) for y, s in zip(state["old_dirs"], state["old_stps"])]
+            state.update(
+                old_dirs=[*state["old_dirs"], wrap(y)][-size:],
+                old_stps=[*state["old_stps"], wrap(s)][-size:],
+                H_diag=curvature / float(y @ y),
+            )
+        pairs = [
+            (y.array, s.array, 1.0 / float(y.array @ s.array))
+            for y, s in zip(state["old_dirs"], state["old_stps"])
+        ]
         q, shares = -g, []
         for y, s, rho in reversed(pairs):
             shares.append(rho * float(s @ q))
@@ -140,8 +193,19 @@ class LBFGS(Optimizer):
 
     # ---- the line search ----
 
-    def _search(self, closure: Callable[[], Any], t: float, direction: Any, f: float, g: Any, slope: float, smallest: float) -> tuple[float, Any, float, int]:
-        """A step length that meets the strong Wolfe conditions: (loss, gradient, length, evaluations)."""
+    def _search(
+        self,
+        closure: Callable[[], Any],
+        t: float,
+        direction: Any,
+        f: float,
+        g: Any,
+        slope: float,
+        smallest: float,
+    ) -> tuple[float, Any, float, int]:
+        """A step length that meets the strong Wolfe conditions: (loss, gradient, length,
+        evaluations).
+        """
         origin = [p.array.copy() for p in self.params]
 
         def at(t: float) -> Point:
@@ -201,7 +265,9 @@ def flat(p: Point, start: Point) -> bool:
 
 
 def cubic_minimum(p: Point, q: Point, low: float | None = None, high: float | None = None) -> float:
-    """Where the cubic through both points and slopes is least, kept within [low, high] (default: between them)."""
+    """Where the cubic through both points and slopes is least, kept within [low, high] (default:
+    between them).
+    """
     low, high = (min(p.t, q.t) if low is None else low), (max(p.t, q.t) if high is None else high)
     a, b = (p, q) if p.t <= q.t else (q, p)
     d1 = p.slope + q.slope - 3 * (p.f - q.f) / (p.t - q.t)

@@ -1,4 +1,5 @@
 """Optimizer: parameter groups, their settings, and the state kept for each parameter."""
+
 from __future__ import annotations
 
 import copy
@@ -13,10 +14,12 @@ from ..engine.tensor import Tensor
 
 
 class Optimizer:
-    """Base of all optimisers. A subclass passes its settings to `super().__init__(params, defaults)` and defines `update`.
+    """Base of all optimisers. A subclass passes its settings to `super().__init__(params,
+    defaults)` and defines `update`.
 
-    Args: params: tensors, (name, tensor) pairs, or dicts {"params": [...], setting: value, ...}, one for each group of
-    parameters with settings of its own; defaults: settings of groups that do not have them.
+    Args: params: tensors, (name, tensor) pairs, or dicts {"params": [...], setting: value, ...},
+          one for each group of parameters with settings of its own; defaults: settings of groups
+          that do not have them.
     """
 
     def __init__(self, params: Iterable, defaults: dict[str, Any]):
@@ -26,10 +29,16 @@ class Optimizer:
         self._pre_hooks: OrderedDict = OrderedDict()
         self._post_hooks: OrderedDict = OrderedDict()
         if isinstance(params, (Tensor, Mapping)):
-            raise DTypeError(f"{self._name()}: params must be an iterable of tensors or of dicts, got a single {type(params).__name__}. Put it into a list.")
+            raise DTypeError(
+                f"{self._name()}: params must be an iterable of tensors or of dicts, got a single"
+                f" {type(params).__name__}. Put it into a list."
+            )
         entries = list(params)
         if not entries:
-            raise ShapeError(f"{self._name()}: needs at least one parameter, got an empty list. Pass model.parameters(); a generator can be used only once.")
+            raise ShapeError(
+                f"{self._name()}: needs at least one parameter, got an empty list. Pass"
+                " model.parameters(); a generator can be used only once."
+            )
         for group in entries if isinstance(entries[0], dict) else [{"params": entries}]:
             self.add_param_group(group)
 
@@ -39,10 +48,15 @@ class Optimizer:
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add parameters with settings of their own, for example layers that thaw later."""
         if not isinstance(param_group, dict) or "params" not in param_group:
-            raise DTypeError(f"{self._name()}: a group must be a dict with the key 'params', got {type(param_group).__name__}. Write {{'params': [...]}}.")
+            raise DTypeError(
+                f"{self._name()}: a group must be a dict with the key 'params', got"
+                f" {type(param_group).__name__}. Write {{'params': [...]}}."
+            )
         params = param_group["params"]
         if isinstance(params, set):
-            raise DTypeError(f"{self._name()}: parameters must have an order, got a set. Pass a list.")
+            raise DTypeError(
+                f"{self._name()}: parameters must have an order, got a set. Pass a list."
+            )
         params = [params] if isinstance(params, Tensor) else list(params)
         group = {**self.defaults, **param_group}
         if params and all(isinstance(p, tuple) for p in params):
@@ -51,12 +65,21 @@ class Optimizer:
         known = {id(p) for other in self.param_groups for p in other["params"]}
         for i, p in enumerate(params):
             if not isinstance(p, Tensor):
-                raise DTypeError(f"{self._name()}: each parameter must be a Tensor, got {type(p).__name__} at position {i}. Pass model.parameters().")
+                raise DTypeError(
+                    f"{self._name()}: each parameter must be a Tensor, got {type(p).__name__} at"
+                    f" position {i}. Pass model.parameters()."
+                )
             if not p.is_leaf:
-                raise GraphError(f"{self._name()}: each parameter must be a leaf, got the result of an op at position {i}, shape {p.shape}. "
-                                 "Detach it and call requires_grad_(), or optimise the tensors it was computed from.")
+                raise GraphError(
+                    f"{self._name()}: each parameter must be a leaf, got the result of an op at"
+                    f" position {i}, shape {p.shape}. Detach it and call requires_grad_(), or"
+                    " optimise the tensors it was computed from."
+                )
             if id(p) in known:
-                raise ShapeError(f"{self._name()}: each parameter must appear once, got the one at position {i}, shape {p.shape}, again. Remove one of them.")
+                raise ShapeError(
+                    f"{self._name()}: each parameter must appear once, got the one at position {i},"
+                    f" shape {p.shape}, again. Remove one of them."
+                )
             known.add(id(p))
         group["params"] = params
         self.check(group)
@@ -64,20 +87,40 @@ class Optimizer:
 
     def check(self, group: dict[str, Any]) -> None:
         """Raise if a setting of `group` is out of range."""
-        for name in ("lr", "eps", "weight_decay", "momentum", "lr_decay", "initial_accumulator_value", "momentum_decay"):
+        for name in (
+            "lr",
+            "eps",
+            "weight_decay",
+            "momentum",
+            "lr_decay",
+            "initial_accumulator_value",
+            "momentum_decay",
+        ):
             if name in group and not group[name] >= 0:
-                raise ShapeError(f"{self._name()}: {name} must be 0 or more, got {group[name]}. Correct it.")
+                raise ShapeError(
+                    f"{self._name()}: {name} must be 0 or more, got {group[name]}. Correct it."
+                )
         for i, beta in enumerate(group.get("betas", ())):
             if not 0 <= beta < 1:
-                raise ShapeError(f"{self._name()}: betas[{i}] must be from 0 up to but not including 1, got {beta}. Correct it.")
+                raise ShapeError(
+                    f"{self._name()}: betas[{i}] must be from 0 up to but not including 1, got"
+                    f" {beta}. Correct it."
+                )
         if group.get("differentiable"):
-            raise ShapeError(f"{self._name()}: steps are not recorded, got differentiable=True. Leave it out, and write the step with ops to differentiate through it.")
+            raise ShapeError(
+                f"{self._name()}: steps are not recorded, got differentiable=True. Leave it out,"
+                " and write the step with ops to differentiate through it."
+            )
 
     # ---- stepping ----
 
     def update(self, param: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
-        """Change `param.array` in place by one step along `param.grad`; `state` is this parameter's dict."""
-        raise NotImplementedError(f"{self._name()}: must define update(param, group, state), or step().")
+        """Change `param.array` in place by one step along `param.grad`; `state` is this parameter's
+        dict.
+        """
+        raise NotImplementedError(
+            f"{self._name()}: must define update(param, group, state), or step()."
+        )
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take one step on every parameter that has a gradient.
@@ -121,26 +164,57 @@ class Optimizer:
     # ---- state ----
 
     def state_dict(self) -> dict[str, Any]:
-        """{"state": {number: ...}, "param_groups": [...]}, with parameters replaced by their numbers in order."""
-        numbers = {id(p): i for i, p in enumerate(p for group in self.param_groups for p in group["params"])}
-        groups = [{**{k: v for k, v in group.items() if k != "params"}, "params": [numbers[id(p)] for p in group["params"]]} for group in self.param_groups]
-        return {"state": {numbers[id(p)]: value for p, value in self.state.items() if value}, "param_groups": groups}
+        """{"state": {number: ...}, "param_groups": [...]}, with parameters replaced by their
+        numbers in order.
+        """
+        numbers = {
+            id(p): i
+            for i, p in enumerate(p for group in self.param_groups for p in group["params"])
+        }
+        groups = [
+            {
+                **{k: v for k, v in group.items() if k != "params"},
+                "params": [numbers[id(p)] for p in group["params"]],
+            }
+            for group in self.param_groups
+        ]
+        return {
+            "state": {numbers[id(p)]: value for p, value in self.state.items() if value},
+            "param_groups": groups,
+        }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Continue from what `state_dict` returned: settings of every group, and a copy of the state of every parameter."""
+        """Continue from what `state_dict` returned: settings of every group, and a copy of the
+        state of every parameter.
+        """
         groups, saved = self.param_groups, state_dict["param_groups"]
         if [len(g["params"]) for g in groups] != [len(g["params"]) for g in saved]:
-            raise ShapeError(f"{self._name()}.load_state_dict: groups must have as many parameters as the saved ones, got "
-                             f"{[len(g['params']) for g in saved]} saved for {[len(g['params']) for g in groups]}. Make the optimiser in the same way as then.")
-        params = {i: p for old, new in zip(saved, groups) for i, p in zip(old["params"], new["params"])}
+            raise ShapeError(
+                f"{self._name()}.load_state_dict: groups must have as many parameters as the saved"
+                f" ones, got {[len(g['params']) for g in saved]} saved for"
+                f" {[len(g['params']) for g in groups]}. Make the optimiser in the same way as"
+                " then."
+            )
+        params = {
+            i: p for old, new in zip(saved, groups) for i, p in zip(old["params"], new["params"])
+        }
         state: defaultdict[Tensor, Any] = defaultdict(dict)
         for i, entry in state_dict["state"].items():
             p = params.get(i)
             if p is None:
-                raise ShapeError(f"{self._name()}.load_state_dict: state must belong to parameters {list(params)}, got number {i}. Load a whole state dict.")
+                raise ShapeError(
+                    f"{self._name()}.load_state_dict: state must belong to parameters"
+                    f" {list(params)}, got number {i}. Load a whole state dict."
+                )
             state[p] = {name: self._adopted(name, value, p) for name, value in entry.items()}
-        self.param_groups = [{**{k: copy.deepcopy(v) for k, v in old.items() if k != "params"}, "params": new["params"],
-                              **{k: new[k] for k in ("param_names",) if k in new}} for old, new in zip(saved, groups)]
+        self.param_groups = [
+            {
+                **{k: copy.deepcopy(v) for k, v in old.items() if k != "params"},
+                "params": new["params"],
+                **{k: new[k] for k in ("param_names",) if k in new},
+            }
+            for old, new in zip(saved, groups)
+        ]
         self.state = state
 
     def _adopted(self, name: str, value: Any, p: Tensor) -> Any:
@@ -148,7 +222,10 @@ class Optimizer:
         if not isinstance(value, Tensor):
             return copy.deepcopy(value)
         if value.ndim and value.shape != p.shape:
-            raise ShapeError(f"{self._name()}.load_state_dict: {name} must have the parameter's shape {p.shape}, got {value.shape}. Load the state of the same model.")
+            raise ShapeError(
+                f"{self._name()}.load_state_dict: {name} must have the parameter's shape {p.shape},"
+                f" got {value.shape}. Load the state of the same model."
+            )
         dtype = p.dtype if name != "step" and value.is_floating_point() else None
         return value.detach().clone().to(dtype=dtype, device=p.device)
 
@@ -162,7 +239,10 @@ class Optimizer:
     def __repr__(self) -> str:
         lines = []
         for i, group in enumerate(self.param_groups):
-            lines += [f"Parameter Group {i}", *(f"    {name}: {group[name]}" for name in sorted(group) if name != "params")]
+            lines += [
+                f"Parameter Group {i}",
+                *(f"    {name}: {group[name]}" for name in sorted(group) if name != "params"),
+            ]
         return f"{self._name()} (\n" + "\n".join(lines) + "\n)"
 
 
@@ -174,5 +254,11 @@ def step_of(state: dict[str, Any]) -> int:
 
 
 def rate_there(lr: Any, param: Tensor) -> Any:
-    """A rate that lies on the parameter's device in its dtype as its array, so that a captured graph reads it anew; any other as a number."""
-    return lr.array if isinstance(lr, Tensor) and lr.device is param.device and lr.dtype == param.dtype else float(lr)
+    """A rate that lies on the parameter's device in its dtype as its array, so that a captured
+    graph reads it anew; any other as a number.
+    """
+    return (
+        lr.array
+        if isinstance(lr, Tensor) and lr.device is param.device and lr.dtype == param.dtype
+        else float(lr)
+    )

@@ -1,8 +1,11 @@
 """Optimiser steps: one function per method, on raw arrays, changing `param` and its state in place.
 
-Called with a device, a function runs its kernel, or with the device's array module for `xp` what stands here. `grad` is read only. Each function needs at most two temporaries of param's size;
-the rest is written with `out=`. Rates are plain numbers, given anew at every call. `step` counts from 1.
+Called with a device, a function runs its kernel, or with the device's array module for `xp` what
+stands here. `grad` is read only. Each function needs at most two temporaries of param's size; the
+rest is written with `out=`. Rates are plain numbers, given anew at every call. `step` counts from
+1.
 """
+
 from __future__ import annotations
 
 import math
@@ -12,7 +15,9 @@ from ..engine.updates import update
 
 
 def effective_grad(xp: Any, param: Any, grad: Any, weight_decay: float, maximize: bool) -> Any:
-    """The direction to go down: grad (turned round to maximise) plus weight_decay · param. A new array if it differs from grad."""
+    """The direction to go down: grad (turned round to maximise) plus weight_decay · param. A new
+    array if it differs from grad.
+    """
     if maximize:
         grad = -grad
     if weight_decay:
@@ -37,15 +42,26 @@ def blend_square(old: Any, new: Any, beta: float) -> None:
 
 
 @update
-def sgd_update(xp: Any, param: Any, grad: Any, buf: Any, lr: float, momentum: float = 0.0, dampening: float = 0.0,
-               weight_decay: float = 0.0, nesterov: bool = False, maximize: bool = False) -> Any:
+def sgd_update(
+    xp: Any,
+    param: Any,
+    grad: Any,
+    buf: Any,
+    lr: float,
+    momentum: float = 0.0,
+    dampening: float = 0.0,
+    weight_decay: float = 0.0,
+    nesterov: bool = False,
+    maximize: bool = False,
+) -> Any:
     """Gradient descent with momentum.
 
     Math:   g ← grad + weight_decay·p
             b ← momentum·b + (1 − dampening)·g   (b ← g at the first step)
             p ← p − lr·b                         (nesterov: p − lr·(g + momentum·b))
     Returns: the momentum buffer b (a new array if `buf` was None), or None without momentum.
-    Reference: I. Sutskever et al., 2013, "On the importance of initialization and momentum in deep learning".
+    Reference: I. Sutskever et al., 2013, "On the importance of initialization and momentum in deep
+               learning".
     """
     g = effective_grad(xp, param, grad, weight_decay, maximize)
     if momentum:
@@ -60,17 +76,31 @@ def sgd_update(xp: Any, param: Any, grad: Any, buf: Any, lr: float, momentum: fl
 
 
 @update
-def adam_update(xp: Any, param: Any, grad: Any, exp_avg: Any, exp_avg_sq: Any, max_exp_avg_sq: Any, step: Any, lr: Any,
-                beta1: float = 0.9, beta2: float = 0.999, eps: float = 1e-8, weight_decay: float = 0.0, maximize: bool = False,
-                decoupled: bool = False) -> None:
+def adam_update(
+    xp: Any,
+    param: Any,
+    grad: Any,
+    exp_avg: Any,
+    exp_avg_sq: Any,
+    max_exp_avg_sq: Any,
+    step: Any,
+    lr: Any,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+    maximize: bool = False,
+    decoupled: bool = False,
+) -> None:
     """Adam; AdamW if `decoupled`; AMSGrad if `max_exp_avg_sq` is given.
 
     Math:   m ← β1·m + (1 − β1)·g,   v ← β2·v + (1 − β2)·g²
             p ← p − lr·m̂ / (√v̂ + eps),   m̂ = m / (1 − β1ᵗ),   v̂ = v / (1 − β2ᵗ)
             decoupled: p ← p·(1 − lr·weight_decay) first, instead of adding weight_decay·p to g
     Args: step and lr may be 0-d arrays of the device.
-    Reference: D. Kingma, J. Ba, 2015, "Adam", algorithm 1; I. Loshchilov, F. Hutter, 2019, "Decoupled weight decay
-    regularization", algorithm 2; S. Reddi et al., 2018, "On the convergence of Adam and beyond".
+    Reference: D. Kingma, J. Ba, 2015, "Adam", algorithm 1; I. Loshchilov, F. Hutter, 2019,
+               "Decoupled weight decay regularization", algorithm 2; S. Reddi et al., 2018, "On the
+               convergence of Adam and beyond".
     """
     if decoupled and weight_decay:
         param *= 1 - lr * weight_decay
@@ -91,8 +121,20 @@ def adam_update(xp: Any, param: Any, grad: Any, exp_avg: Any, exp_avg_sq: Any, m
 
 
 @update
-def rmsprop_update(xp: Any, param: Any, grad: Any, square_avg: Any, buf: Any, grad_avg: Any, lr: float, alpha: float = 0.99,
-                   eps: float = 1e-8, weight_decay: float = 0.0, momentum: float = 0.0, maximize: bool = False) -> None:
+def rmsprop_update(
+    xp: Any,
+    param: Any,
+    grad: Any,
+    square_avg: Any,
+    buf: Any,
+    grad_avg: Any,
+    lr: float,
+    alpha: float = 0.99,
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+    momentum: float = 0.0,
+    maximize: bool = False,
+) -> None:
     """RMSprop; with momentum if `buf` is given, centred if `grad_avg` is given.
 
     Math:   v ← alpha·v + (1 − alpha)·g²;   p ← p − lr·g / (√v + eps)
@@ -117,12 +159,23 @@ def rmsprop_update(xp: Any, param: Any, grad: Any, square_avg: Any, buf: Any, gr
 
 
 @update
-def adagrad_update(xp: Any, param: Any, grad: Any, total: Any, step: int, lr: float, lr_decay: float = 0.0, weight_decay: float = 0.0,
-                   eps: float = 1e-10, maximize: bool = False) -> None:
+def adagrad_update(
+    xp: Any,
+    param: Any,
+    grad: Any,
+    total: Any,
+    step: int,
+    lr: float,
+    lr_decay: float = 0.0,
+    weight_decay: float = 0.0,
+    eps: float = 1e-10,
+    maximize: bool = False,
+) -> None:
     """Adagrad.
 
     Math:   s ← s + g²;   p ← p − lr / (1 + (t − 1)·lr_decay) · g / (√s + eps)
-    Reference: J. Duchi et al., 2011, "Adaptive subgradient methods for online learning and stochastic optimization".
+    Reference: J. Duchi et al., 2011, "Adaptive subgradient methods for online learning and
+               stochastic optimization".
     """
     g = effective_grad(xp, param, grad, weight_decay, maximize)
     total += g * g
@@ -134,11 +187,22 @@ def adagrad_update(xp: Any, param: Any, grad: Any, total: Any, step: int, lr: fl
 
 
 @update
-def adadelta_update(xp: Any, param: Any, grad: Any, square_avg: Any, acc_delta: Any, lr: float, rho: float = 0.9, eps: float = 1e-6,
-                    weight_decay: float = 0.0, maximize: bool = False) -> None:
+def adadelta_update(
+    xp: Any,
+    param: Any,
+    grad: Any,
+    square_avg: Any,
+    acc_delta: Any,
+    lr: float,
+    rho: float = 0.9,
+    eps: float = 1e-6,
+    weight_decay: float = 0.0,
+    maximize: bool = False,
+) -> None:
     """Adadelta.
 
-    Math:   v ← rho·v + (1 − rho)·g²;   d = √(u + eps) / √(v + eps) · g;   u ← rho·u + (1 − rho)·d²;   p ← p − lr·d
+    Math:   v ← rho·v + (1 − rho)·g²;   d = √(u + eps) / √(v + eps) · g;   u ← rho·u + (1 − rho)·d²;
+            p ← p − lr·d
     Reference: M. Zeiler, 2012, "ADADELTA: an adaptive learning rate method", algorithm 1.
     """
     g = effective_grad(xp, param, grad, weight_decay, maximize)
@@ -152,8 +216,20 @@ def adadelta_update(xp: Any, param: Any, grad: Any, square_avg: Any, acc_delta: 
 
 
 @update
-def adamax_update(xp: Any, param: Any, grad: Any, exp_avg: Any, exp_inf: Any, step: int, lr: float, beta1: float = 0.9,
-                  beta2: float = 0.999, eps: float = 1e-8, weight_decay: float = 0.0, maximize: bool = False) -> None:
+def adamax_update(
+    xp: Any,
+    param: Any,
+    grad: Any,
+    exp_avg: Any,
+    exp_inf: Any,
+    step: int,
+    lr: float,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+    maximize: bool = False,
+) -> None:
     """Adamax: Adam with the infinity norm.
 
     Math:   m ← β1·m + (1 − β1)·g;   u ← max(β2·u, |g| + eps);   p ← p − lr / (1 − β1ᵗ) · m / u
@@ -176,9 +252,23 @@ def nadam_mu(step: int, beta1: float, momentum_decay: float) -> float:
 
 
 @update
-def nadam_update(xp: Any, param: Any, grad: Any, exp_avg: Any, exp_avg_sq: Any, mu_product: float, step: int, lr: float, beta1: float = 0.9,
-                 beta2: float = 0.999, eps: float = 1e-8, weight_decay: float = 0.0, momentum_decay: float = 4e-3,
-                 decoupled_weight_decay: bool = False, maximize: bool = False) -> None:
+def nadam_update(
+    xp: Any,
+    param: Any,
+    grad: Any,
+    exp_avg: Any,
+    exp_avg_sq: Any,
+    mu_product: float,
+    step: int,
+    lr: float,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+    momentum_decay: float = 4e-3,
+    decoupled_weight_decay: bool = False,
+    maximize: bool = False,
+) -> None:
     """Adam with Nesterov momentum.
 
     Math:   μ_t = β1·(1 − ½·0.96^(t·momentum_decay));   m, v as in Adam;   v̂ = v / (1 − β2ᵗ)
@@ -201,13 +291,27 @@ def nadam_update(xp: Any, param: Any, grad: Any, exp_avg: Any, exp_avg_sq: Any, 
 
 
 @update
-def radam_update(xp: Any, param: Any, grad: Any, exp_avg: Any, exp_avg_sq: Any, step: int, lr: float, beta1: float = 0.9, beta2: float = 0.999,
-                 eps: float = 1e-8, weight_decay: float = 0.0, decoupled_weight_decay: bool = False, maximize: bool = False) -> None:
+def radam_update(
+    xp: Any,
+    param: Any,
+    grad: Any,
+    exp_avg: Any,
+    exp_avg_sq: Any,
+    step: int,
+    lr: float,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+    decoupled_weight_decay: bool = False,
+    maximize: bool = False,
+) -> None:
     """Rectified Adam: momentum only, until the second moment has seen enough steps to be trusted.
 
     Math:   ρ∞ = 2 / (1 − β2) − 1;   ρ = ρ∞ − 2t·β2ᵗ / (1 − β2ᵗ);   m̂, v as in Adam
             ρ > 5: p ← p − lr·r·m̂·√(1 − β2ᵗ) / (√v + eps),  r = √((ρ−4)(ρ−2)ρ∞ / ((ρ∞−4)(ρ∞−2)ρ));   else p ← p − lr·m̂
-    Reference: L. Liu et al., 2020, "On the variance of the adaptive learning rate and beyond", algorithm 2.
+    Reference: L. Liu et al., 2020, "On the variance of the adaptive learning rate and beyond",
+               algorithm 2.
     """
     if decoupled_weight_decay and weight_decay:
         param *= 1 - lr * weight_decay
@@ -228,12 +332,25 @@ def radam_update(xp: Any, param: Any, grad: Any, exp_avg: Any, exp_avg_sq: Any, 
 
 
 @update
-def rprop_update(xp: Any, param: Any, grad: Any, prev: Any, step_size: Any, eta_minus: float = 0.5, eta_plus: float = 1.2,
-                 step_min: float = 1e-6, step_max: float = 50.0, maximize: bool = False) -> None:
-    """Resilient propagation: only the gradient's sign counts; each element has a step size of its own.
+def rprop_update(
+    xp: Any,
+    param: Any,
+    grad: Any,
+    prev: Any,
+    step_size: Any,
+    eta_minus: float = 0.5,
+    eta_plus: float = 1.2,
+    step_min: float = 1e-6,
+    step_max: float = 50.0,
+    maximize: bool = False,
+) -> None:
+    """Resilient propagation: only the gradient's sign counts; each element has a step size of its
+    own.
 
-    Math:   g·prev > 0: step ← min(step·η⁺, max);   < 0: step ← max(step·η⁻, min) and g ← 0;   p ← p − sign(g)·step
-    Reference: M. Riedmiller, H. Braun, 1993, "A direct adaptive method for faster backpropagation learning".
+    Math:   g·prev > 0: step ← min(step·η⁺, max);   < 0: step ← max(step·η⁻, min) and g ← 0;   p ← p
+            − sign(g)·step
+    Reference: M. Riedmiller, H. Braun, 1993, "A direct adaptive method for faster backpropagation
+               learning".
     """
     g = -grad if maximize else grad
     agreement = g * prev
@@ -247,8 +364,17 @@ def rprop_update(xp: Any, param: Any, grad: Any, prev: Any, step_size: Any, eta_
 
 
 @update
-def lion_update(xp: Any, param: Any, grad: Any, exp_avg: Any, lr: float, beta1: float = 0.9, beta2: float = 0.99,
-                weight_decay: float = 0.0, maximize: bool = False) -> None:
+def lion_update(
+    xp: Any,
+    param: Any,
+    grad: Any,
+    exp_avg: Any,
+    lr: float,
+    beta1: float = 0.9,
+    beta2: float = 0.99,
+    weight_decay: float = 0.0,
+    maximize: bool = False,
+) -> None:
     """Lion: the sign of a blend of momentum and gradient.
 
     Math:   p ← p·(1 − lr·weight_decay) − lr·sign(β1·m + (1 − β1)·g);   m ← β2·m + (1 − β2)·g
@@ -265,8 +391,12 @@ def lion_update(xp: Any, param: Any, grad: Any, exp_avg: Any, lr: float, beta1: 
     blend(exp_avg, g, beta2)
 
 
-def orthogonalized(xp: Any, matrix: Any, coefficients: tuple[float, float, float], steps: int, eps: float) -> Any:
-    """About U Vᵀ of the SVD U S Vᵀ: Newton-Schulz steps X ← a X + (b A + c A²) X with A = X Xᵀ push all singular values towards 1."""
+def orthogonalized(
+    xp: Any, matrix: Any, coefficients: tuple[float, float, float], steps: int, eps: float
+) -> Any:
+    """About U Vᵀ of the SVD U S Vᵀ: Newton-Schulz steps X ← a X + (b A + c A²) X with A = X Xᵀ push
+    all singular values towards 1.
+    """
     a, b, c = coefficients
     wide = matrix.shape[0] <= matrix.shape[1]
     x = matrix if wide else matrix.T
@@ -278,11 +408,25 @@ def orthogonalized(xp: Any, matrix: Any, coefficients: tuple[float, float, float
 
 
 @update
-def muon_update(xp: Any, param: Any, grad: Any, buf: Any, lr: float, scale: float, momentum: float = 0.95, weight_decay: float = 0.1,
-                nesterov: bool = True, coefficients: tuple[float, float, float] = (3.4445, -4.775, 2.0315), steps: int = 5, eps: float = 1e-7) -> None:
-    """Muon: SGD with momentum, its direction orthogonalized. `scale` fits lr to the matrix's shape; decay is straight on the parameter.
+def muon_update(
+    xp: Any,
+    param: Any,
+    grad: Any,
+    buf: Any,
+    lr: float,
+    scale: float,
+    momentum: float = 0.95,
+    weight_decay: float = 0.1,
+    nesterov: bool = True,
+    coefficients: tuple[float, float, float] = (3.4445, -4.775, 2.0315),
+    steps: int = 5,
+    eps: float = 1e-7,
+) -> None:
+    """Muon: SGD with momentum, its direction orthogonalized. `scale` fits lr to the matrix's shape;
+    decay is straight on the parameter.
 
-    Math: buf ← μ buf + (1 − μ) g;   u = μ buf + (1 − μ) g if nesterov, else buf;   p ← (1 − lr λ) p − lr scale orth(u)
+    Math: buf ← μ buf + (1 − μ) g;   u = μ buf + (1 − μ) g if nesterov, else buf;   p ← (1 − lr λ) p
+          − lr scale orth(u)
     """
     blend(buf, grad, momentum)
     direction = momentum * buf + (1 - momentum) * grad if nesterov else buf
@@ -298,6 +442,9 @@ def norm_update(xp: Any, total: Any, grad: Any) -> None:
 
 @update
 def clip_update(xp: Any, array: Any, norm: Any, most: float) -> None:
-    """array ← array · min(1, most / (norm + 10⁻⁶)), `norm` an array of one element. No one looks at it: nothing waits for the device."""
+    """array ← array · min(1, most / (norm + 10⁻⁶)), `norm` an array of one element.
+
+    No one looks at it: nothing waits for the device.
+    """
     factor = most / (norm + 1e-6)
     array *= xp.where(factor >= 1, xp.ones_like(factor), factor)

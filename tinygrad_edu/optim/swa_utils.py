@@ -1,4 +1,5 @@
 """Averages of weights over the course of training: equal (SWA) or exponentially fading (EMA)."""
+
 from __future__ import annotations
 
 import copy
@@ -15,7 +16,9 @@ from ..nn.module import Module
 def get_ema_multi_avg_fn(decay: float = 0.999) -> Callable:
     """For AveragedModel: average ← decay · average + (1 − decay) · new."""
     if not 0 <= decay <= 1:
-        raise ShapeError(f"get_ema_multi_avg_fn: decay must be from 0 to 1, got {decay}. Use 0.999, for example.")
+        raise ShapeError(
+            f"get_ema_multi_avg_fn: decay must be from 0 to 1, got {decay}. Use 0.999, for example."
+        )
 
     def blend(averages: list[Tensor], new: list[Tensor], count: Any) -> None:
         for average, value in zip(averages, new):
@@ -41,16 +44,28 @@ def get_swa_multi_avg_fn() -> Callable:
 
 
 class AveragedModel(Module):
-    """A copy of `model` (in `.module`) whose parameters are the average of all that `update_parameters` was given.
+    """A copy of `model` (in `.module`) whose parameters are the average of all that
+    `update_parameters` was given.
 
-    Args: avg_fn: (average, new, count) -> average, for each parameter; multi_avg_fn: the same in place, for lists of them, for example
-    `get_ema_multi_avg_fn(0.999)`; default: the mean. use_buffers: average the buffers too; else the model's last ones are taken over.
+    Args: avg_fn: (average, new, count) -> average, for each parameter; multi_avg_fn: the same in
+          place, for lists of them, for example `get_ema_multi_avg_fn(0.999)`; default: the mean.
+          use_buffers: average the buffers too; else the model's last ones are taken over.
     """
 
-    def __init__(self, model: Module, device: Any = None, avg_fn: Callable | None = None, multi_avg_fn: Callable | None = None, use_buffers: bool = False):
+    def __init__(
+        self,
+        model: Module,
+        device: Any = None,
+        avg_fn: Callable | None = None,
+        multi_avg_fn: Callable | None = None,
+        use_buffers: bool = False,
+    ):
         super().__init__()
         if avg_fn is not None and multi_avg_fn is not None:
-            raise ShapeError("AveragedModel: avg_fn and multi_avg_fn must not be given together, got both. Choose one.")
+            raise ShapeError(
+                "AveragedModel: avg_fn and multi_avg_fn must not be given together, got both."
+                " Choose one."
+            )
         self.module = copy.deepcopy(model)
         if device is not None:
             self.module = self.module.to(device)
@@ -62,11 +77,17 @@ class AveragedModel(Module):
 
     def update_parameters(self, model: Module) -> None:
         """Take the present weights of `model` into the average."""
+
         def values(m: Module) -> list[Tensor]:
-            return [t.detach() for t in (*m.parameters(), *(m.buffers() if self.use_buffers else ()))]
+            return [
+                t.detach() for t in (*m.parameters(), *(m.buffers() if self.use_buffers else ()))
+            ]
 
         with no_grad():
-            averages, new = values(self.module), [t.to(self.n_averaged.device) for t in values(model)]
+            averages, new = (
+                values(self.module),
+                [t.to(self.n_averaged.device) for t in values(model)],
+            )
             if int(self.n_averaged) == 0:
                 for average, value in zip(averages, new):
                     average.copy_(value)
@@ -82,8 +103,14 @@ class AveragedModel(Module):
 
 
 def update_bn(loader: Iterable, model: Module, device: Any = None) -> None:
-    """Compute the running statistics of batch norm layers anew, in one pass over the loader (an averaged model has none that fit)."""
-    norms = {m: m.momentum for m in model.modules() if hasattr(m, "running_mean") and hasattr(m, "num_batches_tracked")}
+    """Compute the running statistics of batch norm layers anew, in one pass over the loader (an
+    averaged model has none that fit).
+    """
+    norms = {
+        m: m.momentum
+        for m in model.modules()
+        if hasattr(m, "running_mean") and hasattr(m, "num_batches_tracked")
+    }
     if not norms:
         return
     was_training = model.training

@@ -7,10 +7,12 @@ Expected score, on the 10,000 test images of MNIST:
     embedded digits, 10 epochs:     98.7 %
     all of MNIST, 5 epochs:         99.4 %
 
-Reference: Y. LeCun et al., 1998, "Gradient-based learning applied to document recognition" (LeNet-5);
-S. Ioffe and C. Szegedy, 2015, "Batch normalization"; I. Loshchilov and F. Hutter, 2019, "Decoupled weight decay
-regularization" (AdamW); L. N. Smith, 2018, "Super-convergence" (the one-cycle learning rate).
+Reference: Y. LeCun et al., 1998, "Gradient-based learning applied to document recognition"
+           (LeNet-5); S. Ioffe and C. Szegedy, 2015, "Batch normalization"; I. Loshchilov and F.
+           Hutter, 2019, "Decoupled weight decay regularization" (AdamW); L. N. Smith, 2018,
+           "Super-convergence" (the one-cycle learning rate).
 """
+
 from __future__ import annotations
 
 import math
@@ -25,8 +27,16 @@ from tinygrad_edu.nn import functional as F
 from . import Recipe
 from ._digits import find_data, read_digit
 
-RECIPE = Recipe(name="mnist-cnn", task="read handwritten digits", data="5,000 embedded digits, or all of MNIST", time="about 30 s",
-                score="98.7 % (99.4 % on all of MNIST, 5 epochs)", epochs=10, lr=0.005, batch_size=100)
+RECIPE = Recipe(
+    name="mnist-cnn",
+    task="read handwritten digits",
+    data="5,000 embedded digits, or all of MNIST",
+    time="about 30 s",
+    score="98.7 % (99.4 % on all of MNIST, 5 epochs)",
+    epochs=10,
+    lr=0.005,
+    batch_size=100,
+)
 
 MEAN, STD = 0.1307, 0.3081  # of the pixels of MNIST, where black is 0 and white is 1
 BLACK = -MEAN / STD  # black after normalising
@@ -66,12 +76,20 @@ def shift(images: Tensor, most: int = 2) -> Tensor:
     padded = F.pad(images, (most, most, most, most), value=BLACK)
     rows = torch.arange(H) + torch.randint(0, 2 * most + 1, (N, 1))  # (N, H)
     columns = torch.arange(W) + torch.randint(0, 2 * most + 1, (N, 1))  # (N, W)
-    return padded[torch.arange(N).reshape(N, 1, 1), 0, rows.unsqueeze(2), columns.unsqueeze(1)].unsqueeze(1)
+    return padded[
+        torch.arange(N).reshape(N, 1, 1), 0, rows.unsqueeze(2), columns.unsqueeze(1)
+    ].unsqueeze(1)
 
 
 def one_cycle(progress: float) -> float:
-    """The learning rate's factor: up in a straight line for a quarter of the run, then down along a cosine to 0."""
-    return 0.04 + 0.96 * progress / 0.25 if progress < 0.25 else 0.5 + 0.5 * math.cos(math.pi * (progress - 0.25) / 0.75)
+    """The learning rate's factor: up in a straight line for a quarter of the run, then down along a
+    cosine to 0.
+    """
+    return (
+        0.04 + 0.96 * progress / 0.25
+        if progress < 0.25
+        else 0.5 + 0.5 * math.cos(math.pi * (progress - 0.25) / 0.75)
+    )
 
 
 def train(run: Any) -> None:
@@ -83,7 +101,9 @@ def train(run: Any) -> None:
     test_images, test_labels = normalize(data.test_images).to(device), data.test_labels.to(device)
 
     order = torch.Generator().manual_seed(settings["seed"])
-    loader = DataLoader(TensorDataset(images, labels), settings["batch_size"], shuffle=True, generator=order)
+    loader = DataLoader(
+        TensorDataset(images, labels), settings["batch_size"], shuffle=True, generator=order
+    )
     model = DigitNet().to(device)
     optimizer = optim.AdamW(model.parameters(), lr=settings["lr"], weight_decay=0.01)
     run.track(model, optimizer, loader)
@@ -105,9 +125,14 @@ def train(run: Any) -> None:
             correct = (logits.argmax(1) == labels).sum().item()
             run.record(loss, len(labels), lr, correct)
         test_logits = evaluate(model, test_images)
-        run.end_epoch(F.cross_entropy(test_logits, test_labels).item(), (test_logits.argmax(1) == test_labels).float().mean().item())
+        run.end_epoch(
+            F.cross_entropy(test_logits, test_labels).item(),
+            (test_logits.argmax(1) == test_labels).float().mean().item(),
+        )
 
-    run.plot("mistakes", data.test_images, data.test_labels, F.softmax(evaluate(model, test_images), 1))
+    run.plot(
+        "mistakes", data.test_images, data.test_labels, F.softmax(evaluate(model, test_images), 1)
+    )
     run.finish()
 
 
@@ -119,12 +144,17 @@ def evaluate(model: nn.Module, images: Tensor) -> Tensor:
 
 
 def predictor(weights: dict) -> Callable[[str], list[tuple[str, float]]]:
-    """A function from the path of an image to the ten digits and their probabilities, likeliest first."""
+    """A function from the path of an image to the ten digits and their probabilities, likeliest
+    first.
+    """
     model = DigitNet()
     model.load_state_dict(weights)
 
     def predict(path: str) -> list[tuple[str, float]]:
         probabilities = F.softmax(evaluate(model, normalize(read_digit(path).unsqueeze(0))), 1)[0]
-        return sorted(((str(digit), p) for digit, p in enumerate(probabilities.tolist())), key=lambda pair: -pair[1])
+        return sorted(
+            ((str(digit), p) for digit, p in enumerate(probabilities.tolist())),
+            key=lambda pair: -pair[1],
+        )
 
     return predict

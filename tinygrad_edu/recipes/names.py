@@ -3,13 +3,17 @@
     tinygrad-edu train names                          a small Transformer
     tinygrad-edu train names --model mlp              bigram, mlp, rnn, gru, transformer: the history of the field in five models
 
-Trains on 32,033 names if names.txt is in ./data (or --data FOLDER, --data download), else on names made of random syllables.
+Trains on 32,033 names if names.txt is in ./data (or --data FOLDER, --data download), else on names
+made of random syllables.
 
-Expected validation loss (nats a letter) on names.txt, beside what makemore reports for its models of these kinds:
+Expected validation loss (nats a letter) on names.txt, beside what makemore reports for its models
+of these kinds:
     bigram 2.45 (2.45)   mlp 2.11 (2.1)   rnn 2.03   gru 1.99   transformer 1.97 (1.92 after a longer training)
 
-Reference: Y. Bengio et al., 2003, "A neural probabilistic language model" (mlp); A. Karpathy, makemore (the task and its figures).
+Reference: Y. Bengio et al., 2003, "A neural probabilistic language model" (mlp); A. Karpathy,
+           makemore (the task and its figures).
 """
+
 from __future__ import annotations
 
 from typing import Any
@@ -26,10 +30,26 @@ from .mnist_cnn import one_cycle
 
 LONGEST = 15  # letters
 VOCABULARY = 27  # a to z, and 0 for the end
-RECIPE = Recipe(name="names", task="invent names, with five kinds of model", data="names.txt, or made-up syllables", time="about 2 minutes",
-                score="validation loss 1.97 (transformer)", epochs=10, lr=4e-3, batch_size=64, unit="letters",
-                options=(Option("model", "transformer", "the kind of model", ("bigram", "mlp", "rnn", "gru", "transformer")),
-                         Option("sample", 300, "letters to write at the end")))
+RECIPE = Recipe(
+    name="names",
+    task="invent names, with five kinds of model",
+    data="names.txt, or made-up syllables",
+    time="about 2 minutes",
+    score="validation loss 1.97 (transformer)",
+    epochs=10,
+    lr=4e-3,
+    batch_size=64,
+    unit="letters",
+    options=(
+        Option(
+            "model",
+            "transformer",
+            "the kind of model",
+            ("bigram", "mlp", "rnn", "gru", "transformer"),
+        ),
+        Option("sample", 300, "letters to write at the end"),
+    ),
+)
 
 
 class Bigram(nn.Module):
@@ -49,11 +69,13 @@ class MLP(nn.Module):
     def __init__(self, past: int = 3, width: int = 32, hidden: int = 200) -> None:
         super().__init__()
         self.past, self.letters = past, nn.Embedding(VOCABULARY, width)
-        self.net = nn.Sequential(nn.Linear(past * width, hidden), nn.Tanh(), nn.Linear(hidden, VOCABULARY))
+        self.net = nn.Sequential(
+            nn.Linear(past * width, hidden), nn.Tanh(), nn.Linear(hidden, VOCABULARY)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         padded = F.pad(x, (self.past - 1, 0))
-        views = [self.letters(padded[:, i:i + x.shape[1]]) for i in range(self.past)]
+        views = [self.letters(padded[:, i : i + x.shape[1]]) for i in range(self.past)]
         return self.net(torch.cat(views, -1))
 
 
@@ -79,22 +101,43 @@ def make_model(kind: str) -> nn.Module:
 def made_up(count: int = 8000) -> list[str]:
     """Names of one to four random syllables."""
     rng = torch.Generator().manual_seed(7).numpy
-    starts, middles, ends = "b c d f g h j k l m n p r s t v z br ch kr st th".split(), "a e i o u ai ea ia".split(), ["", "", "n", "r", "l", "s", "h"]
-    return ["".join(rng.choice(starts) + rng.choice(middles) + rng.choice(ends) for _ in range(rng.integers(1, 5)))[:LONGEST] for _ in range(count)]
+    starts, middles, ends = (
+        "b c d f g h j k l m n p r s t v z br ch kr st th".split(),
+        "a e i o u ai ea ia".split(),
+        ["", "", "n", "r", "l", "s", "h"],
+    )
+    return [
+        "".join(
+            rng.choice(starts) + rng.choice(middles) + rng.choice(ends)
+            for _ in range(rng.integers(1, 5))
+        )[:LONGEST]
+        for _ in range(count)
+    ]
 
 
 def find_names(choice: str, limit: int | None) -> tuple[list[str], str]:
-    found = [download(*NAMES, "names/names.txt")] if choice == "download" else search(choice, "names/names.txt")
+    found = (
+        [download(*NAMES, "names/names.txt")]
+        if choice == "download"
+        else search(choice, "names/names.txt")
+    )
     if found:
         names, source = [n for n in read(found[0]).split("\n") if n], "of names.txt"
     else:
-        names, source = made_up(), "made of random syllables (names.txt is not here: --data download gets it)"
-    names = [n for n in names if len(n) <= LONGEST and n.isascii() and n.isalpha() and n.islower()][:limit]
+        names, source = (
+            made_up(),
+            "made of random syllables (names.txt is not here: --data download gets it)",
+        )
+    names = [n for n in names if len(n) <= LONGEST and n.isascii() and n.isalpha() and n.islower()][
+        :limit
+    ]
     return names, f"{len(names):,} names {source}"
 
 
 def encode(names: list[str]) -> tuple[Tensor, Tensor]:
-    """(N, 16) inputs, 0 and then the letters, and targets: the letters, then 0, then -1 where nothing counts."""
+    """(N, 16) inputs, 0 and then the letters, and targets: the letters, then 0, then -1 where
+    nothing counts.
+    """
     rows = [[ord(c) - 96 for c in name] for name in names]
     x = torch.tensor([[0, *row] + [0] * (LONGEST - len(row)) for row in rows])
     y = torch.tensor([[*row, 0] + [-1] * (LONGEST - len(row)) for row in rows])
@@ -117,13 +160,19 @@ def train(run: Any) -> None:
     run.describe(f"Training on {len(x):,} of {text}, validating on the other {held:,}.")
     loader = DataLoader(TensorDataset(x, y), settings["batch_size"], shuffle=True, generator=order)
     model = make_model(settings["model"]).to(device)
-    optimizer = optim.AdamW(model.parameters(), lr=settings["lr"], betas=(0.9, 0.99), weight_decay=0.01)
+    optimizer = optim.AdamW(
+        model.parameters(), lr=settings["lr"], betas=(0.9, 0.99), weight_decay=0.01
+    )
     run.track(model, optimizer, loader)
 
     for _ in run.epochs():
         model.train()
         for x, y in run.batches():
-            lr = settings["lr"] * (10 if settings["model"] == "bigram" else 1) * one_cycle(run.progress)
+            lr = (
+                settings["lr"]
+                * (10 if settings["model"] == "bigram" else 1)
+                * one_cycle(run.progress)
+            )
             optimizer.param_groups[0]["lr"] = lr
             loss = loss_of(model, x.to(device), y.to(device))
             run.watch(loss, x)
@@ -150,7 +199,9 @@ def invent(model: nn.Module, count: int) -> list[str]:
     else:
         for _ in range(LONGEST):
             x = torch.cat([x, torch.multinomial(F.softmax(model(x)[:, -1], -1), 1)], 1)
-    words = ["".join(chr(96 + t) if t else " " for t in row[1:]).split(" ")[0] for row in x.tolist()]
+    words = [
+        "".join(chr(96 + t) if t else " " for t in row[1:]).split(" ")[0] for row in x.tolist()
+    ]
     return [w for w in words if w]
 
 

@@ -1,15 +1,18 @@
-"""Tell whether a movie reviewer liked the movie, from one sentence: with convolutions, an LSTM or a Transformer.
+"""Tell whether a movie reviewer liked the movie, from one sentence: with convolutions, an LSTM or a
+Transformer.
 
     tinygrad-edu train sentiment                      convolutions over words
     tinygrad-edu train sentiment --model lstm         or transformer
 
-Trains on nine tenths of the 10,662 sentences of Pang and Lee if rt-polarity.pos and .neg are in ./data (or --data FOLDER), else on
-sentences made from a small grammar; the last tenth is the test.
+Trains on nine tenths of the 10,662 sentences of Pang and Lee if rt-polarity.pos and .neg are in
+./data (or --data FOLDER), else on sentences made from a small grammar; the last tenth is the test.
 
 Expected accuracy on the review sentences, all words learnt from scratch: about 76 %.
 
-Reference: B. Pang, L. Lee, 2005, "Seeing stars" (data); Y. Kim, 2014, "Convolutional neural networks for sentence classification".
+Reference: B. Pang, L. Lee, 2005, "Seeing stars" (data); Y. Kim, 2014, "Convolutional neural
+           networks for sentence classification".
 """
+
 from __future__ import annotations
 
 from typing import Any
@@ -24,9 +27,18 @@ from . import Option, Recipe
 from ._text import read, search
 from .mnist_cnn import one_cycle
 
-RECIPE = Recipe(name="sentiment", task="tell praise from blame in movie reviews", data="rt-polarity sentences, or made-up ones", time="about 1 minute",
-                score="76 % on a held-out tenth", epochs=5, lr=2e-3, batch_size=50, unit="sentences",
-                options=(Option("model", "cnn", "the kind of model", ("cnn", "lstm", "transformer")),))
+RECIPE = Recipe(
+    name="sentiment",
+    task="tell praise from blame in movie reviews",
+    data="rt-polarity sentences, or made-up ones",
+    time="about 1 minute",
+    score="76 % on a held-out tenth",
+    epochs=5,
+    lr=2e-3,
+    batch_size=50,
+    unit="sentences",
+    options=(Option("model", "cnn", "the kind of model", ("cnn", "lstm", "transformer")),),
+)
 LONGEST = 50  # words
 
 
@@ -42,10 +54,18 @@ def word_vectors(vocabulary: int, width: int) -> nn.Embedding:
 class CNN(nn.Module):
     """Each filter looks for a phrase of 3, 4 or 5 words and reports its best find."""
 
-    def __init__(self, vocabulary: int, width: int = 100, filters: int = 64, sizes: tuple[int, ...] = (3, 4, 5)) -> None:
+    def __init__(
+        self,
+        vocabulary: int,
+        width: int = 100,
+        filters: int = 64,
+        sizes: tuple[int, ...] = (3, 4, 5),
+    ) -> None:
         super().__init__()
         self.words = word_vectors(vocabulary, width)
-        self.phrases = nn.ModuleList(nn.Conv1d(width, filters, size, padding=size - 1) for size in sizes)
+        self.phrases = nn.ModuleList(
+            nn.Conv1d(width, filters, size, padding=size - 1) for size in sizes
+        )
         self.drop, self.head = nn.Dropout(0.5), nn.Linear(filters * len(sizes), 2)
 
     def forward(self, tokens: Tensor) -> Tensor:  # (N, T) -> (N, 2)
@@ -75,12 +95,17 @@ class Transformer(nn.Module):
     def __init__(self, vocabulary: int, width: int = 96) -> None:
         super().__init__()
         self.words, self.places = word_vectors(vocabulary, width), nn.Embedding(LONGEST, width)
-        nn.init.normal_(self.places.weight, 0.0, 0.1)  # no larger than the words: else where a word stands would drown which it is
-        self.layer = nn.TransformerEncoderLayer(width, 4, 2 * width, dropout=0.3, batch_first=True, norm_first=True)
+        # no larger than the words: else where a word stands would drown which it is
+        nn.init.normal_(self.places.weight, 0.0, 0.1)
+        self.layer = nn.TransformerEncoderLayer(
+            width, 4, 2 * width, dropout=0.3, batch_first=True, norm_first=True
+        )
         self.drop, self.head = nn.Dropout(0.5), nn.Linear(width, 2)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        x = self.drop(self.words(tokens) + self.places(torch.arange(tokens.shape[1], device=tokens.device)))
+        x = self.drop(
+            self.words(tokens) + self.places(torch.arange(tokens.shape[1], device=tokens.device))
+        )
         x = self.layer(x, src_key_padding_mask=tokens == 0)
         there = (tokens != 0).float().unsqueeze(2)
         return self.head(self.drop((x * there).sum(1) / there.sum(1).clamp(min=1)))
@@ -89,23 +114,42 @@ class Transformer(nn.Module):
 def made_up(count: int = 1500) -> tuple[list[str], list[str]]:
     """Sentences of praise and of blame from a small grammar; some say "not" and mean the opposite."""
     rng = torch.Generator().manual_seed(3).numpy
-    things, good, bad = "plot acting music film story ending cast script".split(), "wonderful moving funny clever fresh gripping".split(), "dull tired clumsy bland awful empty".split()
+    things, good, bad = (
+        "plot acting music film story ending cast script".split(),
+        "wonderful moving funny clever fresh gripping".split(),
+        "dull tired clumsy bland awful empty".split(),
+    )
 
     def sentence(praise: bool) -> str:
         turn = rng.random() < 0.25
         word = rng.choice(good if praise != turn else bad)
-        return f"the {rng.choice(things)} of this {rng.choice(things)} is {'not ' if turn else ''}{rng.choice(['', 'very ', 'truly '])}{word} ."
+        return (
+            f"the {rng.choice(things)} of this {rng.choice(things)} is"
+            f" {'not ' if turn else ''}{rng.choice(['', 'very ', 'truly '])}{word} ."
+        )
 
     return [sentence(True) for _ in range(count)], [sentence(False) for _ in range(count)]
 
 
 def find_sentences(choice: str, limit: int | None) -> tuple[list[str], list[int], str]:
-    found = search("embedded" if choice == "download" else choice, "rt_polarity/rt-polarity.pos", "rt_polarity/rt-polarity.neg")
+    found = search(
+        "embedded" if choice == "download" else choice,
+        "rt_polarity/rt-polarity.pos",
+        "rt_polarity/rt-polarity.neg",
+    )
     if found:
-        praise, blame = ([line for line in read(path).split("\n") if line.strip()] for path in found)
+        praise, blame = (
+            [line for line in read(path).split("\n") if line.strip()] for path in found
+        )
         source = "sentences of movie reviews"
     else:
-        (praise, blame), source = made_up(), "sentences from a small grammar (rt-polarity.pos and .neg are not here: give their folder by --data)"
+        (praise, blame), source = (
+            made_up(),
+            (
+                "sentences from a small grammar (rt-polarity.pos and .neg are not here: give their"
+                " folder by --data)"
+            ),
+        )
     texts, labels = [*praise, *blame], [1] * len(praise) + [0] * len(blame)
     order = torch.randperm(len(texts), generator=torch.Generator().manual_seed(0)).tolist()[:limit]
     return [texts[i] for i in order], [labels[i] for i in order], source
@@ -119,12 +163,22 @@ def train(run: Any) -> None:
     tokenizer = WordTokenizer(texts[:cut], min_count=2)
     tokens = pad_batch([tokenizer.encode(text)[:LONGEST] or [tokenizer.unk] for text in texts])[0]
     labels = torch.tensor(answers)
-    run.describe(f"Training on {cut:,} {source}, testing on {len(texts) - cut:,} others; {len(tokenizer):,} words.")
+    run.describe(
+        f"Training on {cut:,} {source}, testing on {len(texts) - cut:,} others; {len(tokenizer):,}"
+        " words."
+    )
     test_tokens, test_labels = tokens[cut:].to(device), labels[cut:].to(device)
 
     order = torch.Generator().manual_seed(settings["seed"])
-    loader = DataLoader(TensorDataset(tokens[:cut], labels[:cut]), settings["batch_size"], shuffle=True, generator=order)
-    model: nn.Module = {"cnn": CNN, "lstm": LSTM, "transformer": Transformer}[settings["model"]](len(tokenizer)).to(device)
+    loader = DataLoader(
+        TensorDataset(tokens[:cut], labels[:cut]),
+        settings["batch_size"],
+        shuffle=True,
+        generator=order,
+    )
+    model: nn.Module = {"cnn": CNN, "lstm": LSTM, "transformer": Transformer}[settings["model"]](
+        len(tokenizer)
+    ).to(device)
     optimizer = optim.AdamW(model.parameters(), lr=settings["lr"], weight_decay=0.01)
     run.track(model, optimizer, loader)
 
@@ -133,7 +187,8 @@ def train(run: Any) -> None:
         for x, y in run.batches():
             lr = settings["lr"] * one_cycle(run.progress)
             optimizer.param_groups[0]["lr"] = lr
-            x, y = x[:, :max(5, int((x != 0).sum(1).max()))].to(device), y.to(device)  # no longer than this batch needs
+            # no longer than this batch needs
+            x, y = x[:, : max(5, int((x != 0).sum(1).max()))].to(device), y.to(device)
             logits = model(x)
             loss = F.cross_entropy(logits, y)
             run.watch(loss, x)
@@ -143,7 +198,10 @@ def train(run: Any) -> None:
             optimizer.step()
             run.record(loss, len(y), lr, (logits.argmax(1) == y).sum().item())
         logits = answer(model, test_tokens)
-        run.end_epoch(F.cross_entropy(logits, test_labels).item(), (logits.argmax(1) == test_labels).float().mean().item())
+        run.end_epoch(
+            F.cross_entropy(logits, test_labels).item(),
+            (logits.argmax(1) == test_labels).float().mean().item(),
+        )
     run.finish()
 
 

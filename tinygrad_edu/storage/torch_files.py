@@ -1,9 +1,13 @@
-"""Reading the `.pt` and `.pth` files that PyTorch's `torch.save` writes, without PyTorch and without running anything in them.
+"""Reading the `.pt` and `.pth` files that PyTorch's `torch.save` writes, without PyTorch and
+without running anything in them.
 
-Such a file is a zip archive with a pickle (`data.pkl`) that describes the structure, and one raw file for each storage. A pickle is a
-small program; this reader runs only the few instructions that build numbers, strings, lists, dicts and tensors, and refuses every name
-but those in `ALLOWED`. It is written for Python's own unpickler in Python, whose memory the file's instructions cannot blow up.
+Such a file is a zip archive with a pickle (`data.pkl`) that describes the structure, and one raw
+file for each storage. A pickle is a small program; this reader runs only the few instructions that
+build numbers, strings, lists, dicts and tensors, and refuses every name but those in `ALLOWED`. It
+is written for Python's own unpickler in Python, whose memory the file's instructions cannot blow
+up.
 """
+
 from __future__ import annotations
 
 import io
@@ -18,9 +22,21 @@ import numpy as np
 from ..engine.tensor import Tensor
 from .checkpoint import CheckpointError
 
-STORAGES = {name + "Storage": kind for name, kind in (
-    ("Double", "f8"), ("Float", "f4"), ("Half", "f2"), ("BFloat16", "bf16"), ("Long", "i8"), ("Int", "i4"), ("Short", "i2"), ("Char", "i1"),
-    ("Byte", "u1"), ("Bool", "?"))}
+STORAGES = {
+    name + "Storage": kind
+    for name, kind in (
+        ("Double", "f8"),
+        ("Float", "f4"),
+        ("Half", "f2"),
+        ("BFloat16", "bf16"),
+        ("Long", "i8"),
+        ("Int", "i4"),
+        ("Short", "i2"),
+        ("Char", "i1"),
+        ("Byte", "u1"),
+        ("Bool", "?"),
+    )
+}
 LARGEST_PICKLE = 100_000_000  # bytes
 
 
@@ -41,15 +57,26 @@ class Kind:
 def rebuild_tensor(storage: Any, offset: Any, size: Any, stride: Any, *rest: Any) -> Tensor:
     """The tensor of that shape and strides (in elements) in a storage, as a copy of its own."""
     array = storage.array if isinstance(storage, Storage) else None
-    sizes = (offset, *size, *stride) if isinstance(size, tuple) and isinstance(stride, tuple) and len(size) == len(stride) <= 32 else (None,)
+    sizes = (
+        (offset, *size, *stride)
+        if isinstance(size, tuple) and isinstance(stride, tuple) and len(size) == len(stride) <= 32
+        else (None,)
+    )
     if array is None or not all(type(n) is int and 0 <= n < 2**48 for n in sizes):
         raise CheckpointError("a tensor's storage, offset, size and stride do not make sense")
     last = offset + sum((n - 1) * s for n, s in zip(size, stride)) if all(size) else offset
     if last >= len(array) and all(size) or offset > len(array):
-        raise CheckpointError(f"a tensor of shape {size} reaches beyond its storage of {len(array)} elements")
+        raise CheckpointError(
+            f"a tensor of shape {size} reaches beyond its storage of {len(array)} elements"
+        )
     if math.prod(size) > len(array):
-        raise CheckpointError(f"a tensor of shape {size} is an expanded view of {len(array)} elements; clone() it before torch.save")
-    view = np.lib.stride_tricks.as_strided(array[offset:], size, tuple(s * array.itemsize for s in stride), writeable=False)
+        raise CheckpointError(
+            f"a tensor of shape {size} is an expanded view of {len(array)} elements; clone() it"
+            " before torch.save"
+        )
+    view = np.lib.stride_tricks.as_strided(
+        array[offset:], size, tuple(s * array.itemsize for s in stride), writeable=False
+    )
     return Tensor(np.array(view), cpu())
 
 
@@ -88,22 +115,37 @@ class Unpickler(pickle._Unpickler):  # type: ignore[name-defined]  # the one in 
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in ALLOWED:
-            raise CheckpointError(f"it asks for {module}.{name}, which is never run. If it is a whole model, save its state_dict() instead")
+            raise CheckpointError(
+                f"it asks for {module}.{name}, which is never run. If it is a whole model, save its"
+                " state_dict() instead"
+            )
         return ALLOWED[module, name]
 
     def persistent_load(self, pid: Any) -> Storage:
-        if not isinstance(pid, tuple) or len(pid) != 5 or pid[0] != "storage" or not isinstance(pid[1], Kind) or not isinstance(pid[2], str) or type(pid[4]) is not int:
+        if (
+            not isinstance(pid, tuple)
+            or len(pid) != 5
+            or pid[0] != "storage"
+            or not isinstance(pid[1], Kind)
+            or not isinstance(pid[2], str)
+            or type(pid[4]) is not int
+        ):
             raise CheckpointError("it names a storage in a way that is not PyTorch's")
         kind, key, count = pid[1].kind, pid[2], pid[4]
         if key not in self.storages:
             raw = self.archive.get(f"data/{key}")
             width = 2 if kind == "bf16" else np.dtype(kind).itemsize
             if raw is None or len(raw) != count * width:
-                raise CheckpointError(f"storage {key!r} must have {count * width:,} bytes, got {'none' if raw is None else f'{len(raw):,}'}")
+                raise CheckpointError(
+                    f"storage {key!r} must have {count * width:,} bytes, got"
+                    f" {'none' if raw is None else f'{len(raw):,}'}"
+                )
             if kind == "bf16":  # the upper half of a float32
                 array = (np.frombuffer(raw, "<u2").astype(np.uint32) << 16).view(np.float32)
             else:
-                array = np.frombuffer(raw, np.dtype(kind).newbyteorder("<")).astype(np.dtype(kind), copy=False)
+                array = np.frombuffer(raw, np.dtype(kind).newbyteorder("<")).astype(
+                    np.dtype(kind), copy=False
+                )
                 if kind == "?" and raw and max(raw) > 1:
                     raise CheckpointError(f"storage {key!r} holds a bool that is neither 0 nor 1")
             self.storages[key] = Storage(array)
@@ -114,13 +156,26 @@ def refuse(unpickler: Any) -> None:
     raise CheckpointError("its pickle uses an instruction that torch.save never writes")
 
 
-for _code in (pickle.BYTEARRAY8, pickle.NEXT_BUFFER, pickle.READONLY_BUFFER, pickle.EXT1, pickle.EXT2, pickle.EXT4, pickle.INST, pickle.OBJ,
-              pickle.BUILD, pickle.NEWOBJ, pickle.NEWOBJ_EX):
+for _code in (
+    pickle.BYTEARRAY8,
+    pickle.NEXT_BUFFER,
+    pickle.READONLY_BUFFER,
+    pickle.EXT1,
+    pickle.EXT2,
+    pickle.EXT4,
+    pickle.INST,
+    pickle.OBJ,
+    pickle.BUILD,
+    pickle.NEWOBJ,
+    pickle.NEWOBJ_EX,
+):
     Unpickler.dispatch[_code[0]] = refuse
 
 
 def load_build(unpickler: Any) -> None:
-    """OrderedDicts of `state_dict()` carry a `_metadata` attribute; it is dropped, as everything that sets attributes."""
+    """OrderedDicts of `state_dict()` carry a `_metadata` attribute; it is dropped, as everything
+    that sets attributes.
+    """
     state, target = unpickler.stack.pop(), unpickler.stack[-1]
     if type(target) is not OrderedDict or not isinstance(state, dict):
         refuse(unpickler)
@@ -139,22 +194,31 @@ def from_torch(data: bytes, name: str, device: Any) -> Any:
         archive = open_archive(data)
         obj = Unpickler(archive["data.pkl"], archive).load()
     except CheckpointError as error:
-        raise CheckpointError(f"load: the file must hold tensors and plain values saved by torch.save, got {name}: {error}. "
-                              "Save it again with torch.save(model.state_dict(), path), or as safetensors.") from None
+        raise CheckpointError(
+            f"load: the file must hold tensors and plain values saved by torch.save, got {name}:"
+            f" {error}. Save it again with torch.save(model.state_dict(), path), or as safetensors."
+        ) from None
     except MemoryError:
         raise
     except Exception as error:  # a damaged pickle raises anything: KeyError, IndexError, ValueError, struct.error, UnicodeDecodeError ...
-        raise CheckpointError(f"load: the file must be a whole file of torch.save, got {name}: {type(error).__name__} while reading it. "
-                              "Use another copy.") from error
+        raise CheckpointError(
+            f"load: the file must be a whole file of torch.save, got {name}: {type(error).__name__}"
+            " while reading it. Use another copy."
+        ) from error
     return on_device(obj, device)
 
 
 def open_archive(data: bytes) -> dict[str, bytes]:
-    """The members by name, without the archive's top folder. Only stored members: nothing can swell while it is unpacked."""
+    """The members by name, without the archive's top folder.
+
+    Only stored members: nothing can swell while it is unpacked.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = archive.infolist()
-            if any(m.compress_type != zipfile.ZIP_STORED for m in members) or sum(m.file_size for m in members) > len(data):
+            if any(m.compress_type != zipfile.ZIP_STORED for m in members) or sum(
+                m.file_size for m in members
+            ) > len(data):
                 raise CheckpointError("its members are compressed, which torch.save never does")
             found = {m.filename.split("/", 1)[-1]: archive.read(m) for m in members}
     except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, RuntimeError) as error:

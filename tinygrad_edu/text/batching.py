@@ -1,4 +1,5 @@
 """Batches of sequences: windows of one long text, and sentences of like length padded to one shape."""
+
 from __future__ import annotations
 
 import os
@@ -7,32 +8,44 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.errors import DTypeError, ShapeError
-from ..engine.device import Generator, default_generator
-from ..engine.tensor import Tensor
 from ..data import Dataset, Sampler
+from ..engine.device import Generator, default_generator
+from ..engine.errors import DTypeError, ShapeError
+from ..engine.tensor import Tensor
 from ..functional import from_numpy
 
 
 class TokenWindows(Dataset):
-    """Every window of `length` tokens of one long text, with the window one further as its target: what a language model learns from.
+    """Every window of `length` tokens of one long text, with the window one further as its target:
+    what a language model learns from.
 
-    Args: tokens: a 1-d integer tensor or array, or the path of a `.npy` file or of a raw little-endian file with `dtype`, which is then
-    read in place through a memory map, so that it may be larger than memory; length: of a window; stride: between window starts.
-    Item: (x, y), both int64 of shape (length,), y[i] the token after x[i].
+    Args: tokens: a 1-d integer tensor or array, or the path of a `.npy` file or of a raw
+          little-endian file with `dtype`, which is then read in place through a memory map, so that
+          it may be larger than memory; length: of a window; stride: between window starts. Item:
+          (x, y), both int64 of shape (length,), y[i] the token after x[i].
     """
 
     def __init__(self, tokens: Any, length: int, stride: int = 1, dtype: str = "uint16"):
         if isinstance(tokens, (str, os.PathLike)):
             path = os.fspath(tokens)
-            self.tokens = np.load(path, mmap_mode="r") if path.endswith(".npy") else np.memmap(path, np.dtype(dtype).newbyteorder("<"), mode="r")
+            self.tokens = (
+                np.load(path, mmap_mode="r")
+                if path.endswith(".npy")
+                else np.memmap(path, np.dtype(dtype).newbyteorder("<"), mode="r")
+            )
         else:
             self.tokens = tokens.numpy() if isinstance(tokens, Tensor) else np.asarray(tokens)
         if self.tokens.ndim != 1 or self.tokens.dtype.kind not in "iu":
-            raise DTypeError(f"TokenWindows: tokens must be 1-d integers, got {self.tokens.ndim}-d {self.tokens.dtype}. Pass the encoded text.")
+            raise DTypeError(
+                f"TokenWindows: tokens must be 1-d integers, got {self.tokens.ndim}-d"
+                f" {self.tokens.dtype}. Pass the encoded text."
+            )
         if length < 1 or stride < 1 or len(self.tokens) <= length:
-            raise ShapeError(f"TokenWindows: length and stride must be at least 1 and the text longer than one window, got length {length}, stride {stride} "
-                             f"and {len(self.tokens)} tokens. Use a shorter window, or more text.")
+            raise ShapeError(
+                "TokenWindows: length and stride must be at least 1 and the text longer than one"
+                f" window, got length {length}, stride {stride} and {len(self.tokens)} tokens. Use"
+                " a shorter window, or more text."
+            )
         self.length, self.stride = length, stride
 
     def __len__(self) -> int:
@@ -40,9 +53,11 @@ class TokenWindows(Dataset):
 
     def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:
         if not -len(self) <= i < len(self):
-            raise IndexError(f"TokenWindows: index must be from 0 to {len(self) - 1}, got {i}. Use one of these.")
+            raise IndexError(
+                f"TokenWindows: index must be from 0 to {len(self) - 1}, got {i}. Use one of these."
+            )
         start = (i % len(self)) * self.stride
-        piece = self.tokens[start:start + self.length + 1].astype(np.int64)
+        piece = self.tokens[start : start + self.length + 1].astype(np.int64)
         return from_numpy(piece[:-1]), from_numpy(piece[1:])
 
     @property
@@ -51,26 +66,35 @@ class TokenWindows(Dataset):
 
 
 def pad_batch(sequences: Sequence[Sequence[int]], pad: int = 0) -> tuple[Tensor, Tensor]:
-    """Sequences of different lengths as one int64 tensor (N, longest), filled up with `pad`, and their lengths (N,)."""
+    """Sequences of different lengths as one int64 tensor (N, longest), filled up with `pad`, and
+    their lengths (N,).
+    """
     lengths = np.array([len(s) for s in sequences], np.int64)
     out = np.full((len(sequences), int(lengths.max(initial=0))), pad, np.int64)
     for row, sequence in zip(out, sequences):
-        row[:len(sequence)] = sequence
+        row[: len(sequence)] = sequence
     return from_numpy(out), from_numpy(lengths)
 
 
 class BucketBatchSampler(Sampler):
-    """Batches of indices of sequences of like length, so that little is padding. The order of batches, and who is with whom, is random.
+    """Batches of indices of sequences of like length, so that little is padding. The order of
+    batches, and who is with whom, is random.
 
-    Args: lengths: of all sequences; batch_tokens: the most tokens (with padding) in a batch; generator: of the random order.
+    Args: lengths: of all sequences; batch_tokens: the most tokens (with padding) in a batch;
+          generator: of the random order.
     Note: how many batches there are depends on the lengths alone, so it is the same in every epoch.
     """
 
-    def __init__(self, lengths: Iterable[int], batch_tokens: int, generator: Generator | None = None):
+    def __init__(
+        self, lengths: Iterable[int], batch_tokens: int, generator: Generator | None = None
+    ):
         self.lengths = np.asarray(list(lengths), np.int64)
         if not len(self.lengths) or batch_tokens < int(self.lengths.max()):
-            raise ShapeError(f"BucketBatchSampler: batch_tokens must hold the longest sequence ({int(self.lengths.max(initial=0))} tokens), got {batch_tokens}. "
-                             "Use a larger batch, or cut the sequences.")
+            raise ShapeError(
+                "BucketBatchSampler: batch_tokens must hold the longest sequence"
+                f" ({int(self.lengths.max(initial=0))} tokens), got {batch_tokens}. Use a larger"
+                " batch, or cut the sequences."
+            )
         self.batch_tokens, self.generator = batch_tokens, generator
         self.cuts = self._cuts(np.sort(self.lengths))
 
@@ -88,6 +112,7 @@ class BucketBatchSampler(Sampler):
 
     def __iter__(self) -> Iterator[list[int]]:
         rng = (self.generator or default_generator).numpy
-        order = np.lexsort((rng.random(len(self.lengths)), self.lengths))  # by length, chance among equals
+        # by length, chance among equals
+        order = np.lexsort((rng.random(len(self.lengths)), self.lengths))
         batches = [order[a:b] for a, b in zip(self.cuts, self.cuts[1:])]
         return iter([batches[i].tolist() for i in rng.permutation(len(batches))])

@@ -1,4 +1,7 @@
-"""Tokenizers: text to a list of ints and back. Each can be rebuilt from its `state_dict()`, which holds only JSON values."""
+"""Tokenizers: text to a list of ints and back. Each can be rebuilt from its `state_dict()`, which
+holds only JSON values.
+"""
+
 from __future__ import annotations
 
 import re
@@ -28,8 +31,11 @@ class CharTokenizer:
         try:
             return [self.number[c] for c in text]
         except KeyError as error:
-            raise ShapeError(f"CharTokenizer.encode: characters must be among the {len(self)} of the training text, got {error.args[0]!r}. "
-                             "Remove it, or train the tokenizer on text that has it.") from None
+            raise ShapeError(
+                f"CharTokenizer.encode: characters must be among the {len(self)} of the training"
+                f" text, got {error.args[0]!r}. Remove it, or train the tokenizer on text that"
+                " has it."
+            ) from None
 
     def decode(self, tokens: Iterable[int]) -> str:
         return "".join(self.characters[int(t)] for t in tokens)
@@ -45,18 +51,30 @@ class CharTokenizer:
 class WordTokenizer:
     """One token a word or punctuation mark. Rare words become <unk>.
 
-    Args: texts: what to learn the vocabulary from; min_count: rarer words are left out; max_size: of the vocabulary, the most
-    frequent stay; lower: ignore case.
+    Args: texts: what to learn the vocabulary from; min_count: rarer words are left out; max_size:
+          of the vocabulary, the most frequent stay; lower: ignore case.
     """
 
     pattern = re.compile(r"\w+(?:['’]\w+)*|[^\w\s]")
 
-    def __init__(self, texts: Iterable[str] = (), min_count: int = 1, max_size: int | None = None, lower: bool = True, words: list[str] | None = None):
+    def __init__(
+        self,
+        texts: Iterable[str] = (),
+        min_count: int = 1,
+        max_size: int | None = None,
+        lower: bool = True,
+        words: list[str] | None = None,
+    ):
         self.lower = lower
         if words is None:
             counts = Counter(w for text in texts for w in self.split(text))
-            ordered = sorted((w for w, n in counts.items() if n >= min_count), key=lambda w: (-counts[w], w))
-            words = [*SPECIALS, *ordered[:None if max_size is None else max(0, max_size - len(SPECIALS))]]
+            ordered = sorted(
+                (w for w, n in counts.items() if n >= min_count), key=lambda w: (-counts[w], w)
+            )
+            words = [
+                *SPECIALS,
+                *ordered[: None if max_size is None else max(0, max_size - len(SPECIALS))],
+            ]
         self.words = words
         self.number = {w: i for i, w in enumerate(words)}
         self.pad, self.unk, self.bos, self.eos = range(4)
@@ -72,7 +90,9 @@ class WordTokenizer:
 
     def decode(self, tokens: Iterable[int]) -> str:
         """The words with spaces between; special tokens other than <unk> are left out."""
-        return " ".join(self.words[t] for t in map(int, tokens) if t not in (self.pad, self.bos, self.eos))
+        return " ".join(
+            self.words[t] for t in map(int, tokens) if t not in (self.pad, self.bos, self.eos)
+        )
 
     def state_dict(self) -> dict[str, Any]:
         return {"words": self.words, "lower": self.lower}
@@ -83,14 +103,17 @@ class WordTokenizer:
 
 
 class BPETokenizer:
-    """Byte-level byte-pair encoding: starts from the 256 bytes, so that any text (and any bytes) can be encoded and comes back exactly.
+    """Byte-level byte-pair encoding: starts from the 256 bytes, so that any text (and any bytes)
+    can be encoded and comes back exactly.
 
-    The text is cut into pieces (a word with the space before it, digits, punctuation, spaces), and inside the pieces the most
-    frequent pair of neighbours becomes a token, again and again. Tokens 0 to 255 are the bytes, then come the merges in the order
-    they were learnt, then the special tokens.
+    The text is cut into pieces (a word with the space before it, digits, punctuation, spaces), and
+    inside the pieces the most frequent pair of neighbours becomes a token, again and again. Tokens
+    0 to 255 are the bytes, then come the merges in the order they were learnt, then the special
+    tokens.
 
     Args: merges: pairs of token numbers; specials: names of tokens that never come from text.
-    Reference: Sennrich, Haddow, Birch, 2016, "Neural machine translation of rare words with subword units".
+    Reference: Sennrich, Haddow, Birch, 2016, "Neural machine translation of rare words with subword
+               units".
     """
 
     pieces = re.compile(r" ?[^\W\d_]+| ?\d{1,3}| ?(?:[^\w\s]|_)+|\s+(?=\s)|\s+", re.DOTALL)
@@ -110,15 +133,21 @@ class BPETokenizer:
         return len(self.bytes) + len(self.specials)
 
     @classmethod
-    def train(cls, texts: Iterable[str], size: int, specials: Iterable[str] = SPECIALS) -> BPETokenizer:
+    def train(
+        cls, texts: Iterable[str], size: int, specials: Iterable[str] = SPECIALS
+    ) -> BPETokenizer:
         """Learn merges until the vocabulary has `size` tokens, or no pair comes twice."""
         specials = list(specials)
         if size < 256 + len(specials):
-            raise ShapeError(f"BPETokenizer.train: size must be at least {256 + len(specials)} (the bytes and the special tokens), got {size}. Use a larger one.")
+            raise ShapeError(
+                f"BPETokenizer.train: size must be at least {256 + len(specials)} (the bytes and"
+                f" the special tokens), got {size}. Use a larger one."
+            )
         counts = Counter(piece.encode() for text in texts for piece in cls.pieces.findall(text))
         words = [(list(piece), n) for piece, n in sorted(counts.items())]
         pairs: Counter = Counter()
-        places: defaultdict[tuple[int, int], set[int]] = defaultdict(set)  # pair -> the words that hold it
+        # pair -> the words that hold it
+        places: defaultdict[tuple[int, int], set[int]] = defaultdict(set)
         for i, (word, n) in enumerate(words):
             for pair in pairwise(word):
                 pairs[pair] += n
@@ -147,7 +176,9 @@ class BPETokenizer:
         """Apply the merges to one piece, the earliest learnt first."""
         word = list(piece)
         while len(word) > 1:
-            rank, pair = min((self.rank.get(pair, len(self.merges)), pair) for pair in pairwise(word))
+            rank, pair = min(
+                (self.rank.get(pair, len(self.merges)), pair) for pair in pairwise(word)
+            )
             if rank == len(self.merges):
                 break
             word = replace(word, pair, 256 + rank)
@@ -159,8 +190,14 @@ class BPETokenizer:
             try:
                 text = text.decode()
             except UnicodeDecodeError:  # not text: one piece a line
-                return [t for line in text.splitlines(keepends=True) for t in self._encode_piece(line)]
-        return [t for piece in self.pieces.findall(text) for t in self._encode_piece(piece.encode("utf-8", "surrogatepass"))]
+                return [
+                    t for line in text.splitlines(keepends=True) for t in self._encode_piece(line)
+                ]
+        return [
+            t
+            for piece in self.pieces.findall(text)
+            for t in self._encode_piece(piece.encode("utf-8", "surrogatepass"))
+        ]
 
     def decode_bytes(self, tokens: Iterable[int]) -> bytes:
         """The bytes of the tokens; special tokens give none."""

@@ -1,4 +1,7 @@
-"""What there is to know about a recipe before it runs, and the error of a request that cannot be met."""
+"""What there is to know about a recipe before it runs, and the error of a request that cannot be
+met.
+"""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -8,7 +11,9 @@ from ..engine.errors import TinygradEduError
 
 
 class UsageError(TinygradEduError):
-    """A request that cannot be met: wrong flag, missing file, folder in use. Shown as one line, exit code 2."""
+    """A request that cannot be met: wrong flag, missing file, folder in use. Shown as one line,
+    exit code 2.
+    """
 
 
 @dataclass(frozen=True)

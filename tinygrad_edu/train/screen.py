@@ -1,4 +1,7 @@
-"""What a training run shows: a bar that moves where there is a terminal and rich, plain lines elsewhere."""
+"""What a training run shows: a bar that moves where there is a terminal and rich, plain lines
+elsewhere.
+"""
+
 from __future__ import annotations
 
 import sys
@@ -21,12 +24,21 @@ def row(e: dict[str, Any], epochs: int, unit: str) -> list[tuple[str, str]]:
     """The columns of an epoch: (heading, cell)."""
     accuracy = [("accuracy", percent(e["accuracy"]))] if "accuracy" in e else []
     test_accuracy = [("test accuracy", percent(e["test_accuracy"]))] if "accuracy" in e else []
-    return [("epoch", f"{e['epoch']}/{epochs}"), ("    loss", f"{e['loss']:.4f}"), *accuracy, ("test loss", f"{e['test_loss']:.4f}"), *test_accuracy,
-            (f"{unit}/s", f"{e[f'{unit}_per_second']:,.0f}"), ("   time", clock(e["seconds"]))]
+    return [
+        ("epoch", f"{e['epoch']}/{epochs}"),
+        ("    loss", f"{e['loss']:.4f}"),
+        *accuracy,
+        ("test loss", f"{e['test_loss']:.4f}"),
+        *test_accuracy,
+        (f"{unit}/s", f"{e[f'{unit}_per_second']:,.0f}"),
+        ("   time", clock(e["seconds"])),
+    ]
 
 
 class Plain:
-    """Lines of text: one an epoch, and one every few seconds between them so that a slow run does not look dead."""
+    """Lines of text: one an epoch, and one every few seconds between them so that a slow run does
+    not look dead.
+    """
 
     every = 5.0  # seconds
 
@@ -38,11 +50,24 @@ class Plain:
 
     def start(self, done: int, total: int) -> None: ...
 
-    def step(self, epoch: int, epochs: int, batch: int, batches: int, loss: float, accuracy: float | None, speed: float, left: float) -> None:
+    def step(
+        self,
+        epoch: int,
+        epochs: int,
+        batch: int,
+        batches: int,
+        loss: float,
+        accuracy: float | None,
+        speed: float,
+        left: float,
+    ) -> None:
         if time.monotonic() - self.last >= self.every:
             self.last = time.monotonic()
             right = "" if accuracy is None else f", accuracy {percent(accuracy)}"
-            self.say(f"  epoch {epoch}/{epochs}, batch {batch}/{batches}: loss {loss:.4f}{right}, {speed:,.0f} {self.unit}/s, {clock(left)} left")
+            self.say(
+                f"  epoch {epoch}/{epochs}, batch {batch}/{batches}: loss {loss:.4f}{right},"
+                f" {speed:,.0f} {self.unit}/s, {clock(left)} left"
+            )
 
     def epoch(self, e: dict[str, Any], epochs: int, best: bool) -> None:
         self.last = time.monotonic()
@@ -50,7 +75,11 @@ class Plain:
         if not self.headed:
             self.headed = True
             self.say("".join(heading.rjust(len(heading) + 2) for heading, _ in cells), "bold")
-        self.say("".join(cell.rjust(len(heading) + 2) for heading, cell in cells) + ("  best" if best else ""), "green" if best else "")
+        self.say(
+            "".join(cell.rjust(len(heading) + 2) for heading, cell in cells)
+            + ("  best" if best else ""),
+            "green" if best else "",
+        )
 
     def stop(self) -> None: ...
 
@@ -64,8 +93,14 @@ class Rich(Plain):
 
         super().__init__(unit)
         self.console = Console(highlight=False, soft_wrap=True)
-        self.bar = Progress(TextColumn("{task.description}"), BarColumn(bar_width=None, complete_style="cyan", finished_style="cyan"),
-                            TextColumn("{task.fields[text]}"), console=self.console, transient=True, expand=True)
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None, complete_style="cyan", finished_style="cyan"),
+            TextColumn("{task.fields[text]}"),
+            console=self.console,
+            transient=True,
+            expand=True,
+        )
         self.task: Any = None
 
     def say(self, text: str = "", style: str = "") -> None:
@@ -75,10 +110,28 @@ class Rich(Plain):
         self.task = self.bar.add_task("", total=total, completed=done, text="")
         self.bar.start()
 
-    def step(self, epoch: int, epochs: int, batch: int, batches: int, loss: float, accuracy: float | None, speed: float, left: float) -> None:
+    def step(
+        self,
+        epoch: int,
+        epochs: int,
+        batch: int,
+        batches: int,
+        loss: float,
+        accuracy: float | None,
+        speed: float,
+        left: float,
+    ) -> None:
         right = "" if accuracy is None else f"  acc {100 * accuracy:.1f} %"
-        text = f"{batch}/{batches}  loss {loss:.3f}{right}  {speed:,.0f} {self.unit}/s  {clock(left)} left"
-        self.bar.update(self.task, completed=(epoch - 1) * batches + batch, description=f"epoch {epoch}/{epochs}", text=text)
+        text = (
+            f"{batch}/{batches}  loss {loss:.3f}{right}  {speed:,.0f} {self.unit}/s  {clock(left)}"
+            " left"
+        )
+        self.bar.update(
+            self.task,
+            completed=(epoch - 1) * batches + batch,
+            description=f"epoch {epoch}/{epochs}",
+            text=text,
+        )
 
     def stop(self) -> None:
         self.bar.stop()

@@ -1,4 +1,5 @@
 """Pillow, where it is installed."""
+
 from __future__ import annotations
 
 from functools import cache

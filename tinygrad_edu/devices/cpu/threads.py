@@ -1,9 +1,12 @@
-"""The one place that owns thread settings: how many threads NumPy's BLAS uses, and how long they spin between calls.
+"""The one place that owns thread settings: how many threads NumPy's BLAS uses, and how long they
+spin between calls.
 
-`import tinygrad_edu` before NumPy, or start `tinygrad-edu`, and idle BLAS threads go to sleep at once instead of spinning
-for some 25 ms: beside another busy process, spinning threads made the digits training three times slower than one thread.
-Anything set in the environment has precedence. DataLoader workers are few and mostly wait; `num_workers` sets these.
+`import tinygrad_edu` before NumPy, or start `tinygrad-edu`, and idle BLAS threads go to sleep at
+once instead of spinning for some 25 ms: beside another busy process, spinning threads made the
+digits training three times slower than one thread. Anything set in the environment has precedence.
+DataLoader workers are few and mostly wait; `num_workers` sets these.
 """
+
 from __future__ import annotations
 
 import os
@@ -12,11 +15,14 @@ from typing import Any
 
 from ...engine.errors import DTypeError, ShapeError
 
-IDLE_SPIN = {"OPENBLAS_THREAD_TIMEOUT": "4", "OMP_WAIT_POLICY": "PASSIVE"}  # OpenBLAS spins 2^4 cycles, OpenMP libraries not at all
+# OpenBLAS spins 2^4 cycles, OpenMP libraries not at all
+IDLE_SPIN = {"OPENBLAS_THREAD_TIMEOUT": "4", "OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def sleep_when_idle() -> bool:
-    """Keep BLAS threads from spinning; called at import. Only possible before NumPy loads its BLAS: returns whether it was."""
+    """Keep BLAS threads from spinning; called at import. Only possible before NumPy loads its BLAS:
+    returns whether it was.
+    """
     if "numpy" in sys.modules:
         return False
     for name, value in IDLE_SPIN.items():
@@ -30,7 +36,9 @@ def usable_cores() -> int:
 
 
 def emu_threads() -> int:
-    """Cores that a launch on `emu` may use: $TINYGRAD_EDU_EMU_THREADS, else $OMP_NUM_THREADS, else all."""
+    """Cores that a launch on `emu` may use: $TINYGRAD_EDU_EMU_THREADS, else $OMP_NUM_THREADS, else
+    all.
+    """
     for name in ("TINYGRAD_EDU_EMU_THREADS", "OMP_NUM_THREADS"):
         if os.environ.get(name, "").isdigit() and int(os.environ[name]) > 0:
             return min(int(os.environ[name]), usable_cores())
@@ -41,20 +49,30 @@ def controller(asked: str) -> Any:
     try:
         from threadpoolctl import ThreadpoolController
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(f"{asked}: needs the package threadpoolctl, which is not installed. Run `pip install threadpoolctl`, "
-                                  "or set OPENBLAS_NUM_THREADS before Python starts.") from error
+        raise ModuleNotFoundError(
+            f"{asked}: needs the package threadpoolctl, which is not installed. Run `pip install"
+            " threadpoolctl`, or set OPENBLAS_NUM_THREADS before Python starts."
+        ) from error
     return ThreadpoolController()
 
 
 def set_num_threads(threads: int) -> None:
-    """Use that many threads inside one op (matrix products). 1 is the best choice on a busy machine.
+    """Use that many threads inside one op (matrix products). 1 is the best choice on a busy
+    machine.
 
-    Raises: DTypeError, ShapeError unless threads is an int >= 1; ModuleNotFoundError without threadpoolctl.
+    Raises: DTypeError, ShapeError unless threads is an int >= 1; ModuleNotFoundError without
+            threadpoolctl.
     """
     if type(threads) is not int:
-        raise DTypeError(f"set_num_threads: threads must be an int, got {threads!r}. Give a number from 1 to {usable_cores()}.")
+        raise DTypeError(
+            f"set_num_threads: threads must be an int, got {threads!r}. Give a number from 1 to"
+            f" {usable_cores()}."
+        )
     if threads < 1:
-        raise ShapeError(f"set_num_threads: threads must be at least 1, got {threads}. Give a number from 1 to {usable_cores()}.")
+        raise ShapeError(
+            f"set_num_threads: threads must be at least 1, got {threads}. Give a number from 1 to"
+            f" {usable_cores()}."
+        )
     controller("set_num_threads").select(user_api="blas").limit(limits=threads)
 
 
@@ -68,7 +86,9 @@ def get_num_threads() -> int:
 
 
 def known_num_threads() -> int | None:
-    """`get_num_threads()` where it can be told, else None: for records and reports, which a missing package must not stop."""
+    """`get_num_threads()` where it can be told, else None: for records and reports, which a missing
+    package must not stop.
+    """
     try:
         return get_num_threads()
     except ModuleNotFoundError:

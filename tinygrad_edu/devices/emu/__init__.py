@@ -1,11 +1,13 @@
-"""The device `emu`: CUDA C run on the CPU. g++ compiles the unchanged `.cu` text with our own header, fibers are the threads.
+"""The device `emu`: CUDA C run on the CPU. g++ compiles the unchanged `.cu` text with our own
+header, fibers are the threads.
 
-    build.py     .cu text -> shared library, kept in the user's cache folder
-    launch.py    checks of a launch (limits, kinds of arguments), the call, what went wrong in words
-    array.py     guarded memory that starts as NaN
-    profile.py   counters and checks per source line
-    shim/        cuda_emu.h (the CUDA dialect), runtime.cpp (fibers, barriers, warps), profile.cpp (what watches memory)
+build.py     .cu text -> shared library, kept in the user's cache folder
+launch.py    checks of a launch (limits, kinds of arguments), the call, what went wrong in words
+array.py     guarded memory that starts as NaN
+profile.py   counters and checks per source line
+shim/        cuda_emu.h (the CUDA dialect), runtime.cpp (fibers, barriers, warps), profile.cpp (what watches memory)
 """
+
 from __future__ import annotations
 
 from typing import Any

@@ -1,8 +1,10 @@
 """Arrays of the device `emu`: NumPy memory that behaves like a GPU's.
 
-Aligned to 256 bytes as cudaMalloc does, NaN until written, with a guard on both sides that is checked after each
-launch, and never turned into a NumPy array silently: a transfer that was forgotten fails here, not on the GPU.
+Aligned to 256 bytes as cudaMalloc does, NaN until written, with a guard on both sides that is
+checked after each launch, and never turned into a NumPy array silently: a transfer that was
+forgotten fails here, not on the GPU.
 """
+
 from __future__ import annotations
 
 import math
@@ -16,23 +18,31 @@ import numpy as np
 from ...engine.errors import DeviceError
 
 GUARD, ALIGN = 4096, 256  # bytes
-CANARY = np.frombuffer(np.uint32(0x7FF7CB5A).tobytes() * (GUARD // 4), np.uint8)  # NaN as float32 and as float64
+# NaN as float32 and as float64
+CANARY = np.frombuffer(np.uint32(0x7FF7CB5A).tobytes() * (GUARD // 4), np.uint8)
 
 
 class Memory:
-    """The bytes of one allocation; all arrays that look into it find it at the end of their chain of bases."""
+    """The bytes of one allocation; all arrays that look into it find it at the end of their chain
+    of bases.
+    """
 
     def __init__(self, nbytes: int):
         raw = np.empty(nbytes + 2 * GUARD + ALIGN, np.uint8)
         start = GUARD + -(raw.ctypes.data + GUARD) % ALIGN
-        raw[start:start + nbytes] = 0xFF  # NaN as floats, -1 as integers
-        self.guards = raw[start - GUARD:start], raw[start + nbytes:start + nbytes + GUARD]
+        raw[start : start + nbytes] = 0xFF  # NaN as floats, -1 as integers
+        self.guards = raw[start - GUARD : start], raw[start + nbytes : start + nbytes + GUARD]
         self.address, self.nbytes = raw.ctypes.data + start, nbytes
         self.mend()
 
     def array(self, shape: tuple, dtype: np.dtype) -> np.ndarray:
         """All of it, as an array with this object as its base."""
-        self.__array_interface__ = {"data": (self.address, False), "shape": shape, "typestr": dtype.str, "version": 3}
+        self.__array_interface__ = {
+            "data": (self.address, False),
+            "shape": shape,
+            "typestr": dtype.str,
+            "version": 3,
+        }
         array = np.asarray(self)
         del self.__array_interface__
         return array
@@ -53,7 +63,10 @@ class Memory:
 
 def empty(shape: Any, dtype: Any = np.float64) -> EmuArray:
     """An array that nothing was written to yet."""
-    shape, dtype = (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape), np.dtype(dtype)
+    shape, dtype = (
+        (shape,) if isinstance(shape, (int, np.integer)) else tuple(shape),
+        np.dtype(dtype),
+    )
     memory = Memory(math.prod(shape) * dtype.itemsize)
     return EmuArray(memory.array(tuple(int(n) for n in shape), dtype), owns=True)
 
@@ -73,7 +86,8 @@ class EmuArray:
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, host: np.ndarray, owns: bool = False):
-        self.host, self.owns = host, owns  # what the kernels see; whether it is the whole of its memory
+        # what the kernels see; whether it is the whole of its memory
+        self.host, self.owns = host, owns
 
     @property
     def base(self) -> Memory | None:
@@ -84,10 +98,15 @@ class EmuArray:
         if name.startswith("__"):  # __array_interface__ and its like would be a silent conversion
             raise AttributeError(f"EmuArray has no {name}")
         value = getattr(self.host, name)
-        return wrapped(value) if callable(value) and name not in ("ctypes", "flags") else wrap(value)
+        return (
+            wrapped(value) if callable(value) and name not in ("ctypes", "flags") else wrap(value)
+        )
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        raise DeviceError(f"emu: an array must be moved to the CPU on purpose, got {self.dtype} {self.shape} where NumPy was to read it. Use x.cpu() first.")
+        raise DeviceError(
+            f"emu: an array must be moved to the CPU on purpose, got {self.dtype} {self.shape}"
+            " where NumPy was to read it. Use x.cpu() first."
+        )
 
     def __dlpack__(self, **kwargs: Any) -> Any:
         return self.__array__()
@@ -124,7 +143,10 @@ class EmuArray:
 
 
 def unwrap(value: Any) -> Any:
-    """The NumPy array behind an EmuArray, also inside tuples and lists. Other NumPy arrays are refused."""
+    """The NumPy array behind an EmuArray, also inside tuples and lists.
+
+    Other NumPy arrays are refused.
+    """
     kind = type(value)
     if kind is EmuArray:
         return value.host
@@ -133,7 +155,10 @@ def unwrap(value: Any) -> Any:
     if kind is slice:
         return slice(*map(unwrap, (value.start, value.stop, value.step)))
     if isinstance(value, np.ndarray) and value.ndim:
-        raise DeviceError(f"emu: all arrays of an expression must be on emu, got a NumPy array of shape {value.shape}. Move it with .to('emu').")
+        raise DeviceError(
+            "emu: all arrays of an expression must be on emu, got a NumPy array of shape"
+            f" {value.shape}. Move it with .to('emu')."
+        )
     return value
 
 
@@ -145,10 +170,13 @@ def adopt(array: np.ndarray) -> EmuArray:
 
 
 def wrap(value: Any) -> Any:
-    """NumPy's result as a result of this device: views stay views, fresh arrays move into guarded memory."""
+    """NumPy's result as a result of this device: views stay views, fresh arrays move into guarded
+    memory.
+    """
     if isinstance(value, np.ndarray):
         return adopt(value) if memory_of(value) is None else EmuArray(value.view(np.ndarray))
-    if isinstance(value, np.generic):  # as on a GPU, a number that a kernel made is an array without dims
+    # as on a GPU, a number that a kernel made is an array without dims
+    if isinstance(value, np.generic):
         return adopt(np.asarray(value))
     if type(value) in (tuple, list):
         return type(value)(map(wrap, value))
@@ -159,6 +187,7 @@ def wrap(value: Any) -> Any:
 
 def wrapped(function: Callable) -> Callable:
     """A NumPy function or method, on arrays of this device."""
+
     def call(*args: Any, **kwargs: Any) -> Any:
         return wrap(function(*map(unwrap, args), **{k: unwrap(v) for k, v in kwargs.items()}))
 
@@ -167,16 +196,34 @@ def wrapped(function: Callable) -> Callable:
 
 def install_operators() -> None:
     """Python's operators on EmuArray, all by one rule."""
+
     def binary(function: Callable) -> tuple[Callable, Callable]:
-        return lambda a, b: wrap(function(a.host, unwrap(b))), lambda a, b: wrap(function(unwrap(b), a.host))
+        return lambda a, b: wrap(function(a.host, unwrap(b))), lambda a, b: wrap(
+            function(unwrap(b), a.host)
+        )
 
     def inplace(function: Callable) -> Callable:
         def method(self: EmuArray, other: Any) -> EmuArray:
             self.host = function(self.host, unwrap(other))
             return self
+
         return method
 
-    for name in ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift"):
+    for name in (
+        "add",
+        "sub",
+        "mul",
+        "truediv",
+        "floordiv",
+        "mod",
+        "pow",
+        "matmul",
+        "and",
+        "or",
+        "xor",
+        "lshift",
+        "rshift",
+    ):
         straight, reflected = binary(getattr(operator, f"__{name}__"))
         setattr(EmuArray, f"__{name}__", straight)
         setattr(EmuArray, f"__r{name}__", reflected)
@@ -199,7 +246,11 @@ class Proxy:
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self.inner, name)
-        if isinstance(value, (ModuleType, np.ufunc)) or callable(value) and not isinstance(value, type):
+        if (
+            isinstance(value, (ModuleType, np.ufunc))
+            or callable(value)
+            and not isinstance(value, type)
+        ):
             value = Proxy(value)
         self.__dict__[name] = value  # found once
         return value
@@ -226,11 +277,28 @@ class Module(Proxy):
 
     @staticmethod
     def asarray(data: Any, dtype: Any = None, **_: Any) -> EmuArray:
-        """Host data is copied to the device; an array of the device comes back as it is, unless the dtype changes."""
+        """Host data is copied to the device; an array of the device comes back as it is, unless the
+        dtype changes.
+        """
         if type(data) is EmuArray:
             return data if dtype is None or data.dtype == dtype else wrap(data.host.astype(dtype))
-        return adopt(np.asarray([unwrap(v) for v in data] if isinstance(data, (list, tuple)) else data, dtype))
+        return adopt(
+            np.asarray(
+                [unwrap(v) for v in data] if isinstance(data, (list, tuple)) else data, dtype
+            )
+        )
 
     @staticmethod
     def array(data: Any, dtype: Any = None, **_: Any) -> EmuArray:
-        return adopt(np.asarray(data.host if type(data) is EmuArray else [unwrap(v) for v in data] if isinstance(data, (list, tuple)) else data, dtype))
+        return adopt(
+            np.asarray(
+                (
+                    data.host
+                    if type(data) is EmuArray
+                    else [unwrap(v) for v in data]
+                    if isinstance(data, (list, tuple))
+                    else data
+                ),
+                dtype,
+            )
+        )

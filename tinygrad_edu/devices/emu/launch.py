@@ -1,4 +1,7 @@
-"""A launch on `emu`: what CUDA would refuse is refused, then the fibers run, then what went wrong is told in words."""
+"""A launch on `emu`: what CUDA would refuse is refused, then the fibers run, then what went wrong
+is told in words.
+"""
+
 from __future__ import annotations
 
 import ctypes
@@ -18,7 +21,8 @@ from ..source import Parameter, Source
 from .array import EmuArray, memory_of
 from .build import Library, build
 
-THREADS, SHARED, SHARED_MOST = 1024, 48 << 10, 227 << 10  # a block's limits; static and dynamic shared memory without and with opting in
+# a block's limits; static and dynamic shared memory without and with opting in
+THREADS, SHARED, SHARED_MOST = 1024, 48 << 10, 227 << 10
 GRID = (2**31 - 1, 65535, 65535)
 BLOCK = (1024, 1024, 64)
 WORTH = 2048  # threads of a launch from which on a second core pays
@@ -27,32 +31,70 @@ one_at_a_time = threading.Lock()  # a library's fibers and shared arrays exist o
 
 def triple(name: str, what: str, size: Any, most: tuple) -> tuple[int, int, int]:
     """Sizes of a grid or block, filled up with ones, inside CUDA's limits."""
-    x, y, z = full = (*(int(n) for n in (size if isinstance(size, (tuple, list)) else (size,))), 1, 1)[:3]
+    x, y, z = full = (
+        *(int(n) for n in (size if isinstance(size, (tuple, list)) else (size,))),
+        1,
+        1,
+    )[:3]
     if any(not 1 <= n <= m for n, m in zip(full, most)):
-        raise KernelError(f"{name}: {what} must be within {most} and at least 1, got {full}. Split the work in another way.")
+        raise KernelError(
+            f"{name}: {what} must be within {most} and at least 1, got {full}. Split the work in"
+            " another way."
+        )
     return x, y, z
 
 
 def convert(name: str, parameter: Parameter, value: Any) -> Any:
-    """An argument as the C value that the kernel's parameter takes: on a GPU a mismatch would be silent corruption."""
+    """An argument as the C value that the kernel's parameter takes: on a GPU a mismatch would be
+    silent corruption.
+    """
     wanted = np.dtype(parameter.dtype)
     if parameter.pointer:
         if value is None:
             return ctypes.c_void_p(None)
         if type(value) is not EmuArray:
-            raise KernelError(f"{name}: {parameter.text!r} must get an array of emu or None, got {type(value).__name__}. Move it with .to('emu').")
+            raise KernelError(
+                f"{name}: {parameter.text!r} must get an array of emu or None, got"
+                f" {type(value).__name__}. Move it with .to('emu')."
+            )
         if value.dtype != wanted:
-            raise KernelError(f"{name}: {parameter.text!r} must get an array of {wanted}, got {value.dtype}. Convert it, or let `supports` leave it to the generic forward.")
+            raise KernelError(
+                f"{name}: {parameter.text!r} must get an array of {wanted}, got {value.dtype}."
+                " Convert it, or let `supports` leave it to the generic forward."
+            )
         if not value.flags.c_contiguous:
-            raise KernelError(f"{name}: {parameter.text!r} must get an array in row-major order, got strides {value.strides} for shape {value.shape}. Use fn.contiguous(x).")
+            raise KernelError(
+                f"{name}: {parameter.text!r} must get an array in row-major order, got strides"
+                f" {value.strides} for shape {value.shape}. Use fn.contiguous(x)."
+            )
         return ctypes.c_void_p(value.ctypes.data)
-    if isinstance(value, (EmuArray, np.ndarray)) or value is None or isinstance(value, (bool, np.bool_)) and wanted.kind != "b":
-        raise KernelError(f"{name}: {parameter.text!r} must get a number, got {type(value).__name__}. Pass the arguments in the kernel's order.")
+    if (
+        isinstance(value, (EmuArray, np.ndarray))
+        or value is None
+        or isinstance(value, (bool, np.bool_))
+        and wanted.kind != "b"
+    ):
+        raise KernelError(
+            f"{name}: {parameter.text!r} must get a number, got {type(value).__name__}. Pass the"
+            " arguments in the kernel's order."
+        )
     if isinstance(value, np.generic) and value.dtype != wanted:
-        raise KernelError(f"{name}: {parameter.text!r} must get {wanted}, got {value.dtype}. Convert it.")
-    if wanted.kind in "iu" and (not hasattr(value, "__index__") or not np.iinfo(wanted).min <= int(value) <= np.iinfo(wanted).max):
-        raise KernelError(f"{name}: {parameter.text!r} must get a whole number that fits into {wanted}, got {value!r}. Pass the arguments in the kernel's order.")
-    return np.ctypeslib.as_ctypes_type(wanted)(value) if wanted != np.float16 else ctypes.c_uint16(int(np.float16(value).view(np.uint16)))
+        raise KernelError(
+            f"{name}: {parameter.text!r} must get {wanted}, got {value.dtype}. Convert it."
+        )
+    if wanted.kind in "iu" and (
+        not hasattr(value, "__index__")
+        or not np.iinfo(wanted).min <= int(value) <= np.iinfo(wanted).max
+    ):
+        raise KernelError(
+            f"{name}: {parameter.text!r} must get a whole number that fits into {wanted}, got"
+            f" {value!r}. Pass the arguments in the kernel's order."
+        )
+    return (
+        np.ctypeslib.as_ctypes_type(wanted)(value)
+        if wanted != np.float16
+        else ctypes.c_uint16(int(np.float16(value).view(np.uint16)))
+    )
 
 
 class EmuKernel:
@@ -60,16 +102,23 @@ class EmuKernel:
 
     def __init__(self, source: Source, name: str):
         if name not in source.entries:
-            raise KernelError(f"{name}: must be an entry point of {source.name}, got one of {', '.join(source.entries)}. Check the spelling.")
+            raise KernelError(
+                f"{name}: must be an entry point of {source.name}, got one of"
+                f" {', '.join(source.entries)}. Check the spelling."
+            )
         self.source, self.name, self.parameters = source, name, source.entries[name]
-        self.large_shared = False  # set to allow more than 48 KB of dynamic shared memory, as cudaFuncSetAttribute does
+        # set to allow more than 48 KB of dynamic shared memory, as cudaFuncSetAttribute does
+        self.large_shared = False
         self.constants: dict[str, bytes] = {}  # what was put into constant memory
 
     def set_constant(self, name: str, data: bytes) -> None:
         """Put bytes into the `__constant__` variable `name`; the next launches read them."""
         size = build(self.source).constants.get(name)
         if len(data) != size:
-            raise KernelError(f"{self.name}: the constant {name!r} must get its {size} bytes, got {len(data)}. Give as many elements as it is declared with.")
+            raise KernelError(
+                f"{self.name}: the constant {name!r} must get its {size} bytes, got {len(data)}."
+                " Give as many elements as it is declared with."
+            )
         self.constants[name] = data
 
     def __call__(self, grid: Any, block: Any, args: tuple, shared: int = 0) -> None:
@@ -78,26 +127,49 @@ class EmuKernel:
         name, watcher = self.name, profile.active()
         sizes, shape = triple(name, "the grid", grid, GRID), triple(name, "the block", block, BLOCK)
         if math.prod(shape) > THREADS:
-            raise KernelError(f"{name}: a block must have at most {THREADS} threads, got {shape}. Use smaller blocks.")
+            raise KernelError(
+                f"{name}: a block must have at most {THREADS} threads, got {shape}. Use smaller"
+                " blocks."
+            )
         if len(args) != len(self.parameters):
-            raise KernelError(f"{name}: takes {len(self.parameters)} arguments ({', '.join(p.text for p in self.parameters)}), got {len(args)}. Pass them all.")
+            raise KernelError(
+                f"{name}: takes {len(self.parameters)} arguments"
+                f" ({', '.join(p.text for p in self.parameters)}), got {len(args)}. Pass them all."
+            )
         values = [convert(name, p, v) for p, v in zip(self.parameters, args)]
         library = build(self.source, "plain" if watcher is None else "profile")
         total = library.static_shared[name] + shared
         if not 0 <= total <= (SHARED_MOST if self.large_shared else SHARED):
-            raise KernelError(f"{name}: shared memory must be at most {SHARED >> 10} KB a block ({SHARED_MOST >> 10} KB with large_shared), "
-                              f"got {library.static_shared[name]} static and {shared} dynamic bytes. Use smaller tiles.")
+            raise KernelError(
+                f"{name}: shared memory must be at most {SHARED >> 10} KB a block"
+                f" ({SHARED_MOST >> 10} KB with large_shared), got {library.static_shared[name]}"
+                f" static and {shared} dynamic bytes. Use smaller tiles."
+            )
         pointers = (ctypes.c_void_p * len(values))(*(ctypes.addressof(v) for v in values))
         arrays = [(p, a) for p, a in zip(self.parameters, args) if p.pointer and a is not None]
 
-        lanes = min(emu_threads(), math.prod(sizes)) if watcher is None and math.prod(sizes) * math.prod(shape) >= WORTH and independent(self.source) else 1
-        fixed = (pointers, (ctypes.c_uint * 3)(*sizes), (ctypes.c_uint * 3)(*shape), shared, float(os.environ.get("TINYGRAD_EDU_EMU_SECONDS", "60")))
+        lanes = (
+            min(emu_threads(), math.prod(sizes))
+            if watcher is None
+            and math.prod(sizes) * math.prod(shape) >= WORTH
+            and independent(self.source)
+            else 1
+        )
+        fixed = (
+            pointers,
+            (ctypes.c_uint * 3)(*sizes),
+            (ctypes.c_uint * 3)(*shape),
+            shared,
+            float(os.environ.get("TINYGRAD_EDU_EMU_SECONDS", "60")),
+        )
 
         def go(library: Library) -> str:
             """Run it to its end; what went wrong in words, or nothing."""
             for constant, data in self.constants.items():
                 library.set_constant(constant, data)
-            return side_by_side([library.lane(k) for k in range(lanes)], name, fixed, math.prod(sizes))
+            return side_by_side(
+                [library.lane(k) for k in range(lanes)], name, fixed, math.prod(sizes)
+            )
 
         with one_at_a_time:
             if watcher is None:
@@ -110,7 +182,10 @@ class EmuKernel:
         if said:
             raise KernelError(said)
         if damaged and (watcher is None or not watcher.problems):
-            raise KernelError(f"{name}: must write inside its arrays, got a write {damaged}. Check the index; `with tinygrad_edu.profile():` finds the line.")
+            raise KernelError(
+                f"{name}: must write inside its arrays, got a write {damaged}. Check the index;"
+                " `with tinygrad_edu.profile():` finds the line."
+            )
 
 
 VARIABLE = re.compile(r"__(?:device|constant|managed)__\b[^(;={]*[;=\[]")  # of the whole program
@@ -118,8 +193,13 @@ VARIABLE = re.compile(r"__(?:device|constant|managed)__\b[^(;={]*[;=\[]")  # of 
 
 @cache
 def independent(source: Source) -> bool:
-    """Whether blocks cannot hear of one another, so that they may run on several cores: no atomics, no fences, no variables beside the arrays."""
-    return not any(word in source.text for word in ("atomic", "__threadfence", "volatile")) and VARIABLE.search(source.text) is None
+    """Whether blocks cannot hear of one another, so that they may run on several cores: no atomics,
+    no fences, no variables beside the arrays.
+    """
+    return (
+        not any(word in source.text for word in ("atomic", "__threadfence", "volatile"))
+        and VARIABLE.search(source.text) is None
+    )
 
 
 @cache
@@ -132,12 +212,18 @@ if hasattr(os, "register_at_fork"):
 
 
 def side_by_side(libraries: list[Library], name: str, fixed: tuple, blocks: int) -> str:
-    """Run a launch's blocks, an equal share by each copy of its library; what the first that failed says, in words."""
+    """Run a launch's blocks, an equal share by each copy of its library; what the first that failed
+    says, in words.
+    """
     cuts = [blocks * k // len(libraries) for k in range(len(libraries) + 1)]
     for library in libraries:
         library.arm()
     try:
-        others = [helpers().submit(library.launch, library.entry(name), *fixed, *cuts[k:k + 2]) for k, library in enumerate(libraries) if k]
+        others = [
+            helpers().submit(library.launch, library.entry(name), *fixed, *cuts[k : k + 2])
+            for k, library in enumerate(libraries)
+            if k
+        ]
         try:
             said = [libraries[0].launch(libraries[0].entry(name), *fixed, *cuts[:2])]
         finally:
@@ -146,7 +232,9 @@ def side_by_side(libraries: list[Library], name: str, fixed: tuple, blocks: int)
         for library in reversed(libraries):
             library.disarm()
     said += [other.result() for other in others]
-    return next((reworded(library, name, s.decode()) for library, s in zip(libraries, said) if s), "")
+    return next(
+        (reworded(library, name, s.decode()) for library, s in zip(libraries, said) if s), ""
+    )
 
 
 def mended(arrays: list) -> str | None:
@@ -162,7 +250,9 @@ def mended(arrays: list) -> str | None:
 
 
 def reworded(library: Library, name: str, said: str) -> str:
-    """The runtime's message with the source line in the place of an address: `what|advice`, `@0x7f..: what|advice`."""
+    """The runtime's message with the source line in the place of an address: `what|advice`,
+    `@0x7f..: what|advice`.
+    """
     said = re.sub(r"@(0x[0-9a-f]+)", lambda m: library.line_of(int(m[1], 16)), said)
     what, _, advice = said.partition("|")
     return f"{name}: {re.sub(r'^line ', library.source.name + ' line ', what)}. {advice}".strip()

@@ -8,6 +8,7 @@
 
 How: shim/profile.cpp. What it says is about the source as written; LIMITS says what it cannot know.
 """
+
 from __future__ import annotations
 
 import ctypes
@@ -24,21 +25,43 @@ from ...files import write_atomically
 from ..source import Source
 from .build import Library, build
 
-LIMITS = ("Not known here: caches, latency, occupancy, instruction issue. Counts are per access of the source; the GPU's compiler may merge or move loads. "
-          "Requests are exact where the lanes of a warp take the same branches, approximate in loops of different lengths.")
+LIMITS = (
+    "Not known here: caches, latency, occupancy, instruction issue. Counts are per access of the"
+    " source; the GPU's compiler may merge or move loads. Requests are exact where the lanes of a"
+    " warp take the same branches, approximate in loops of different lengths."
+)
 LARGEST = 64 << 20  # bytes of an array that is watched for races; bounds are checked in all
-KINDS, FINDINGS = ("load", "store", "atomic"), ("race", "out of bounds", "uninitialised", "misaligned")
-BALANCE = 67e12 / 4.3e12  # FLOPs a byte of an H200: 67 TFLOP/s fp32 (datasheet), 4.3 TB/s (device copy)
+KINDS, FINDINGS = (
+    ("load", "store", "atomic"),
+    ("race", "out of bounds", "uninitialised", "misaligned"),
+)
+# FLOPs a byte of an H200: 67 TFLOP/s fp32 (datasheet), 4.3 TB/s (device copy)
+BALANCE = 67e12 / 4.3e12
 
 
 class Site(ctypes.Structure):
-    _fields_ = [(n, ctypes.c_uint64) for n in ("pc", "requests", "lanes", "units", "ideal", "bytes")] + [(n, ctypes.c_uint32) for n in ("kind", "space", "size")] + [("array", ctypes.c_int32)]
+    _fields_ = (
+        [(n, ctypes.c_uint64) for n in ("pc", "requests", "lanes", "units", "ideal", "bytes")]
+        + [(n, ctypes.c_uint32) for n in ("kind", "space", "size")]
+        + [("array", ctypes.c_int32)]
+    )
 
 
 class Problem(ctypes.Structure):
-    _fields_ = [("pc", ctypes.c_uint64), ("other_pc", ctypes.c_uint64), ("count", ctypes.c_uint64), ("place", ctypes.c_int64), ("finding", ctypes.c_uint32),
-                ("kind", ctypes.c_uint32), ("thread", ctypes.c_uint32), ("other_thread", ctypes.c_uint32), ("block", ctypes.c_uint32 * 3), ("other_block", ctypes.c_uint32),
-                ("array", ctypes.c_int32), ("size", ctypes.c_int32)]
+    _fields_ = [
+        ("pc", ctypes.c_uint64),
+        ("other_pc", ctypes.c_uint64),
+        ("count", ctypes.c_uint64),
+        ("place", ctypes.c_int64),
+        ("finding", ctypes.c_uint32),
+        ("kind", ctypes.c_uint32),
+        ("thread", ctypes.c_uint32),
+        ("other_thread", ctypes.c_uint32),
+        ("block", ctypes.c_uint32 * 3),
+        ("other_block", ctypes.c_uint32),
+        ("array", ctypes.c_int32),
+        ("size", ctypes.c_int32),
+    ]
 
 
 class Watched(ctypes.Structure):
@@ -46,7 +69,9 @@ class Watched(ctypes.Structure):
 
 
 class Row:
-    """The accesses of one kind on one source line: how many requests of a warp, and sectors (global) or bank passes (shared) they took."""
+    """The accesses of one kind on one source line: how many requests of a warp, and sectors
+    (global) or bank passes (shared) they took.
+    """
 
     def __init__(self, file: str, line: int, kind: str, array: str, size: int):
         self.file, self.line, self.kind, self.array, self.size = file, line, kind, array, size
@@ -73,9 +98,11 @@ class Report:
         self.kernel, self.source, self.grid, self.block = kernel, source, grid, block
         self.rows: list[Row] = []
         self.problems: list[tuple[str, str, int, str]] = []  # (what, file, line, words)
-        self.bytes_requested = self.bytes_touched = 0        # of global memory: asked for by threads; each sector that is used counted once
-        self.flops: dict[str, int] | None = None             # adds, multiplies, divisions, functions; None: the kernel has no FLOP build
-        self.failed = ""                                     # what ended the launch early
+        # of global memory: asked for by threads; each sector that is used counted once
+        self.bytes_requested = self.bytes_touched = 0
+        # adds, multiplies, divisions, functions; None: the kernel has no FLOP build
+        self.flops: dict[str, int] | None = None
+        self.failed = ""  # what ended the launch early
 
     @property
     def total_flops(self) -> int | None:
@@ -84,48 +111,97 @@ class Report:
     @property
     def intensity(self) -> float | None:
         """FLOPs a byte, if each sector travels once."""
-        return None if self.flops is None or not self.bytes_touched else sum(self.flops.values()) / self.bytes_touched
+        return (
+            None
+            if self.flops is None or not self.bytes_touched
+            else sum(self.flops.values()) / self.bytes_touched
+        )
 
     def advice(self) -> str:
         """What to look at first."""
         if self.problems:
-            return f"Correct line {self.problems[0][2]} of {self.problems[0][1]} first ({self.problems[0][0]}): until then the numbers mean little."
+            return (
+                f"Correct line {self.problems[0][2]} of {self.problems[0][1]} first"
+                f" ({self.problems[0][0]}): until then the numbers mean little."
+            )
         rows = [r for r in self.rows if r.requests]
-        spread = max((r for r in rows if r.space == "global"), key=lambda r: r.units - r.ideal, default=None)
-        banks = max((r for r in rows if r.space == "shared"), key=lambda r: r.units - r.ideal, default=None)
-        everything, excess = (sum(v(r) for r in rows if r.space == "global") for v in (lambda r: r.units, lambda r: r.units - r.ideal))
+        spread = max(
+            (r for r in rows if r.space == "global"), key=lambda r: r.units - r.ideal, default=None
+        )
+        banks = max(
+            (r for r in rows if r.space == "shared"), key=lambda r: r.units - r.ideal, default=None
+        )
+        everything, excess = (
+            sum(v(r) for r in rows if r.space == "global")
+            for v in (lambda r: r.units, lambda r: r.units - r.ideal)
+        )
         if spread is not None and excess > 0.25 * everything:
-            return (f"Line {spread.line}: a {spread.kind} takes {spread.per_request:.1f} sectors a request where {spread.ideal_per_request:.1f} would do. "
-                    "Let neighbouring threads use neighbouring addresses.")
+            return (
+                f"Line {spread.line}: a {spread.kind} takes {spread.per_request:.1f} sectors a"
+                f" request where {spread.ideal_per_request:.1f} would do. Let neighbouring threads"
+                " use neighbouring addresses."
+            )
         if banks is not None and banks.units > 1.2 * banks.ideal:
-            return (f"Line {banks.line}: a {banks.kind} takes {banks.per_request:.1f} passes over the banks of shared memory where {banks.ideal_per_request:.1f} would do. "
-                    "Lay the array out so that a warp's words fall into 32 banks, for example with rows one longer.")
+            return (
+                f"Line {banks.line}: a {banks.kind} takes {banks.per_request:.1f} passes over the"
+                f" banks of shared memory where {banks.ideal_per_request:.1f} would do. Lay the"
+                " array out so that a warp's words fall into 32 banks, for example with rows one"
+                " longer."
+            )
         again = self.bytes_requested / self.bytes_touched if self.bytes_touched else 1
         if self.intensity is None:
-            return f"Accesses are as narrow as they can be; each byte is asked for {again:.1f} times."
+            return (
+                f"Accesses are as narrow as they can be; each byte is asked for {again:.1f} times."
+            )
         if self.intensity < BALANCE and again > 2:
-            return f"Accesses are narrow, but each byte is asked for {again:.1f} times: keep values in registers or shared memory."
+            return (
+                f"Accesses are narrow, but each byte is asked for {again:.1f} times: keep values in"
+                " registers or shared memory."
+            )
         side = "memory" if self.intensity < BALANCE else "arithmetic"
-        return f"Accesses are narrow. At {self.intensity:.2f} FLOPs a byte {side} is the limit (an H200 has {BALANCE:.0f} FLOPs for each byte)."
+        return (
+            f"Accesses are narrow. At {self.intensity:.2f} FLOPs a byte {side} is the limit (an"
+            f" H200 has {BALANCE:.0f} FLOPs for each byte)."
+        )
 
     def line(self, row: Row) -> str:
-        lines = self.source.text.splitlines() if row.file == self.source.name else included(self.source, row.file)
+        lines = (
+            self.source.text.splitlines()
+            if row.file == self.source.name
+            else included(self.source, row.file)
+        )
         return lines[row.line - 1].strip() if 0 < row.line <= len(lines) else ""
 
     def totals(self) -> str:
-        text = f"global memory: {self.bytes_requested:,} bytes asked for, {self.bytes_touched:,} at least (each sector once)"
+        text = (
+            f"global memory: {self.bytes_requested:,} bytes asked for, {self.bytes_touched:,} at"
+            " least (each sector once)"
+        )
         if self.flops is None:
             return text + "; FLOPs unknown: the kernel does not compile with a counting float"
         counts = ", ".join(f"{n:,} {kind}" for kind, n in self.flops.items() if n) or "none"
-        return f"{text}; FLOPs: {counts}" + (f"; {self.intensity:.2f} a byte" if self.intensity is not None else "")
+        return f"{text}; FLOPs: {counts}" + (
+            f"; {self.intensity:.2f} a byte" if self.intensity is not None else ""
+        )
 
     def text(self) -> str:
-        out = [f"{self.kernel}  grid {self.grid}, block {self.block}", "  line  access                   requests  per request          ideal  source"]
+        out = [
+            f"{self.kernel}  grid {self.grid}, block {self.block}",
+            "  line  access                   requests  per request          ideal  source",
+        ]
         for r in self.rows:
             where = str(r.line) if r.file == self.source.name else f"{r.file}:{r.line}"
-            out.append(f"  {where:>4}  {r.kind:<6} {r.array:<8.8} {r.size:>2} B {r.requests:>13,}  {r.per_request:>7.2f} {r.unit:<11} {r.ideal_per_request:>6.2f}  {self.line(r)[:70]}")
-        out += [f"  {self.totals()}", *(f"  {what.upper()}: {words}" for what, _, _, words in self.problems), *([f"  FAILED: {self.failed}"] if self.failed else []),
-                f"  Look at: {self.advice()}"]
+            out.append(
+                f"  {where:>4}  {r.kind:<6} {r.array:<8.8} {r.size:>2} B {r.requests:>13,} "
+                f" {r.per_request:>7.2f} {r.unit:<11} {r.ideal_per_request:>6.2f} "
+                f" {self.line(r)[:70]}"
+            )
+        out += [
+            f"  {self.totals()}",
+            *(f"  {what.upper()}: {words}" for what, _, _, words in self.problems),
+            *([f"  FAILED: {self.failed}"] if self.failed else []),
+            f"  Look at: {self.advice()}",
+        ]
         return "\n".join(out)
 
     __str__ = text
@@ -152,11 +228,19 @@ class Profile:
     def check(self) -> None:
         """Raises: KernelError that lists what is wrong, if anything is"""
         if self.problems:
-            raise KernelError("profile: kernels must have no problems, got\n" + "\n".join(f"    {words}" for words in self.problems) + "\nCorrect these lines.")
+            raise KernelError(
+                "profile: kernels must have no problems, got\n"
+                + "\n".join(f"    {words}" for words in self.problems)
+                + "\nCorrect these lines."
+            )
 
     def text(self) -> str:
         """A table for each launch, and what the numbers do not say."""
-        return "\n\n".join([*(report.text() for report in self.launches), LIMITS]) if self.launches else "No kernel ran on emu."
+        return (
+            "\n\n".join([*(report.text() for report in self.launches), LIMITS])
+            if self.launches
+            else "No kernel ran on emu."
+        )
 
     __str__ = text
 
@@ -168,15 +252,36 @@ class Profile:
 
     # ---- called by launch.py ----
 
-    def watch(self, name: str, source: Source, grid: tuple, block: tuple, arrays: list, shared: int, go: Callable[[Library], str]) -> tuple[Library, str]:
+    def watch(
+        self,
+        name: str,
+        source: Source,
+        grid: tuple,
+        block: tuple,
+        arrays: list,
+        shared: int,
+        go: Callable[[Library], str],
+    ) -> tuple[Library, str]:
         """Run a launch in the FLOP build, on memory that is put back, and in the profile build."""
         report = Report(name, source, grid, block)
         report.flops = count_flops(source, [a for _, a in arrays], go) if self.flops else None
         library = build(source, "profile")
         handle, n = library.handle, len(arrays)
-        starts, sizes = (ctypes.c_uint64 * n)(*(a.ctypes.data for _, a in arrays)), (ctypes.c_uint64 * n)(*(a.nbytes for _, a in arrays))
-        if not handle.emu_profile_begin(starts, sizes, n, ctypes.c_size_t(shared), ctypes.c_size_t(LARGEST), int("__threadfence" in source.text)):
-            raise KernelError(f"{name}: the profile needs more memory than there is. Profile a smaller shape.")
+        starts, sizes = (
+            (ctypes.c_uint64 * n)(*(a.ctypes.data for _, a in arrays)),
+            (ctypes.c_uint64 * n)(*(a.nbytes for _, a in arrays)),
+        )
+        if not handle.emu_profile_begin(
+            starts,
+            sizes,
+            n,
+            ctypes.c_size_t(shared),
+            ctypes.c_size_t(LARGEST),
+            int("__threadfence" in source.text),
+        ):
+            raise KernelError(
+                f"{name}: the profile needs more memory than there is. Profile a smaller shape."
+            )
         try:
             report.failed = go(library)
         finally:
@@ -194,53 +299,110 @@ def table(kind: Any, address: Any, count: int) -> list:
 def fill(report: Report, library: Library, counts: Any, tables: Any, arrays: list) -> None:
     """Turn the shim's tables into rows and words."""
     sites, problems = table(Site, tables[0], counts[0]), table(Problem, tables[1], counts[1])
-    lines = library.lines_of([s.pc for s in sites] + [p.pc for p in problems] + [p.other_pc for p in problems])
+    lines = library.lines_of(
+        [s.pc for s in sites] + [p.pc for p in problems] + [p.other_pc for p in problems]
+    )
 
     def place(text: str) -> tuple[str, int]:
         file, _, line = text.rpartition(":")
-        return (report.source.name if file == report.source.name.rsplit("/", 1)[-1] else file), int(line) if line.isdigit() else 0
+        return (report.source.name if file == report.source.name.rsplit("/", 1)[-1] else file), (
+            int(line) if line.isdigit() else 0
+        )
 
     rows: dict[tuple, Row] = {}
     for site, at in zip(sites, lines):
         if site.requests:
-            key = (*place(at), KINDS[site.kind], "shared" if site.array < 0 else arrays[site.array][0].name, site.size)
+            key = (
+                *place(at),
+                KINDS[site.kind],
+                "shared" if site.array < 0 else arrays[site.array][0].name,
+                site.size,
+            )
             row = rows.setdefault(key, Row(*key))
-            row.requests, row.units, row.ideal, row.bytes = row.requests + site.requests, row.units + site.units, row.ideal + site.ideal, row.bytes + site.bytes
-    report.rows = sorted(rows.values(), key=lambda r: (r.file != report.source.name, r.file, r.line, r.kind, r.array))
+            row.requests, row.units, row.ideal, row.bytes = (
+                row.requests + site.requests,
+                row.units + site.units,
+                row.ideal + site.ideal,
+                row.bytes + site.bytes,
+            )
+    report.rows = sorted(
+        rows.values(), key=lambda r: (r.file != report.source.name, r.file, r.line, r.kind, r.array)
+    )
     report.bytes_requested = sum(r.bytes for r in report.rows if r.space == "global")
-    report.bytes_touched = 32 * sum(w.read_sectors + w.written_sectors for w in table(Watched, tables[2], len(arrays)))
+    report.bytes_touched = 32 * sum(
+        w.read_sectors + w.written_sectors for w in table(Watched, tables[2], len(arrays))
+    )
     seen: dict[tuple, Problem] = {}
     for i, p in enumerate(problems):
-        (file, line), (_, other) = place(lines[len(sites) + i]), place(lines[len(sites) + len(problems) + i])
+        (file, line), (_, other) = (
+            place(lines[len(sites) + i]),
+            place(lines[len(sites) + len(problems) + i]),
+        )
         what = FINDINGS[p.finding]
-        first = seen.setdefault((what, file, frozenset((line, other)) if what == "race" else line, p.array), p)
+        first = seen.setdefault(
+            (what, file, frozenset((line, other)) if what == "race" else line, p.array), p
+        )
         if first is not p:  # other instructions of the same lines
             continue
-        p.count = sum(q.count for j, q in enumerate(problems) if FINDINGS[q.finding] == what and q.array == p.array and
-                      {place(lines[len(sites) + j])[1], place(lines[len(sites) + len(problems) + j])[1]} == {line, other})
-        report.problems.append((what, file, line, words(report, what, file, line, other, p, arrays)))
+        p.count = sum(
+            q.count
+            for j, q in enumerate(problems)
+            if FINDINGS[q.finding] == what
+            and q.array == p.array
+            and {place(lines[len(sites) + j])[1], place(lines[len(sites) + len(problems) + j])[1]}
+            == {line, other}
+        )
+        report.problems.append(
+            (what, file, line, words(report, what, file, line, other, p, arrays))
+        )
 
 
-def words(report: Report, what: str, file: str, line: int, other: int, p: Problem, arrays: list) -> str:
+def words(
+    report: Report, what: str, file: str, line: int, other: int, p: Problem, arrays: list
+) -> str:
     """One problem: kernel, line, thread and block, and what to do."""
     by = f"{report.kernel}: {file} line {line}: thread {p.thread} of block {tuple(p.block)}"
-    target = "shared memory" if p.array < 0 else f"{arrays[p.array][0].name}, byte {p.place}" + (f" of {arrays[p.array][1].nbytes}" if what == "out of bounds" else "")
+    target = (
+        "shared memory"
+        if p.array < 0
+        else f"{arrays[p.array][0].name}, byte {p.place}"
+        + (f" of {arrays[p.array][1].nbytes}" if what == "out of bounds" else "")
+    )
     times = f" ({p.count:,} times)" if p.count > 1 else ""
     verb = ("reads", "writes", "updates")[p.kind]
     if what == "race":
         block = p.block[0] + report.grid[0] * (p.block[1] + report.grid[1] * p.block[2])
-        whose = f"thread {p.other_thread}" + ("" if p.other_block == block + 1 else f" of block number {p.other_block - 1}")
-        cure = "Put __syncthreads() between them." if p.other_block == block + 1 else "Give each block elements of its own, or use an atomic."
-        return f"{by} {verb} {target}, which {whose} uses on line {other} with nothing between them{times}. {cure}"
+        whose = f"thread {p.other_thread}" + (
+            "" if p.other_block == block + 1 else f" of block number {p.other_block - 1}"
+        )
+        cure = (
+            "Put __syncthreads() between them."
+            if p.other_block == block + 1
+            else "Give each block elements of its own, or use an atomic."
+        )
+        return (
+            f"{by} {verb} {target}, which {whose} uses on line {other} with nothing between"
+            f" them{times}. {cure}"
+        )
     if what == "out of bounds":
         return f"{by} {verb} outside {target}{times}. Check the index against the size."
     if what == "uninitialised":
-        return f"{by} reads shared memory that no thread of the block has written{times}. Fill it first, up to its last element."
-    return f"{by} {verb} {p.size} bytes at an address that is no multiple of {p.size}{times}. Use such wide accesses only where the index and the array's start allow it."
+        return (
+            f"{by} reads shared memory that no thread of the block has written{times}. Fill it"
+            " first, up to its last element."
+        )
+    return (
+        f"{by} {verb} {p.size} bytes at an address that is no multiple of {p.size}{times}. Use such"
+        " wide accesses only where the index and the array's start allow it."
+    )
 
 
-def count_flops(source: Source, arrays: list, go: Callable[[Library], str]) -> dict[str, int] | None:
-    """The float operations of a launch; None where the kernel does not compile with a float that counts. Leaves the arrays as they were."""
+def count_flops(
+    source: Source, arrays: list, go: Callable[[Library], str]
+) -> dict[str, int] | None:
+    """The float operations of a launch; None where the kernel does not compile with a float that
+    counts. Leaves the arrays as they were.
+    """
     try:
         library = build(source, "flops")
     except KernelError:
@@ -270,7 +432,9 @@ active_profiles = Active()
 
 
 def active() -> Profile | None:
-    """The innermost open profile; with TINYGRAD_EDU_EMU=profile one that raises on the first problem."""
+    """The innermost open profile; with TINYGRAD_EDU_EMU=profile one that raises on the first
+    problem.
+    """
     if active_profiles.stack:
         return active_profiles.stack[-1]
     return Strict() if os.environ.get("TINYGRAD_EDU_EMU") == "profile" else None
@@ -287,7 +451,8 @@ class Strict(Profile):
 
 @contextmanager
 def profile(flops: bool = True) -> Iterator[Profile]:
-    """Count and check every kernel that runs on `emu` inside: `with profile() as p: ...`, then `print(p)`.
+    """Count and check every kernel that runs on `emu` inside: `with profile() as p: ...`, then
+    `print(p)`.
 
     Args: flops: count float operations too, by a second run on memory that is put back
     """
@@ -308,11 +473,20 @@ th{text-align:right;font-weight:600;padding:0 .7em}th:last-child{text-align:left
 
 def page(profile: Profile) -> str:
     """All launches as one HTML page."""
-    parts = [f"<!doctype html><html lang=en><meta charset=utf-8><title>Kernel profile</title><style>{STYLE}</style><h1>Kernel profile</h1>"]
+    parts = [
+        "<!doctype html><html lang=en><meta charset=utf-8><title>Kernel"
+        f" profile</title><style>{STYLE}</style><h1>Kernel profile</h1>"
+    ]
     for report in profile.launches:
-        parts.append(f"<h2>{escape(report.kernel)}</h2><p>grid {report.grid}, block {report.block}. {escape(report.totals())}.</p>")
+        parts.append(
+            f"<h2>{escape(report.kernel)}</h2><p>grid {report.grid}, block {report.block}."
+            f" {escape(report.totals())}.</p>"
+        )
         parts.append(f"<p><b>Look at:</b> {escape(report.advice())}</p>")
-        parts += [f"<p class=problem>{escape(what)}: {escape(text)}</p>" for what, _, _, text in report.problems]
+        parts += [
+            f"<p class=problem>{escape(what)}: {escape(text)}</p>"
+            for what, _, _, text in report.problems
+        ]
         for file in dict.fromkeys([report.source.name, *(r.file for r in report.rows)]):
             parts.append(listing(report, file))
     return "\n".join([*parts, f"<p>{escape(LIMITS)}</p></html>"])
@@ -323,14 +497,28 @@ def listing(report: Report, file: str) -> str:
     own = file == report.source.name
     lines = report.source.text.splitlines() if own else included(report.source, file)
     bad = {line for _, f, line, _ in report.problems if f == file}
-    out = [f"<h3>{escape(file)}</h3><table><tr><th>line<th>access<th>requests<th>per request<th>ideal<th>source</tr>"]
+    out = [
+        f"<h3>{escape(file)}</h3><table><tr><th>line<th>access<th>requests<th>per"
+        " request<th>ideal<th>source</tr>"
+    ]
     for number, text in enumerate(lines, 1):
         rows = [r for r in report.rows if r.file == file and r.line == number]
         if not rows and not own:
             continue
         wide = any(r.units > 1.2 * r.ideal for r in rows)
-        cells = ["\n".join(f(r) for r in rows) for f in (lambda r: f"{r.kind} {r.array} {r.size} B", lambda r: f"{r.requests:,}",
-                                                           lambda r: f"{r.per_request:.2f} {r.unit}", lambda r: f"{r.ideal_per_request:.2f}")]
+        cells = [
+            "\n".join(f(r) for r in rows)
+            for f in (
+                lambda r: f"{r.kind} {r.array} {r.size} B",
+                lambda r: f"{r.requests:,}",
+                lambda r: f"{r.per_request:.2f} {r.unit}",
+                lambda r: f"{r.ideal_per_request:.2f}",
+            )
+        ]
         kind = " class=bad" if number in bad else " class=wide" if wide else ""
-        out.append(f"<tr{kind}><td class=n>{number}" + "".join(f"<td class=c>{c}" for c in cells) + f"<td>{escape(text)}</tr>")
+        out.append(
+            f"<tr{kind}><td class=n>{number}"
+            + "".join(f"<td class=c>{c}" for c in cells)
+            + f"<td>{escape(text)}</tr>"
+        )
     return "".join([*out, "</table>"])

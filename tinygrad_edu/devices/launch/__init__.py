@@ -1,4 +1,8 @@
-"""How each kernel is launched, one family a file, as in kernels/. Importing this package fills the ladders."""
+"""How each kernel is launched, one family a file, as in kernels/.
+
+Importing this package fills the ladders.
+"""
+
 from . import (  # noqa: F401  # imported for what it registers
     attention,
     convolution,

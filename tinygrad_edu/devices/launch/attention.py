@@ -1,8 +1,11 @@
-"""Launchers of kernels/attention.cu and attention_backward.cu: queries (N, T, D), keys (N, S, D), values (N, S, V) in float32."""
+"""Launchers of kernels/attention.cu and attention_backward.cu: queries (N, T, D), keys (N, S, D),
+values (N, S, V) in float32.
+"""
+
 from __future__ import annotations
 
-from ..rungs import kernel
 from ...engine.once import Once
+from ..rungs import kernel
 from .shapes import ceil_div, float32
 
 WIDEST = 128  # columns: a lane keeps four
@@ -10,8 +13,14 @@ WIDEST = 128  # columns: a lane keeps four
 
 def takes(query, key, value):
     (N, T, D), (S, V) = query.shape, value.shape[1:]
-    return (float32(query, key, value) and min(N, T, S, D, V) > 0 and max(D, V) <= WIDEST and max(N * T, N * S) < 2**31 - 1024
-            and key.shape == (N, S, D) and value.shape == (N, S, V))
+    return (
+        float32(query, key, value)
+        and min(N, T, S, D, V) > 0
+        and max(D, V) <= WIDEST
+        and max(N * T, N * S) < 2**31 - 1024
+        and key.shape == (N, S, D)
+        and value.shape == (N, S, V)
+    )
 
 
 def attend(fn, query, key, value, scale, is_causal, rows):
@@ -20,7 +29,12 @@ def attend(fn, query, key, value, scale, is_causal, rows):
     (N, T, D), (S, V) = query.shape, value.shape[1:]
     out, lse = fn.empty((N, T, V), query), fn.empty((N, T, 1), query)
     grid = ceil_div(N * T, 4) if not rows else N * ceil_div(T, rows)
-    fn((grid,), (32, 4), (out, lse, query, key, value, N, T, S, D, V, scale, int(is_causal)), 4 * (32 * (D + 1) + 32 * V + rows * D) if rows else 0)
+    fn(
+        (grid,),
+        (32, 4),
+        (out, lse, query, key, value, N, T, S, D, V, scale, int(is_causal)),
+        4 * (32 * (D + 1) + 32 * V + rows * D) if rows else 0,
+    )
     return out, lse, Once()
 
 
@@ -44,7 +58,12 @@ def attention_4_mma(fn, query, key, value, /, scale, is_causal=False):
     query, key, value = map(fn.contiguous, (query, key, value))
     (N, T, D), (S, V) = query.shape, value.shape[1:]
     out, lse, row = fn.empty((N, T, V), query), fn.empty((N, T, 1), query), ceil_div(D, 16) * 8 + 4
-    fn((N * ceil_div(T, 64),), (32, 4), (out, lse, query, key, value, N, T, S, D, V, scale, int(is_causal)), 4 * (96 * row + 20 * 8 * ceil_div(V, 8)))
+    fn(
+        (N * ceil_div(T, 64),),
+        (32, 4),
+        (out, lse, query, key, value, N, T, S, D, V, scale, int(is_causal)),
+        4 * (96 * row + 20 * 8 * ceil_div(V, 8)),
+    )
     return out, lse, Once()
 
 
@@ -57,9 +76,23 @@ def gradients(fn, g, query, key, value, out, lse, scale, is_causal, each):
     g, query, key, value, out, lse = map(fn.contiguous, (g, query, key, value, out, lse))
     (N, T, D), (S, V) = query.shape, value.shape[1:]
     dq, dk, dv, delta = (fn.empty(a.shape, a) for a in (query, key, value, lse))
-    shared, numbers = 4 * (32 * (D + 1) + 32 * (V + 1) + 4 * each * (D + V)), (T, S, D, V, scale, int(is_causal))
-    fn((N * ceil_div(T, 4 * each),), (32, 4), (dq, delta, g, query, key, value, out, lse, *numbers), shared)
-    fn((N * ceil_div(S, 4 * each),), (32, 4), (dk, dv, delta, g, query, key, value, lse, *numbers), shared, entry=f"attention_backward_keys_{each}")
+    shared, numbers = (
+        4 * (32 * (D + 1) + 32 * (V + 1) + 4 * each * (D + V)),
+        (T, S, D, V, scale, int(is_causal)),
+    )
+    fn(
+        (N * ceil_div(T, 4 * each),),
+        (32, 4),
+        (dq, delta, g, query, key, value, out, lse, *numbers),
+        shared,
+    )
+    fn(
+        (N * ceil_div(S, 4 * each),),
+        (32, 4),
+        (dk, dv, delta, g, query, key, value, lse, *numbers),
+        shared,
+        entry=f"attention_backward_keys_{each}",
+    )
     return dq, dk, dv
 
 

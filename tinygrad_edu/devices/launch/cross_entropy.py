@@ -1,4 +1,5 @@
 """Launchers of kernels/class_cross_entropy.cu, the fused part of cross_entropy."""
+
 from __future__ import annotations
 
 from ..rungs import kernel
@@ -6,7 +7,13 @@ from .shapes import aligned, ceil_div, float32
 
 
 def rows_of_scores(x, target):
-    return float32(x) and x.ndim == 2 and 0 < x.size < 2**31 - 4096 and target.dtype == "int64" and target.shape == x.shape[:1]
+    return (
+        float32(x)
+        and x.ndim == 2
+        and 0 < x.size < 2**31 - 4096
+        and target.dtype == "int64"
+        and target.shape == x.shape[:1]
+    )
 
 
 def launch(fn, x, target, ignore_index, start):
@@ -24,25 +31,55 @@ def threads(classes):
 
 @kernel("class_cross_entropy_1_naive", supports=rows_of_scores)
 def class_cross_entropy_1_naive(fn, x, target, /, ignore_index=-100):
-    return launch(fn, x, target, ignore_index, lambda arrays, rows, classes: fn((ceil_div(rows, 128),), (128,), (*arrays, rows, classes, ignore_index)))
+    return launch(
+        fn,
+        x,
+        target,
+        ignore_index,
+        lambda arrays, rows, classes: fn(
+            (ceil_div(rows, 128),), (128,), (*arrays, rows, classes, ignore_index)
+        ),
+    )
 
 
 @kernel("class_cross_entropy_2_warp", supports=rows_of_scores)
 def class_cross_entropy_2_warp(fn, x, target, /, ignore_index=-100):
-    return launch(fn, x, target, ignore_index, lambda arrays, rows, classes: fn((ceil_div(rows, 4),), (32, 4), (*arrays, rows, classes, ignore_index)))
+    return launch(
+        fn,
+        x,
+        target,
+        ignore_index,
+        lambda arrays, rows, classes: fn(
+            (ceil_div(rows, 4),), (32, 4), (*arrays, rows, classes, ignore_index)
+        ),
+    )
 
 
 @kernel("class_cross_entropy_3_vectors", supports=rows_of_scores)
 def class_cross_entropy_3_vectors(fn, x, target, /, ignore_index=-100):
-    return launch(fn, x, target, ignore_index, lambda arrays, rows, classes: fn((rows,), threads(classes), (*arrays, classes, ignore_index)))
+    return launch(
+        fn,
+        x,
+        target,
+        ignore_index,
+        lambda arrays, rows, classes: fn(
+            (rows,), threads(classes), (*arrays, classes, ignore_index)
+        ),
+    )
 
 
 def with_residuals(u, x, target, top, logsum):
-    return rows_of_scores(x, target) and float32(u, top, logsum) and u.shape == target.shape and top.shape == logsum.shape == (x.shape[0], 1)
+    return (
+        rows_of_scores(x, target)
+        and float32(u, top, logsum)
+        and u.shape == target.shape
+        and top.shape == logsum.shape == (x.shape[0], 1)
+    )
 
 
 def aligned_scores(u, x, target, top, logsum):
-    return with_residuals(u, x, target, top, logsum) and (aligned(x) or not x.flags.c_contiguous)  # a copy is aligned
+    # a copy is aligned
+    return with_residuals(u, x, target, top, logsum) and (aligned(x) or not x.flags.c_contiguous)
 
 
 def launch_backward(fn, u, x, target, top, logsum, start):
@@ -54,10 +91,31 @@ def launch_backward(fn, u, x, target, top, logsum, start):
 
 @kernel("class_cross_entropy_backward_1_naive", supports=with_residuals)
 def class_cross_entropy_backward_1_naive(fn, u, x, target, top, logsum, /, ignore_index=-100):
-    return launch_backward(fn, u, x, target, top, logsum,
-                           lambda arrays, rows, classes: fn((ceil_div(rows * classes, 256),), (256,), (*arrays, rows * classes, classes, ignore_index)))
+    return launch_backward(
+        fn,
+        u,
+        x,
+        target,
+        top,
+        logsum,
+        lambda arrays, rows, classes: fn(
+            (ceil_div(rows * classes, 256),),
+            (256,),
+            (*arrays, rows * classes, classes, ignore_index),
+        ),
+    )
 
 
 @kernel("class_cross_entropy_backward_2_vectors", supports=aligned_scores)
 def class_cross_entropy_backward_2_vectors(fn, u, x, target, top, logsum, /, ignore_index=-100):
-    return launch_backward(fn, u, x, target, top, logsum, lambda arrays, rows, classes: fn((rows,), threads(classes), (*arrays, classes, ignore_index)))
+    return launch_backward(
+        fn,
+        u,
+        x,
+        target,
+        top,
+        logsum,
+        lambda arrays, rows, classes: fn(
+            (rows,), threads(classes), (*arrays, classes, ignore_index)
+        ),
+    )

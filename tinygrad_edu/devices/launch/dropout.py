@@ -1,20 +1,33 @@
 """Launchers of kernels/dropout_keyed.cu: any shape, as one row of float32."""
+
 from __future__ import annotations
 
-from ..rungs import kernel
 from ...engine.arrays import capture
+from ..rungs import kernel
 from .shapes import aligned, ceil_div, float32
 
 
 def some_dropped(x, p, key):
-    """Not in a captured graph, which would drop the same elements at each replay: the generic forward refuses that."""
-    return not capture.active and float32(x) and 0 <= p < 1 and 0 <= key < 2**64 and x.size < 2**31 - 2048
+    """Not in a captured graph, which would drop the same elements at each replay: the generic
+    forward refuses that.
+    """
+    return (
+        not capture.active
+        and float32(x)
+        and 0 <= p < 1
+        and 0 <= key < 2**64
+        and x.size < 2**31 - 2048
+    )
 
 
 def masked(fn, x, p, key, each):
     x = fn.contiguous(x)
     out = fn.empty(x.shape, x)
-    fn((ceil_div(x.size, 256 * each),), (256,), (out, x, x.size, key, min(int(p * 2**32), 2**32 - 1), 1 / (1 - p)))
+    fn(
+        (ceil_div(x.size, 256 * each),),
+        (256,),
+        (out, x, x.size, key, min(int(p * 2**32), 2**32 - 1), 1 / (1 - p)),
+    )
     return out
 
 
@@ -28,6 +41,9 @@ def dropout_keyed_2_eights(fn, x, /, p, key):
     return masked(fn, x, p, key, 8)
 
 
-@kernel("dropout_keyed_3_vectors", supports=lambda x, p, key: some_dropped(x, p, key) and (not x.flags.c_contiguous or aligned(x)))
+@kernel(
+    "dropout_keyed_3_vectors",
+    supports=lambda x, p, key: some_dropped(x, p, key) and (not x.flags.c_contiguous or aligned(x)),
+)
 def dropout_keyed_3_vectors(fn, x, /, p, key):
     return masked(fn, x, p, key, 8)

@@ -1,12 +1,14 @@
-"""Kernels of all elementwise ops, generated: the op's own forward gives the C expression (expression.py), two templates the rest.
+"""Kernels of all elementwise ops, generated: the op's own forward gives the C expression
+(expression.py), two templates the rest.
 
     rung  idea                                        bytes per element, n float32 inputs
     1     one thread an element, any broadcast        4n + 4
     2     one thread four elements, 16-byte accesses  4n + 4
 
-`source("gelu")` shows the text. A number in the place of an array (`x * 2.5`) is a kernel argument, so that it needs no
-kernel of its own; attributes (`leaky_relu(x, 0.2)`) are constants in the text.
+`source("gelu")` shows the text. A number in the place of an array (`x * 2.5`) is a kernel argument,
+so that it needs no kernel of its own; attributes (`leaky_relu(x, 0.2)`) are constants in the text.
 """
+
 from __future__ import annotations
 
 import inspect
@@ -15,10 +17,10 @@ from functools import lru_cache
 from itertools import product
 from typing import Any
 
-from ..rungs import kernel
-from ..source import Source, kernels_folder
 from ...engine.device import registry
 from ...engine.op import Op
+from ..rungs import kernel
+from ..source import Source, kernels_folder
 from .expression import write
 from .shapes import aligned, ceil_div
 
@@ -28,7 +30,11 @@ MOST = 2**30  # elements: threads are counted in an int
 
 
 def gelu(xp: Any, x: Any, approximate: str) -> tuple:
-    inside = x * 0.7071067811865476 if approximate == "none" else (x + x * x * x * 0.044715) * 0.7978845608028654
+    inside = (
+        x * 0.7071067811865476
+        if approximate == "none"
+        else (x + x * x * x * 0.044715) * 0.7978845608028654
+    )
     gate = ((xp.erf(inside) if approximate == "none" else xp.tanh(inside)) + 1.0) * 0.5
     return x * gate, gate
 
@@ -42,14 +48,22 @@ PLAIN: dict[str, Callable] = {  # forwards that are written for NumPy's speed, i
 
 
 class Generated:
-    """The kernels of one elementwise op: its inputs' C types, and a source for each set of attributes."""
+    """The kernels of one elementwise op: its inputs' C types, and a source for each set of
+    attributes.
+    """
 
     def __init__(self, op: Op):
         self.op, self.inputs = op, op.inputs
         self.forward = PLAIN.get(op.name, op.forward)
         self.results = ("out", *op.residuals)
-        sample = {name: 0.5 if value is inspect.Parameter.empty else value for name, value in op.defaults.items()}
-        kinds = sorted(product(("float", "bool"), repeat=len(self.inputs)), key=lambda k: (k.count("bool"), k.index("bool") if "bool" in k else 0))
+        sample = {
+            name: 0.5 if value is inspect.Parameter.empty else value
+            for name, value in op.defaults.items()
+        }
+        kinds = sorted(
+            product(("float", "bool"), repeat=len(self.inputs)),
+            key=lambda k: (k.count("bool"), k.index("bool") if "bool" in k else 0),
+        )
         for self.kinds in kinds[:-1]:  # not all bool
             try:
                 self.source = self.make(tuple(sample.items()))
@@ -68,12 +82,30 @@ class Generated:
         self.gives = [kind for kind, _ in results]
         if len(results) != len(outs):
             raise TypeError("the residuals do not come out")
-        pointers = ", ".join([f"{kind}* __restrict__ {out}" for (kind, _), out in zip(results, outs)]
-                             + [f"const {kind}* __restrict__ {x}, {kind} {x}_number" for kind, x in inputs])
+        pointers = ", ".join(
+            [f"{kind}* __restrict__ {out}" for (kind, _), out in zip(results, outs)]
+            + [f"const {kind}* __restrict__ {x}, {kind} {x}_number" for kind, x in inputs]
+        )
         strides = ", ".join(f"int {x}_0, int {x}_1, int {x}_2" for x in self.inputs)
-        body = "".join(f"    {line}\n" for line in (*lines, *(f"{out}_at = {value};" for out, (_, value) in zip(outs, results))))
-        one = ", ".join([*(f"{out}[i]" for out in outs), *(f"{x} ? {x}[i0 * {x}_0 + i1 * {x}_1 + i2 * {x}_2] : {x}_number" for x in self.inputs)])
-        flat = ", ".join([*(f"{out}[i]" for out in outs), *(f"{x} ? {x}[i] : {x}_number" for x in self.inputs)])
+        body = "".join(
+            f"    {line}\n"
+            for line in (
+                *lines,
+                *(f"{out}_at = {value};" for out, (_, value) in zip(outs, results)),
+            )
+        )
+        one = ", ".join(
+            [
+                *(f"{out}[i]" for out in outs),
+                *(
+                    f"{x} ? {x}[i0 * {x}_0 + i1 * {x}_1 + i2 * {x}_2] : {x}_number"
+                    for x in self.inputs
+                ),
+            ]
+        )
+        flat = ", ".join(
+            [*(f"{out}[i]" for out in outs), *(f"{x} ? {x}[i] : {x}_number" for x in self.inputs)]
+        )
         text = f"""// {name}: {self.op.doc.splitlines()[0]}  Generated from the op's forward.
 #include "elementwise.cuh"
 
@@ -89,8 +121,16 @@ extern "C" __global__ void {name}_1_broadcast({pointers}, {strides}, int size, i
 }}
 """
         if {*self.gives, *self.kinds} == {"float"}:
-            load = "".join(f"        float4 {x}4 = {x} ? *(const float4*)({x} + i) : make_float4({x}_number, {x}_number, {x}_number, {x}_number);\n" for x in self.inputs)
-            each = "".join(f"        {name}_value({', '.join(f'{v}4.{part}' for v in (*outs, *self.inputs))});\n" for part in "xyzw")
+            load = "".join(
+                f"        float4 {x}4 = {x} ? *(const float4*)({x} + i) : make_float4({x}_number,"
+                f" {x}_number, {x}_number, {x}_number);\n"
+                for x in self.inputs
+            )
+            each = "".join(
+                "       "
+                f" {name}_value({', '.join(f'{v}4.{part}' for v in (*outs, *self.inputs))});\n"
+                for part in "xyzw"
+            )
             store = "".join(f"        *(float4*)({out} + i) = {out}4;\n" for out in outs)
             text += f"""
 // All arrays have the output's shape and start at a multiple of 16 bytes.
@@ -107,15 +147,28 @@ extern "C" __global__ void {name}_2_vector({pointers}, int size) {{
 
     def call(self, arguments: dict[str, Any]) -> tuple[list, tuple]:
         """The inputs and the attributes of a call whose arguments are bound by name."""
-        return [arguments[x] for x in self.inputs], tuple((name, arguments[name]) for name in self.op.defaults)
+        return [arguments[x] for x in self.inputs], tuple(
+            (name, arguments[name]) for name in self.op.defaults
+        )
 
     def takes(self, *values: Any) -> bool:
-        """Whether the inputs are arrays of the kernel's types and numbers, and the attributes plain."""
-        inputs, attrs = values[:len(self.inputs)], values[len(self.inputs):]
+        """Whether the inputs are arrays of the kernel's types and numbers, and the attributes
+        plain.
+        """
+        inputs, attrs = values[: len(self.inputs)], values[len(self.inputs) :]
         arrays = [x for x in inputs if hasattr(x, "dtype")]
-        if not any(x.dtype == "float32" for x in arrays) or any(a is not None and type(a) not in (bool, int, float, str) for a in attrs):
+        if not any(x.dtype == "float32" for x in arrays) or any(
+            a is not None and type(a) not in (bool, int, float, str) for a in attrs
+        ):
             return False
-        return all(x.dtype == TYPES[kind] if hasattr(x, "dtype") else kind == "float" and type(x) in (float, int, bool) for kind, x in zip(self.kinds, inputs))
+        return all(
+            (
+                x.dtype == TYPES[kind]
+                if hasattr(x, "dtype")
+                else kind == "float" and type(x) in (float, int, bool)
+            )
+            for kind, x in zip(self.kinds, inputs)
+        )
 
 
 def broadcast(shapes: list[tuple]) -> tuple | None:
@@ -131,7 +184,9 @@ def broadcast(shapes: list[tuple]) -> tuple | None:
 
 
 def collapse(shape: tuple, shapes: list[tuple]) -> tuple[list[int], list[list[int]]]:
-    """`shape` and the strides of row-major arrays that broadcast to it, with dims merged where no array notices."""
+    """`shape` and the strides of row-major arrays that broadcast to it, with dims merged where no
+    array notices.
+    """
     strides = []
     for s in shapes:
         row, step = [0] * len(shape), 1
@@ -170,46 +225,91 @@ def declare(op: Op) -> None:
     default = tuple(op.defaults.items())
 
     def start(fn: Any, args: tuple, attrs: dict, run: Callable) -> Any:
-        inputs = args[:len(made.inputs)]
-        given = {**op.defaults, **dict(zip(op.defaults, args[len(made.inputs):])), **attrs}
+        inputs = args[: len(made.inputs)]
+        given = {**op.defaults, **dict(zip(op.defaults, args[len(made.inputs) :])), **attrs}
         shape = broadcast(shapes_of(inputs))
         inputs = [fn.contiguous(x) if hasattr(x, "dtype") else x for x in inputs]
         like = next(x for x in inputs if hasattr(x, "dtype") and x.dtype == "float32")
         outs = [fn.empty(shape, like if kind == "float" else "bool") for kind in made.gives]
         if outs[0].size:
-            pairs = [v for kind, x in zip(made.kinds, inputs)
-                     for v in ((x, 0.0 if kind == "float" else False) if hasattr(x, "dtype") else (None, float(x)))]
-            run(fn if tuple(given.items()) == default else fn.using(made.make(tuple(given.items()))), inputs, shape, outs, pairs)
+            pairs = [
+                v
+                for kind, x in zip(made.kinds, inputs)
+                for v in (
+                    (x, 0.0 if kind == "float" else False)
+                    if hasattr(x, "dtype")
+                    else (None, float(x))
+                )
+            ]
+            run(
+                (
+                    fn
+                    if tuple(given.items()) == default
+                    else fn.using(made.make(tuple(given.items())))
+                ),
+                inputs,
+                shape,
+                outs,
+                pairs,
+            )
         return tuple(outs) if op.residuals else outs[0]
 
     def broadcasts(*values: Any) -> bool:
         if not made.takes(*values):
             return False
-        shapes = shapes_of(values[:len(made.inputs)])
+        shapes = shapes_of(values[: len(made.inputs)])
         shape = broadcast(shapes)
-        return shape is not None and len(collapse(shape, shapes)[0]) <= 3 and all(x.size < MOST for x in values if hasattr(x, "dtype"))
+        return (
+            shape is not None
+            and len(collapse(shape, shapes)[0]) <= 3
+            and all(x.size < MOST for x in values if hasattr(x, "dtype"))
+        )
 
     def same_shape(*values: Any) -> bool:
-        arrays = [x for x in values[:len(made.inputs)] if hasattr(x, "dtype")]
-        return made.takes(*values) and len({x.shape for x in arrays}) == 1 and aligned(*arrays) and arrays[0].size < MOST
+        arrays = [x for x in values[: len(made.inputs)] if hasattr(x, "dtype")]
+        return (
+            made.takes(*values)
+            and len({x.shape for x in arrays}) == 1
+            and aligned(*arrays)
+            and arrays[0].size < MOST
+        )
 
     def one_each(fn: Any, *args: Any, **attrs: Any) -> Any:
         def run(fn: Any, inputs: list, shape: tuple, outs: list, pairs: list) -> None:
             sizes, strides = collapse(shape, shapes_of(inputs))
             pad = 3 - len(sizes)
             _, n1, n2 = [1] * pad + sizes
-            fn((ceil_div(outs[0].size, THREADS),), (THREADS,), (*outs, *pairs, *(s for row in strides for s in [0] * pad + row), outs[0].size, n1, n2))
+            fn(
+                (ceil_div(outs[0].size, THREADS),),
+                (THREADS,),
+                (
+                    *outs,
+                    *pairs,
+                    *(s for row in strides for s in [0] * pad + row),
+                    outs[0].size,
+                    n1,
+                    n2,
+                ),
+            )
+
         return start(fn, args, attrs, run)
 
     def four_each(fn: Any, *args: Any, **attrs: Any) -> Any:
         def run(fn: Any, inputs: list, shape: tuple, outs: list, pairs: list) -> None:
             fn((ceil_div(outs[0].size, 4 * THREADS),), (THREADS,), (*outs, *pairs, outs[0].size))
+
         return start(fn, args, attrs, run)
 
-    for entry, launcher, supports in ((f"{name}_1_broadcast", one_each, broadcasts), (f"{name}_2_vector", four_each, same_shape)):
+    for entry, launcher, supports in (
+        (f"{name}_1_broadcast", one_each, broadcasts),
+        (f"{name}_2_vector", four_each, same_shape),
+    ):
         if entry in made.source.entries:
             launcher.__name__ = entry
-            launcher.__signature__, supports.__signature__ = signature.replace(parameters=[first, *fixed]), plain  # type: ignore[attr-defined]
+            launcher.__signature__, supports.__signature__ = (
+                signature.replace(parameters=[first, *fixed]),
+                plain,
+            )  # type: ignore[attr-defined]
             kernel(entry, supports=supports, source=made.source)(launcher)
     GENERATED[name] = made
 
@@ -224,7 +324,13 @@ def source(op: str, **attrs: Any) -> str:
 
 
 for candidate in list(registry.values()):
-    if isinstance(candidate, Op) and not candidate.outputs and not candidate.variadic and 1 <= len(candidate.inputs) <= 4 and candidate.optional == ():
+    if (
+        isinstance(candidate, Op)
+        and not candidate.outputs
+        and not candidate.variadic
+        and 1 <= len(candidate.inputs) <= 4
+        and candidate.optional == ()
+    ):
         try:
             declare(candidate)
         except TypeError:

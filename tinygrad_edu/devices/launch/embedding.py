@@ -1,19 +1,32 @@
-"""Launchers of kernels/take_rows.cu and kernels/embed_rows.cu, the forward and the backward of an embedding."""
+"""Launchers of kernels/take_rows.cu and kernels/embed_rows.cu, the forward and the backward of an
+embedding.
+"""
+
 from __future__ import annotations
 
 import math
 
-from ..rungs import kernel
 from ...engine.arrays import check_index
+from ..rungs import kernel
 from .shapes import aligned, ceil_div, float32
 
 
 def table(index, weight):
-    return index.dtype == "int64" and float32(weight) and weight.ndim == 2 and weight.size < 2**31 and index.size * weight.shape[1] < 2**31 - 4096
+    return (
+        index.dtype == "int64"
+        and float32(weight)
+        and weight.ndim == 2
+        and weight.size < 2**31
+        and index.size * weight.shape[1] < 2**31 - 4096
+    )
 
 
 def table_of_float4(index, weight):
-    return table(index, weight) and weight.shape[1] % 4 == 0 and (not weight.flags.c_contiguous or aligned(weight))
+    return (
+        table(index, weight)
+        and weight.shape[1] % 4 == 0
+        and (not weight.flags.c_contiguous or aligned(weight))
+    )
 
 
 def take(fn, index, weight, start):
@@ -27,22 +40,45 @@ def take(fn, index, weight, start):
 
 @kernel("take_rows_1_naive", supports=table)
 def take_rows_1_naive(fn, index, weight, /, padding_idx=None, scale_grad_by_freq=False):
-    return take(fn, index, weight, lambda arrays, rows, D: fn((ceil_div(rows, 128),), (128,), (*arrays, rows, D)))
+    return take(
+        fn,
+        index,
+        weight,
+        lambda arrays, rows, D: fn((ceil_div(rows, 128),), (128,), (*arrays, rows, D)),
+    )
 
 
 @kernel("take_rows_2_elements", supports=table)
 def take_rows_2_elements(fn, index, weight, /, padding_idx=None, scale_grad_by_freq=False):
-    return take(fn, index, weight, lambda arrays, rows, D: fn((ceil_div(rows * D, 256),), (256,), (*arrays, rows * D, D)))
+    return take(
+        fn,
+        index,
+        weight,
+        lambda arrays, rows, D: fn((ceil_div(rows * D, 256),), (256,), (*arrays, rows * D, D)),
+    )
 
 
 @kernel("take_rows_3_vectors", supports=table_of_float4)
 def take_rows_3_vectors(fn, index, weight, /, padding_idx=None, scale_grad_by_freq=False):
-    return take(fn, index, weight, lambda arrays, rows, D: fn((ceil_div(rows * D // 4, 256),), (256,), (*arrays, rows * D // 4, D // 4)))
+    return take(
+        fn,
+        index,
+        weight,
+        lambda arrays, rows, D: fn(
+            (ceil_div(rows * D // 4, 256),), (256,), (*arrays, rows * D // 4, D // 4)
+        ),
+    )
 
 
 def rows_for_table(x, index, shape):
-    return (index.dtype == "int64" and float32(x) and len(shape) == 2 and x.shape == (*index.shape, shape[1])
-            and math.prod(shape) < 2**31 and x.size < 2**31 - 4096)
+    return (
+        index.dtype == "int64"
+        and float32(x)
+        and len(shape) == 2
+        and x.shape == (*index.shape, shape[1])
+        and math.prod(shape) < 2**31
+        and x.size < 2**31 - 4096
+    )
 
 
 def zeros(fn, shape, like):
@@ -54,7 +90,11 @@ def zeros(fn, shape, like):
 @kernel("embed_rows_1_atomics", supports=rows_for_table)
 def embed_rows_1_atomics(fn, x, index, /, shape):
     out = zeros(fn, shape, x)
-    fn((ceil_div(x.size, 256),), (256,), (out, fn.contiguous(x), fn.contiguous(index), x.size, *shape))
+    fn(
+        (ceil_div(x.size, 256),),
+        (256,),
+        (out, fn.contiguous(x), fn.contiguous(index), x.size, *shape),
+    )
     return out
 
 
@@ -63,5 +103,9 @@ def embed_rows_2_segments(fn, x, index, /, shape):
     out = zeros(fn, shape, x)
     if x.size:
         ranked, order = fn.device.F.sort(index.reshape(-1))
-        fn((ceil_div(index.size, 4),), (32, 4), (out, fn.contiguous(x), ranked, order, index.size, *shape))
+        fn(
+            (ceil_div(index.size, 4),),
+            (32, 4),
+            (out, fn.contiguous(x), ranked, order, index.size, *shape),
+        )
     return out

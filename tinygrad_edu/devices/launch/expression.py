@@ -1,10 +1,13 @@
-"""C expressions from the forwards of elementwise ops: a forward is called with symbols for its arrays and writes itself down.
+"""C expressions from the forwards of elementwise ops: a forward is called with symbols for its
+arrays and writes itself down.
 
     relu.forward(symbolic, Symbol("x"))  ->  max_nan(x, 0.0f)
 
-So an op's maths stands in one place, its declaration, for NumPy and for the GPU. A forward that asks for more than one
-element at a time (a sum, a shape) finds no such thing on a symbol and raises: it is not elementwise.
+So an op's maths stands in one place, its declaration, for NumPy and for the GPU. A forward that
+asks for more than one element at a time (a sum, a shape) finds no such thing on a symbol and
+raises: it is not elementwise.
 """
+
 from __future__ import annotations
 
 import math
@@ -30,7 +33,10 @@ def literal(value: Any) -> str:
 
 
 class Symbol:
-    """One element of an array, as C text. `kind` is the C type, float or bool; `parts` are the symbols it is made of."""
+    """One element of an array, as C text.
+
+    `kind` is the C type, float or bool; `parts` are the symbols it is made of.
+    """
 
     __array_ufunc__ = None
     __hash__ = object.__hash__
@@ -85,15 +91,19 @@ def symbol(value: Any) -> Symbol:
 
 def function(form: str, takes: str = "float", gives: str = "float") -> Callable:
     """A function of symbols that writes `form`, with {0}, {1}, ... for its arguments."""
+
     def call(*args: Any, dtype: Any = None) -> Symbol:
         return Symbol(form, gives, tuple(symbol(a).only(takes) for a in args))
+
     return call
 
 
 def where(condition: Any, a: Any, b: Any) -> Symbol:
     a, b = symbol(a), symbol(b)
     kind = "bool" if a.kind == b.kind == "bool" else "float"
-    return Symbol("({0} ? {1} : {2})", kind, (symbol(condition).only("bool"), a.only(kind), b.only(kind)))
+    return Symbol(
+        "({0} ? {1} : {2})", kind, (symbol(condition).only("bool"), a.only(kind), b.only(kind))
+    )
 
 
 def clip(x: Any, low: Any = None, high: Any = None) -> Symbol:
@@ -101,35 +111,104 @@ def clip(x: Any, low: Any = None, high: Any = None) -> Symbol:
     return x if high is None else FUNCTIONS["minimum"](x, high)
 
 
-ONE = {**{name: name for name in "exp log log2 log10 log1p expm1 sqrt sin cos tan sinh cosh tanh floor ceil trunc exp2 cbrt fabs rint erf".split()},
-       "arcsin": "asin", "arccos": "acos", "arctan": "atan", "arcsinh": "asinh", "arccosh": "acosh", "arctanh": "atanh", "absolute": "fabs", "abs": "fabs", "round": "rint"}
-TWO = {**{name: name for name in "fmod hypot copysign fmax fmin".split()}, "arctan2": "atan2", "power": "pow"}
+ONE = {
+    **{
+        name: name
+        for name in "exp log log2 log10 log1p expm1 sqrt sin cos tan sinh cosh tanh floor ceil trunc exp2 cbrt fabs rint erf".split()
+    },
+    "arcsin": "asin",
+    "arccos": "acos",
+    "arctan": "atan",
+    "arcsinh": "asinh",
+    "arccosh": "acosh",
+    "arctanh": "atanh",
+    "absolute": "fabs",
+    "abs": "fabs",
+    "round": "rint",
+}
+TWO = {
+    **{name: name for name in "fmod hypot copysign fmax fmin".split()},
+    "arctan2": "atan2",
+    "power": "pow",
+}
 FUNCTIONS: dict[str, Callable] = {  # NumPy's name -> what writes the C text
     **{name: function(c + "f({0})") for name, c in ONE.items()},
     **{name: function(c + "f({0}, {1})") for name, c in TWO.items()},
-    **{name: function(f"({{0}} {sign} {{1}})") for name, sign in {"add": "+", "subtract": "-", "multiply": "*", "true_divide": "/", "divide": "/"}.items()},
-    **{name: function(f"({{0}} {sign} {{1}})", "float", "bool") for name, sign in
-       {"less": "<", "less_equal": "<=", "greater": ">", "greater_equal": ">=", "equal": "==", "not_equal": "!="}.items()},
-    **{name: function(f"({{0}} {sign} {{1}})", "bool", "bool") for name, sign in {"logical_and": "&&", "logical_or": "||", "logical_xor": "!="}.items()},
-    "negative": function("-{0}"), "square": function("({0} * {0})"), "reciprocal": function("(1.0f / {0})"), "logical_not": function("!{0}", "bool", "bool"),
-    "maximum": function("max_nan({0}, {1})"), "minimum": function("min_nan({0}, {1})"),
-    "remainder": function("floor_mod({0}, {1})"), "floor_divide": function("floor_quotient({0}, {1})"), "logaddexp": function("log_add_exp({0}, {1})"),
-    "isnan": function("({0} != {0})", "float", "bool"), "isinf": function("(fabsf({0}) == INFINITY)", "float", "bool"),
-    "isfinite": function("(fabsf({0}) < INFINITY)", "float", "bool"), "signbit": function("(__float_as_int({0}) < 0)", "float", "bool"),
-    "where": where, "clip": clip,
+    **{
+        name: function(f"({{0}} {sign} {{1}})")
+        for name, sign in {
+            "add": "+",
+            "subtract": "-",
+            "multiply": "*",
+            "true_divide": "/",
+            "divide": "/",
+        }.items()
+    },
+    **{
+        name: function(f"({{0}} {sign} {{1}})", "float", "bool")
+        for name, sign in {
+            "less": "<",
+            "less_equal": "<=",
+            "greater": ">",
+            "greater_equal": ">=",
+            "equal": "==",
+            "not_equal": "!=",
+        }.items()
+    },
+    **{
+        name: function(f"({{0}} {sign} {{1}})", "bool", "bool")
+        for name, sign in {"logical_and": "&&", "logical_or": "||", "logical_xor": "!="}.items()
+    },
+    "negative": function("-{0}"),
+    "square": function("({0} * {0})"),
+    "reciprocal": function("(1.0f / {0})"),
+    "logical_not": function("!{0}", "bool", "bool"),
+    "maximum": function("max_nan({0}, {1})"),
+    "minimum": function("min_nan({0}, {1})"),
+    "remainder": function("floor_mod({0}, {1})"),
+    "floor_divide": function("floor_quotient({0}, {1})"),
+    "logaddexp": function("log_add_exp({0}, {1})"),
+    "isnan": function("({0} != {0})", "float", "bool"),
+    "isinf": function("(fabsf({0}) == INFINITY)", "float", "bool"),
+    "isfinite": function("(fabsf({0}) < INFINITY)", "float", "bool"),
+    "signbit": function("(__float_as_int({0}) < 0)", "float", "bool"),
+    "where": where,
+    "clip": clip,
 }
-for method, name in {"add": "add", "sub": "subtract", "mul": "multiply", "truediv": "true_divide", "pow": "power"}.items():
+for method, name in {
+    "add": "add",
+    "sub": "subtract",
+    "mul": "multiply",
+    "truediv": "true_divide",
+    "pow": "power",
+}.items():
     setattr(Symbol, f"__{method}__", lambda self, other, f=FUNCTIONS[name]: f(self, other))
     setattr(Symbol, f"__r{method}__", lambda self, other, f=FUNCTIONS[name]: f(other, self))
-for method, name in {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal", "ne": "not_equal",
-                     "and": "logical_and", "or": "logical_or", "xor": "logical_xor"}.items():
+for method, name in {
+    "lt": "less",
+    "le": "less_equal",
+    "gt": "greater",
+    "ge": "greater_equal",
+    "eq": "equal",
+    "ne": "not_equal",
+    "and": "logical_and",
+    "or": "logical_or",
+    "xor": "logical_xor",
+}.items():
     setattr(Symbol, f"__{method}__", lambda self, other, f=FUNCTIONS[name]: f(self, other))
 
 
 class Symbolic:
     """What forwards get as `xp` when they write themselves down."""
 
-    float32, bool_, inf, nan, pi, e = float32.numpy, bool_.numpy, math.inf, math.nan, math.pi, math.e
+    float32, bool_, inf, nan, pi, e = (
+        float32.numpy,
+        bool_.numpy,
+        math.inf,
+        math.nan,
+        math.pi,
+        math.e,
+    )
 
     def __getattr__(self, name: str) -> Callable:
         if name not in FUNCTIONS:
@@ -140,8 +219,11 @@ class Symbolic:
         return nullcontext()
 
 
-def write(forward: Callable, kinds: tuple[str, ...], names: tuple[str, ...], attrs: dict[str, Any]) -> tuple[list[str], list[tuple[str, str]]]:
-    """The C lines of a forward with arguments of these kinds, and (kind, expression) of each result.
+def write(
+    forward: Callable, kinds: tuple[str, ...], names: tuple[str, ...], attrs: dict[str, Any]
+) -> tuple[list[str], list[tuple[str, str]]]:
+    """The C lines of a forward with arguments of these kinds, and (kind, expression) of each
+    result.
 
     Raises: whatever a forward that is not elementwise meets on a symbol
     """
@@ -178,7 +260,11 @@ def write(forward: Callable, kinds: tuple[str, ...], names: tuple[str, ...], att
 
 def bare(text: str) -> str:
     """A line without brackets round the whole expression."""
-    head, body, end = text.partition(" = ")[0] + " = " if " = " in text else "", text.partition(" = ")[2] or text, ""
+    head, body, end = (
+        text.partition(" = ")[0] + " = " if " = " in text else "",
+        text.partition(" = ")[2] or text,
+        "",
+    )
     if body.endswith(";"):
         body, end = body[:-1], ";"
     depth = 0

@@ -1,4 +1,5 @@
 """Launchers of kernels/argmax.cu, max_dim.cu and topk.cu."""
+
 from __future__ import annotations
 
 from ..rungs import kernel
@@ -33,25 +34,40 @@ def threads(cols):
 
 @kernel("argmax_1_naive", supports=rows_with_one_dim)
 def argmax_1_naive(fn, x, /, dim=None, keepdim=False):
-    return argmax(fn, x, dim, keepdim, lambda out, x, rows, cols: fn((ceil_div(rows, 128),), (128,), (out, x, rows, cols)))
+    return argmax(
+        fn,
+        x,
+        dim,
+        keepdim,
+        lambda out, x, rows, cols: fn((ceil_div(rows, 128),), (128,), (out, x, rows, cols)),
+    )
 
 
 @kernel("argmax_2_shared", supports=rows_with_one_dim)
 def argmax_2_shared(fn, x, /, dim=None, keepdim=False):
-    return argmax(fn, x, dim, keepdim, lambda out, x, rows, cols: fn((rows,), (128,), (out, x, cols)))
+    return argmax(
+        fn, x, dim, keepdim, lambda out, x, rows, cols: fn((rows,), (128,), (out, x, cols))
+    )
 
 
 @kernel("argmax_3_shuffles", supports=rows_with_one_dim)
 def argmax_3_shuffles(fn, x, /, dim=None, keepdim=False):
-    return argmax(fn, x, dim, keepdim, lambda out, x, rows, cols: fn((rows,), threads(cols), (out, x, cols)))
+    return argmax(
+        fn, x, dim, keepdim, lambda out, x, rows, cols: fn((rows,), threads(cols), (out, x, cols))
+    )
 
 
 @kernel("argmax_4_vectors", supports=rows_with_one_dim)
 def argmax_4_vectors(fn, x, /, dim=None, keepdim=False):
-    return argmax(fn, x, dim, keepdim, lambda out, x, rows, cols: fn((rows,), threads(cols), (out, x, cols)))
+    return argmax(
+        fn, x, dim, keepdim, lambda out, x, rows, cols: fn((rows,), threads(cols), (out, x, cols))
+    )
 
 
-@kernel("max_dim_1_shuffles", supports=lambda x, dim: type(dim) is int and x.ndim > 0 and filled_rows(x, dim))
+@kernel(
+    "max_dim_1_shuffles",
+    supports=lambda x, dim: type(dim) is int and x.ndim > 0 and filled_rows(x, dim),
+)
 def max_dim_1_shuffles(fn, x, /, dim, keepdim=False):
     shape, (rows, cols, _) = shape_after(x, dim, keepdim), view(x, dim)
     values, indices = fn.empty(shape, x), fn.empty(shape, int64)
@@ -60,7 +76,13 @@ def max_dim_1_shuffles(fn, x, /, dim, keepdim=False):
 
 
 def few_of_rows(x, k, dim):
-    return float32(x) and last(x, dim) and x.size < 2**31 - 4096 and type(k) is int and 0 <= k <= min(32, x.shape[-1])
+    return (
+        float32(x)
+        and last(x, dim)
+        and x.size < 2**31 - 4096
+        and type(k) is int
+        and 0 <= k <= min(32, x.shape[-1])
+    )
 
 
 def topk(fn, x, k, largest, start):
@@ -74,9 +96,23 @@ def topk(fn, x, k, largest, start):
 
 @kernel("topk_1_rounds", supports=few_of_rows)
 def topk_1_rounds(fn, x, /, k, dim=-1, largest=True, sorted=True):
-    return topk(fn, x, k, largest, lambda arrays, rows, cols, flip: fn((rows,), (128,), (*arrays, cols, k, flip)))
+    return topk(
+        fn,
+        x,
+        k,
+        largest,
+        lambda arrays, rows, cols, flip: fn((rows,), (128,), (*arrays, cols, k, flip)),
+    )
 
 
 @kernel("topk_2_warp", supports=few_of_rows)
 def topk_2_warp(fn, x, /, k, dim=-1, largest=True, sorted=True):
-    return topk(fn, x, k, largest, lambda arrays, rows, cols, flip: fn((ceil_div(rows, 4),), (32, 4), (*arrays, rows, cols, k, flip)))
+    return topk(
+        fn,
+        x,
+        k,
+        largest,
+        lambda arrays, rows, cols, flip: fn(
+            (ceil_div(rows, 4),), (32, 4), (*arrays, rows, cols, k, flip)
+        ),
+    )

@@ -1,4 +1,7 @@
-"""Launchers of kernels/max_pool*.cu, sum_pool.cu and sum_spread.cu: images (N, C, H, W) in float32; what has one spatial dim is an image of one row."""
+"""Launchers of kernels/max_pool*.cu, sum_pool.cu and sum_spread.cu: images (N, C, H, W) in float32;
+what has one spatial dim is an image of one row.
+"""
+
 from __future__ import annotations
 
 import math
@@ -20,7 +23,9 @@ def as_image(values, first):
 
 
 def windows(size, kernel, stride, padding, dilation, ceil_mode):
-    """Output sizes: how many windows begin inside the padded input. None if the generic forward must say what is wrong."""
+    """Output sizes: how many windows begin inside the padded input. None if the generic forward
+    must say what is wrong.
+    """
     counts = []
     for n, k, s, p, d in zip(size, kernel, stride, padding, dilation):
         if k < 1 or s < 1 or d < 1 or not 0 <= p <= ((k - 1) * d + 1) // 2:
@@ -32,18 +37,40 @@ def windows(size, kernel, stride, padding, dilation, ceil_mode):
 
 
 def settings(size, spatial, kernel, stride, padding, dilation=None):
-    """The numbers that all kernels take, in their order after the count: H, W, OH, OW, KH, KW, SY, SX, PY, PX, and DY, DX where there is dilation."""
-    full = [as_image(v, first) for v, first in ((size, 1), (spatial, 1), (kernel, 1), (stride, 1), (padding, 0), *([(dilation, 1)] if dilation else []))]
+    """The numbers that all kernels take, in their order after the count: H, W, OH, OW, KH, KW, SY,
+    SX, PY, PX, and DY, DX where there is dilation.
+    """
+    full = [
+        as_image(v, first)
+        for v, first in (
+            (size, 1),
+            (spatial, 1),
+            (kernel, 1),
+            (stride, 1),
+            (padding, 0),
+            *([(dilation, 1)] if dilation else []),
+        )
+    ]
     return tuple(int(n) for pair in full for n in pair)
 
 
 def side_by_side(x, kernel, stride, padding):
     """Windows of 2 x 2 that neither overlap nor leave a gap, in rows of whole float4."""
-    return tuple(kernel) == tuple(stride) == (2, 2) and not any(padding) and x.shape[2] % 2 == 0 and x.shape[3] % 4 == 0 and (not x.flags.c_contiguous or aligned(x))
+    return (
+        tuple(kernel) == tuple(stride) == (2, 2)
+        and not any(padding)
+        and x.shape[2] % 2 == 0
+        and x.shape[3] % 4 == 0
+        and (not x.flags.c_contiguous or aligned(x))
+    )
 
 
 def takes_max(x, kernel, stride, padding, dilation, ceil_mode):
-    return image(x, kernel) and math.prod(kernel) < 256 and windows(x.shape[2:], kernel, stride, padding, dilation, ceil_mode) is not None
+    return (
+        image(x, kernel)
+        and math.prod(kernel) < 256
+        and windows(x.shape[2:], kernel, stride, padding, dilation, ceil_mode) is not None
+    )
 
 
 def max_and_winners(fn, x, kernel, stride, padding, dilation, ceil_mode, pairs):
@@ -51,9 +78,23 @@ def max_and_winners(fn, x, kernel, stride, padding, dilation, ceil_mode, pairs):
     spatial = windows(x.shape[2:], kernel, stride, padding, dilation, ceil_mode)
     out, winners = (fn.empty((*x.shape[:2], *spatial), like) for like in (x, "uint8"))
     if pairs:
-        fn((ceil_div(out.size // 2, 256),), (256,), (out, winners, x, out.size // 2, x.shape[3] // 4))
+        fn(
+            (ceil_div(out.size // 2, 256),),
+            (256,),
+            (out, winners, x, out.size // 2, x.shape[3] // 4),
+        )
     else:
-        fn((ceil_div(out.size, 256),), (256,), (out, winners, x, out.size, *settings(x.shape[2:], spatial, kernel, stride, padding, dilation)))
+        fn(
+            (ceil_div(out.size, 256),),
+            (256,),
+            (
+                out,
+                winners,
+                x,
+                out.size,
+                *settings(x.shape[2:], spatial, kernel, stride, padding, dilation),
+            ),
+        )
     return out, winners
 
 
@@ -62,7 +103,12 @@ def max_pool_1_naive(fn, x, /, kernel, stride, padding, dilation, ceil_mode=Fals
     return max_and_winners(fn, x, kernel, stride, padding, dilation, ceil_mode, False)
 
 
-@kernel("max_pool_2_pairs", supports=lambda x, kernel, stride, padding, dilation: image(x, kernel) and side_by_side(x, kernel, stride, padding) and tuple(dilation) == (1, 1))
+@kernel(
+    "max_pool_2_pairs",
+    supports=lambda x, kernel, stride, padding, dilation: (
+        image(x, kernel) and side_by_side(x, kernel, stride, padding) and tuple(dilation) == (1, 1)
+    ),
+)
 def max_pool_2_pairs(fn, x, /, kernel, stride, padding, dilation, ceil_mode=False):
     return max_and_winners(fn, x, kernel, stride, padding, dilation, ceil_mode, True)
 
@@ -76,7 +122,17 @@ def spread(fn, x, winners, shape, kernel, stride, padding, dilation, atomics):
     if atomics:
         out.fill(0)
     threads = x.size if atomics else out.size
-    fn((ceil_div(threads, 256),), (256,), (out, x, winners, threads, *settings(shape[2:], x.shape[2:], kernel, stride, padding, dilation)))
+    fn(
+        (ceil_div(threads, 256),),
+        (256,),
+        (
+            out,
+            x,
+            winners,
+            threads,
+            *settings(shape[2:], x.shape[2:], kernel, stride, padding, dilation),
+        ),
+    )
     return out
 
 
@@ -93,17 +149,34 @@ def max_pool_spread_2_gather(fn, x, winners, /, shape, kernel, stride, padding, 
 @kernel("max_pool_take_1_naive", supports=takes_winners)
 def max_pool_take_1_naive(fn, x, winners, /, kernel, stride, padding, dilation):
     x, winners, out = fn.contiguous(x), fn.contiguous(winners), fn.empty(winners.shape, x)
-    fn((ceil_div(out.size, 256),), (256,), (out, x, winners, out.size, *settings(x.shape[2:], winners.shape[2:], kernel, stride, padding, dilation)))
+    fn(
+        (ceil_div(out.size, 256),),
+        (256,),
+        (
+            out,
+            x,
+            winners,
+            out.size,
+            *settings(x.shape[2:], winners.shape[2:], kernel, stride, padding, dilation),
+        ),
+    )
     return out
 
 
 def counts(x, kernel, stride, padding, high):
     """Output sizes of sum_pool: `high` is the padding at the end."""
-    return tuple((n + p + max(h, 0) - k) // s + 1 for n, k, s, p, h in zip(x.shape[2:], kernel, stride, padding, high))
+    return tuple(
+        (n + p + max(h, 0) - k) // s + 1
+        for n, k, s, p, h in zip(x.shape[2:], kernel, stride, padding, high)
+    )
 
 
 def takes_sum(x, kernel, stride, padding, high):
-    return image(x, kernel) and min(padding) >= 0 and min(counts(x, kernel, stride, padding, high)) >= 1
+    return (
+        image(x, kernel)
+        and min(padding) >= 0
+        and min(counts(x, kernel, stride, padding, high)) >= 1
+    )
 
 
 def sums(fn, x, kernel, stride, padding, high, pairs):
@@ -112,7 +185,11 @@ def sums(fn, x, kernel, stride, padding, high, pairs):
     if pairs:
         fn((ceil_div(out.size // 2, 256),), (256,), (out, x, out.size // 2, x.shape[3] // 4))
     else:
-        fn((ceil_div(out.size, 256),), (256,), (out, x, out.size, *settings(x.shape[2:], spatial, kernel, stride, padding)))
+        fn(
+            (ceil_div(out.size, 256),),
+            (256,),
+            (out, x, out.size, *settings(x.shape[2:], spatial, kernel, stride, padding)),
+        )
     return out
 
 
@@ -121,13 +198,25 @@ def sum_pool_1_naive(fn, x, /, kernel, stride, padding, high):
     return sums(fn, x, kernel, stride, padding, high, False)
 
 
-@kernel("sum_pool_2_pairs", supports=lambda x, kernel, stride, padding, high: image(x, kernel) and side_by_side(x, kernel, stride, padding) and max(high) <= 0)
+@kernel(
+    "sum_pool_2_pairs",
+    supports=lambda x, kernel, stride, padding, high: (
+        image(x, kernel) and side_by_side(x, kernel, stride, padding) and max(high) <= 0
+    ),
+)
 def sum_pool_2_pairs(fn, x, /, kernel, stride, padding, high):
     return sums(fn, x, kernel, stride, padding, high, True)
 
 
-@kernel("sum_spread_1_gather", supports=lambda x, shape, kernel: image(x, kernel) and 0 < math.prod(shape) < MOST)
+@kernel(
+    "sum_spread_1_gather",
+    supports=lambda x, shape, kernel: image(x, kernel) and 0 < math.prod(shape) < MOST,
+)
 def sum_spread_1_gather(fn, x, /, shape, kernel, stride, padding, high):
     x, out = fn.contiguous(x), fn.empty(tuple(shape), x)
-    fn((ceil_div(out.size, 256),), (256,), (out, x, out.size, *settings(shape[2:], x.shape[2:], kernel, stride, padding)))
+    fn(
+        (ceil_div(out.size, 256),),
+        (256,),
+        (out, x, out.size, *settings(shape[2:], x.shape[2:], kernel, stride, padding)),
+    )
     return out

@@ -1,4 +1,5 @@
 """Launchers of kernels/sum.cu and kernels/amax.cu: x as (outer, n, inner) becomes (outer, inner)."""
+
 from __future__ import annotations
 
 import math
@@ -8,7 +9,9 @@ from .shapes import ceil_div, float32
 
 
 def view(x, dim):
-    """x as (outer, n, inner), where n is what `dim` (one, several, None or () for all) reduces; None if the reduced dims are no neighbours."""
+    """x as (outer, n, inner), where n is what `dim` (one, several, None or () for all) reduces;
+    None if the reduced dims are no neighbours.
+    """
     if dim is None or dim in ((), []):
         return 1, x.size, 1
     dims = dim if isinstance(dim, (tuple, list)) else (dim,)
@@ -25,7 +28,11 @@ def view(x, dim):
 
 
 def shape_after(x, dim, keepdim):
-    dims = range(x.ndim) if dim is None or dim in ((), []) else [d % x.ndim for d in (dim if isinstance(dim, (tuple, list)) else (dim,))]
+    dims = (
+        range(x.ndim)
+        if dim is None or dim in ((), [])
+        else [d % x.ndim for d in (dim if isinstance(dim, (tuple, list)) else (dim,))]
+    )
     return tuple(1 if d in dims else n for d, n in enumerate(x.shape) if keepdim or d not in dims)
 
 
@@ -57,7 +64,10 @@ def walk(fn, x, dim, keepdim):
 
 
 def in_passes(fn, x, dim, keepdim, pieces_of, start):
-    """Reduce pieces, then the pieces' results, until one a row is left. `start(out, x, n, pieces)` launches one pass."""
+    """Reduce pieces, then the pieces' results, until one a row is left.
+
+    `start(out, x, n, pieces)` launches one pass.
+    """
     outer, n, inner = view(x, dim)
     shape, x = shape_after(x, dim, keepdim), fn.contiguous(x)
     while True:
@@ -71,26 +81,58 @@ def in_passes(fn, x, dim, keepdim, pieces_of, start):
 
 
 def shared(fn, x, dim, keepdim):
-    return in_passes(fn, x, dim, keepdim, lambda n, outer: ceil_div(n, 256) or 1,
-                     lambda out, x, n, pieces: fn((out.size,), (256,), (out, x, n, pieces)))
+    return in_passes(
+        fn,
+        x,
+        dim,
+        keepdim,
+        lambda n, outer: ceil_div(n, 256) or 1,
+        lambda out, x, n, pieces: fn((out.size,), (256,), (out, x, n, pieces)),
+    )
 
 
 def tiles(fn, x, dim, keepdim):
     outer, _, inner = view(x, dim)
     across = ceil_div(inner, 32)
-    return in_passes(fn, x, dim, keepdim, lambda n, outer: ceil_div(n, 256) or 1,
-                     lambda out, x, n, pieces: fn((across * outer * pieces,), (32, 8), (out, x, n, inner, across, pieces)))
+    return in_passes(
+        fn,
+        x,
+        dim,
+        keepdim,
+        lambda n, outer: ceil_div(n, 256) or 1,
+        lambda out, x, n, pieces: fn(
+            (across * outer * pieces,), (32, 8), (out, x, n, inner, across, pieces)
+        ),
+    )
 
 
 def warp(fn, x, dim, keepdim):
-    return in_passes(fn, x, dim, keepdim, lambda n, outer: ceil_div(n, 1024) or 1,
-                     lambda out, x, n, pieces: fn((ceil_div(out.size, 4),), (32, 4), (out, x, n, pieces, out.size)))
+    return in_passes(
+        fn,
+        x,
+        dim,
+        keepdim,
+        lambda n, outer: ceil_div(n, 1024) or 1,
+        lambda out, x, n, pieces: fn(
+            (ceil_div(out.size, 4),), (32, 4), (out, x, n, pieces, out.size)
+        ),
+    )
 
 
 def vectors(fn, x, dim, keepdim):
-    """About 2048 blocks in all, which fill the largest GPUs; a block has at least 4096 elements to do, short rows get fewer warps."""
-    return in_passes(fn, x, dim, keepdim, lambda n, outer: max(1, min(2048 // outer, n // 4096)) if outer else 1,
-                     lambda out, x, n, pieces: fn((out.size,), (32 * max(1, min(8, n // pieces // 256)),), (out, x, n, pieces)))
+    """About 2048 blocks in all, which fill the largest GPUs; a block has at least 4096 elements to
+    do, short rows get fewer warps.
+    """
+    return in_passes(
+        fn,
+        x,
+        dim,
+        keepdim,
+        lambda n, outer: max(1, min(2048 // outer, n // 4096)) if outer else 1,
+        lambda out, x, n, pieces: fn(
+            (out.size,), (32 * max(1, min(8, n // pieces // 256)),), (out, x, n, pieces)
+        ),
+    )
 
 
 @kernel("sum_1_atomics", supports=reducible)

@@ -1,4 +1,5 @@
 """Launchers of kernels/clone_contiguous.cu."""
+
 from __future__ import annotations
 
 import math
@@ -10,12 +11,18 @@ MOST = 65535  # blocks along y and z
 
 
 def turned(x):
-    """The row-major (batch, rows, cols) array that x shows as (batch, cols, rows), with these sizes; each may be several dims. None if x is no such view."""
+    """The row-major (batch, rows, cols) array that x shows as (batch, cols, rows), with these
+    sizes; each may be several dims. None if x is no such view.
+    """
     for lead in range(x.ndim - 1):
         for split in range(lead + 1, x.ndim):
             memory = x.transpose((*range(lead), *range(split, x.ndim), *range(lead, split)))
             if memory.flags.c_contiguous:
-                return memory, (math.prod(x.shape[:lead]), math.prod(x.shape[split:]), math.prod(x.shape[lead:split]))
+                return memory, (
+                    math.prod(x.shape[:lead]),
+                    math.prod(x.shape[split:]),
+                    math.prod(x.shape[lead:split]),
+                )
     return None
 
 

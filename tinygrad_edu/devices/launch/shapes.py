@@ -1,4 +1,5 @@
 """Small questions that launchers and their `supports` ask about arrays."""
+
 from __future__ import annotations
 
 import math
@@ -26,9 +27,22 @@ def flatten_rows(x: Any) -> tuple[int, int]:
 
 def aligned(*arrays: Any) -> bool:
     """Whether float4 loads may be used: row-major and starting at a multiple of 16 bytes."""
-    return all(a.flags.c_contiguous and a.ctypes.data % 16 == 0 if hasattr(a, "ctypes") else a.flags.c_contiguous and a.data.ptr % 16 == 0 for a in arrays)
+    return all(
+        (
+            a.flags.c_contiguous and a.ctypes.data % 16 == 0
+            if hasattr(a, "ctypes")
+            else a.flags.c_contiguous and a.data.ptr % 16 == 0
+        )
+        for a in arrays
+    )
 
 
 def wide(cols: int, *arrays: Any) -> bool:
-    """Whether rows of `cols` elements are for a block's registers (`wide_load` in common.cuh): too long for a warp's, whole float4, aligned (as a copy is)."""
-    return 1024 < cols <= 8192 and cols % 4 == 0 and all(not a.flags.c_contiguous or aligned(a) for a in arrays)
+    """Whether rows of `cols` elements are for a block's registers (`wide_load` in common.cuh): too
+    long for a warp's, whole float4, aligned (as a copy is).
+    """
+    return (
+        1024 < cols <= 8192
+        and cols % 4 == 0
+        and all(not a.flags.c_contiguous or aligned(a) for a in arrays)
+    )

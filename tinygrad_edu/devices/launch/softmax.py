@@ -1,4 +1,5 @@
 """Launchers of kernels/softmax.cu and kernels/log_softmax.cu: rows are the last dim."""
+
 from __future__ import annotations
 
 from ..rungs import kernel
@@ -42,7 +43,10 @@ def softmax_4_online(fn, x, /, dim, dtype=None):
     return launch(fn, x, lambda rows: ceil_div(rows, 4), (32, 4))
 
 
-@kernel("softmax_5_registers", supports=lambda x, dim, dtype: rows_of_last_dim(x, dim, dtype) and x.shape[-1] <= 1024)
+@kernel(
+    "softmax_5_registers",
+    supports=lambda x, dim, dtype: rows_of_last_dim(x, dim, dtype) and x.shape[-1] <= 1024,
+)
 def softmax_5_registers(fn, x, /, dim, dtype=None):
     return launch(fn, x, lambda rows: ceil_div(rows, 4), (32, 4))
 
@@ -81,11 +85,21 @@ def launch_backward(fn, u, y, start):
 
 
 def by_thread(fn, u, y):
-    return launch_backward(fn, u, y, lambda arrays, rows, cols: fn((ceil_div(rows, 128),), (128,), (*arrays, rows, cols)))
+    return launch_backward(
+        fn,
+        u,
+        y,
+        lambda arrays, rows, cols: fn((ceil_div(rows, 128),), (128,), (*arrays, rows, cols)),
+    )
 
 
 def by_warp(fn, u, y):
-    return launch_backward(fn, u, y, lambda arrays, rows, cols: fn((ceil_div(rows, 4),), (32, 4), (*arrays, rows, cols)))
+    return launch_backward(
+        fn,
+        u,
+        y,
+        lambda arrays, rows, cols: fn((ceil_div(rows, 4),), (32, 4), (*arrays, rows, cols)),
+    )
 
 
 @kernel("softmax_backward_1_naive", supports=two_rows)
@@ -95,7 +109,9 @@ def softmax_backward_1_naive(fn, u, y, /, dim):
 
 @kernel("softmax_backward_2_shared", supports=two_rows)
 def softmax_backward_2_shared(fn, u, y, /, dim):
-    return launch_backward(fn, u, y, lambda arrays, rows, cols: fn((rows,), (128,), (*arrays, cols)))
+    return launch_backward(
+        fn, u, y, lambda arrays, rows, cols: fn((rows,), (128,), (*arrays, cols))
+    )
 
 
 @kernel("softmax_backward_3_warp", supports=two_rows)
@@ -110,7 +126,9 @@ def softmax_backward_4_registers(fn, u, y, /, dim):
 
 @kernel("softmax_backward_5_vectors", supports=two_wide_rows)
 def softmax_backward_5_vectors(fn, u, y, /, dim):
-    return launch_backward(fn, u, y, lambda arrays, rows, cols: fn((rows,), (256,), (*arrays, cols)))
+    return launch_backward(
+        fn, u, y, lambda arrays, rows, cols: fn((rows,), (256,), (*arrays, cols))
+    )
 
 
 @kernel("log_softmax_1_naive", supports=rows_of_last_dim)
@@ -128,7 +146,10 @@ def log_softmax_3_online(fn, x, /, dim, dtype=None):
     return launch(fn, x, lambda rows: ceil_div(rows, 4), (32, 4))
 
 
-@kernel("log_softmax_4_registers", supports=lambda x, dim, dtype: rows_of_last_dim(x, dim, dtype) and x.shape[-1] <= 1024)
+@kernel(
+    "log_softmax_4_registers",
+    supports=lambda x, dim, dtype: rows_of_last_dim(x, dim, dtype) and x.shape[-1] <= 1024,
+)
 def log_softmax_4_registers(fn, x, /, dim, dtype=None):
     return launch(fn, x, lambda rows: ceil_div(rows, 4), (32, 4))
 
@@ -155,4 +176,6 @@ def log_softmax_backward_3_registers(fn, u, y, /, dim):
 
 @kernel("log_softmax_backward_4_vectors", supports=two_wide_rows)
 def log_softmax_backward_4_vectors(fn, u, y, /, dim):
-    return launch_backward(fn, u, y, lambda arrays, rows, cols: fn((rows,), (256,), (*arrays, cols)))
+    return launch_backward(
+        fn, u, y, lambda arrays, rows, cols: fn((rows,), (256,), (*arrays, cols))
+    )

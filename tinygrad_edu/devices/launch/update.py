@@ -1,4 +1,7 @@
-"""Launchers of kernels/sgd_update.cu and adam_update.cu: arrays of any shape as flat buffers of float32, changed in place."""
+"""Launchers of kernels/sgd_update.cu and adam_update.cu: arrays of any shape as flat buffers of
+float32, changed in place.
+"""
+
 from __future__ import annotations
 
 import math
@@ -8,9 +11,15 @@ from .shapes import aligned, ceil_div, float32
 
 
 def flat(param, grad, state, numbers):
-    """All row-major, so that they can be taken as flat; all have the parameter's shape; numbers that lie on the device are float32 too."""
+    """All row-major, so that they can be taken as flat; all have the parameter's shape; numbers
+    that lie on the device are float32 too.
+    """
     arrays = [a for a in (param, grad, *state) if a is not None]
-    return float32(*arrays, *(n for n in numbers if hasattr(n, "dtype"))) and 0 < param.size < 2**31 - 4096 and all(a.shape == param.shape and a.flags.c_contiguous for a in arrays)
+    return (
+        float32(*arrays, *(n for n in numbers if hasattr(n, "dtype")))
+        and 0 < param.size < 2**31 - 4096
+        and all(a.shape == param.shape and a.flags.c_contiguous for a in arrays)
+    )
 
 
 def number(value):
@@ -27,7 +36,23 @@ def sgd(fn, param, grad, buf, lr, momentum, dampening, weight_decay, nesterov, m
     if momentum and first:
         buf = fn.empty(param.shape, param)
     rate, lr = number(lr)
-    fn(*blocks(param, each), (param, grad, buf if momentum else None, param.size, rate, int(first), lr, momentum, dampening, weight_decay, int(nesterov), int(maximize)))
+    fn(
+        *blocks(param, each),
+        (
+            param,
+            grad,
+            buf if momentum else None,
+            param.size,
+            rate,
+            int(first),
+            lr,
+            momentum,
+            dampening,
+            weight_decay,
+            int(nesterov),
+            int(maximize),
+        ),
+    )
     return buf
 
 
@@ -36,22 +61,86 @@ def takes_sgd(param, grad, buf, lr):
 
 
 @kernel("sgd_update_1_naive", supports=takes_sgd)
-def sgd_update_1_naive(fn, param, grad, buf, lr, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False, maximize=False):
+def sgd_update_1_naive(
+    fn,
+    param,
+    grad,
+    buf,
+    lr,
+    momentum=0.0,
+    dampening=0.0,
+    weight_decay=0.0,
+    nesterov=False,
+    maximize=False,
+):
     return sgd(fn, param, grad, buf, lr, momentum, dampening, weight_decay, nesterov, maximize, 1)
 
 
-@kernel("sgd_update_2_vectors", supports=lambda param, grad, buf, lr: takes_sgd(param, grad, buf, lr) and aligned(param, grad, *([] if buf is None else [buf])))
-def sgd_update_2_vectors(fn, param, grad, buf, lr, momentum=0.0, dampening=0.0, weight_decay=0.0, nesterov=False, maximize=False):
+@kernel(
+    "sgd_update_2_vectors",
+    supports=lambda param, grad, buf, lr: (
+        takes_sgd(param, grad, buf, lr) and aligned(param, grad, *([] if buf is None else [buf]))
+    ),
+)
+def sgd_update_2_vectors(
+    fn,
+    param,
+    grad,
+    buf,
+    lr,
+    momentum=0.0,
+    dampening=0.0,
+    weight_decay=0.0,
+    nesterov=False,
+    maximize=False,
+):
     return sgd(fn, param, grad, buf, lr, momentum, dampening, weight_decay, nesterov, maximize, 4)
 
 
-def adam(fn, param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq, step, lr, beta1, beta2, eps, weight_decay, maximize, decoupled, each):
+def adam(
+    fn,
+    param,
+    grad,
+    exp_avg,
+    exp_avg_sq,
+    max_exp_avg_sq,
+    step,
+    lr,
+    beta1,
+    beta2,
+    eps,
+    weight_decay,
+    maximize,
+    decoupled,
+    each,
+):
     count, step = number(step)
     rate, lr = number(lr)
     bias1, root_bias2 = (1 - beta1**step, math.sqrt(1 - beta2**step)) if count is None else (1, 1)
     logs = (math.log(b) if b else -math.inf for b in (beta1, beta2))
-    fn(*blocks(param, each), (param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq, param.size, count, rate, lr, beta1, beta2, eps, weight_decay, bias1, root_bias2, *logs,
-                              int(maximize), int(decoupled)))
+    fn(
+        *blocks(param, each),
+        (
+            param,
+            grad,
+            exp_avg,
+            exp_avg_sq,
+            max_exp_avg_sq,
+            param.size,
+            count,
+            rate,
+            lr,
+            beta1,
+            beta2,
+            eps,
+            weight_decay,
+            bias1,
+            root_bias2,
+            *logs,
+            int(maximize),
+            int(decoupled),
+        ),
+    )
 
 
 def takes_adam(param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq, step, lr):
@@ -59,18 +148,92 @@ def takes_adam(param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq, step, lr):
 
 
 @kernel("adam_update_1_naive", supports=takes_adam)
-def adam_update_1_naive(fn, param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq, step, lr, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0, maximize=False, decoupled=False):
-    adam(fn, param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq, step, lr, beta1, beta2, eps, weight_decay, maximize, decoupled, 1)
+def adam_update_1_naive(
+    fn,
+    param,
+    grad,
+    exp_avg,
+    exp_avg_sq,
+    max_exp_avg_sq,
+    step,
+    lr,
+    beta1=0.9,
+    beta2=0.999,
+    eps=1e-8,
+    weight_decay=0.0,
+    maximize=False,
+    decoupled=False,
+):
+    adam(
+        fn,
+        param,
+        grad,
+        exp_avg,
+        exp_avg_sq,
+        max_exp_avg_sq,
+        step,
+        lr,
+        beta1,
+        beta2,
+        eps,
+        weight_decay,
+        maximize,
+        decoupled,
+        1,
+    )
 
 
-@kernel("adam_update_2_vectors", supports=lambda param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq, step, lr: takes_adam(param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq, step, lr)
-        and aligned(param, grad, exp_avg, exp_avg_sq, *([] if max_exp_avg_sq is None else [max_exp_avg_sq])))
-def adam_update_2_vectors(fn, param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq, step, lr, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.0, maximize=False, decoupled=False):
-    adam(fn, param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq, step, lr, beta1, beta2, eps, weight_decay, maximize, decoupled, 4)
+@kernel(
+    "adam_update_2_vectors",
+    supports=lambda param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq, step, lr: (
+        takes_adam(param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq, step, lr)
+        and aligned(
+            param, grad, exp_avg, exp_avg_sq, *([] if max_exp_avg_sq is None else [max_exp_avg_sq])
+        )
+    ),
+)
+def adam_update_2_vectors(
+    fn,
+    param,
+    grad,
+    exp_avg,
+    exp_avg_sq,
+    max_exp_avg_sq,
+    step,
+    lr,
+    beta1=0.9,
+    beta2=0.999,
+    eps=1e-8,
+    weight_decay=0.0,
+    maximize=False,
+    decoupled=False,
+):
+    adam(
+        fn,
+        param,
+        grad,
+        exp_avg,
+        exp_avg_sq,
+        max_exp_avg_sq,
+        step,
+        lr,
+        beta1,
+        beta2,
+        eps,
+        weight_decay,
+        maximize,
+        decoupled,
+        4,
+    )
 
 
 def takes_norm(total, grad):
-    return float32(total, grad) and total.size == 1 and 0 < grad.size < 2**31 - 4096 and grad.flags.c_contiguous
+    return (
+        float32(total, grad)
+        and total.size == 1
+        and 0 < grad.size < 2**31 - 4096
+        and grad.flags.c_contiguous
+    )
 
 
 @kernel("norm_update_1_atomics", supports=takes_norm)
@@ -95,6 +258,8 @@ def clip_update_1_naive(fn, array, norm, most):
     fn(*blocks(array, 1), (array, norm, array.size, most))
 
 
-@kernel("clip_update_2_vectors", supports=lambda array, norm: takes_clip(array, norm) and aligned(array))
+@kernel(
+    "clip_update_2_vectors", supports=lambda array, norm: takes_clip(array, norm) and aligned(array)
+)
 def clip_update_2_vectors(fn, array, norm, most):
     fn(*blocks(array, 4), (array, norm, array.size, most))

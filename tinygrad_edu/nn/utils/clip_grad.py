@@ -1,4 +1,5 @@
 """Keeping gradients small."""
+
 from __future__ import annotations
 
 import math
@@ -6,8 +7,8 @@ from collections.abc import Iterable
 
 from ...autograd import no_grad
 from ...engine.errors import TinygradEduError
-from ...engine.updates import has_kernels
 from ...engine.tensor import Tensor
+from ...engine.updates import has_kernels
 from ...functional import tensor
 from ...optim.steps import clip_update, norm_update
 
@@ -21,7 +22,9 @@ def _grads(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
     return [p.grad for p in parameters if p.grad is not None]
 
 
-def get_total_norm(tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False) -> Tensor:
+def get_total_norm(
+    tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False
+) -> Tensor:
     """The norm of all the numbers of all tensors together.
 
     Args: norm_type: order, also inf; error_if_nonfinite: raise if the result is inf or NaN.
@@ -43,18 +46,27 @@ def get_total_norm(tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0, e
     else:
         total = sum((xp.abs(t.array) ** order).sum() for t in tensors) ** (1 / order)
     if error_if_nonfinite and not math.isfinite(float(total)):
-        raise NonFiniteError(f"get_total_norm: the norm of order {order} must be finite, got {float(total)}. "
-                             "Look for the first NaN with autograd.set_detect_anomaly(True), or pass error_if_nonfinite=False.")
+        raise NonFiniteError(
+            f"get_total_norm: the norm of order {order} must be finite, got {float(total)}. Look"
+            " for the first NaN with autograd.set_detect_anomaly(True), or pass"
+            " error_if_nonfinite=False."
+        )
     return tensors[0].wrap(tensors[0].device.asarray(total))
 
 
-def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False,
-                    foreach: bool | None = None) -> Tensor:
+def clip_grad_norm_(
+    parameters: Tensor | Iterable[Tensor],
+    max_norm: float,
+    norm_type: float = 2.0,
+    error_if_nonfinite: bool = False,
+    foreach: bool | None = None,
+) -> Tensor:
     """Scale all gradients by one factor, in place, so that their norm together is at most max_norm.
 
     Math:    g ← g · min(1, max_norm / (norm + 10⁻⁶))
     Returns: the norm before. `foreach` is accepted and changes nothing.
-    Reference: R. Pascanu et al., 2013, "On the difficulty of training recurrent neural networks", algorithm 1.
+    Reference: R. Pascanu et al., 2013, "On the difficulty of training recurrent neural networks",
+               algorithm 1.
     """
     grads = _grads(parameters)
     norm = get_total_norm(grads, norm_type, error_if_nonfinite)
@@ -63,7 +75,9 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm
             for g in grads:
                 clip_update(g.device, g.array, norm.array, float(max_norm))
                 g.bump_version()
-        elif not (factor := float(max_norm) / (float(norm) + 1e-6)) >= 1:  # also if it is NaN: the gradients shall show it
+        elif (
+            not (factor := float(max_norm) / (float(norm) + 1e-6)) >= 1
+        ):  # also if it is NaN: the gradients shall show it
             for g in grads:
                 g.mul_(factor)
     return norm
@@ -72,7 +86,9 @@ def clip_grad_norm_(parameters: Tensor | Iterable[Tensor], max_norm: float, norm
 clip_grad_norm = clip_grad_norm_
 
 
-def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None) -> None:
+def clip_grad_value_(
+    parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None
+) -> None:
     """Hold every element of every gradient in [−clip_value, clip_value], in place."""
     with no_grad():
         for g in _grads(parameters):

@@ -1,4 +1,5 @@
 """All parameters as one vector, and back."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -16,12 +17,18 @@ def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     """Make each parameter, in order, a view of its part of `vec`."""
     if not isinstance(vec, Tensor):
-        raise DTypeError(f"vector_to_parameters: vec must be a Tensor, got {type(vec).__name__}. Make one with tensor(...).")
+        raise DTypeError(
+            f"vector_to_parameters: vec must be a Tensor, got {type(vec).__name__}. Make one with"
+            " tensor(...)."
+        )
     parameters = list(parameters)
     total = sum(p.numel() for p in parameters)
     if vec.numel() != total:
-        raise ShapeError(f"vector_to_parameters: vec must have as many elements as the parameters ({total}), got {vec.numel()}. Use parameters_to_vector's result.")
+        raise ShapeError(
+            f"vector_to_parameters: vec must have as many elements as the parameters ({total}), got"
+            f" {vec.numel()}. Use parameters_to_vector's result."
+        )
     start = 0
     for p in parameters:
-        p.data = vec[start:start + p.numel()].reshape(p.shape).data
+        p.data = vec[start : start + p.numel()].reshape(p.shape).data
         start += p.numel()

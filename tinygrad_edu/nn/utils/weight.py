@@ -1,4 +1,5 @@
 """Weights made of other parameters at every call: weight_norm, spectral_norm."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -13,7 +14,10 @@ from ..parameter import Parameter
 
 
 class MadeWeight:
-    """A forward pre-hook that makes the attribute `name`. It holds settings, never the module: copies of a module make their own weight."""
+    """A forward pre-hook that makes the attribute `name`.
+
+    It holds settings, never the module: copies of a module make their own weight.
+    """
 
     maker: str
     parts: tuple[str, ...]  # what stands in the module instead of the weight
@@ -31,7 +35,10 @@ class MadeWeight:
         """The parameter, removed from the module."""
         weight = module._parameters.get(self.name)
         if weight is None:
-            raise ShapeError(f"{self.maker}: the module must have a parameter {self.name!r}, got one without. It has {sorted(module._parameters)}.")
+            raise ShapeError(
+                f"{self.maker}: the module must have a parameter {self.name!r}, got one without. It"
+                f" has {sorted(module._parameters)}."
+            )
         del module._parameters[self.name]
         return weight
 
@@ -73,15 +80,23 @@ class SpectralNorm(MadeWeight):
                     u = ops.normalize(ops.mv(flat, v), dim=0, eps=self.eps)
                 getattr(module, self.name + "_u").copy_(u)
                 getattr(module, self.name + "_v").copy_(v)
-                u, v = u.clone(), v.clone()  # a second call must not change what the first one's backward needs
+                # a second call must not change what the first one's backward needs
+                u, v = u.clone(), v.clone()
         return w / ops.dot(u, ops.mv(flat, v))
 
 
 def remove(module: Module, name: str, kind: type[MadeWeight]) -> Module:
     """One parameter again, made of the parts as they are now."""
-    keys = [key for key, (hook, _) in module._forward_pre_hooks.items() if isinstance(hook, kind) and hook.name == name]
+    keys = [
+        key
+        for key, (hook, _) in module._forward_pre_hooks.items()
+        if isinstance(hook, kind) and hook.name == name
+    ]
     if not keys:
-        raise ShapeError(f"remove_{kind.maker}: {kind.maker} must be on {name!r} of this module, got a module without it. Nothing to remove.")
+        raise ShapeError(
+            f"remove_{kind.maker}: {kind.maker} must be on {name!r} of this module, got a module"
+            " without it. Nothing to remove."
+        )
     hook = module._forward_pre_hooks.pop(keys[0])[0]
     with no_grad():
         weight = hook.make(module)
@@ -93,7 +108,8 @@ def remove(module: Module, name: str, kind: type[MadeWeight]) -> Module:
 
 
 def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Module:
-    """Learn length and direction of a weight apart: parameters weight_g and weight_v instead of weight.
+    """Learn length and direction of a weight apart: parameters weight_g and weight_v instead of
+    weight.
 
     Math:   weight = g v / |v|, the norm over every dim but `dim`
     Args:   dim: which dim keeps its own lengths; None or -1: one length for all
@@ -113,23 +129,40 @@ def remove_weight_norm(module: Module, name: str = "weight") -> Module:
     return remove(module, name, WeightNorm)
 
 
-def spectral_norm(module: Module, name: str = "weight", n_power_iterations: int = 1, eps: float = 1e-12, dim: int | None = None) -> Module:
-    """Divide a weight by its largest singular value, which power iteration follows from call to call (in training).
+def spectral_norm(
+    module: Module,
+    name: str = "weight",
+    n_power_iterations: int = 1,
+    eps: float = 1e-12,
+    dim: int | None = None,
+) -> Module:
+    """Divide a weight by its largest singular value, which power iteration follows from call to
+    call (in training).
 
     Math:   weight = W / (u^T W v), v = W^T u / |W^T u|, u = W v / |W v|
-    Args:   dim: which dim of the weight counts as rows (default 1 for transposed convolutions, else 0)
+    Args:   dim: which dim of the weight counts as rows (default 1 for transposed convolutions, else
+            0)
     Reference: T. Miyato et al., 2018, "Spectral normalization for generative adversarial networks".
     """
     if n_power_iterations < 1:
-        raise ShapeError(f"spectral_norm: n_power_iterations must be at least 1, got {n_power_iterations}. Without one, u and v stay random.")
-    hook = SpectralNorm(name, dim if dim is not None else 1 if "Transpose" in type(module).__name__ else 0, n_power_iterations, eps)
+        raise ShapeError(
+            f"spectral_norm: n_power_iterations must be at least 1, got {n_power_iterations}."
+            " Without one, u and v stay random."
+        )
+    hook = SpectralNorm(
+        name,
+        dim if dim is not None else 1 if "Transpose" in type(module).__name__ else 0,
+        n_power_iterations,
+        eps,
+    )
     weight = hook.take(module)
     module.register_parameter(name + "_orig", weight)
     start = hook.matrix(weight.detach())
     for suffix, size in (("_u", start.shape[0]), ("_v", start.shape[1])):
         vector = init.normal_(ops.empty(size, dtype=weight.dtype, device=weight.device))
         module.register_buffer(name + suffix, ops.normalize(vector, dim=0, eps=eps))
-    object.__setattr__(module, name, weight.detach())  # a leaf until the first call, so that the module can be copied
+    # a leaf until the first call, so that the module can be copied
+    object.__setattr__(module, name, weight.detach())
     module.register_forward_pre_hook(hook)
     return module
 

@@ -1,19 +1,21 @@
 """Conversion: other dtypes and other devices."""
+
 from __future__ import annotations
 
 from typing import Any
 
 from ...engine import dtype as dtypes
-from ...engine.errors import GraphError, ShapeError
 from ...engine.backward import Node, functional, mode
 from ...engine.device import Device, get_device
+from ...engine.errors import GraphError, ShapeError
 from ...engine.op import op
 from ...engine.tensor import Tensor
 
 
 @op(method=False)
 def cast(xp, x, /, dtype, source):
-    """Convert the dtype (`Tensor.to` calls it). `source` is the dtype of x, which the gradient goes back to.
+    """Convert the dtype (`Tensor.to` calls it). `source` is the dtype of x, which the gradient goes
+    back to.
 
     Math:   out = x as dtype;   d x = g as source
     """
@@ -40,11 +42,22 @@ def transfer(x: Tensor, device: Device) -> Tensor:
     array = device.asarray(x.device.to_host(x.array))
     if not (mode.recording and x.node is not None):
         return Tensor(array, device)
-    return Tensor(array, device, Node(Transfer(), (x.node,), (x.shape,), (), {"source": x.device}, device, 0))
+    return Tensor(
+        array, device, Node(Transfer(), (x.node,), (x.shape,), (), {"source": x.device}, device, 0)
+    )
 
 
-def to(self: Tensor, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False, non_blocking: bool = False) -> Tensor:
-    """Convert to a dtype, a device, both, or those of another tensor; self if nothing changes and not `copy`."""
+def to(
+    self: Tensor,
+    *args: Any,
+    dtype: Any = None,
+    device: Any = None,
+    copy: bool = False,
+    non_blocking: bool = False,
+) -> Tensor:
+    """Convert to a dtype, a device, both, or those of another tensor; self if nothing changes and
+    not `copy`.
+    """
     for arg in args:
         if isinstance(arg, Tensor):
             dtype, device = arg.dtype, arg.device
@@ -80,12 +93,21 @@ def cuda(self: Tensor, index: int | None = None) -> Tensor:
 for _f in (to, type_as, cpu, cuda):
     setattr(Tensor, _f.__name__, _f)
 Tensor.type = type_  # type: ignore[attr-defined]
-for _name, _d in dict(float=dtypes.float32, double=dtypes.float64, half=dtypes.float16, long=dtypes.int64, int=dtypes.int32,
-                      short=dtypes.int16, char=dtypes.int8, byte=dtypes.uint8, bool=dtypes.bool_).items():
+for _name, _d in dict(
+    float=dtypes.float32,
+    double=dtypes.float64,
+    half=dtypes.float16,
+    long=dtypes.int64,
+    int=dtypes.int32,
+    short=dtypes.int16,
+    char=dtypes.int8,
+    byte=dtypes.uint8,
+    bool=dtypes.bool_,
+).items():
     setattr(Tensor, _name, lambda self, _d=_d: self.to(_d))
 
 
-# ---- questions about tensors ----------------------------------------------------------------------------------------
+# ---- questions about tensors ---------------------------------------------------------------------
 
 
 def is_floating_point(input: Tensor) -> bool:
@@ -109,7 +131,9 @@ def is_same_size(input: Tensor, other: Tensor) -> bool:
 
 
 def can_cast(from_: Any, to: Any) -> bool:
-    """Whether promotion may turn one dtype into another: not from floating to integer, nor from a number to bool."""
+    """Whether promotion may turn one dtype into another: not from floating to integer, nor from a
+    number to bool.
+    """
     source, target = dtypes.as_dtype(from_).numpy.kind, dtypes.as_dtype(to).numpy.kind
     return dtypes.CATEGORY[source] <= dtypes.CATEGORY[target]
 
@@ -119,14 +143,19 @@ def sum_to_size(self: Tensor, *size: Any) -> Tensor:
     size = tuple(size[0] if len(size) == 1 and isinstance(size[0], (tuple, list)) else size)
     lead = self.ndim - len(size)
     if lead < 0 or any(n not in (1, m) for n, m in zip(size, self.shape[lead:])):
-        raise ShapeError(f"sum_to_size: size must broadcast to {self.shape}, got {size}. Use sizes equal to the tensor's or 1.")
+        raise ShapeError(
+            f"sum_to_size: size must broadcast to {self.shape}, got {size}. Use sizes equal to the"
+            " tensor's or 1."
+        )
     return functional.sum_to(self, size)  # type: ignore[attr-defined]
 
 
 def storage_offset(self: Tensor) -> int:
     """Where in its memory the tensor begins, in elements."""
     whole = self.device.storage(self.array)
-    return (self.array.__array_interface__["data"][0] - whole.__array_interface__["data"][0]) // self.array.itemsize
+    return (
+        self.array.__array_interface__["data"][0] - whole.__array_interface__["data"][0]
+    ) // self.array.itemsize
 
 
 def apply_(self: Tensor, callable: Any) -> Tensor:  # noqa: A002  # PyTorch's name
@@ -161,7 +190,19 @@ def polygamma(self: Tensor, n: int) -> Tensor:
     return functional.polygamma(n, self)  # type: ignore[attr-defined]
 
 
-for _f in (where, polygamma, is_complex, is_nonzero, is_same_size, sum_to_size, storage_offset, apply_, ndimension, is_pinned, pin_memory):
+for _f in (
+    where,
+    polygamma,
+    is_complex,
+    is_nonzero,
+    is_same_size,
+    sum_to_size,
+    storage_offset,
+    apply_,
+    ndimension,
+    is_pinned,
+    pin_memory,
+):
     setattr(Tensor, _f.__name__, _f)
 Tensor.is_signed = lambda self: self.dtype.is_signed  # type: ignore[attr-defined]
 for _name in ("is_sparse", "is_quantized", "is_meta", "is_nested", "is_mps", "is_xpu"):
@@ -172,9 +213,15 @@ Tensor.is_cpu = property(lambda self: self.device.type == "cpu")  # type: ignore
 def cuda_array_interface(self: Tensor) -> dict:
     """How other libraries read a CUDA tensor in place."""
     if self.device.type != "cuda":
-        raise AttributeError(f"__cuda_array_interface__: must be read from a tensor on cuda, got one on {self.device}. Move it with .to('cuda').")
+        raise AttributeError(
+            "__cuda_array_interface__: must be read from a tensor on cuda, got one on"
+            f" {self.device}. Move it with .to('cuda')."
+        )
     if self.requires_grad:
-        raise GraphError("__cuda_array_interface__: must be read from a tensor outside the graph, got one that requires gradients. Use x.detach().")
+        raise GraphError(
+            "__cuda_array_interface__: must be read from a tensor outside the graph, got one that"
+            " requires gradients. Use x.detach()."
+        )
     return self.array.__cuda_array_interface__
 
 

@@ -1,4 +1,8 @@
-"""Piecewise activation functions. Those with an exponential in them (sigmoid, silu, gelu, mish …) stand in `smooth.py`."""
+"""Piecewise activation functions.
+
+Those with an exponential in them (sigmoid, silu, gelu, mish …) stand in `smooth.py`.
+"""
+
 from __future__ import annotations
 
 from ...engine.case import Case, positive
@@ -31,7 +35,9 @@ def hardtanh(xp, x, /, min_val=-1.0, max_val=1.0):
     """
     check_number("hardtanh", x)
     if min_val > max_val:
-        raise ShapeError(f"hardtanh: min_val must not be above max_val, got {min_val} and {max_val}. Swap them.")
+        raise ShapeError(
+            f"hardtanh: min_val must not be above max_val, got {min_val} and {max_val}. Swap them."
+        )
     return xp.clip(x, x.dtype.type(min_val), x.dtype.type(max_val))
 
 
@@ -60,7 +66,14 @@ def leaky_relu(xp, x, /, negative_slope=0.01):
 leaky_relu.vjp(x=lambda F, g, x, negative_slope: F.where(x > 0, g, g * negative_slope))
 
 
-@composite(cases=[Case([2, 4, 3], positive(1)), Case([2, 4, 3], positive(4)), Case([4], positive(1)), Case([3], positive())])
+@composite(
+    cases=[
+        Case([2, 4, 3], positive(1)),
+        Case([2, 4, 3], positive(4)),
+        Case([4], positive(1)),
+        Case([3], positive()),
+    ]
+)
 def prelu(F, input, weight):
     """x with a learnt slope below 0: one in all, or one per channel (dim 1).
 
@@ -69,12 +82,22 @@ def prelu(F, input, weight):
     """
     channels = input.shape[1] if input.ndim > 1 else 1
     if weight.ndim > 1 or weight.numel() not in (1, channels):
-        raise ShapeError(f"prelu: weight must have 1 number, or one per channel ({channels}), for input {tuple(input.shape)}, got shape {tuple(weight.shape)}. Set num_parameters to that.")
+        raise ShapeError(
+            f"prelu: weight must have 1 number, or one per channel ({channels}), for input"
+            f" {tuple(input.shape)}, got shape {tuple(weight.shape)}. Set num_parameters to that."
+        )
     check_float("prelu", input)
     if weight.dtype is not input.dtype:
-        raise DTypeError(f"prelu: input and weight must have one floating-point dtype, got {input.dtype.name} and {weight.dtype.name}. Convert one of them.")
+        raise DTypeError(
+            f"prelu: input and weight must have one floating-point dtype, got {input.dtype.name}"
+            f" and {weight.dtype.name}. Convert one of them."
+        )
     if input.ndim != 1 or weight.ndim:
-        weight = F.reshape(weight, (-1,) + (1,) * max(input.ndim - 2, 0)) if input.ndim else F.reshape(weight, ())
+        weight = (
+            F.reshape(weight, (-1,) + (1,) * max(input.ndim - 2, 0))
+            if input.ndim
+            else F.reshape(weight, ())
+        )
     return F.where(input > 0, input, weight * input)
 
 
@@ -83,10 +106,13 @@ def rrelu(F, input, lower=1 / 8, upper=1 / 3, training=False):
     """x with a slope below 0 that is random in [lower, upper) in training, else their mean.
 
     Math:   out = x where x > 0, else s x
-    Reference: B. Xu et al., 2015, "Empirical evaluation of rectified activations in convolutional network"
+    Reference: B. Xu et al., 2015, "Empirical evaluation of rectified activations in convolutional
+               network"
     """
     if lower > upper:
-        raise ShapeError(f"rrelu: lower must not be above upper, got {lower} and {upper}. Swap them.")
+        raise ShapeError(
+            f"rrelu: lower must not be above upper, got {lower} and {upper}. Swap them."
+        )
     if not training:
         return F.leaky_relu(input, (lower + upper) / 2)
     check_float("rrelu", input)
@@ -97,14 +123,19 @@ def rrelu(F, input, lower=1 / 8, upper=1 / 3, training=False):
 def exponential_unit(xp, x, /, name, alpha, scale, rate):
     """The common form of elu, selu and celu.
 
-    Math:   out = scale x where x > 0, else scale alpha (e^(rate x) - 1);   d x = g scale where x > 0, else g scale alpha rate e^(rate x)
+    Math:   out = scale x where x > 0, else scale alpha (e^(rate x) - 1);   d x = g scale where x >
+            0, else g scale alpha rate e^(rate x)
     Note:   the exponential sees min(x, 0) only, so large x do not overflow
     """
     check_float(name, x)
     return xp.where(x < 0, xp.expm1(xp.minimum(x, 0) * rate) * (scale * alpha), x * scale)
 
 
-exponential_unit.vjp(x=lambda F, g, x, alpha, scale, rate: g * F.where(x <= 0, F.exp(F.where(x <= 0, x, 0.0) * rate) * (scale * alpha * rate), scale))
+exponential_unit.vjp(
+    x=lambda F, g, x, alpha, scale, rate: (
+        g * F.where(x <= 0, F.exp(F.where(x <= 0, x, 0.0) * rate) * (scale * alpha * rate), scale)
+    )
+)
 
 
 @composite(method=False, cases=[Case(X), Case(X, 1.7)])
@@ -112,7 +143,8 @@ def elu(F, input, alpha=1.0):
     """x above 0, an exponential that falls to -alpha below.
 
     Math:   out = x where x > 0, else alpha (e^x - 1)
-    Reference: D.-A. Clevert et al., 2016, "Fast and accurate deep network learning by exponential linear units"
+    Reference: D.-A. Clevert et al., 2016, "Fast and accurate deep network learning by exponential
+               linear units"
     """
     return F.exponential_unit(input, "elu", alpha, 1.0, 1.0)
 
@@ -124,7 +156,9 @@ def selu(F, input):
     Math:   out = 1.0507 elu(x, alpha=1.6733)
     Reference: G. Klambauer et al., 2017, "Self-normalizing neural networks", eq. 2 and 14
     """
-    return F.exponential_unit(input, "selu", 1.6732632423543772848170429916717, 1.0507009873554804934193349852946, 1.0)
+    return F.exponential_unit(
+        input, "selu", 1.6732632423543772848170429916717, 1.0507009873554804934193349852946, 1.0
+    )
 
 
 @composite(method=False, cases=[Case(X), Case(X, 0.7, rtol=1e-6)])
@@ -157,7 +191,8 @@ hardsigmoid.vjp(x=lambda F, g, x: F.where((x > -3) & (x < 3), g / 6, 0.0))
 def hardswish(xp, x, /):
     """x times its hardsigmoid.
 
-    Math:   out = x min(max(x + 3, 0), 6) / 6;   d x = 0 where x <= -3, g (x / 3 + 1/2) where x < 3, else g
+    Math:   out = x min(max(x + 3, 0), 6) / 6;   d x = 0 where x <= -3, g (x / 3 + 1/2) where x < 3,
+            else g
     Reference: A. Howard et al., 2019, "Searching for MobileNetV3"
     """
     check_float("hardswish", x)
@@ -188,7 +223,9 @@ def softshrink(xp, x, /, lambd=0.5):
     """
     check_float("softshrink", x)
     if lambd < 0:
-        raise ShapeError(f"softshrink: lambd must be 0 or more, got {lambd}. Give its absolute value.")
+        raise ShapeError(
+            f"softshrink: lambd must be 0 or more, got {lambd}. Give its absolute value."
+        )
     return x - xp.clip(x, -lambd, lambd)
 
 
@@ -223,7 +260,10 @@ def glu(xp, x, /, dim=-1):
     """
     check_float("glu", x)
     if not -x.ndim <= dim < x.ndim or x.shape[dim] % 2:
-        raise ShapeError(f"glu: input must have an even size along dim {dim}, got shape {x.shape}. Pad it or choose another dim.")
+        raise ShapeError(
+            f"glu: input must have an even size along dim {dim}, got shape {x.shape}. Pad it or"
+            " choose another dim."
+        )
     a, b = xp.split(x, 2, axis=dim)
     return a / (1 + xp.exp(-b))
 

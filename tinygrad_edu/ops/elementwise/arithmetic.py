@@ -1,4 +1,7 @@
-"""More elementwise arithmetic: two-argument functions beyond the operators, and other names of functions."""
+"""More elementwise arithmetic: two-argument functions beyond the operators, and other names of
+functions.
+"""
+
 from __future__ import annotations
 
 import math
@@ -13,7 +16,10 @@ PAIRS = [Case([2, 3], Array(3, low=-1.9, high=1.7)), Case([2, 3], [2, 3])]
 ODD = Array(values=[0.0, -0.0, float("nan"), float("inf"), -float("inf"), 1.5])
 
 
-@op(types="promote", cases=[*PAIRS, Case(ODD, Array(values=[1.0, 1.0, 2.0, float("nan"), 0.0, 1.5]), grad=False)])
+@op(
+    types="promote",
+    cases=[*PAIRS, Case(ODD, Array(values=[1.0, 1.0, 2.0, float("nan"), 0.0, 1.5]), grad=False)],
+)
 def fmax(xp, a, b, /):
     """The larger of two; a NaN loses to a number.
 
@@ -22,10 +28,16 @@ def fmax(xp, a, b, /):
     return xp.fmax(a, b)
 
 
-fmax.vjp(a=lambda F, g, a, b: F.where((a >= b) | (b != b), g, g * 0), b=lambda F, g, a, b: F.where((a >= b) | (b != b), g * 0, g))
+fmax.vjp(
+    a=lambda F, g, a, b: F.where((a >= b) | (b != b), g, g * 0),
+    b=lambda F, g, a, b: F.where((a >= b) | (b != b), g * 0, g),
+)
 
 
-@op(types="promote", cases=[*PAIRS, Case(ODD, Array(values=[1.0, 1.0, 2.0, float("nan"), 0.0, 1.5]), grad=False)])
+@op(
+    types="promote",
+    cases=[*PAIRS, Case(ODD, Array(values=[1.0, 1.0, 2.0, float("nan"), 0.0, 1.5]), grad=False)],
+)
 def fmin(xp, a, b, /):
     """The smaller of two; a NaN loses to a number.
 
@@ -34,7 +46,10 @@ def fmin(xp, a, b, /):
     return xp.fmin(a, b)
 
 
-fmin.vjp(a=lambda F, g, a, b: F.where((a <= b) | (b != b), g, g * 0), b=lambda F, g, a, b: F.where((a <= b) | (b != b), g * 0, g))
+fmin.vjp(
+    a=lambda F, g, a, b: F.where((a <= b) | (b != b), g, g * 0),
+    b=lambda F, g, a, b: F.where((a <= b) | (b != b), g * 0, g),
+)
 
 
 @op(types="promote", inplace=True, cases=[Case([2, 3], positive(3)), Case([2, 1], [3])])
@@ -70,12 +85,23 @@ def logaddexp2(xp, a, b, /):
     return xp.logaddexp2(a, b)
 
 
-logaddexp2.vjp(a=lambda F, g, a, b: g / (F.exp2(b - a) + 1), b=lambda F, g, a, b: g / (F.exp2(a - b) + 1))
+logaddexp2.vjp(
+    a=lambda F, g, a, b: g / (F.exp2(b - a) + 1), b=lambda F, g, a, b: g / (F.exp2(a - b) + 1)
+)
 
 
-@op(inplace=True, cases=[Case([2, 3]), Case(ODD, grad=False), Case(ODD, 7.0, 8.0, -9.0, grad=False), Case(ints(3))])
+@op(
+    inplace=True,
+    cases=[
+        Case([2, 3]),
+        Case(ODD, grad=False),
+        Case(ODD, 7.0, 8.0, -9.0, grad=False),
+        Case(ints(3)),
+    ],
+)
 def nan_to_num(xp, x, /, nan=None, posinf=None, neginf=None):
-    """NaN replaced by `nan` (default 0), infinities by `posinf` and `neginf` (default the dtype's largest and smallest number).
+    """NaN replaced by `nan` (default 0), infinities by `posinf` and `neginf` (default the dtype's
+    largest and smallest number).
 
     Math:   d x = g where x is finite, else 0
     """
@@ -96,7 +122,10 @@ def copysign(xp, a, b, /):
     return xp.copysign(a, b)
 
 
-copysign.vjp(a=lambda F, g, a, out: g * F.where(a == 0, a * 0, out / F.where(a == 0, a * 0 + 1, a)), b=zero_gradient)
+copysign.vjp(
+    a=lambda F, g, a, out: g * F.where(a == 0, a * 0, out / F.where(a == 0, a * 0 + 1, a)),
+    b=zero_gradient,
+)
 
 
 @op(types="match", inplace=True, differentiable=False, cases=[Case(ODD, Array(6), grad=False)])
@@ -108,7 +137,14 @@ def heaviside(xp, x, values, /):
     return xp.where(x == 0, values, (x > 0).astype(x.dtype))
 
 
-@composite(inplace=True, cases=[Case(positive(2, 3), 2), Case(positive(2, 3), Array(3)), Case(ints(3, low=1, high=4), 0.5)])
+@composite(
+    inplace=True,
+    cases=[
+        Case(positive(2, 3), 2),
+        Case(positive(2, 3), Array(3)),
+        Case(ints(3, low=1, high=4), 0.5),
+    ],
+)
 def float_power(F, input, exponent):
     """Power in float64.
 
@@ -158,7 +194,9 @@ def frac(xp, x, /):
     Math:   out = x - trunc(x);   d x = g
     """
     if x.dtype.kind != "f":
-        raise DTypeError(f"frac: must be a floating-point tensor, got {x.dtype}. Convert it with x.float().")
+        raise DTypeError(
+            f"frac: must be a floating-point tensor, got {x.dtype}. Convert it with x.float()."
+        )
     return x - xp.trunc(x)
 
 
@@ -171,7 +209,9 @@ def ldexp(F, input, other):
 
     Math:   out = input 2^other
     """
-    return F.mul(input, F.pow(2.0, other.to(input.dtype) if input.dtype.is_floating_point else other))
+    return F.mul(
+        input, F.pow(2.0, other.to(input.dtype) if input.dtype.is_floating_point else other)
+    )
 
 
 @composite(inplace=True, cases=[Case([2, 3])])
@@ -183,7 +223,12 @@ def sgn(F, input):
     return F.sign(input)
 
 
-@op(inplace=True, types="promote", differentiable=False, cases=[Case(ints(2, 3, high=9), ints(3, high=4))])
+@op(
+    inplace=True,
+    types="promote",
+    differentiable=False,
+    cases=[Case(ints(2, 3, high=9), ints(3, high=4))],
+)
 def bitwise_left_shift(xp, a, b, /):
     """Bits shifted to the left.
 
@@ -192,7 +237,12 @@ def bitwise_left_shift(xp, a, b, /):
     return xp.left_shift(a, b)
 
 
-@op(inplace=True, types="promote", differentiable=False, cases=[Case(ints(2, 3, low=-9, high=9), ints(3, high=4))])
+@op(
+    inplace=True,
+    types="promote",
+    differentiable=False,
+    cases=[Case(ints(2, 3, low=-9, high=9), ints(3, high=4))],
+)
 def bitwise_right_shift(xp, a, b, /):
     """Bits shifted to the right.
 
@@ -201,7 +251,12 @@ def bitwise_right_shift(xp, a, b, /):
     return xp.right_shift(a, b)
 
 
-@op(types="promote", differentiable=False, inplace=True, cases=[Case(ints(2, 3, low=-9, high=30), ints(3, high=12))])
+@op(
+    types="promote",
+    differentiable=False,
+    inplace=True,
+    cases=[Case(ints(2, 3, low=-9, high=30), ints(3, high=12))],
+)
 def gcd(xp, a, b, /):
     """Greatest common divisor of integers.
 
@@ -210,7 +265,12 @@ def gcd(xp, a, b, /):
     return xp.gcd(a, b)
 
 
-@op(types="promote", differentiable=False, inplace=True, cases=[Case(ints(2, 3, low=-9, high=30), ints(3, high=12))])
+@op(
+    types="promote",
+    differentiable=False,
+    inplace=True,
+    cases=[Case(ints(2, 3, low=-9, high=30), ints(3, high=12))],
+)
 def lcm(xp, a, b, /):
     """Least common multiple of integers.
 
@@ -264,7 +324,14 @@ def clamp_max(F, input, max):
     return F.clamp(input, max=max)
 
 
-@composite(method=False, cases=[Case(ints(4, high=5), ints(2, high=5)), Case([2, 3], Array(values=[0.5])), Case(ints(4, high=5), ints(2, high=5), invert=True)])
+@composite(
+    method=False,
+    cases=[
+        Case(ints(4, high=5), ints(2, high=5)),
+        Case([2, 3], Array(values=[0.5])),
+        Case(ints(4, high=5), ints(2, high=5), invert=True),
+    ],
+)
 def isin(F, elements, test_elements, *, assume_unique=False, invert=False):
     """Which elements occur among `test_elements`.
 

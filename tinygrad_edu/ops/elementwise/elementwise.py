@@ -1,4 +1,7 @@
-"""Elementwise arithmetic and functions: each output element depends on one element of each (broadcast) input."""
+"""Elementwise arithmetic and functions: each output element depends on one element of each
+(broadcast) input.
+"""
+
 from __future__ import annotations
 
 from ...engine.case import Array, Case, ints, positive
@@ -7,7 +10,14 @@ from ...engine.errors import DTypeError, ShapeError
 from ...engine.op import composite, op
 
 ONE = [Case([2, 3]), Case([]), Case([0, 3])]
-TWO = [Case([2, 3], [2, 3]), Case([2, 3], [3]), Case([2, 1], [1, 3]), Case([], [2]), Case([0, 3], [3]), Case([2, 3], 2.5)]
+TWO = [
+    Case([2, 3], [2, 3]),
+    Case([2, 3], [3]),
+    Case([2, 1], [1, 3]),
+    Case([], [2]),
+    Case([0, 3], [3]),
+    Case([2, 3], 2.5),
+]
 
 
 @op(method=False, cases=[])
@@ -36,8 +46,13 @@ clone.vjp(x=lambda g: g)
 
 def whole(name, alpha, a, b):
     """alpha, if it is a whole number or a or b is floating-point."""
-    if type(alpha) is float and "f" not in [getattr(getattr(x, "dtype", None), "kind", "f" if type(x) is float else "i") for x in (a, b)]:
-        raise DTypeError(f"{name}: alpha must be a whole number for integers, got {alpha}. Convert the inputs with .float().")
+    if type(alpha) is float and "f" not in [
+        getattr(getattr(x, "dtype", None), "kind", "f" if type(x) is float else "i") for x in (a, b)
+    ]:
+        raise DTypeError(
+            f"{name}: alpha must be a whole number for integers, got {alpha}. Convert the inputs"
+            " with .float()."
+        )
     return alpha
 
 
@@ -84,7 +99,11 @@ def mul(xp, a, b, /):
 mul.vjp(a=lambda g, b: g * b, b=lambda g, a: g * a)
 
 
-@op(types="float", inplace=True, cases=[Case([2, 3], positive(2, 3)), Case([2, 3], positive(3)), Case(positive(2), 2.5)])
+@op(
+    types="float",
+    inplace=True,
+    cases=[Case([2, 3], positive(2, 3)), Case([2, 3], positive(3)), Case(positive(2), 2.5)],
+)
 def true_divide(xp, a, b, /):
     """Quotient; integers are divided in the default float dtype.
 
@@ -97,8 +116,15 @@ def true_divide(xp, a, b, /):
 true_divide.vjp(a=lambda g, b: g / b, b=lambda g, b, out: -g * out / b)
 
 
-@composite(operator="/", inplace=True, cases=[Case([2, 3], positive(3)), Case([2, 3], positive(3), rounding_mode="floor", grad=False),
-                                              Case([2, 3], positive(3), rounding_mode="trunc", grad=False)])
+@composite(
+    operator="/",
+    inplace=True,
+    cases=[
+        Case([2, 3], positive(3)),
+        Case([2, 3], positive(3), rounding_mode="floor", grad=False),
+        Case([2, 3], positive(3), rounding_mode="trunc", grad=False),
+    ],
+)
 def div(F, input, other, rounding_mode=None):
     """Quotient; `rounding_mode` "floor" or "trunc" rounds it (then the gradient is 0).
 
@@ -110,7 +136,10 @@ def div(F, input, other, rounding_mode=None):
         return F.floor_divide(input, other)
     if rounding_mode == "trunc":
         return F.trunc_divide(input, other)
-    raise ValueError(f"div: rounding_mode must be None, 'floor' or 'trunc', got {rounding_mode!r}. Use one of these.")
+    raise ValueError(
+        f"div: rounding_mode must be None, 'floor' or 'trunc', got {rounding_mode!r}. Use one of"
+        " these."
+    )
 
 
 @op(method=False, cases=[])
@@ -130,7 +159,15 @@ def zero_gradient(F, g):
     return F.masked_fill(g, (g == g) | (g != g), 0.0)  # g * 0 would make NaN of inf
 
 
-@op(operator="//", types="promote", inplace=True, cases=[Case([2, 3], positive(3), second=False, grad=False), Case(ints(2, 3, low=-5, high=5), ints(3, low=1, high=4))])
+@op(
+    operator="//",
+    types="promote",
+    inplace=True,
+    cases=[
+        Case([2, 3], positive(3), second=False, grad=False),
+        Case(ints(2, 3, low=-5, high=5), ints(3, low=1, high=4)),
+    ],
+)
 def floor_divide(xp, a, b, /):
     """Quotient rounded down.
 
@@ -151,7 +188,10 @@ def trunc_divide(xp, a, b, /):
     if xp.result_type(a, b).kind == "f":
         return xp.trunc(xp.true_divide(a, b))
     if not xp.all(b):
-        raise ShapeError("div: integers must not be divided by 0, got a 0 in the divisor. Use floating-point numbers for inf and NaN.")
+        raise ShapeError(
+            "div: integers must not be divided by 0, got a 0 in the divisor. Use floating-point"
+            " numbers for inf and NaN."
+        )
     q = xp.floor_divide(a, b)
     return q + ((q < 0) & (q * b != a))
 
@@ -159,7 +199,12 @@ def trunc_divide(xp, a, b, /):
 trunc_divide.vjp(a=zero_gradient, b=zero_gradient)
 
 
-@op(operator="%", types="promote", inplace=True, cases=[Case([2, 3], positive(3), second=False), Case(ints(2, 3, low=-5, high=5), 3)])
+@op(
+    operator="%",
+    types="promote",
+    inplace=True,
+    cases=[Case([2, 3], positive(3), second=False), Case(ints(2, 3, low=-5, high=5), 3)],
+)
 def remainder(xp, a, b, /):
     """Remainder with the sign of b.
 
@@ -171,7 +216,11 @@ def remainder(xp, a, b, /):
 remainder.vjp(a=lambda g: g, b=lambda F, g, a, b: -g * F.floor_divide(a, b))
 
 
-@op(types="promote", inplace=True, cases=[Case([2, 3], positive(3), second=False), Case(ints(2, 3, low=-5, high=5), 3)])
+@op(
+    types="promote",
+    inplace=True,
+    cases=[Case([2, 3], positive(3), second=False), Case(ints(2, 3, low=-5, high=5), 3)],
+)
 def fmod(xp, a, b, /):
     """Remainder with the sign of a.
 
@@ -195,23 +244,46 @@ def neg(xp, x, /):
 neg.vjp(x=lambda g: -g)
 
 
-@op(operator="**", types="promote", inplace=True, cases=[
-    Case([2, 3], 2), Case([2, 3], 3), Case(positive(2, 3), 0.5), Case(positive(2, 3), Array(3)), Case(2.0, [2, 3]), Case([2, 3], 0), Case([2, 3], 1)])
+@op(
+    operator="**",
+    types="promote",
+    inplace=True,
+    cases=[
+        Case([2, 3], 2),
+        Case([2, 3], 3),
+        Case(positive(2, 3), 0.5),
+        Case(positive(2, 3), Array(3)),
+        Case(2.0, [2, 3]),
+        Case([2, 3], 0),
+        Case([2, 3], 1),
+    ],
+)
 def pow(xp, a, b, /):
     """Power.
 
-    Math:   out = a^b;   d a = g b a^(b-1) (0 where b = 0),   d b = g out ln a (0 where a = 0 and b >= 0)
+    Math:   out = a^b;   d a = g b a^(b-1) (0 where b = 0),   d b = g out ln a (0 where a = 0 and b
+            >= 0)
     """
     if type(b) in (int, float) and b == 2:
         return xp.multiply(a, a)
     if type(b) is int and b < 0 and a.dtype.kind != "f":
-        raise ValueError(f"pow: integers must have exponents >= 0, got {b}. Convert the base with x.float()")
+        raise ValueError(
+            f"pow: integers must have exponents >= 0, got {b}. Convert the base with x.float()"
+        )
     return xp.power(a, b)
 
 
 def pow_d_base(F, g, a, b):
     if type(b) in (int, float):
-        return g * 0 if b == 0 else g * b if b == 1 else g * (a * (2 * 1)) if b == 2 else g * (F.pow(a, b - 1) * b)
+        return (
+            g * 0
+            if b == 0
+            else g * b
+            if b == 1
+            else g * (a * (2 * 1))
+            if b == 2
+            else g * (F.pow(a, b - 1) * b)
+        )
     return g * F.where(b == 0, b * 0, b * F.pow(a, F.where(b == 0, b * 0 + 1, b) - 1))
 
 
@@ -263,7 +335,9 @@ def share(F, g, won, tied):
     return F.where(tied, g / 2, F.keep_where(g, won))
 
 
-maximum.vjp(a=lambda F, g, a, b: share(F, g, a > b, a == b), b=lambda F, g, a, b: share(F, g, b > a, a == b))
+maximum.vjp(
+    a=lambda F, g, a, b: share(F, g, a > b, a == b), b=lambda F, g, a, b: share(F, g, b > a, a == b)
+)
 
 
 @op(types="promote", cases=[Case([2, 3], [2, 3]), Case([2, 3], Array(3, low=-1.9, high=1.7))])
@@ -275,7 +349,9 @@ def minimum(xp, a, b, /):
     return xp.minimum(a, b)
 
 
-minimum.vjp(a=lambda F, g, a, b: share(F, g, a < b, a == b), b=lambda F, g, a, b: share(F, g, b < a, a == b))
+minimum.vjp(
+    a=lambda F, g, a, b: share(F, g, a < b, a == b), b=lambda F, g, a, b: share(F, g, b < a, a == b)
+)
 
 
 @op(inplace=True, method=False, cases=[])
@@ -295,7 +371,9 @@ def clamp_numbers_vjp(F, g, x, min, max):
 clamp_numbers.vjp(x=clamp_numbers_vjp)
 
 
-@composite(inplace=True, cases=[Case([2, 3], -0.5, 0.7), Case([2, 3], min=-0.3), Case([2, 3], max=0.4)])
+@composite(
+    inplace=True, cases=[Case([2, 3], -0.5, 0.7), Case([2, 3], min=-0.3), Case([2, 3], max=0.4)]
+)
 def clamp(F, input, min=None, max=None):
     """Values below `min` become min, values above `max` become max (numbers or tensors).
 
@@ -329,7 +407,9 @@ def rounding(name, text):
     op(forward, inplace=True, cases=ONE).vjp(x=zero_gradient)
 
 
-for _name, _text in dict(floor="Round down.", ceil="Round up.", trunc="Round towards zero.").items():
+for _name, _text in dict(
+    floor="Round down.", ceil="Round up.", trunc="Round towards zero."
+).items():
     rounding(_name, _text)
 
 
@@ -345,37 +425,75 @@ def round(xp, x, /, decimals=0):
 round.vjp(x=zero_gradient)
 
 
-@op(types="promote", plain=("condition",), method=False, cases=[
-    Case(Array(2, 3, kind="bool"), [2, 3], [2, 3]), Case(Array(3, kind="bool"), [2, 3], [1]), Case(Array(2, 3, kind="bool"), [2, 3], 0.5)])
+@op(
+    types="promote",
+    plain=("condition",),
+    method=False,
+    cases=[
+        Case(Array(2, 3, kind="bool"), [2, 3], [2, 3]),
+        Case(Array(3, kind="bool"), [2, 3], [1]),
+        Case(Array(2, 3, kind="bool"), [2, 3], 0.5),
+    ],
+)
 def where(xp, condition, a, b, /):
     """Choose elementwise; no gradient, not even NaN, comes from the untaken branch.
 
     Math:   out = a where condition, else b;   d a = g where condition,   d b = g elsewhere
     """
     if getattr(condition, "dtype", None) != xp.bool_:
-        raise DTypeError(f"where: condition must be a bool tensor, got {getattr(condition, 'dtype', type(condition).__name__)}. Compare it with 0 first.")
+        raise DTypeError(
+            "where: condition must be a bool tensor, got"
+            f" {getattr(condition, 'dtype', type(condition).__name__)}. Compare it with 0 first."
+        )
     out = xp.where(condition, a, b)
     return out if hasattr(a, "dtype") or hasattr(b, "dtype") else out.astype(result_dtype([a, b]))
 
 
-where.vjp(condition=None, a=lambda F, g, condition: F.keep_where(g, condition), b=lambda F, g, condition: F.keep_where(g, ~condition))
+where.vjp(
+    condition=None,
+    a=lambda F, g, condition: F.keep_where(g, condition),
+    b=lambda F, g, condition: F.keep_where(g, ~condition),
+)
 
 
-@op(method=False, cases=[Case([2, 3], Array(2, 3, kind="bool"), 0.5), Case([2, 3], Array(3, kind="bool"), value=-1.0)])
+@op(
+    method=False,
+    cases=[
+        Case([2, 3], Array(2, 3, kind="bool"), 0.5),
+        Case([2, 3], Array(3, kind="bool"), value=-1.0),
+    ],
+)
 def fill_at(xp, x, mask, /, value):
     """`masked_fill` with a number.
 
     Math:   out = value where mask, else x;   d x = 0 where mask, else g
     """
     if mask.dtype.kind != "b":
-        raise DTypeError(f"masked_fill: mask must be bool, got {mask.dtype}. Compare it with 0 first.")
-    return xp.where(mask, x.dtype.type(value) if isinstance(value, (int, float)) else xp.asarray(value, dtype=x.dtype), x)
+        raise DTypeError(
+            f"masked_fill: mask must be bool, got {mask.dtype}. Compare it with 0 first."
+        )
+    return xp.where(
+        mask,
+        (
+            x.dtype.type(value)
+            if isinstance(value, (int, float))
+            else xp.asarray(value, dtype=x.dtype)
+        ),
+        x,
+    )
 
 
 fill_at.vjp(x=lambda F, g, mask: F.fill_at(g, mask, 0.0), mask=None)
 
 
-@composite(inplace=True, cases=[Case([2, 3], Array(2, 3, kind="bool"), 0.5), Case([2, 3], Array(3, kind="bool"), value=-1.0), Case([3], Array(3, kind="bool"), [])])
+@composite(
+    inplace=True,
+    cases=[
+        Case([2, 3], Array(2, 3, kind="bool"), 0.5),
+        Case([2, 3], Array(3, kind="bool"), value=-1.0),
+        Case([3], Array(3, kind="bool"), []),
+    ],
+)
 def masked_fill(F, x, mask, value):
     """x with `value`, a number or a 0-d tensor, where mask is True.
 
@@ -384,7 +502,10 @@ def masked_fill(F, x, mask, value):
     if not hasattr(value, "ndim"):
         return F.fill_at(x, mask, value)
     if value.ndim:
-        raise ShapeError(f"masked_fill: value must be a number or a 0-d tensor, got shape {tuple(value.shape)}. Use where().")
+        raise ShapeError(
+            f"masked_fill: value must be a number or a 0-d tensor, got shape {tuple(value.shape)}."
+            " Use where()."
+        )
     return F.where(mask, value.to(x.dtype), x)
 
 
@@ -394,7 +515,8 @@ def lerp(xp, a, b, /, weight):
 
     Math:   out = a + weight (b - a);   d a = g (1 - weight),   d b = g weight
     """
-    return a + weight * (b - a) if weight < 0.5 else b - (b - a) * (1 - weight)  # exact at both ends
+    # exact at both ends
+    return a + weight * (b - a) if weight < 0.5 else b - (b - a) * (1 - weight)
 
 
 lerp.vjp(a=lambda g, weight: g * (1 - weight), b=lambda g, weight: g * weight)
@@ -402,7 +524,10 @@ lerp.vjp(a=lambda g, weight: g * (1 - weight), b=lambda g, weight: g * weight)
 
 def check_value(name, value, *tensors):
     if type(value) is float and not any(x.dtype.is_floating_point for x in tensors):
-        raise DTypeError(f"{name}: value must be a whole number for integers, got {value}. Convert the tensors with .float().")
+        raise DTypeError(
+            f"{name}: value must be a whole number for integers, got {value}. Convert the tensors"
+            " with .float()."
+        )
 
 
 @composite(inplace=True, cases=[Case([2, 3], [2, 3], [3], value=0.5)])
@@ -423,7 +548,10 @@ def addcdiv(F, input, tensor1, tensor2, value=1):
     Math:   out = input + value tensor1 / tensor2
     """
     if not any(x.dtype.is_floating_point for x in (tensor1, tensor2)):
-        raise DTypeError(f"addcdiv: tensor1 or tensor2 must be floating-point, got {tensor1.dtype.name} and {tensor2.dtype.name}. Convert one with .float().")
+        raise DTypeError(
+            f"addcdiv: tensor1 or tensor2 must be floating-point, got {tensor1.dtype.name} and"
+            f" {tensor2.dtype.name}. Convert one with .float()."
+        )
     return input + tensor1 / tensor2 * value
 
 

@@ -1,10 +1,22 @@
-"""The error function of raw arrays, which NumPy lacks: in float32 for speed, else to full precision."""
+"""The error function of raw arrays, which NumPy lacks: in float32 for speed, else to full
+precision.
+"""
+
 from __future__ import annotations
 
 BLOCK = 1 << 15  # elements whose temporaries stay in the cache
 SATURATES = 3.92  # erf differs from 1 by less than float32 can tell from here on
-# erf(x) / x = P(x²) / Q(x²) for |x| < 3.92, fitted by reweighted least squares; relative error 1.4e-7, with float32 rounding 3.2e-7
-P = (2.047579818533456e-08, -1.95974570157103e-06, 0.0001364487473717818, 0.0034390428789239217, 0.049720339648481174, 0.19351899242995116, 1.1283791429003491)
+# erf(x) / x = P(x²) / Q(x²) for |x| < 3.92, fitted by reweighted least squares; relative error
+# 1.4e-7, with float32 rounding 3.2e-7
+P = (
+    2.047579818533456e-08,
+    -1.95974570157103e-06,
+    0.0001364487473717818,
+    0.0034390428789239217,
+    0.049720339648481174,
+    0.19351899242995116,
+    1.1283791429003491,
+)
 Q = (0.0008953835264118457, 0.01380929092597454, 0.11234774615739859, 0.5048340252360755, 1.0)
 
 
@@ -15,7 +27,7 @@ def erf_array(xp, x):
     flat = x.reshape(-1)
     out = xp.empty_like(flat)
     for start in range(0, flat.size, BLOCK):
-        erf_block(xp, flat[start:start + BLOCK], out[start:start + BLOCK])
+        erf_block(xp, flat[start : start + BLOCK], out[start : start + BLOCK])
     return out.reshape(x.shape)
 
 
@@ -38,11 +50,13 @@ def polynomial(x, coefficients):
 
 
 def erf_precise(xp, x):
-    """erf to about 1e-16: a Taylor series with e^-x^2 factored out for |x| < 3, the continued fraction of erfc beyond.
+    """erf to about 1e-16: a Taylor series with e^-x^2 factored out for |x| < 3, the continued
+    fraction of erfc beyond.
 
     Reference: M. Abramowitz, I. Stegun, 1964, 7.1.6 and 7.1.14.
     """
-    z = xp.minimum(xp.absolute(x), 6.5).astype(xp.float64)  # 1 - erf(6.5) is below every dtype's resolution
+    # 1 - erf(6.5) is below every dtype's resolution
+    z = xp.minimum(xp.absolute(x), 6.5).astype(xp.float64)
     small = xp.minimum(z, 3.0)
     square = small * small
     term = small * (2 / 1.7724538509055159)
@@ -60,7 +74,9 @@ def erf_precise(xp, x):
 
 
 def erfc_precise(xp, x):
-    """1 - erf(x) to about 1e-15 of itself: the complement below 2, Legendre's continued fraction beyond."""
+    """1 - erf(x) to about 1e-15 of itself: the complement below 2, Legendre's continued fraction
+    beyond.
+    """
     z = x.astype(xp.float64)
     large = xp.maximum(z, 2.0)
     fraction = large

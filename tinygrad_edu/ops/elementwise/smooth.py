@@ -1,4 +1,7 @@
-"""Smooth and piecewise functions with a forward and a formula of their own: the activations that deserve a kernel."""
+"""Smooth and piecewise functions with a forward and a formula of their own: the activations that
+deserve a kernel.
+"""
+
 from __future__ import annotations
 
 from ...engine.case import Case, positive
@@ -30,7 +33,8 @@ def relu(xp, x, /):
 
     Math:   out = max(x, 0);   d x = g [out > 0]
     Note:   the subgradient at 0 is 0
-    Reference: V. Nair, G. Hinton, 2010, "Rectified linear units improve restricted Boltzmann machines"
+    Reference: V. Nair, G. Hinton, 2010, "Rectified linear units improve restricted Boltzmann
+               machines"
     """
     if x.dtype.kind == "b":
         check_number("relu", x)
@@ -96,7 +100,10 @@ def mish(xp, x, /):
     e = xp.exp(-xp.absolute(x))
     two = 2 * e
     square = e * e
-    return x * (xp.where(x > 0, 1 + two, square + two) / xp.where(x > 0, 1 + two + 2 * square, square + two + 2))
+    return x * (
+        xp.where(x > 0, 1 + two, square + two)
+        / xp.where(x > 0, 1 + two + 2 * square, square + two + 2)
+    )
 
 
 def mish_vjp(F, g, x):
@@ -131,7 +138,11 @@ def softplus(xp, x, /, beta=1.0, threshold=20.0):
     return xp.where(z > threshold, x, (xp.maximum(z, 0) + xp.log1p(xp.exp(-xp.absolute(z)))) / beta)
 
 
-softplus.vjp(x=lambda F, g, x, beta, threshold: g * F.where(x * beta > threshold, x * 0 + 1, F.sigmoid(x * beta)))
+softplus.vjp(
+    x=lambda F, g, x, beta, threshold: (
+        g * F.where(x * beta > threshold, x * 0 + 1, F.sigmoid(x * beta))
+    )
+)
 
 
 def gelu_reference(F, x, approximate):
@@ -140,11 +151,18 @@ def gelu_reference(F, x, approximate):
     return x * ((F.tanh((x + x * x * x * 0.044715) * 0.7978845608028654) + 1) * 0.5)
 
 
-@op(types="float", method=False, residuals=("gate",), reference=gelu_reference, cases=[Case([2, 3]), Case([2, 3], approximate="tanh")])
+@op(
+    types="float",
+    method=False,
+    residuals=("gate",),
+    reference=gelu_reference,
+    cases=[Case([2, 3]), Case([2, 3], approximate="tanh")],
+)
 def gelu(xp, x, /, approximate="none"):
     """Gaussian error linear unit: x times the chance that a normal number is below x.
 
-    Math:   out = x Phi(x);   tanh: out = x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)));   d x = g (Phi(x) + x phi(x))
+    Math:   out = x Phi(x);   tanh: out = x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)));   d x = g
+            (Phi(x) + x phi(x))
     Reference: D. Hendrycks, K. Gimpel, 2016, "Gaussian error linear units"
     """
     if approximate == "none":
@@ -162,11 +180,17 @@ def gelu(xp, x, /, approximate="none"):
     return x * gate, gate
 
 
-@op(types="float", method=False, differentiable=False, cases=[Case([2, 3], [2, 3], [2, 3], torch=False), Case([3], [3], [3], "tanh", torch=False)])
+@op(
+    types="float",
+    method=False,
+    differentiable=False,
+    cases=[Case([2, 3], [2, 3], [2, 3], torch=False), Case([3], [3], [3], "tanh", torch=False)],
+)
 def gelu_backward(xp, u, x, gate, /, approximate="none"):
     """The cotangent of gelu, from the output's cotangent u, the input and its gate.
 
-    Math:   out = u (gate + x phi(x));   tanh: out = u (gate + x gate (1 - gate) 2 sqrt(2/pi) (1 + 0.134145 x^2))
+    Math:   out = u (gate + x phi(x));   tanh: out = u (gate + x gate (1 - gate) 2 sqrt(2/pi) (1 +
+            0.134145 x^2))
     Note:   higher orders go through the reference of gelu
     """
     slope = x * x
@@ -185,8 +209,13 @@ def gelu_backward(xp, u, x, gate, /, approximate="none"):
 gelu.vjp(x=lambda F, g, x, gate, approximate: F.gelu_backward(g, x, gate, approximate))
 
 
-@op(types="float", method=False, residuals=("gate",), reference=lambda F, x, bias, approximate: gelu_reference(F, x + bias, approximate),
-    cases=[Case([2, 3], [3], torch=False), Case([2, 1, 3], [3], "tanh", torch=False)])
+@op(
+    types="float",
+    method=False,
+    residuals=("gate",),
+    reference=lambda F, x, bias, approximate: gelu_reference(F, x + bias, approximate),
+    cases=[Case([2, 3], [3], torch=False), Case([2, 1, 3], [3], "tanh", torch=False)],
+)
 def bias_gelu(xp, x, bias, /, approximate="none"):
     """gelu(x + bias) in one pass over x: what follows the product of a layer.
 

@@ -1,4 +1,7 @@
-"""Special functions, which NumPy lacks: the gamma family and the relatives of the error function. Computed in float64, given in x's dtype."""
+"""Special functions, which NumPy lacks: the gamma family and the relatives of the error function.
+Computed in float64, given in x's dtype.
+"""
+
 from __future__ import annotations
 
 import math
@@ -11,9 +14,30 @@ from .error_function import erf_array, erfc_precise
 ONE = [Case([2, 3]), Case([]), Case([0, 3])]
 INSIDE = [Case(Array(2, 3, low=-0.9, high=0.9)), Case(Array(low=-0.9, high=0.9))]
 POLES = [Case(Array(2, 3, low=0.2, high=6.0)), Case(Array(values=[-0.5, -1.3, -2.7, 0.1, 30.5]))]
-LANCZOS = (0.99999999999980993, 676.5203681218851, -1259.1392167224028, 771.32342877765313, -176.61502916214059, 12.507343278686905,
-           -0.13857109526572012, 9.9843695780195716e-6, 1.5056327351493116e-7)
-BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510, 43867 / 798, -174611 / 330)  # B_2, B_4, ...
+LANCZOS = (
+    0.99999999999980993,
+    676.5203681218851,
+    -1259.1392167224028,
+    771.32342877765313,
+    -176.61502916214059,
+    12.507343278686905,
+    -0.13857109526572012,
+    9.9843695780195716e-6,
+    1.5056327351493116e-7,
+)
+# B_2, B_4, ...
+BERNOULLI = (
+    1 / 6,
+    -1 / 30,
+    1 / 42,
+    -1 / 30,
+    5 / 66,
+    -691 / 2730,
+    7 / 6,
+    -3617 / 510,
+    43867 / 798,
+    -174611 / 330,
+)
 
 
 @op(inplace=True, types="float", cases=ONE)
@@ -33,7 +57,8 @@ def erfinv(xp, x, /):
     """Inverse of the error function.
 
     Math:   out = erf^-1 x;   d x = g sqrt(pi)/2 e^(out^2)
-    Note:   a closed first guess (S. Winitzki, 2008), then Halley steps on erfc, so that values near 1 are exact too
+    Note:   a closed first guess (S. Winitzki, 2008), then Halley steps on erfc, so that values near
+            1 are exact too
     """
     z = xp.absolute(x).astype(xp.float64)
     inside = z < 1
@@ -69,7 +94,9 @@ def lgamma(xp, x, /):
     value = 0.9189385332046727 + (w + 0.5) * xp.log(t) - t + xp.log(total)
     pole = (z <= 0) & (z == xp.floor(z))
     sine = xp.absolute(xp.sin(math.pi * (z - xp.floor(z))))
-    value = xp.where(reflected, 1.1447298858494002 - xp.log(xp.where(sine == 0, 1, sine)) - value, value)
+    value = xp.where(
+        reflected, 1.1447298858494002 - xp.log(xp.where(sine == 0, 1, sine)) - value, value
+    )
     return xp.where(pole | xp.isinf(z), xp.inf, value).astype(x.dtype)
 
 
@@ -81,7 +108,8 @@ def digamma(xp, x, /):
     """Derivative of lgamma.
 
     Math:   out = d/dx ln |Gamma(x)|;   d x = g polygamma(1, x)
-    Note:   recurrence up to x >= 10, then the asymptotic series; reflection for x < 0; -inf at 0, NaN at negative integers
+    Note:   recurrence up to x >= 10, then the asymptotic series; reflection for x < 0; -inf at 0,
+            NaN at negative integers
     """
     z = x.astype(xp.float64)
     reflected = z < 0
@@ -97,7 +125,9 @@ def digamma(xp, x, /):
         value = value - b / (2 * n) * power
         power = power * square
     fraction = z - xp.floor(z)
-    value = xp.where(reflected, value - math.pi / xp.tan(math.pi * xp.where(fraction == 0, 0.5, fraction)), value)
+    value = xp.where(
+        reflected, value - math.pi / xp.tan(math.pi * xp.where(fraction == 0, 0.5, fraction)), value
+    )
     value = xp.where(reflected & (fraction == 0), xp.nan, value)
     return xp.where(z == 0, xp.copysign(xp.inf, -z), value).astype(x.dtype)
 
@@ -108,7 +138,9 @@ digamma.vjp(x=lambda F, g, x: g * F.polygamma(1, x))
 def zeta_tail(xp, s, q):
     """Hurwitz zeta(s, q) for integers s > 1: terms up to q >= 12, then Euler-Maclaurin."""
     total, low = 0.0, q < 12
-    for _ in range(100_000):  # q below -100,000 is left to the series, where float64 has no digits after the point to speak of
+    # q below -100,000 is left to the series, where float64 has no digits after the point to speak
+    # of
+    for _ in range(100_000):
         total = total + xp.where(low, xp.where(low, q, 1.0) ** -s, 0)
         q = xp.where(low, q + 1, q)
         low = q < 12
@@ -122,7 +154,11 @@ def zeta_tail(xp, s, q):
     return total
 
 
-@op(types="float", method=False, cases=[Case(positive(2, 3, low=0.3, high=5), n=1), Case(positive(2, 3, low=0.3, high=5), n=2)])
+@op(
+    types="float",
+    method=False,
+    cases=[Case(positive(2, 3, low=0.3, high=5), n=1), Case(positive(2, 3, low=0.3, high=5), n=2)],
+)
 def polygamma_of(xp, x, /, n):
     """The n-th derivative of digamma, n >= 1.
 
@@ -139,14 +175,20 @@ def polygamma_of(xp, x, /, n):
 polygamma_of.vjp(x=lambda F, g, x, n: g * F.polygamma_of(x, n + 1))
 
 
-@composite(method=False, cases=[Case(0, positive(2, 3, low=0.3, high=5)), Case(2, positive(3, low=0.3, high=5))])
+@composite(
+    method=False,
+    cases=[Case(0, positive(2, 3, low=0.3, high=5)), Case(2, positive(3, low=0.3, high=5))],
+)
 def polygamma(F, n, input):
     """The n-th derivative of digamma.
 
     Math:   out = (-1)^(n+1) n! zeta(n + 1, x);   d x = g polygamma(n + 1, x)
     """
     if type(n) is not int or n < 0:
-        raise ValueError(f"polygamma: n must be an integer of at least 0, got {n!r}. Give the order of the derivative.")
+        raise ValueError(
+            f"polygamma: n must be an integer of at least 0, got {n!r}. Give the order of the"
+            " derivative."
+        )
     return F.digamma(input) if n == 0 else F.polygamma_of(input, n)
 
 
@@ -163,7 +205,11 @@ def mvlgamma(F, input, p):
     return total + p * (p - 1) / 4 * math.log(math.pi)
 
 
-@op(inplace=True, types="float", cases=[Case([2, 3]), Case(Array(values=[0.0, 0.5, -2.0]), second=False)])
+@op(
+    inplace=True,
+    types="float",
+    cases=[Case([2, 3]), Case(Array(values=[0.0, 0.5, -2.0]), second=False)],
+)
 def sinc(xp, x, /):
     """sin(pi x) / (pi x), 1 at 0.
 
@@ -181,14 +227,25 @@ def sinc_vjp(F, g, x):
 sinc.vjp(x=sinc_vjp)
 
 
-@op(inplace=True, types="float", cases=[Case([2, 3], positive(3)), Case(Array(values=[0.0, 1.0, 2.0]), positive(3)), Case(positive(2), 2.0), Case(2.0, positive(2))])
+@op(
+    inplace=True,
+    types="float",
+    cases=[
+        Case([2, 3], positive(3)),
+        Case(Array(values=[0.0, 1.0, 2.0]), positive(3)),
+        Case(positive(2), 2.0),
+        Case(2.0, positive(2)),
+    ],
+)
 def xlogy(xp, a, b, /):
     """a ln b, 0 where a is 0 (NaN where b is).
 
     Math:   out = a ln b;   d a = g ln b (0 where a = 0 and b <= 0),   d b = g a / b
     """
     zero = (a == 0) & ~xp.isnan(b)
-    return xp.where(zero, 0.0, a * xp.log(xp.where(zero, 1.0, b))).astype(getattr(a, "dtype", None) or b.dtype)
+    return xp.where(zero, 0.0, a * xp.log(xp.where(zero, 1.0, b))).astype(
+        getattr(a, "dtype", None) or b.dtype
+    )
 
 
 def xlogy_d_a(F, g, a, b):
@@ -211,14 +268,22 @@ def xlog1py(F, input, other):
     return F.where(nothing, 0.0, input * F.log1p(other))
 
 
-@op(method=False, types="float", cases=[Case(positive(2, 3)), Case(Array(values=[0.0, 1.0, -1.0]), grad=False)])
+@op(
+    method=False,
+    types="float",
+    cases=[Case(positive(2, 3)), Case(Array(values=[0.0, 1.0, -1.0]), grad=False)],
+)
 def entr(xp, x, /):
     """Elementwise entropy.
 
     Math:   out = -x ln x, 0 at 0, -inf below;   d x = g (-ln x - 1), infinite at 0
     """
     some = x > 0
-    return xp.where(some, -x * xp.log(xp.where(some, x, 1)), xp.where(x == 0, 0, xp.where(x < 0, -xp.inf, xp.nan))).astype(x.dtype)
+    return xp.where(
+        some,
+        -x * xp.log(xp.where(some, x, 1)),
+        xp.where(x == 0, 0, xp.where(x < 0, -xp.inf, xp.nan)),
+    ).astype(x.dtype)
 
 
 entr.vjp(x=lambda F, g, x: g * (-F.log(x) - 1))

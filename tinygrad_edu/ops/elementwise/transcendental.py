@@ -1,4 +1,7 @@
-"""Exponentials, logarithms, roots, trigonometric and hyperbolic functions: one input, one formula each."""
+"""Exponentials, logarithms, roots, trigonometric and hyperbolic functions: one input, one formula
+each.
+"""
+
 from __future__ import annotations
 
 from ...engine.case import Array, Case, positive
@@ -247,11 +250,16 @@ def atan(xp, x, /):
 atan.vjp(x=lambda g, x: g / (x * x + 1))
 
 
-@op(inplace=True, types="float", cases=[Case([2, 3], positive(3)), Case([2, 1], [3]), Case([2], positive(2))])
+@op(
+    inplace=True,
+    types="float",
+    cases=[Case([2, 3], positive(3)), Case([2, 1], [3]), Case([2], positive(2))],
+)
 def atan2(xp, a, b, /):
     """The angle of the point (b, a), from -pi to pi.
 
-    Math:   out = arctan(a / b) in the right quadrant;   d a = g b / (a^2 + b^2),   d b = -g a / (a^2 + b^2)
+    Math:   out = arctan(a / b) in the right quadrant;   d a = g b / (a^2 + b^2),   d b = -g a /
+            (a^2 + b^2)
     """
     return xp.arctan2(a, b)
 
@@ -271,7 +279,9 @@ def asinh(xp, x, /):
 asinh.vjp(x=lambda F, g, x: g * F.rsqrt(x * x + 1))
 
 
-@op(inplace=True, types="float", cases=[Case(positive(2, 3, low=1.2, high=4)), Case(positive(0, 3))])
+@op(
+    inplace=True, types="float", cases=[Case(positive(2, 3, low=1.2, high=4)), Case(positive(0, 3))]
+)
 def acosh(xp, x, /):
     """Inverse hyperbolic cosine.
 
@@ -295,7 +305,15 @@ def atanh(xp, x, /):
 atanh.vjp(x=lambda g, x: g / (1 - x * x))
 
 
-@op(inplace=True, types="float", cases=[Case(positive(2, 3, low=0.1, high=0.9)), Case(positive(2, 3, low=0.01, high=0.99), 0.2), Case(positive(2, 3, low=0.1, high=0.9), eps=1e-6)])
+@op(
+    inplace=True,
+    types="float",
+    cases=[
+        Case(positive(2, 3, low=0.1, high=0.9)),
+        Case(positive(2, 3, low=0.01, high=0.99), 0.2),
+        Case(positive(2, 3, low=0.1, high=0.9), eps=1e-6),
+    ],
+)
 def logit(xp, x, /, eps=None):
     """Inverse of the sigmoid. `eps`: clamp x to [eps, 1 - eps] first.
 

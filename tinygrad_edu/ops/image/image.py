@@ -1,4 +1,5 @@
 """Images resized, rearranged and sampled: interpolation is separable, one `resample` per dim."""
+
 from __future__ import annotations
 
 from ...engine.case import Case
@@ -6,80 +7,173 @@ from ...engine.errors import DTypeError, ShapeError
 from ...engine.op import composite
 from .resample import Line
 
-SPATIAL = {"linear": (1,), "bilinear": (2,), "bicubic": (2,), "trilinear": (3,), "nearest": (1, 2, 3), "nearest-exact": (1, 2, 3), "area": (1, 2, 3)}
-RULE = {"linear": "linear", "bilinear": "linear", "trilinear": "linear", "bicubic": "cubic", "nearest": "nearest", "nearest-exact": "nearest-exact"}
+SPATIAL = {
+    "linear": (1,),
+    "bilinear": (2,),
+    "bicubic": (2,),
+    "trilinear": (3,),
+    "nearest": (1, 2, 3),
+    "nearest-exact": (1, 2, 3),
+    "area": (1, 2, 3),
+}
+RULE = {
+    "linear": "linear",
+    "bilinear": "linear",
+    "trilinear": "linear",
+    "bicubic": "cubic",
+    "nearest": "nearest",
+    "nearest-exact": "nearest-exact",
+}
 
 
 def per_dim(name, value, n):
     """One number or n of them as a tuple of n."""
     value = (value,) * n if isinstance(value, (int, float)) else tuple(value)
     if len(value) != n:
-        raise ShapeError(f"interpolate: {name} must be one number or {n}, got {value}. Give one per spatial dim.")
+        raise ShapeError(
+            f"interpolate: {name} must be one number or {n}, got {value}. Give one per spatial dim."
+        )
     return value
 
 
 def check_interpolate(input, size, scale_factor, mode, align_corners, recompute, antialias):
     n = input.ndim - 2
     if mode not in SPATIAL:
-        raise ShapeError(f"interpolate: mode must be one of {', '.join(SPATIAL)}, got {mode!r}. Use one of these.")
+        raise ShapeError(
+            f"interpolate: mode must be one of {', '.join(SPATIAL)}, got {mode!r}. Use one of"
+            " these."
+        )
     if n not in SPATIAL[mode]:
-        raise ShapeError(f"interpolate: mode {mode!r} needs an input with {' or '.join(str(k + 2) for k in SPATIAL[mode])} dims (N, C, sizes), "
-                         f"got shape {tuple(input.shape)}. Use another mode, or unsqueeze.")
+        raise ShapeError(
+            f"interpolate: mode {mode!r} needs an input with"
+            f" {' or '.join(str(k + 2) for k in SPATIAL[mode])} dims (N, C, sizes), got shape"
+            f" {tuple(input.shape)}. Use another mode, or unsqueeze."
+        )
     if align_corners is not None and not mode.endswith(("linear", "cubic")):
-        raise ShapeError(f"interpolate: align_corners is for linear, bilinear, bicubic and trilinear, got it with mode {mode!r}. Leave it out.")
+        raise ShapeError(
+            "interpolate: align_corners is for linear, bilinear, bicubic and trilinear, got it"
+            f" with mode {mode!r}. Leave it out."
+        )
     if (size is None) == (scale_factor is None):
-        raise ShapeError(f"interpolate: needs either size or scale_factor, got {'neither' if size is None else 'both'}. Give one of them.")
+        raise ShapeError(
+            "interpolate: needs either size or scale_factor, got"
+            f" {'neither' if size is None else 'both'}. Give one of them."
+        )
     if recompute and size is not None:
-        raise ShapeError("interpolate: recompute_scale_factor is for scale_factor, got size. Leave it out.")
+        raise ShapeError(
+            "interpolate: recompute_scale_factor is for scale_factor, got size. Leave it out."
+        )
     if antialias and mode not in ("bilinear", "bicubic"):
-        raise ShapeError(f"interpolate: antialias is for bilinear and bicubic, got mode {mode!r}. Leave it out.")
+        raise ShapeError(
+            f"interpolate: antialias is for bilinear and bicubic, got mode {mode!r}. Leave it out."
+        )
     kinds = ("f", "u") if mode.startswith("nearest") else ("f",)
     if getattr(input, "array", input).dtype.kind not in kinds:
-        raise DTypeError(f"interpolate: mode {mode!r} needs a floating-point input{' or uint8' if 'u' in kinds else ''}, got {input.dtype}. Convert it with x.float().")
+        raise DTypeError(
+            f"interpolate: mode {mode!r} needs a floating-point"
+            f" input{' or uint8' if 'u' in kinds else ''}, got {input.dtype}. Convert it with"
+            " x.float()."
+        )
 
 
 def stride(n, m, scale, align_corners, rule, dims):
     """Inputs per output."""
     if align_corners:
         return (n - 1) / (m - 1) if m > 1 else 0.0
-    ratio_counts = rule not in ("cubic", "nearest", "nearest-exact") and n == m or rule == "nearest" and dims == 2 and m in (n, 2 * n)  # as PyTorch has it
+    # as PyTorch has it
+    ratio_counts = (
+        rule not in ("cubic", "nearest", "nearest-exact")
+        and n == m
+        or rule == "nearest"
+        and dims == 2
+        and m in (n, 2 * n)
+    )
     return n / m if scale is None or ratio_counts else 1 / scale
 
 
-@composite(method=False, cases=[
-    Case([1, 2, 3, 4], (5, 7)), Case([1, 2, 3], None, 2.5), Case([2, 3, 4, 5], None, (0.5, 1.7), "nearest-exact"), Case([1, 1, 2, 3, 2], 4), Case([2, 2, 4], 7, mode="linear"),
-    Case([2, 1, 4, 3], (3, 7), None, "bilinear"), Case([2, 1, 4, 3], (3, 7), None, "bilinear", True), Case([1, 2, 3, 3], None, 2.3, "bilinear", False),
-    Case([1, 2, 3, 3], None, 2.3, "bilinear", recompute_scale_factor=True), Case([1, 2, 5, 4], (3, 6), None, "bicubic"), Case([1, 1, 3, 4], None, 2, "bicubic", True),
-    Case([1, 1, 2, 3, 2], (3, 2, 4), None, "trilinear"), Case([1, 2, 7, 5], (3, 4), mode="area"), Case([1, 2, 9, 7], (4, 5), mode="bilinear", antialias=True),
-    Case([1, 1, 9, 7], (4, 9), mode="bicubic", antialias=True)])
-def interpolate(F, input, size=None, scale_factor=None, mode="nearest", align_corners=None, recompute_scale_factor=None, antialias=False):
+@composite(
+    method=False,
+    cases=[
+        Case([1, 2, 3, 4], (5, 7)),
+        Case([1, 2, 3], None, 2.5),
+        Case([2, 3, 4, 5], None, (0.5, 1.7), "nearest-exact"),
+        Case([1, 1, 2, 3, 2], 4),
+        Case([2, 2, 4], 7, mode="linear"),
+        Case([2, 1, 4, 3], (3, 7), None, "bilinear"),
+        Case([2, 1, 4, 3], (3, 7), None, "bilinear", True),
+        Case([1, 2, 3, 3], None, 2.3, "bilinear", False),
+        Case([1, 2, 3, 3], None, 2.3, "bilinear", recompute_scale_factor=True),
+        Case([1, 2, 5, 4], (3, 6), None, "bicubic"),
+        Case([1, 1, 3, 4], None, 2, "bicubic", True),
+        Case([1, 1, 2, 3, 2], (3, 2, 4), None, "trilinear"),
+        Case([1, 2, 7, 5], (3, 4), mode="area"),
+        Case([1, 2, 9, 7], (4, 5), mode="bilinear", antialias=True),
+        Case([1, 1, 9, 7], (4, 9), mode="bicubic", antialias=True),
+    ],
+)
+def interpolate(
+    F,
+    input,
+    size=None,
+    scale_factor=None,
+    mode="nearest",
+    align_corners=None,
+    recompute_scale_factor=None,
+    antialias=False,
+):
     """Resized to `size`, or by `scale_factor`, in 1, 2 or 3 spatial dims.
 
-    Math:   out = x resampled along one dim after the other (see resample); area: the mean of windows as in adaptive_avg_pool
+    Math:   out = x resampled along one dim after the other (see resample); area: the mean of
+            windows as in adaptive_avg_pool
     Shape:  input (N, C, *), out (N, C, *size), size = floor(scale_factor * input size)
-    Args:   mode: nearest (PyTorch's, off by half an element), nearest-exact, linear, bilinear, bicubic, trilinear, area.
-            align_corners: corner elements keep their places; recompute_scale_factor: use the ratio of the sizes instead of
-            scale_factor; antialias (bilinear, bicubic): when shrinking, average over all inputs that an output covers.
+    Args:   mode: nearest (PyTorch's, off by half an element), nearest-exact, linear, bilinear,
+            bicubic, trilinear, area.
+            align_corners: corner elements keep their places; recompute_scale_factor: use the ratio
+            of the sizes instead of scale_factor; antialias (bilinear, bicubic): when shrinking,
+            average over all inputs that an output covers.
     """
-    check_interpolate(input, size, scale_factor, mode, align_corners, recompute_scale_factor, antialias)
+    check_interpolate(
+        input, size, scale_factor, mode, align_corners, recompute_scale_factor, antialias
+    )
     sizes = tuple(input.shape[2:])
-    scales = (None,) * len(sizes) if size is not None else per_dim("scale_factor", scale_factor, len(sizes))
-    target = per_dim("size", size, len(sizes)) if size is not None else tuple(int(n * s // 1) for n, s in zip(sizes, scales))
+    scales = (
+        (None,) * len(sizes)
+        if size is not None
+        else per_dim("scale_factor", scale_factor, len(sizes))
+    )
+    target = (
+        per_dim("size", size, len(sizes))
+        if size is not None
+        else tuple(int(n * s // 1) for n, s in zip(sizes, scales))
+    )
     if min(sizes) < 1 or min(target) < (0 if mode == "area" else 1):
-        raise ShapeError(f"interpolate: sizes must be at least 1, got {sizes} to {target}. Choose a larger size or scale_factor.")
+        raise ShapeError(
+            f"interpolate: sizes must be at least 1, got {sizes} to {target}. Choose a larger size"
+            " or scale_factor."
+        )
     if mode == "area":
         return getattr(F, f"adaptive_avg_pool{len(sizes)}d")(input, target)
     out = input
     for dim in range(len(sizes) + 1, 1, -1):
         n, m, scale = sizes[dim - 2], target[dim - 2], scales[dim - 2]
         rule = RULE[mode] + "-antialias" * antialias
-        line = Line(rule, n, m, stride(n, m, None if recompute_scale_factor else scale, align_corners, rule, len(sizes)), align=bool(align_corners))
+        line = Line(
+            rule,
+            n,
+            m,
+            stride(
+                n, m, None if recompute_scale_factor else scale, align_corners, rule, len(sizes)
+            ),
+            align=bool(align_corners),
+        )
         if n != m or line.step != 1:
             out = F.resample(out, dim, line)
     return F.clone(input) if out is input else out
 
 
-@composite(method=False, cases=[Case([1, 2, 3, 4], (5, 7)), Case([1, 2, 3, 3], None, 2, "bilinear", True)])
+@composite(
+    method=False, cases=[Case([1, 2, 3, 4], (5, 7)), Case([1, 2, 3, 3], None, 2, "bilinear", True)]
+)
 def upsample(F, input, size=None, scale_factor=None, mode="nearest", align_corners=None):
     """`interpolate` under its old name.
 
@@ -90,25 +184,37 @@ def upsample(F, input, size=None, scale_factor=None, mode="nearest", align_corne
 
 def check_factor(name, what, factor, size):
     if factor < 1 or size % factor:
-        raise ShapeError(f"{name}: {what} must be a multiple of a factor of at least 1, got {size} and {factor}. Change one of them.")
+        raise ShapeError(
+            f"{name}: {what} must be a multiple of a factor of at least 1, got {size} and {factor}."
+            " Change one of them."
+        )
 
 
-@composite(method=False, cases=[Case([1, 8, 2, 3], 2), Case([9, 1, 2], 3), Case([2, 1, 4, 2, 2], 1)])
+@composite(
+    method=False, cases=[Case([1, 8, 2, 3], 2), Case([9, 1, 2], 3), Case([2, 1, 4, 2, 2], 1)]
+)
 def pixel_shuffle(F, input, upscale_factor):
     """r^2 channels become an image r times as high and wide.
 
     Math:   out[c, r h + i, r w + j] = x[c r^2 + i r + j, h, w]
     Shape:  (*, C r^2, H, W) to (*, C, r H, r W)
-    Reference: W. Shi et al., 2016, "Real-time single image and video super-resolution using an efficient sub-pixel convolutional neural network"
+    Reference: W. Shi et al., 2016, "Real-time single image and video super-resolution using an
+               efficient sub-pixel convolutional neural network"
     """
     r = upscale_factor
     if input.ndim < 3:
-        raise ShapeError(f"pixel_shuffle: input must have at least 3 dims (C, H, W), got shape {tuple(input.shape)}. Add the missing dims with unsqueeze.")
+        raise ShapeError(
+            "pixel_shuffle: input must have at least 3 dims (C, H, W), got shape"
+            f" {tuple(input.shape)}. Add the missing dims with unsqueeze."
+        )
     *lead, c, h, w = input.shape
     check_factor("pixel_shuffle", "the number of channels", r * r if r > 0 else r, c)
     k = len(lead)
     split = F.reshape(input, (*lead, c // (r * r), r, r, h, w))
-    return F.reshape(F.permute(split, (*range(k), k, k + 3, k + 1, k + 4, k + 2)), (*lead, c // (r * r), h * r, w * r))
+    return F.reshape(
+        F.permute(split, (*range(k), k, k + 3, k + 1, k + 4, k + 2)),
+        (*lead, c // (r * r), h * r, w * r),
+    )
 
 
 @composite(method=False, cases=[Case([1, 2, 4, 6], 2), Case([1, 3, 6], 3)])
@@ -120,13 +226,19 @@ def pixel_unshuffle(F, input, downscale_factor):
     """
     r = downscale_factor
     if input.ndim < 3:
-        raise ShapeError(f"pixel_unshuffle: input must have at least 3 dims (C, H, W), got shape {tuple(input.shape)}. Add the missing dims with unsqueeze.")
+        raise ShapeError(
+            "pixel_unshuffle: input must have at least 3 dims (C, H, W), got shape"
+            f" {tuple(input.shape)}. Add the missing dims with unsqueeze."
+        )
     *lead, c, h, w = input.shape
     check_factor("pixel_unshuffle", "the height", r, h)
     check_factor("pixel_unshuffle", "the width", r, w)
     k = len(lead)
     split = F.reshape(input, (*lead, c, h // r, r, w // r, r))
-    return F.reshape(F.permute(split, (*range(k), k, k + 2, k + 4, k + 1, k + 3)), (*lead, c * r * r, h // r, w // r))
+    return F.reshape(
+        F.permute(split, (*range(k), k, k + 2, k + 4, k + 1, k + 3)),
+        (*lead, c * r * r, h // r, w // r),
+    )
 
 
 @composite(method=False, cases=[Case([1, 6, 2, 2], 3), Case([2, 4, 3], 2)])
@@ -138,7 +250,10 @@ def channel_shuffle(F, input, groups):
     Reference: X. Zhang et al., 2018, "ShuffleNet"
     """
     if input.ndim < 3:
-        raise ShapeError(f"channel_shuffle: input must have at least 3 dims (N, C, *), got shape {tuple(input.shape)}. Add the missing dims with unsqueeze.")
+        raise ShapeError(
+            "channel_shuffle: input must have at least 3 dims (N, C, *), got shape"
+            f" {tuple(input.shape)}. Add the missing dims with unsqueeze."
+        )
     n, c, *rest = input.shape
     check_factor("channel_shuffle", "the number of channels", groups, c)
     split = F.reshape(input, (n, groups, c // groups, *rest))

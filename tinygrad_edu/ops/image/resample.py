@@ -1,10 +1,13 @@
-"""One op that interpolation and padding are made of: along one dim, each output is a weighted sum of a few inputs.
+"""One op that interpolation and padding are made of: along one dim, each output is a weighted sum
+of a few inputs.
 
     out[i] = sum_t weight[t, i] x[index[t, i]]
 
-Where the inputs lie and what they weigh is worked out by a rule (`RULES`) from the two sizes. The transpose of such a
-gather, which its gradient needs, is a gather too, with the table turned round: which outputs used input j?
+Where the inputs lie and what they weigh is worked out by a rule (`RULES`) from the two sizes. The
+transpose of such a gather, which its gradient needs, is a gather too, with the table turned round:
+which outputs used input j?
 """
+
 from __future__ import annotations
 
 from typing import Any, NamedTuple
@@ -13,7 +16,9 @@ from ...engine.op import op
 
 
 class Line(NamedTuple):
-    """A gather from n inputs to m outputs by a rule; `step`: inputs per output; `back`: its transpose instead."""
+    """A gather from n inputs to m outputs by a rule; `step`: inputs per output; `back`: its
+    transpose instead.
+    """
 
     rule: str
     n: int
@@ -24,15 +29,23 @@ class Line(NamedTuple):
     back: bool = False
 
     def table(self, xp: Any, dtype: Any) -> tuple:
-        """(index, weight) of shape (taps, outputs); weight None: one tap of weight 1. Computed in dtype, as PyTorch rounds."""
-        index, weight = RULES[self.rule](xp, self, xp.float64 if dtype == xp.float64 else xp.float32)
+        """(index, weight) of shape (taps, outputs); weight None: one tap of weight 1. Computed in
+        dtype, as PyTorch rounds.
+        """
+        index, weight = RULES[self.rule](
+            xp, self, xp.float64 if dtype == xp.float64 else xp.float32
+        )
         return turned_round(xp, index, weight, self.n) if self.back else (index, weight)
 
 
 def turned_round(xp, index, weight, n):
-    """The table of the transpose. Taps with the same input and output are added up; short columns are filled with weight 0."""
+    """The table of the transpose.
+
+    Taps with the same input and output are added up; short columns are filled with weight 0.
+    """
     m = index.shape[1]
-    pairs, back = xp.unique(index * m + xp.arange(m), return_inverse=True)  # sorted by input, then output
+    # sorted by input, then output
+    pairs, back = xp.unique(index * m + xp.arange(m), return_inverse=True)
     weights = xp.bincount(back.reshape(-1), None if weight is None else weight.reshape(-1))
     source, output = pairs // m, pairs % m
     tap = xp.arange(pairs.size) - xp.searchsorted(source, source)
@@ -49,7 +62,8 @@ def centres(xp, line, real):
 
 
 def nearest(xp, line, real):
-    place = xp.floor((xp.arange(line.m) * xp.float64(real(line.step))).astype("float32"))  # rounded as in PyTorch, in every dtype
+    # rounded as in PyTorch, in every dtype
+    place = xp.floor((xp.arange(line.m) * xp.float64(real(line.step))).astype("float32"))
     return xp.minimum(place, line.n - 1).astype("int64")[None], None
 
 
@@ -67,8 +81,13 @@ def linear(xp, line, real):
 
 
 def cubic_weight(d, a):
-    """The cubic convolution kernel at distance d in [0, 2). Reference: R. Keys, 1981, eq. 15 (there a = -1/2)."""
-    return (((a + 2) * d - (a + 3)) * d * d + 1) * (d <= 1) + (((d - 5) * d + 8) * d - 4) * a * ((d > 1) & (d < 2))
+    """The cubic convolution kernel at distance d in [0, 2).
+
+    Reference: R. Keys, 1981, eq. 15 (there a = -1/2).
+    """
+    return (((a + 2) * d - (a + 3)) * d * d + 1) * (d <= 1) + (((d - 5) * d + 8) * d - 4) * a * (
+        (d > 1) & (d < 2)
+    )
 
 
 def cubic(xp, line, real):
@@ -76,11 +95,16 @@ def cubic(xp, line, real):
     low = xp.minimum(xp.floor(place), line.n - 1)
     t = xp.clip(place - low, 0, 1)
     index = xp.stack([low.astype("int64") + k for k in (-1, 0, 1, 2)])
-    return xp.clip(index, 0, line.n - 1), xp.stack([cubic_weight(d, -0.75) for d in (t + 1, t, 1 - t, 2 - t)])
+    return xp.clip(index, 0, line.n - 1), xp.stack(
+        [cubic_weight(d, -0.75) for d in (t + 1, t, 1 - t, 2 - t)]
+    )
 
 
 def antialiased(kernel, reach):
-    """A kernel as wide as the inputs of one output when shrinking; its weights are divided by their sum."""
+    """A kernel as wide as the inputs of one output when shrinking; its weights are divided by their
+    sum.
+    """
+
     def rule(xp, line, real):
         wide = max(line.step, 1.0)
         centre = real(line.step) * (xp.arange(line.m, dtype=real) + real(0.5))
@@ -107,13 +131,23 @@ def circular(xp, line, real):
     return ((xp.arange(line.m) + line.start) % line.n)[None], None
 
 
-RULES = {"nearest": nearest, "nearest-exact": nearest_exact, "linear": linear, "cubic": cubic, "reflect": reflect, "replicate": replicate, "circular": circular,
-         "linear-antialias": antialiased(lambda d: (1 - d) * (d < 1), 1), "cubic-antialias": antialiased(lambda d: cubic_weight(d, -0.5), 2)}
+RULES = {
+    "nearest": nearest,
+    "nearest-exact": nearest_exact,
+    "linear": linear,
+    "cubic": cubic,
+    "reflect": reflect,
+    "replicate": replicate,
+    "circular": circular,
+    "linear-antialias": antialiased(lambda d: (1 - d) * (d < 1), 1),
+    "cubic-antialias": antialiased(lambda d: cubic_weight(d, -0.5), 2),
+}
 
 
 @op(method=False)
 def resample(xp, x, /, dim, line):
-    """A weighted gather along one dim: `line` says from how many inputs to how many outputs, and by which rule.
+    """A weighted gather along one dim: `line` says from how many inputs to how many outputs, and by
+    which rule.
 
     Math:   out[i] = sum_t weight[t, i] x[index[t, i]];   d x = the transposed gather of g
     """

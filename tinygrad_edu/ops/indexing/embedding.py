@@ -1,16 +1,21 @@
 """Tables of vectors looked up by number: embedding, bags of embeddings, one-hot rows."""
+
 from __future__ import annotations
 
+from ...engine.arrays import check_index
+from ...engine.backward import functional
 from ...engine.case import Array, Case, ints
 from ...engine.dtype import check_float
 from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError
-from ...engine.backward import functional
 from ...engine.op import composite, op
 from ...engine.tensor import Tensor
-from ...engine.arrays import check_index
 
 
-@op(method=False, differentiable=False, cases=[Case(ints(4, high=3), 3), Case(ints(2, 2, high=3), 5)])
+@op(
+    method=False,
+    differentiable=False,
+    cases=[Case(ints(4, high=3), 3), Case(ints(2, 2, high=3), 5)],
+)
 def one_hot(xp, x, /, num_classes=-1):
     """Rows of an identity matrix.
 
@@ -25,7 +30,8 @@ def one_hot(xp, x, /, num_classes=-1):
 def take_rows(xp, index, weight, /, padding_idx=None, scale_grad_by_freq=False):
     """Rows of a table.
 
-    Math:   out_i = weight[index_i];   d weight = g added at index (nothing at padding_idx; scale_grad_by_freq: over how often a row is taken)
+    Math:   out_i = weight[index_i];   d weight = g added at index (nothing at padding_idx;
+            scale_grad_by_freq: over how often a row is taken)
     """
     check_index("embedding", index, weight.shape[0], 0)
     return weight[index]
@@ -68,12 +74,21 @@ embed_rows.vjp(x=lambda F, g, index: F.take_rows(index, g), index=None)
 def check_table(name, input, weight, padding_idx):
     """padding_idx counted from the front."""
     if input.dtype.name not in ("int64", "int32"):
-        raise DTypeError(f"{name}: input must hold integers (int64 or int32), got {input.dtype.name}. Convert it with .long().")
+        raise DTypeError(
+            f"{name}: input must hold integers (int64 or int32), got {input.dtype.name}. Convert it"
+            " with .long()."
+        )
     if weight.ndim != 2:
-        raise ShapeError(f"{name}: weight must be (V, D), got shape {tuple(weight.shape)}. Give one row per entry.")
+        raise ShapeError(
+            f"{name}: weight must be (V, D), got shape {tuple(weight.shape)}. Give one row per"
+            " entry."
+        )
     rows = weight.shape[0]
     if padding_idx is not None and not -rows <= padding_idx < rows:
-        raise IndexOutOfRange(f"{name}: padding_idx must be in [{-rows}, {rows - 1}], got {padding_idx}. Change it or the table's size.")
+        raise IndexOutOfRange(
+            f"{name}: padding_idx must be in [{-rows}, {rows - 1}], got {padding_idx}. Change it or"
+            " the table's size."
+        )
     return padding_idx % rows if padding_idx is not None else None
 
 
@@ -85,15 +100,33 @@ def renormalize(input, weight, max_norm, norm_type):
     raw[rows] = functional.where(size > max_norm, taken * (max_norm / (size + 1e-7)), taken)  # type: ignore[attr-defined]
 
 
-@composite(method=False, cases=[Case(ints(2, 3, high=5), [5, 4]), Case(ints(3, low=1, high=5), [5, 2], padding_idx=0), Case(ints(high=3), [3, 2]),
-                                Case(Array(values=[1, 0, 1]), [3, 2], scale_grad_by_freq=True, grad=False)])
-def embedding(F, input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, sparse=False):
+@composite(
+    method=False,
+    cases=[
+        Case(ints(2, 3, high=5), [5, 4]),
+        Case(ints(3, low=1, high=5), [5, 2], padding_idx=0),
+        Case(ints(high=3), [3, 2]),
+        Case(Array(values=[1, 0, 1]), [3, 2], scale_grad_by_freq=True, grad=False),
+    ],
+)
+def embedding(
+    F,
+    input,
+    weight,
+    padding_idx=None,
+    max_norm=None,
+    norm_type=2.0,
+    scale_grad_by_freq=False,
+    sparse=False,
+):
     """Rows of a table.
 
     Math:   out_i = weight[input_i]
     Shape:  input any shape of integers, weight (V, D), out (*, D)
-    Args:   padding_idx: the row that gets no gradient. max_norm: rows longer than this (in the norm_type-norm) are shortened in place first.
-            scale_grad_by_freq: divide a row's gradient by how often it was taken. sparse: accepted; gradients are dense
+    Args:   padding_idx: the row that gets no gradient. max_norm: rows longer than this (in the
+            norm_type-norm) are shortened in place first.
+            scale_grad_by_freq: divide a row's gradient by how often it was taken. sparse: accepted;
+            gradients are dense
     """
     padding_idx = check_table("embedding", input, weight, padding_idx)
     if max_norm is not None:
@@ -104,48 +137,116 @@ def embedding(F, input, weight, padding_idx=None, max_norm=None, norm_type=2.0, 
 BAG, STARTS = Array(values=[1, 2, 4, 4, 3]), Array(values=[0, 2, 2])
 
 
-@composite(method=False, cases=[Case(ints(2, 3, high=5), [5, 4]), Case(BAG, [5, 2], STARTS), Case(BAG, [5, 2], STARTS, mode="sum"), Case(BAG, [5, 2], STARTS, mode="max"),
-                                Case(BAG, [5, 2], STARTS, padding_idx=4), Case(ints(2, 3, high=5), [5, 4], mode="sum", per_sample_weights=None),
-                                Case(BAG, [5, 2], Array(values=[0, 1, 5]), mode="sum", include_last_offset=True)])
-def embedding_bag(F, input, weight, offsets=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False, mode="mean", sparse=False,
-                  per_sample_weights=None, include_last_offset=False, padding_idx=None):
+@composite(
+    method=False,
+    cases=[
+        Case(ints(2, 3, high=5), [5, 4]),
+        Case(BAG, [5, 2], STARTS),
+        Case(BAG, [5, 2], STARTS, mode="sum"),
+        Case(BAG, [5, 2], STARTS, mode="max"),
+        Case(BAG, [5, 2], STARTS, padding_idx=4),
+        Case(ints(2, 3, high=5), [5, 4], mode="sum", per_sample_weights=None),
+        Case(BAG, [5, 2], Array(values=[0, 1, 5]), mode="sum", include_last_offset=True),
+    ],
+)
+def embedding_bag(
+    F,
+    input,
+    weight,
+    offsets=None,
+    max_norm=None,
+    norm_type=2.0,
+    scale_grad_by_freq=False,
+    mode="mean",
+    sparse=False,
+    per_sample_weights=None,
+    include_last_offset=False,
+    padding_idx=None,
+):
     """Sum, mean or maximum of bags of rows.
 
-    Math:   out_b = sum over i in bag b of w_i weight[input_i] (mode mean: over the size; max: the largest of each column)
-    Shape:  input (B, N) without offsets: a bag a row; or (N) with offsets (B), where each bag starts. out (B, D)
+    Math:   out_b = sum over i in bag b of w_i weight[input_i] (mode mean: over the size; max: the
+            largest of each column)
+    Shape:  input (B, N) without offsets: a bag a row; or (N) with offsets (B), where each bag
+            starts. out (B, D)
     Note:   an empty bag gives zeros; rows of padding_idx count nothing
     """
     if input.ndim == 2 and offsets is None:
-        bags, n = F.reshape(F.arange(input.shape[0], device=input.device), (-1, 1)) + F.zeros_like(input), input.shape[0]
+        bags, n = (
+            F.reshape(F.arange(input.shape[0], device=input.device), (-1, 1)) + F.zeros_like(input),
+            input.shape[0],
+        )
     elif input.ndim == 1 and offsets is not None and offsets.ndim == 1:
         raw, total = offsets.tolist(), input.shape[0]
         if not raw or raw[0] != 0 or raw != sorted(raw) or raw[-1] > total:
-            raise ShapeError(f"embedding_bag: offsets must start with 0, rise and stay within {total}, got {raw}. Give where each bag starts.")
+            raise ShapeError(
+                f"embedding_bag: offsets must start with 0, rise and stay within {total}, got"
+                f" {raw}. Give where each bag starts."
+            )
         n = len(raw) - include_last_offset
-        ends = (raw[1:] if include_last_offset else [*raw[1:], total])
-        bags = F.tensor([b for b, (start, end) in enumerate(zip(raw, ends)) for _ in range(end - start)], dtype="int64", device=input.device)
+        ends = raw[1:] if include_last_offset else [*raw[1:], total]
+        bags = F.tensor(
+            [b for b, (start, end) in enumerate(zip(raw, ends)) for _ in range(end - start)],
+            dtype="int64",
+            device=input.device,
+        )
     else:
-        raise ShapeError(f"embedding_bag: needs input (B, N) alone or input (N) with offsets (B), got input {tuple(input.shape)} and offsets "
-                         f"{None if offsets is None else tuple(offsets.shape)}. Leave offsets out for rows of equal length.")
+        raise ShapeError(
+            "embedding_bag: needs input (B, N) alone or input (N) with offsets (B), got input"
+            f" {tuple(input.shape)} and offsets"
+            f" {None if offsets is None else tuple(offsets.shape)}. Leave offsets out for rows of"
+            " equal length."
+        )
     if mode not in ("sum", "mean", "max") or mode == "max" and scale_grad_by_freq:
-        raise ShapeError(f"embedding_bag: mode must be 'sum', 'mean' or 'max' ('max' without scale_grad_by_freq), got {mode!r}. Choose one of them.")
+        raise ShapeError(
+            "embedding_bag: mode must be 'sum', 'mean' or 'max' ('max' without"
+            f" scale_grad_by_freq), got {mode!r}. Choose one of them."
+        )
     check_float("embedding_bag", weight, "weight")
-    if per_sample_weights is not None and (mode != "sum" or tuple(per_sample_weights.shape) != tuple(input.shape)):
-        raise ShapeError(f"embedding_bag: per_sample_weights must have input's shape {tuple(input.shape)} and mode be 'sum', got {tuple(per_sample_weights.shape)} and {mode!r}. Change them.")
-    rows = F.embedding(F.reshape(input, (-1,)), weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse)
+    if per_sample_weights is not None and (
+        mode != "sum" or tuple(per_sample_weights.shape) != tuple(input.shape)
+    ):
+        raise ShapeError(
+            f"embedding_bag: per_sample_weights must have input's shape {tuple(input.shape)} and"
+            f" mode be 'sum', got {tuple(per_sample_weights.shape)} and {mode!r}. Change them."
+        )
+    rows = F.embedding(
+        F.reshape(input, (-1,)),
+        weight,
+        padding_idx,
+        max_norm,
+        norm_type,
+        scale_grad_by_freq,
+        sparse,
+    )
     bags = F.reshape(bags, (-1,))
-    if bags.shape[0] < rows.shape[0]:  # include_last_offset: what comes after the last offset belongs to no bag
+    # include_last_offset: what comes after the last offset belongs to no bag
+    if bags.shape[0] < rows.shape[0]:
         rows = F.narrow(rows, 0, 0, bags.shape[0])
     if per_sample_weights is not None:
         rows = rows * F.unsqueeze(F.reshape(per_sample_weights, (-1,)), -1)
     if padding_idx is not None:
-        keep = F.nonzero(F.reshape(input, (-1,))[:bags.shape[0]] != padding_idx % weight.shape[0])[:, 0]
+        keep = F.nonzero(F.reshape(input, (-1,))[: bags.shape[0]] != padding_idx % weight.shape[0])[
+            :, 0
+        ]
         rows, bags = F.index_select(rows, 0, keep), F.index_select(bags, 0, keep)
     zeros = F.zeros(n, weight.shape[1], dtype=weight.dtype, device=weight.device)
     if mode == "max":
-        return F.scatter_reduce(zeros, 0, F.broadcast_to(F.unsqueeze(bags, -1), rows.shape), rows, "amax", include_self=False)
+        return F.scatter_reduce(
+            zeros,
+            0,
+            F.broadcast_to(F.unsqueeze(bags, -1), rows.shape),
+            rows,
+            "amax",
+            include_self=False,
+        )
     out = F.index_add(zeros, 0, bags, rows)
     if mode == "mean":
-        sizes = F.index_add(F.zeros(n, dtype=weight.dtype, device=weight.device), 0, bags, F.ones(bags.shape[0], dtype=weight.dtype, device=weight.device))
+        sizes = F.index_add(
+            F.zeros(n, dtype=weight.dtype, device=weight.device),
+            0,
+            bags,
+            F.ones(bags.shape[0], dtype=weight.dtype, device=weight.device),
+        )
         out = out / F.clamp(F.unsqueeze(sizes, -1), min=1)
     return out

@@ -1,15 +1,16 @@
 """Indexing, joining and splitting: `x[...]`, gather and scatter, cat and split."""
+
 from __future__ import annotations
 
 from functools import wraps
 
-from ...engine.case import Case, bools, ints, positive
-from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError
 from ...engine.backward import functional, mode
+from ...engine.case import Case, bools, ints, positive
 from ...engine.device import registry
-from ...engine.views import check_writable, written
+from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError
 from ...engine.op import composite, op
 from ...engine.tensor import Tensor
+from ...engine.views import check_writable, written
 
 
 def raw_index(index):
@@ -20,7 +21,11 @@ def raw_index(index):
         return index.array if index.array.dtype.kind != "u" else index.array.astype("bool")
     if isinstance(index, range):
         return list(index)
-    return [raw_index(i) for i in index] if isinstance(index, list) and any(isinstance(i, Tensor) for i in index) else index
+    return (
+        [raw_index(i) for i in index]
+        if isinstance(index, list) and any(isinstance(i, Tensor) for i in index)
+        else index
+    )
 
 
 def arrays(xp, index):
@@ -31,27 +36,62 @@ def arrays(xp, index):
 
 
 def split_index(xp, index):
-    """(ints, slices and None; arrays): PyTorch applies one after the other, NumPy counts ints as arrays. The first is None where that is the same."""
+    """(ints, slices and None; arrays): PyTorch applies one after the other, NumPy counts ints as
+    arrays. The first is None where that is the same.
+    """
     index = raw_index(index)
     if not isinstance(index, tuple):
-        return None, int(index) if getattr(index, "shape", None) == () and index.dtype.kind == "i" else index
-    index = tuple(int(i) if getattr(i, "shape", None) == () and i.dtype.kind == "i" else list(i) if isinstance(i, tuple) else i for i in index)
+        return None, (
+            int(index) if getattr(index, "shape", None) == () and index.dtype.kind == "i" else index
+        )
+    index = tuple(
+        (
+            int(i)
+            if getattr(i, "shape", None) == () and i.dtype.kind == "i"
+            else list(i)
+            if isinstance(i, tuple)
+            else i
+        )
+        for i in index
+    )
     if int not in map(type, index) or bool in map(type, index):
         return None, index
     index = arrays(xp, index)
     if not any(hasattr(i, "dtype") for i in index):
         return None, index
-    basic = [s for i in index for s in ([slice(None)] * (i.ndim if i.dtype.kind == "b" else 1) if hasattr(i, "dtype") else [i])]
-    return tuple(basic), tuple(i if hasattr(i, "dtype") or i is Ellipsis else slice(None) for i in index if type(i) is not int)
+    basic = [
+        s
+        for i in index
+        for s in (
+            [slice(None)] * (i.ndim if i.dtype.kind == "b" else 1) if hasattr(i, "dtype") else [i]
+        )
+    ]
+    return tuple(basic), tuple(
+        i if hasattr(i, "dtype") or i is Ellipsis else slice(None)
+        for i in index
+        if type(i) is not int
+    )
 
 
 def is_basic(index):
     """Whether NumPy makes a view: ints, slices, None and Ellipsis only."""
-    return all(i is None or i is Ellipsis or isinstance(i, (int, slice)) and not isinstance(i, bool) for i in (index if isinstance(index, tuple) else (index,)))
+    return all(
+        i is None or i is Ellipsis or isinstance(i, (int, slice)) and not isinstance(i, bool)
+        for i in (index if isinstance(index, tuple) else (index,))
+    )
 
 
-@op(view=True, method=False, cases=[Case([3, 4], (1, slice(None))), Case([3, 4], (slice(None), slice(1, None, 2))), Case([3, 4], (None, Ellipsis, 2)),
-                                    Case([3, 4], ([2, 0, 2],)), Case([3, 4], ([[True, False, True, True], [False] * 4, [True] * 4],))])
+@op(
+    view=True,
+    method=False,
+    cases=[
+        Case([3, 4], (1, slice(None))),
+        Case([3, 4], (slice(None), slice(1, None, 2))),
+        Case([3, 4], (None, Ellipsis, 2)),
+        Case([3, 4], ([2, 0, 2],)),
+        Case([3, 4], ([[True, False, True, True], [False] * 4, [True] * 4],)),
+    ],
+)
 def getitem(xp, x, /, index):
     """`x[index]`: ints, slices with steps, None, Ellipsis, integer and boolean arrays, mixed.
 
@@ -115,7 +155,9 @@ def setitem(xp, x, value, /, index):
     return out
 
 
-setitem.vjp(x=lambda F, g, index: F.zero_at(g, index), value=lambda F, g, index: F.getitem(g, index))
+setitem.vjp(
+    x=lambda F, g, index: F.zero_at(g, index), value=lambda F, g, index: F.getitem(g, index)
+)
 
 
 def assign(x, index, value):
@@ -125,8 +167,16 @@ def assign(x, index, value):
     if basic is not None:
         return assign(functional.getitem(x, basic), index, value)
     if not isinstance(value, Tensor):
-        number = isinstance(value, (int, float))  # made on the device: a copy from the host could not be captured
-        value = Tensor(x.device.xp.full((), value, x.array.dtype) if number else x.device.asarray(value, dtype=x.array.dtype), x.device)
+        # made on the device: a copy from the host could not be captured
+        number = isinstance(value, (int, float))
+        value = Tensor(
+            (
+                x.device.xp.full((), value, x.array.dtype)
+                if number
+                else x.device.asarray(value, dtype=x.array.dtype)
+            ),
+            x.device,
+        )
     if value.device is not x.device:
         value = value.to(x.device)
     if value.array.dtype is not x.array.dtype:
@@ -134,13 +184,21 @@ def assign(x, index, value):
     node = None
     try:
         if mode.recording and (x.node is not None or value.node is not None):
-            broadcast = functional.broadcast_to(value, x.array[index].shape) if value.shape != x.array[index].shape else value
-            node = setitem.record([x, broadcast], [x.array, broadcast.array], (None,), {"index": index}, x.device)
+            broadcast = (
+                functional.broadcast_to(value, x.array[index].shape)
+                if value.shape != x.array[index].shape
+                else value
+            )
+            node = setitem.record(
+                [x, broadcast], [x.array, broadcast.array], (None,), {"index": index}, x.device
+            )
         x.array[index] = value.array
     except (IndexError, ValueError, TypeError) as error:
         kind = IndexOutOfRange if isinstance(error, IndexError) else ShapeError
-        raise kind(f"setitem: {error}, got a value of shape {value.shape} for x[{index!r:.60}] with x of shape {x.shape}. "
-                   "The value must broadcast to the indexed part.") from error
+        raise kind(
+            f"setitem: {error}, got a value of shape {value.shape} for x[{index!r:.60}] with x of"
+            f" shape {x.shape}. The value must broadcast to the indexed part."
+        ) from error
     written(x, node)
 
 
@@ -148,7 +206,9 @@ Tensor.__setitem__ = assign  # type: ignore[method-assign]
 
 
 def copy_(self, source, non_blocking=False):
-    """Write source's values (broadcast, converted) into this tensor, with gradients flowing to source."""
+    """Write source's values (broadcast, converted) into this tensor, with gradients flowing to
+    source.
+    """
     assign(self, Ellipsis, source)
     return self
 
@@ -198,7 +258,11 @@ choose = functional.where  # type: ignore[attr-defined]
 
 @wraps(choose)
 def where(condition, *args, **kwargs):
-    return choose(condition, *args, **kwargs) if args or kwargs else functional.nonzero(condition, as_tuple=True)
+    return (
+        choose(condition, *args, **kwargs)
+        if args or kwargs
+        else functional.nonzero(condition, as_tuple=True)
+    )
 
 
 functional.where = registry["where"].function = where  # type: ignore[attr-defined]  # with the condition alone it is nonzero()
@@ -220,17 +284,31 @@ def unravel_index(F, indices, shape):
     Math:   out_d = (indices // product of the later sizes) mod shape_d
     """
     if indices.dtype.is_floating_point or indices.dtype.name == "bool":
-        raise DTypeError(f"unravel_index: indices must hold integers, got {indices.dtype.name}. Convert them with .long().")
+        raise DTypeError(
+            f"unravel_index: indices must hold integers, got {indices.dtype.name}. Convert them"
+            " with .long()."
+        )
     out, rest = [], indices
     for n in reversed((shape,) if isinstance(shape, int) else tuple(shape)):
         out.append(rest % n)
         rest = rest // n
     if bool(F.any(rest != 0)):
-        raise IndexOutOfRange(f"unravel_index: indices must be below the number of elements of shape {tuple(shape)}, got larger ones. Correct them.")
+        raise IndexOutOfRange(
+            f"unravel_index: indices must be below the number of elements of shape {tuple(shape)},"
+            " got larger ones. Correct them."
+        )
     return tuple(reversed(out))
 
 
-@composite(method=False, cases=[Case(positive(4), torch=False), Case([3], 5, True, torch=False), Case(ints(3), 3), Case([3], 4, grad=False)])
+@composite(
+    method=False,
+    cases=[
+        Case(positive(4), torch=False),
+        Case([3], 5, True, torch=False),
+        Case(ints(3), 3),
+        Case([3], 4, grad=False),
+    ],
+)
 def vander(F, x, N=None, increasing=False):
     """Powers of each element, one element a row; falling unless increasing.
 
@@ -238,12 +316,26 @@ def vander(F, x, N=None, increasing=False):
     """
     n = x.shape[-1] if N is None else N
     if x.ndim != 1:
-        raise ShapeError(f"vander: must be a vector, got shape {tuple(x.shape)}. Use linalg.vander for stacks.")
+        raise ShapeError(
+            f"vander: must be a vector, got shape {tuple(x.shape)}. Use linalg.vander for stacks."
+        )
     x = x if x.dtype.is_floating_point else x.long()
-    return F.stack([x ** k for k in (range(n) if increasing else reversed(range(n)))], -1) if n else F.reshape(x[:0], (0,)).reshape(x.shape[0], 0)
+    return (
+        F.stack([x**k for k in (range(n) if increasing else reversed(range(n)))], -1)
+        if n
+        else F.reshape(x[:0], (0,)).reshape(x.shape[0], 0)
+    )
 
 
-@composite(method=False, cases=[Case(positive(4), torch=False), Case([2, 3], N=5, torch=False), Case([3], N=2, torch=False), Case(ints(3))])
+@composite(
+    method=False,
+    cases=[
+        Case(positive(4), torch=False),
+        Case([2, 3], N=5, torch=False),
+        Case([3], N=2, torch=False),
+        Case(ints(3)),
+    ],
+)
 def linalg_vander(F, x, *, N=None):
     """Powers of each element, rising, one element a row; x may be a stack of vectors.
 
@@ -252,6 +344,9 @@ def linalg_vander(F, x, *, N=None):
     """
     N = x.shape[-1] if N is None else N
     if N < 2:
-        raise ShapeError(f"linalg.vander: N must be at least 2, got {N}. Give the number of powers, the zeroth included.")
+        raise ShapeError(
+            f"linalg.vander: N must be at least 2, got {N}. Give the number of powers, the zeroth"
+            " included."
+        )
     x = x if x.dtype.is_floating_point else x.long()
-    return F.stack([x ** k for k in range(N)], -1)
+    return F.stack([x**k for k in range(N)], -1)

@@ -1,4 +1,7 @@
-"""Adaptive pooling: the windows follow from the sizes. Output i of m sees inputs floor(i n / m) up to ceil((i + 1) n / m)."""
+"""Adaptive pooling: the windows follow from the sizes. Output i of m sees inputs floor(i n / m) up
+to ceil((i + 1) n / m).
+"""
+
 from __future__ import annotations
 
 from ...engine.case import Case
@@ -18,19 +21,24 @@ def windows(xp, n, m):
 def adaptive_sum(xp, x, /, dim, size):
     """Sum of each adaptive window along one dim.
 
-    Math:   out[i] = sum x[floor(i n / m) .. ceil((i + 1) n / m)];   d x = adaptive_sum(g) back to size n
-    Note:   the outputs that saw input j are floor(j m / n) .. ceil((j + 1) m / n): the same windows with n and m exchanged
+    Math:   out[i] = sum x[floor(i n / m) .. ceil((i + 1) n / m)];   d x = adaptive_sum(g) back to
+            size n
+    Note:   the outputs that saw input j are floor(j m / n) .. ceil((j + 1) m / n): the same windows
+            with n and m exchanged
     """
     n = x.shape[dim]
     if n % size == 0:
-        return x.reshape(*x.shape[:dim], size, n // size, *x.shape[dim + 1:]).sum(axis=dim + 1)
+        return x.reshape(*x.shape[:dim], size, n // size, *x.shape[dim + 1 :]).sum(axis=dim + 1)
     before, (first, end) = (slice(None),) * dim, windows(xp, n, size)
     if size > n:  # windows of one or two
         out, (two,) = xp.take(x, first, axis=dim), xp.nonzero(end - first > 1)
         out[(*before, two)] += xp.take(x, first[two] + 1, axis=dim)
         return out
-    edges = xp.stack([first, end], 1).reshape(-1)[:-1]  # sums from each edge to the next, of which every second is a window
-    return xp.ascontiguousarray(xp.add.reduceat(x, edges, axis=dim)[(*before, slice(None, None, 2))])
+    # sums from each edge to the next, of which every second is a window
+    edges = xp.stack([first, end], 1).reshape(-1)[:-1]
+    return xp.ascontiguousarray(
+        xp.add.reduceat(x, edges, axis=dim)[(*before, slice(None, None, 2))]
+    )
 
 
 adaptive_sum.vjp(x=lambda F, g, x_shape, dim: F.adaptive_sum(g, dim, x_shape[dim]))
@@ -38,31 +46,45 @@ adaptive_sum.vjp(x=lambda F, g, x_shape, dim: F.adaptive_sum(g, dim, x_shape[dim
 
 @op(method=False, outputs=("values", "indices"))
 def adaptive_max(xp, x, /, size):
-    """Largest element of each adaptive window over the last dims, and its position in those dims flattened.
+    """Largest element of each adaptive window over the last dims, and its position in those dims
+    flattened.
 
     Math:   values[i] = max x[floor(i n / m) .. ceil((i + 1) n / m)];   d x = g added at indices
     Note:   the first of ties in row-major order, but the last NaN
     """
-    sizes = x.shape[x.ndim - len(size):]
+    sizes = x.shape[x.ndim - len(size) :]
     values, indices = x, xp.broadcast_to(xp.arange(volume(sizes)).reshape(sizes), x.shape)
-    for axis, m in zip(range(x.ndim - 1, x.ndim - 1 - len(size), -1), reversed(size)):  # one dim after another, the last first
+    # one dim after another, the last first
+    for axis, m in zip(range(x.ndim - 1, x.ndim - 1 - len(size), -1), reversed(size)):
         first, end = windows(xp, x.shape[axis], m)
         longest = int((end - first).max()) if m else 1
-        seen = xp.take(values, xp.minimum(first[:, None] + xp.arange(longest), end[:, None] - 1), axis=axis)  # (..., m, longest, ...)
+        # (..., m, longest, ...)
+        seen = xp.take(
+            values, xp.minimum(first[:, None] + xp.arange(longest), end[:, None] - 1), axis=axis
+        )
         best = seen.argmax(axis=axis + 1)
         missing = seen != seen
         if missing.any():
-            best = xp.where(missing.any(axis=axis + 1), longest - 1 - xp.flip(missing, axis + 1).argmax(axis=axis + 1), best)
+            best = xp.where(
+                missing.any(axis=axis + 1),
+                longest - 1 - xp.flip(missing, axis + 1).argmax(axis=axis + 1),
+                best,
+            )
         column = (m,) + (1,) * (x.ndim - axis - 1)
         best = xp.minimum(best + first.reshape(column), end.reshape(column) - 1)
-        values, indices = xp.take_along_axis(values, best, axis), xp.take_along_axis(indices, best, axis)
+        values, indices = (
+            xp.take_along_axis(values, best, axis),
+            xp.take_along_axis(indices, best, axis),
+        )
     return values, indices
 
 
 def adaptive_max_vjp(F, gs, indices, x_shape, size):
-    lead = x_shape[:len(x_shape) - len(size)]
+    lead = x_shape[: len(x_shape) - len(size)]
     row = (*lead, volume(size))
-    spread = F.scatter_zeros(F.reshape(gs[0], row), F.reshape(indices, row), -1, (*lead, volume(x_shape[len(lead):])))
+    spread = F.scatter_zeros(
+        F.reshape(gs[0], row), F.reshape(indices, row), -1, (*lead, volume(x_shape[len(lead) :]))
+    )
     return F.reshape(spread, x_shape)
 
 
@@ -72,28 +94,45 @@ adaptive_max.vjp(x=adaptive_max_vjp)
 def target(name, input, n, output_size):
     """The output sizes: one number for all dims, or one each; None keeps a size."""
     check_numbers(name, input)
-    given = (output_size,) * n if isinstance(output_size, int) or output_size is None else tuple(output_size)
+    given = (
+        (output_size,) * n
+        if isinstance(output_size, int) or output_size is None
+        else tuple(output_size)
+    )
     if len(given) != n or any(v is not None and v < 0 for v in given):
-        raise ShapeError(f"{name}: output_size must be one number or {n}, none negative, got {output_size}. Give one per spatial dim.")
-    if input.ndim not in (n + 1, n + 2) or min(input.shape[input.ndim - n:]) < 1:
-        raise ShapeError(f"{name}: input must have {n + 1} or {n + 2} dims and at least one element in each of the last {n}, got shape {tuple(input.shape)}. Reshape it.")
-    return tuple(s if v is None else v for s, v in zip(input.shape[input.ndim - n:], given))
+        raise ShapeError(
+            f"{name}: output_size must be one number or {n}, none negative, got {output_size}. Give"
+            " one per spatial dim."
+        )
+    if input.ndim not in (n + 1, n + 2) or min(input.shape[input.ndim - n :]) < 1:
+        raise ShapeError(
+            f"{name}: input must have {n + 1} or {n + 2} dims and at least one element in each of"
+            f" the last {n}, got shape {tuple(input.shape)}. Reshape it."
+        )
+    return tuple(s if v is None else v for s, v in zip(input.shape[input.ndim - n :], given))
 
 
 def adaptive_avg_nd(n, cases):
     def body(F, input, output_size):
         out = input
-        for dim, m in zip(range(input.ndim - n, input.ndim), target(body.__name__, input, n, output_size)):
+        for dim, m in zip(
+            range(input.ndim - n, input.ndim), target(body.__name__, input, n, output_size)
+        ):
             s = input.shape[dim]
             if m == 0:
                 out = F.narrow(out, dim, 0, 0)
             elif m != s:
                 lengths = constant(F, input, [-(-(i + 1) * s // m) - i * s // m for i in range(m)])
-                out = F.adaptive_sum(out, dim, m) / F.reshape(lengths, (m,) + (1,) * (input.ndim - dim - 1))
+                out = F.adaptive_sum(out, dim, m) / F.reshape(
+                    lengths, (m,) + (1,) * (input.ndim - dim - 1)
+                )
         return F.clone(input) if out is input else out
 
     body.__name__ = f"adaptive_avg_pool{n}d"
-    body.__doc__ = f"Mean of windows chosen so that the output has `output_size`, over {n} spatial dim(s).\n\nMath:   out[i] = mean x[floor(i n / m) .. ceil((i + 1) n / m)]"
+    body.__doc__ = (
+        f"Mean of windows chosen so that the output has `output_size`, over {n} spatial"
+        " dim(s).\n\nMath:   out[i] = mean x[floor(i n / m) .. ceil((i + 1) n / m)]"
+    )
     composite(body, method=False, cases=cases)
 
 
@@ -103,8 +142,11 @@ def adaptive_max_nd(n, cases):
         return (values, indices) if return_indices else values
 
     body.__name__ = f"adaptive_max_pool{n}d"
-    body.__doc__ = (f"Largest element of windows chosen so that the output has `output_size`, over {n} spatial dim(s); `return_indices` adds positions in the flattened input.\n\n"
-                    "Math:   out[i] = max x[floor(i n / m) .. ceil((i + 1) n / m)]")
+    body.__doc__ = (
+        f"Largest element of windows chosen so that the output has `output_size`, over {n} spatial"
+        " dim(s); `return_indices` adds positions in the flattened input.\n\nMath:   out[i] = max"
+        " x[floor(i n / m) .. ceil((i + 1) n / m)]"
+    )
     composite(body, method=False, cases=cases)
 
 
@@ -112,5 +154,12 @@ adaptive_avg_nd(1, [Case([2, 3, 7], 3), Case([2, 3], 5)])
 adaptive_avg_nd(2, [Case([2, 3, 7, 6], (3, 2)), Case([2, 3, 5, 5], 1), Case([3, 5, 4], (None, 2))])
 adaptive_avg_nd(3, [Case([1, 2, 4, 3, 5], 2)])
 adaptive_max_nd(1, [Case([2, 3, 7], 3), Case([2, 3], 5)])
-adaptive_max_nd(2, [Case([2, 3, 7, 6], (3, 2)), Case([2, 3, 5, 5], 1), Case([3, 5, 4], (None, 2), return_indices=True)])
+adaptive_max_nd(
+    2,
+    [
+        Case([2, 3, 7, 6], (3, 2)),
+        Case([2, 3, 5, 5], 1),
+        Case([3, 5, 4], (None, 2), return_indices=True),
+    ],
+)
 adaptive_max_nd(3, [Case([1, 2, 4, 3, 5], 2)])

@@ -1,34 +1,61 @@
 """Attention: every query gathers the values whose keys fit it."""
+
 from __future__ import annotations
 
 import math
 
 from ...engine.case import Array, Case, bools
 from ...engine.errors import DTypeError, ShapeError
-from ...engine.updates import has_kernels
-from ...engine.op import composite, op
 from ...engine.once import Once
+from ...engine.op import composite, op
+from ...engine.updates import has_kernels
 
 NAME = "scaled_dot_product_attention"
 
 
 def check_attention(query, key, value, attn_mask, is_causal, enable_gqa):
     shapes = f"query {tuple(query.shape)}, key {tuple(key.shape)}, value {tuple(value.shape)}"
-    if min(query.ndim, key.ndim, value.ndim) < 2 or query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
-        raise ShapeError(f"{NAME}: must have query (*, T, D), key (*, S, D) and value (*, S, V), got {shapes}. Check the order of the dims.")
+    if (
+        min(query.ndim, key.ndim, value.ndim) < 2
+        or query.shape[-1] != key.shape[-1]
+        or key.shape[-2] != value.shape[-2]
+    ):
+        raise ShapeError(
+            f"{NAME}: must have query (*, T, D), key (*, S, D) and value (*, S, V), got {shapes}."
+            " Check the order of the dims."
+        )
     if is_causal and attn_mask is not None:
-        raise ShapeError(f"{NAME}: attn_mask and is_causal must not be given together, got both. Put the causal triangle into the mask.")
+        raise ShapeError(
+            f"{NAME}: attn_mask and is_causal must not be given together, got both. Put the causal"
+            " triangle into the mask."
+        )
     if attn_mask is not None and attn_mask.dtype.name not in ("bool", "float32", query.dtype.name):
-        raise DTypeError(f"{NAME}: attn_mask must be bool, float32 or of the query's dtype {query.dtype.name}, got {attn_mask.dtype.name}. Convert it.")
-    if enable_gqa and (query.ndim < 3 or key.shape[-3] != value.shape[-3] or not key.shape[-3] or query.shape[-3] % key.shape[-3]):
-        raise ShapeError(f"{NAME}: with enable_gqa the heads (third last dim) of query must be a multiple of those of key and value, got {shapes}. Check the heads.")
+        raise DTypeError(
+            f"{NAME}: attn_mask must be bool, float32 or of the query's dtype {query.dtype.name},"
+            f" got {attn_mask.dtype.name}. Convert it."
+        )
+    if enable_gqa and (
+        query.ndim < 3
+        or key.shape[-3] != value.shape[-3]
+        or not key.shape[-3]
+        or query.shape[-3] % key.shape[-3]
+    ):
+        raise ShapeError(
+            f"{NAME}: with enable_gqa the heads (third last dim) of query must be a multiple of"
+            f" those of key and value, got {shapes}. Check the heads."
+        )
 
 
 def attention_reference(F, query, key, value, scale, is_causal):
     scores = F.matmul(query * scale, F.transpose(key, -1, -2))
     if is_causal:
         T, S = scores.shape[-2:]
-        scores = F.masked_fill(scores, F.arange(S, device=scores.device) > F.reshape(F.arange(T, device=scores.device), (T, 1)), -math.inf)
+        scores = F.masked_fill(
+            scores,
+            F.arange(S, device=scores.device)
+            > F.reshape(F.arange(T, device=scores.device), (T, 1)),
+            -math.inf,
+        )
     return F.matmul(F.softmax(scores, -1), value)
 
 
@@ -41,15 +68,26 @@ def weights_of(xp, query, key, scale, is_causal):
     return scores
 
 
-@op(method=False, residuals=("lse", "once"), reference=attention_reference,
-    cases=[Case([2, 3, 4], [2, 5, 4], [2, 5, 3], 0.5, torch=False), Case([1, 4, 2], [1, 4, 2], [1, 4, 2], 0.7, True, torch=False), Case([2, 1, 3], [2, 2, 3], [2, 2, 1], 1.0, True, torch=False)])
+@op(
+    method=False,
+    residuals=("lse", "once"),
+    reference=attention_reference,
+    cases=[
+        Case([2, 3, 4], [2, 5, 4], [2, 5, 3], 0.5, torch=False),
+        Case([1, 4, 2], [1, 4, 2], [1, 4, 2], 0.7, True, torch=False),
+        Case([2, 1, 3], [2, 2, 3], [2, 2, 1], 1.0, True, torch=False),
+    ],
+)
 def attention(xp, query, key, value, /, scale, is_causal=False):
-    """Weighted means of the values, without keeping the weights: the backward makes them again from one number per query.
+    """Weighted means of the values, without keeping the weights: the backward makes them again from
+    one number per query.
 
-    Math:   s = scale query key^T,   lse_i = ln sum_j e^s_ij,   p_ij = e^(s_ij - lse_i),   out = p value;
+    Math:   s = scale query key^T,   lse_i = ln sum_j e^s_ij,   p_ij = e^(s_ij - lse_i),   out = p
+            value;
             ds = p (g value^T - g out),   d query = scale ds key,   d key = scale ds^T query,   d value = p^T g
     Shape:  query (N, T, D), key (N, S, D), value (N, S, V), out (N, T, V), lse (N, T, 1)
-    Note:   is_causal: query i sees the keys 0 to i. What has no kernels keeps the weights and saves a product: scaled_dot_product_attention
+    Note:   is_causal: query i sees the keys 0 to i. What has no kernels keeps the weights and saves
+            a product: scaled_dot_product_attention
     Reference: T. Dao et al., 2022, "FlashAttention: fast and memory-efficient exact attention"
     """
     scores = weights_of(xp, query, key, scale, is_causal)
@@ -60,8 +98,17 @@ def attention(xp, query, key, value, /, scale, is_causal=False):
     return xp.matmul(scores, value) / total, top + xp.log(total), Once()
 
 
-@op(method=False, differentiable=False, outputs=True, cases=[Case([2, 3, 3], [2, 3, 4], [2, 5, 4], [2, 5, 3], [2, 3, 3], [2, 3, 1], 0.5, torch=False),
-                                                         Case([1, 4, 2], [1, 4, 2], [1, 4, 2], [1, 4, 2], [1, 4, 2], [1, 4, 1], 0.7, True, torch=False)])
+@op(
+    method=False,
+    differentiable=False,
+    outputs=True,
+    cases=[
+        Case([2, 3, 3], [2, 3, 4], [2, 5, 4], [2, 5, 3], [2, 3, 3], [2, 3, 1], 0.5, torch=False),
+        Case(
+            [1, 4, 2], [1, 4, 2], [1, 4, 2], [1, 4, 2], [1, 4, 2], [1, 4, 1], 0.7, True, torch=False
+        ),
+    ],
+)
 def attention_backward(xp, g, query, key, value, out, lse, /, scale, is_causal=False):
     """The cotangents of query, key and value, from the output's cotangent g, the output and lse.
 
@@ -75,11 +122,17 @@ def attention_backward(xp, g, query, key, value, out, lse, /, scale, is_causal=F
     slope -= (g * out).sum(axis=-1, keepdims=True)
     slope *= weights
     slope *= query.dtype.type(scale)
-    return xp.matmul(slope, key), xp.matmul(slope.swapaxes(-1, -2), query), xp.matmul(weights.swapaxes(-1, -2), g)
+    return (
+        xp.matmul(slope, key),
+        xp.matmul(slope.swapaxes(-1, -2), query),
+        xp.matmul(weights.swapaxes(-1, -2), g),
+    )
 
 
 def attention_part(k):
-    return lambda F, g, query, key, value, out, lse, once, scale, is_causal: once(k, lambda: F.attention_backward(g, query, key, value, out, lse, scale, is_causal))
+    return lambda F, g, query, key, value, out, lse, once, scale, is_causal: once(
+        k, lambda: F.attention_backward(g, query, key, value, out, lse, scale, is_causal)
+    )
 
 
 attention.vjp(query=attention_part(0), key=attention_part(1), value=attention_part(2))
@@ -88,28 +141,74 @@ attention.vjp(query=attention_part(0), key=attention_part(1), value=attention_pa
 def unmasked(F, query, key, value, scale, is_causal):
     """`attention` over all leading dims together."""
     (T, D), (S, V), lead = query.shape[-2:], value.shape[-2:], tuple(query.shape[:-2])
-    out = F.attention(F.reshape(query, (-1, T, D)), F.reshape(key, (-1, S, D)), F.reshape(value, (-1, S, V)), scale, is_causal)
+    out = F.attention(
+        F.reshape(query, (-1, T, D)),
+        F.reshape(key, (-1, S, D)),
+        F.reshape(value, (-1, S, V)),
+        scale,
+        is_causal,
+    )
     return F.reshape(out, (*lead, T, V))
 
 
-@composite(method=False, cases=[
-    Case([2, 3, 4], [2, 5, 4], [2, 5, 3]), Case([2, 2, 4, 3], [2, 2, 4, 3], [2, 2, 4, 3], is_causal=True), Case([2, 3, 4], [2, 5, 4], [2, 5, 4], bools(3, 5)),
-    Case([2, 3, 4], [2, 5, 4], [2, 5, 4], [2, 3, 5]), Case([4, 2], [3, 2], [3, 2], scale=0.3), Case([1, 4, 3, 2], [1, 2, 3, 2], [1, 2, 3, 2], enable_gqa=True),
-    Case([2, 3, 2], [2, 2, 2], [2, 2, 2], Array(values=[[True, False], [False, False], [True, True]])), Case([1, 4, 3, 2], [1, 2, 3, 2], [1, 2, 3, 2], is_causal=True, enable_gqa=True)])
-def scaled_dot_product_attention(F, query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False):
+@composite(
+    method=False,
+    cases=[
+        Case([2, 3, 4], [2, 5, 4], [2, 5, 3]),
+        Case([2, 2, 4, 3], [2, 2, 4, 3], [2, 2, 4, 3], is_causal=True),
+        Case([2, 3, 4], [2, 5, 4], [2, 5, 4], bools(3, 5)),
+        Case([2, 3, 4], [2, 5, 4], [2, 5, 4], [2, 3, 5]),
+        Case([4, 2], [3, 2], [3, 2], scale=0.3),
+        Case([1, 4, 3, 2], [1, 2, 3, 2], [1, 2, 3, 2], enable_gqa=True),
+        Case(
+            [2, 3, 2],
+            [2, 2, 2],
+            [2, 2, 2],
+            Array(values=[[True, False], [False, False], [True, True]]),
+        ),
+        Case([1, 4, 3, 2], [1, 2, 3, 2], [1, 2, 3, 2], is_causal=True, enable_gqa=True),
+    ],
+)
+def scaled_dot_product_attention(
+    F,
+    query,
+    key,
+    value,
+    attn_mask=None,
+    dropout_p=0.0,
+    is_causal=False,
+    scale=None,
+    enable_gqa=False,
+):
     """Weighted means of the values; the weights are the softmax of how well query and key fit.
 
     Math:   out = softmax(scale query key^T + mask) value
-    Shape:  query (*, H, T, D), key (*, H, S, D), value (*, H, S, V), attn_mask broadcasts to (*, H, T, S), out (*, H, T, V)
-    Args:   attn_mask: bool, True where a query may look, or numbers to add; dropout_p: chance to drop a weight (always, not only in training);
-            is_causal: query i looks at keys 0 to i; scale: default 1 / sqrt(D); enable_gqa: groups of query heads share a key head
+    Shape:  query (*, H, T, D), key (*, H, S, D), value (*, H, S, V), attn_mask broadcasts to (*, H,
+            T, S), out (*, H, T, V)
+    Args:   attn_mask: bool, True where a query may look, or numbers to add; dropout_p: chance to
+            drop a weight (always, not only in training);
+            is_causal: query i looks at keys 0 to i; scale: default 1 / sqrt(D); enable_gqa: groups
+            of query heads share a key head
     Note:   a query that may look nowhere gives 0
-    Reference: A. Vaswani et al., 2017, "Attention is all you need", eq. 1; J. Ainslie et al., 2023, "GQA"
+    Reference: A. Vaswani et al., 2017, "Attention is all you need", eq. 1; J. Ainslie et al., 2023,
+               "GQA"
     """
     check_attention(query, key, value, attn_mask, is_causal, enable_gqa)
     T, S = query.shape[-2], key.shape[-2]
-    scale = 1 / math.sqrt(query.shape[-1]) if scale is None and query.shape[-1] else 1.0 if scale is None else scale
-    if attn_mask is None and not dropout_p and query.shape[:-2] == key.shape[:-2] == value.shape[:-2] and min(*query.shape, *value.shape) > 0 and has_kernels(query.device):
+    scale = (
+        1 / math.sqrt(query.shape[-1])
+        if scale is None and query.shape[-1]
+        else 1.0
+        if scale is None
+        else scale
+    )
+    if (
+        attn_mask is None
+        and not dropout_p
+        and query.shape[:-2] == key.shape[:-2] == value.shape[:-2]
+        and min(*query.shape, *value.shape) > 0
+        and has_kernels(query.device)
+    ):
         return unmasked(F, query, key, value, scale, is_causal)
     query = query * scale
     lead, grouped = tuple(query.shape[:-2]), enable_gqa and query.shape[-3] != key.shape[-3]
@@ -120,9 +219,16 @@ def scaled_dot_product_attention(F, query, key, value, attn_mask=None, dropout_p
         scores = F.reshape(scores, (*lead, T, S))
     blind = None
     if is_causal:
-        scores = F.masked_fill(scores, F.arange(S, device=scores.device) > F.reshape(F.arange(T, device=scores.device), (T, 1)), -math.inf)
+        scores = F.masked_fill(
+            scores,
+            F.arange(S, device=scores.device)
+            > F.reshape(F.arange(T, device=scores.device), (T, 1)),
+            -math.inf,
+        )
     elif attn_mask is not None:
-        closed = F.logical_not(attn_mask) if attn_mask.dtype.name == "bool" else attn_mask == -math.inf
+        closed = (
+            F.logical_not(attn_mask) if attn_mask.dtype.name == "bool" else attn_mask == -math.inf
+        )
         blind = F.all(closed, -1, True)
         if attn_mask.dtype.name == "bool":
             scores = F.where(F.logical_and(closed, F.logical_not(blind)), -math.inf, scores)

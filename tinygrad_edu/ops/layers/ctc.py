@@ -1,4 +1,5 @@
 """Connectionist temporal classification: the loss of sequences whose alignment is not known."""
+
 from __future__ import annotations
 
 from ...engine.case import Array, Case
@@ -10,7 +11,9 @@ IMPOSSIBLE = -1e30  # the reference's logarithm of 0: finite, so that no gradien
 
 
 def extended(xp, targets, blank):
-    """(labels with a blank before, between and after them, whether a path may jump to each from two places before), both (N, 2 S + 1)."""
+    """(labels with a blank before, between and after them, whether a path may jump to each from two
+    places before), both (N, 2 S + 1).
+    """
     n, s = targets.shape
     labels = xp.full((n, 2 * s + 1), blank, "int64")
     labels[:, 1::2] = targets
@@ -25,19 +28,25 @@ def moved(xp, x, steps):
     n = x.shape[-1]
     if abs(steps) < n:
         if steps > 0:
-            out[..., steps:] = x[..., :n - steps]
+            out[..., steps:] = x[..., : n - steps]
         else:
-            out[..., :n + steps] = x[..., -steps:]
+            out[..., : n + steps] = x[..., -steps:]
     return out
 
 
 def at_ends(xp, alpha, input_lengths, target_lengths):
-    """log of the probability of all complete paths: those that end in the last label or the blank after it."""
+    """log of the probability of all complete paths: those that end in the last label or the blank
+    after it.
+    """
     n = xp.arange(alpha.shape[1])
     last = xp.maximum(input_lengths - 1, 0)
     end = alpha[last, n, 2 * target_lengths]
-    label = xp.where(target_lengths > 0, alpha[last, n, xp.maximum(2 * target_lengths - 1, 0)], -xp.inf)
-    return xp.where(input_lengths > 0, xp.logaddexp(end, label), xp.where(target_lengths > 0, -xp.inf, 0.0)).astype(alpha.dtype)
+    label = xp.where(
+        target_lengths > 0, alpha[last, n, xp.maximum(2 * target_lengths - 1, 0)], -xp.inf
+    )
+    return xp.where(
+        input_lengths > 0, xp.logaddexp(end, label), xp.where(target_lengths > 0, -xp.inf, 0.0)
+    ).astype(alpha.dtype)
 
 
 def ctc_reference(F, log_probs, targets, input_lengths, target_lengths, blank, zero_infinity):
@@ -48,7 +57,9 @@ def ctc_reference(F, log_probs, targets, input_lengths, target_lengths, blank, z
     L = labels.shape[1]
     wide = F.broadcast_to(F.reshape(F.tensor(labels, device=device), (1, N, L)), (T, N, L))
     emitted = F.gather(log_probs, 2, wide)
-    start = F.tensor(xp.arange(L) < 2, device=device) & F.tensor((xp.arange(L) <= 2 * target_lengths.array[:, None]), device=device)
+    start = F.tensor(xp.arange(L) < 2, device=device) & F.tensor(
+        (xp.arange(L) <= 2 * target_lengths.array[:, None]), device=device
+    )
     alpha = F.where(start, emitted[0], IMPOSSIBLE)
     may_jump, lengths = F.tensor(jump, device=device), F.unsqueeze(input_lengths, -1)
     for t in range(1, T):
@@ -57,18 +68,26 @@ def ctc_reference(F, log_probs, targets, input_lengths, target_lengths, blank, z
         step = F.logsumexp(F.stack([alpha, one, two]), 0) + emitted[t]
         alpha = F.where(t < lengths, step, alpha)
     place = F.unsqueeze(2 * target_lengths, -1)
-    label = F.where(F.unsqueeze(target_lengths, -1) > 0, F.gather(alpha, 1, F.clamp(place - 1, min=0)), IMPOSSIBLE)
+    label = F.where(
+        F.unsqueeze(target_lengths, -1) > 0,
+        F.gather(alpha, 1, F.clamp(place - 1, min=0)),
+        IMPOSSIBLE,
+    )
     loss = -F.squeeze(F.logsumexp(F.stack([F.gather(alpha, 1, place), label]), 0), -1)
     return F.where(loss > 1e20, 0.0 if zero_infinity else float("inf"), loss)
 
 
 @op(method=False, residuals=("alpha",), reference=ctc_reference, cases=[])
-def ctc_negative_log(xp, log_probs, targets, input_lengths, target_lengths, /, blank, zero_infinity):
+def ctc_negative_log(
+    xp, log_probs, targets, input_lengths, target_lengths, /, blank, zero_infinity
+):
     """Minus the log-probability of each target sequence, over all alignments.
 
-    Math:   alpha_t(l) = (alpha_{t-1}(l) + alpha_{t-1}(l - 1) + [may jump] alpha_{t-1}(l - 2)) p_t(label_l);   out = -ln (alpha_T(L) + alpha_T(L - 1));
+    Math:   alpha_t(l) = (alpha_{t-1}(l) + alpha_{t-1}(l - 1) + [may jump] alpha_{t-1}(l - 2))
+            p_t(label_l);   out = -ln (alpha_T(L) + alpha_T(L - 1));
             d log_probs_{t, c} = -g sum over l with label c of alpha_t(l) beta_t(l) / p(target)
-    Reference: A. Graves et al., 2006, "Connectionist temporal classification", eq. 6-15 (beta here without p_t)
+    Reference: A. Graves et al., 2006, "Connectionist temporal classification", eq. 6-15 (beta here
+               without p_t)
     """
     labels, jump = extended(xp, targets, blank)
     T, N, _ = log_probs.shape
@@ -81,11 +100,15 @@ def ctc_negative_log(xp, log_probs, targets, input_lengths, target_lengths, /, b
         both = xp.logaddexp(before, moved(xp, before, 1))
         alpha[t] = xp.logaddexp(both, xp.where(jump, moved(xp, before, 2), -xp.inf)) + emitted[t]
     loss = -at_ends(xp, alpha, input_lengths, target_lengths)
-    return (xp.where(xp.isinf(loss), 0, loss) if zero_infinity else loss).astype(log_probs.dtype), alpha
+    return (xp.where(xp.isinf(loss), 0, loss) if zero_infinity else loss).astype(
+        log_probs.dtype
+    ), alpha
 
 
 @op(method=False, differentiable=False)
-def ctc_occupation(xp, log_probs, targets, input_lengths, target_lengths, alpha, /, blank, zero_infinity):
+def ctc_occupation(
+    xp, log_probs, targets, input_lengths, target_lengths, alpha, /, blank, zero_infinity
+):
     """How probable it is, given the target, that a path emits class c at time t.
 
     Math:   out_{t, n, c} = sum over l with label c of alpha_t(l) beta_t(l) / p(target)
@@ -105,32 +128,85 @@ def ctc_occupation(xp, log_probs, targets, input_lengths, target_lengths, alpha,
     for t in range(T - 1, -1, -1):
         if t < T - 1:
             after = beta + emitted[t + 1]
-            beta = xp.logaddexp(xp.logaddexp(after, moved(xp, after, -1)), xp.where(enter, moved(xp, after, -2), -xp.inf))
-        beta = xp.where((input_lengths == t + 1)[:, None], final, xp.where((input_lengths > t + 1)[:, None], beta, -xp.inf))
-        xp.add.at(out[t], (rows, labels), xp.exp(alpha[t] + beta - xp.where(xp.isinf(total), 0, total)[:, None]))
+            beta = xp.logaddexp(
+                xp.logaddexp(after, moved(xp, after, -1)),
+                xp.where(enter, moved(xp, after, -2), -xp.inf),
+            )
+        beta = xp.where(
+            (input_lengths == t + 1)[:, None],
+            final,
+            xp.where((input_lengths > t + 1)[:, None], beta, -xp.inf),
+        )
+        xp.add.at(
+            out[t],
+            (rows, labels),
+            xp.exp(alpha[t] + beta - xp.where(xp.isinf(total), 0, total)[:, None]),
+        )
     lost = xp.isinf(total)[None, :, None] & (xp.arange(T)[:, None] < input_lengths)[..., None]
     return xp.where(lost, 0.0 if zero_infinity else xp.nan, out).astype(log_probs.dtype)
 
 
 ctc_negative_log.vjp(
-    log_probs=lambda F, g, log_probs, targets, input_lengths, target_lengths, alpha, blank, zero_infinity:
-        -F.unsqueeze(g, -1) * F.ctc_occupation(log_probs, targets, input_lengths, target_lengths, alpha, blank, zero_infinity),
-    targets=None, input_lengths=None, target_lengths=None)
+    log_probs=lambda F, g, log_probs, targets, input_lengths, target_lengths, alpha, blank, zero_infinity: (
+        -F.unsqueeze(g, -1)
+        * F.ctc_occupation(
+            log_probs, targets, input_lengths, target_lengths, alpha, blank, zero_infinity
+        )
+    ),
+    targets=None,
+    input_lengths=None,
+    target_lengths=None,
+)
 
 LOG_PROBS = Array(5, 2, 4, low=-3.0, high=-0.2)
 
 
-@composite(method=False, cases=[Case(LOG_PROBS, Array(values=[[1, 2, 2], [3, 1, 0]]), Array(values=[5, 4]), Array(values=[3, 2]), torch=False),
-                                Case(LOG_PROBS, Array(values=[1, 2, 3]), (5, 5), (1, 2), reduction="sum", torch=False),
-                                Case(LOG_PROBS, Array(values=[[1, 1, 1], [2, 3, 2]]), (5, 3), (3, 3), blank=0, reduction="none", zero_infinity=True, torch=False),
-                                Case(Array(4, 3, low=-3.0, high=-0.2), Array(values=[0, 1]), (4,), (2,), blank=2, torch=False)])
-def ctc_loss(F, log_probs, targets, input_lengths, target_lengths, blank=0, reduction="mean", zero_infinity=False):
+@composite(
+    method=False,
+    cases=[
+        Case(
+            LOG_PROBS,
+            Array(values=[[1, 2, 2], [3, 1, 0]]),
+            Array(values=[5, 4]),
+            Array(values=[3, 2]),
+            torch=False,
+        ),
+        Case(LOG_PROBS, Array(values=[1, 2, 3]), (5, 5), (1, 2), reduction="sum", torch=False),
+        Case(
+            LOG_PROBS,
+            Array(values=[[1, 1, 1], [2, 3, 2]]),
+            (5, 3),
+            (3, 3),
+            blank=0,
+            reduction="none",
+            zero_infinity=True,
+            torch=False,
+        ),
+        Case(
+            Array(4, 3, low=-3.0, high=-0.2), Array(values=[0, 1]), (4,), (2,), blank=2, torch=False
+        ),
+    ],
+)
+def ctc_loss(
+    F,
+    log_probs,
+    targets,
+    input_lengths,
+    target_lengths,
+    blank=0,
+    reduction="mean",
+    zero_infinity=False,
+):
     """Connectionist temporal classification loss.
 
-    Math:   out = -ln sum over alignments of the target of prod_t p_t(label); mean: each over its target length, then over the batch
-    Shape:  log_probs (T, N, C) or (T, C); targets (N, S), or all labels in a row; input_lengths, target_lengths (N)
-    Args:   blank: the class that stands for no label. zero_infinity: targets longer than their input allows count nothing instead of inf
-    Note:   the gradient is that of the formula; PyTorch's assumes that log_probs come from log_softmax. Through log_softmax both are equal
+    Math:   out = -ln sum over alignments of the target of prod_t p_t(label); mean: each over its
+            target length, then over the batch
+    Shape:  log_probs (T, N, C) or (T, C); targets (N, S), or all labels in a row; input_lengths,
+            target_lengths (N)
+    Args:   blank: the class that stands for no label. zero_infinity: targets longer than their
+            input allows count nothing instead of inf
+    Note:   the gradient is that of the formula; PyTorch's assumes that log_probs come from
+            log_softmax. Through log_softmax both are equal
     Reference: A. Graves et al., 2006, "Connectionist temporal classification"
     """
     check_float("ctc_loss", log_probs, "log_probs")
@@ -138,14 +214,31 @@ def ctc_loss(F, log_probs, targets, input_lengths, target_lengths, blank=0, redu
     if single:
         log_probs = F.unsqueeze(log_probs, 1)
     if log_probs.ndim != 3:
-        raise ShapeError(f"ctc_loss: log_probs must be (T, N, C) or (T, C), got shape {tuple(log_probs.shape)}. Transpose it: time comes first.")
+        raise ShapeError(
+            f"ctc_loss: log_probs must be (T, N, C) or (T, C), got shape {tuple(log_probs.shape)}."
+            " Transpose it: time comes first."
+        )
     T, N, C = log_probs.shape
     xp = log_probs.device.xp
-    ours, theirs = (xp.asarray(v.array if hasattr(v, "array") else v, "int64").reshape(-1) for v in (input_lengths, target_lengths))
-    if ours.size != N or theirs.size != N or (ours < 0).any() or (theirs < 0).any() or (ours > T).any():
-        raise ShapeError(f"ctc_loss: input_lengths and target_lengths must be {N} numbers, the former at most {T}, got {ours.tolist()} and {theirs.tolist()}. Correct them.")
+    ours, theirs = (
+        xp.asarray(v.array if hasattr(v, "array") else v, "int64").reshape(-1)
+        for v in (input_lengths, target_lengths)
+    )
+    if (
+        ours.size != N
+        or theirs.size != N
+        or (ours < 0).any()
+        or (theirs < 0).any()
+        or (ours > T).any()
+    ):
+        raise ShapeError(
+            f"ctc_loss: input_lengths and target_lengths must be {N} numbers, the former at most"
+            f" {T}, got {ours.tolist()} and {theirs.tolist()}. Correct them."
+        )
     if not 0 <= blank < C:
-        raise IndexOutOfRange(f"ctc_loss: blank must be in [0, {C - 1}], got {blank}. It is a class number.")
+        raise IndexOutOfRange(
+            f"ctc_loss: blank must be in [0, {C - 1}], got {blank}. It is a class number."
+        )
     raw, longest = targets.array, int(theirs.max()) if N else 0
     if raw.ndim == 1 and raw.size == int(theirs.sum()):
         padded = xp.full((N, longest), blank, "int64")
@@ -153,12 +246,28 @@ def ctc_loss(F, log_probs, targets, input_lengths, target_lengths, blank=0, redu
     elif raw.ndim == 2 and raw.shape[0] == N and raw.shape[1] >= longest:
         padded = xp.where(xp.arange(longest) < theirs[:, None], raw[:, :longest], blank)
     else:
-        raise ShapeError(f"ctc_loss: targets must be (N, S) with S at least {longest}, or {int(theirs.sum())} labels in a row, got shape {raw.shape}. Check target_lengths.")
+        raise ShapeError(
+            f"ctc_loss: targets must be (N, S) with S at least {longest}, or {int(theirs.sum())}"
+            f" labels in a row, got shape {raw.shape}. Check target_lengths."
+        )
     if padded.size and (padded.min() < 0 or padded.max() >= C):
-        raise IndexOutOfRange(f"ctc_loss: targets must be in [0, {C - 1}], got values from {padded.min()} to {padded.max()}. Correct the labels.")
-    loss = F.ctc_negative_log(log_probs, log_probs.wrap(padded), log_probs.wrap(ours), log_probs.wrap(theirs), blank, zero_infinity)
+        raise IndexOutOfRange(
+            f"ctc_loss: targets must be in [0, {C - 1}], got values from {padded.min()} to"
+            f" {padded.max()}. Correct the labels."
+        )
+    loss = F.ctc_negative_log(
+        log_probs,
+        log_probs.wrap(padded),
+        log_probs.wrap(ours),
+        log_probs.wrap(theirs),
+        blank,
+        zero_infinity,
+    )
     if reduction == "mean":
         return F.mean(loss / log_probs.wrap(xp.maximum(theirs, 1).astype(loss.array.dtype)))
     if reduction not in ("sum", "none"):
-        raise ShapeError(f"ctc_loss: reduction must be 'mean', 'sum' or 'none', got {reduction!r}. Use one of those.")
+        raise ShapeError(
+            f"ctc_loss: reduction must be 'mean', 'sum' or 'none', got {reduction!r}. Use one of"
+            " those."
+        )
     return F.sum(loss) if reduction == "sum" else F.squeeze(loss, 0) if single else loss

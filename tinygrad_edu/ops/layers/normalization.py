@@ -1,4 +1,5 @@
 """Normalisation: subtract a mean, divide by a standard deviation, scale and shift."""
+
 from __future__ import annotations
 
 from ...engine.case import Array, Case, positive
@@ -23,8 +24,17 @@ def layer_norm_reference(F, x, weight, bias, dims, eps):
     return out if bias is None else out + bias
 
 
-@op(method=False, types="match", residuals=("mean", "rstd"), reference=layer_norm_reference,
-    cases=[Case([2, 3, 4], positive(4), [4], torch=False), Case([2, 3, 4], None, None, (-2, -1), torch=False), Case([3, 5], positive(5), torch=False)])
+@op(
+    method=False,
+    types="match",
+    residuals=("mean", "rstd"),
+    reference=layer_norm_reference,
+    cases=[
+        Case([2, 3, 4], positive(4), [4], torch=False),
+        Case([2, 3, 4], None, None, (-2, -1), torch=False),
+        Case([3, 5], positive(5), torch=False),
+    ],
+)
 def layer_normalization(xp, x, weight=None, bias=None, /, dims=(-1,), eps=1e-5):
     """Normalise over the last dims, scale and shift.
 
@@ -43,16 +53,29 @@ def layer_normalization(xp, x, weight=None, bias=None, /, dims=(-1,), eps=1e-5):
 
 
 layer_normalization.vjp(
-    x=lambda F, g, x, weight, mean, rstd, dims: F.layer_normalization_backward(g, x, mean, rstd, weight, dims),
-    weight=lambda F, g, x, mean, rstd, dims: F.normalization_weight_backward(g, x, rstd, mean, dims),
-    bias=lambda g: g)
+    x=lambda F, g, x, weight, mean, rstd, dims: F.layer_normalization_backward(
+        g, x, mean, rstd, weight, dims
+    ),
+    weight=lambda F, g, x, mean, rstd, dims: F.normalization_weight_backward(
+        g, x, rstd, mean, dims
+    ),
+    bias=lambda g: g,
+)
 
 
-# The backward of layer_normalization and rms_normalization is only called on raw arrays: higher orders go through their references.
+# The backward of layer_normalization and rms_normalization is only called on raw arrays: higher
+# orders go through their references.
 
 
-@op(method=False, types="match", differentiable=False, cases=[
-    Case([2, 3, 4], [2, 3, 4], [2, 3, 1], positive(2, 3, 1), positive(4), torch=False), Case([2, 3, 4], [2, 3, 4], [2, 1, 1], positive(2, 1, 1), None, (-2, -1), torch=False)])
+@op(
+    method=False,
+    types="match",
+    differentiable=False,
+    cases=[
+        Case([2, 3, 4], [2, 3, 4], [2, 3, 1], positive(2, 3, 1), positive(4), torch=False),
+        Case([2, 3, 4], [2, 3, 4], [2, 1, 1], positive(2, 1, 1), None, (-2, -1), torch=False),
+    ],
+)
 def layer_normalization_backward(xp, u, x, mean, rstd, weight=None, /, dims=(-1,)):
     """The cotangent of layer_normalization's x, from the output's cotangent u and the residuals.
 
@@ -69,8 +92,15 @@ def layer_normalization_backward(xp, u, x, mean, rstd, weight=None, /, dims=(-1,
     return out
 
 
-@op(method=False, types="match", differentiable=False, cases=[
-    Case([2, 3, 4], [2, 3, 4], positive(2, 3, 1), [2, 3, 1], torch=False), Case([2, 3, 4], [2, 3, 4], positive(2, 1, 1), None, (-2, -1), torch=False)])
+@op(
+    method=False,
+    types="match",
+    differentiable=False,
+    cases=[
+        Case([2, 3, 4], [2, 3, 4], positive(2, 3, 1), [2, 3, 1], torch=False),
+        Case([2, 3, 4], [2, 3, 4], positive(2, 1, 1), None, (-2, -1), torch=False),
+    ],
+)
 def normalization_weight_backward(xp, u, x, rstd, mean=None, /, dims=(-1,)):
     """The cotangent of the weight of layer_normalization, or (without a mean) of rms_normalization.
 
@@ -84,15 +114,28 @@ def normalization_weight_backward(xp, u, x, rstd, mean=None, /, dims=(-1,)):
 def last_dims(name, input, normalized_shape, **given):
     """The dims that normalized_shape stands for."""
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-    if not shape or tuple(input.shape[max(input.ndim - len(shape), 0):]) != shape:
-        raise ShapeError(f"{name}: input must end in the sizes {shape}, at least one, got shape {tuple(input.shape)}. Check normalized_shape.")
+    if not shape or tuple(input.shape[max(input.ndim - len(shape), 0) :]) != shape:
+        raise ShapeError(
+            f"{name}: input must end in the sizes {shape}, at least one, got shape"
+            f" {tuple(input.shape)}. Check normalized_shape."
+        )
     for what, value in given.items():
         if value is not None and tuple(value.shape) != shape:
-            raise ShapeError(f"{name}: {what} must have the shape {shape} of normalized_shape, got {tuple(value.shape)}. Change one of them.")
+            raise ShapeError(
+                f"{name}: {what} must have the shape {shape} of normalized_shape, got"
+                f" {tuple(value.shape)}. Change one of them."
+            )
     return tuple(range(-len(shape), 0))
 
 
-@composite(method=False, cases=[Case([2, 3, 4], (4,), positive(4), [4]), Case([2, 3, 4], (3, 4)), Case([2, 4], (4,), positive(4))])
+@composite(
+    method=False,
+    cases=[
+        Case([2, 3, 4], (4,), positive(4), [4]),
+        Case([2, 3, 4], (3, 4)),
+        Case([2, 4], (4,), positive(4)),
+    ],
+)
 def layer_norm(F, input, normalized_shape, weight=None, bias=None, eps=1e-5):
     """Normalise over the last dims, whose sizes are `normalized_shape`.
 
@@ -101,12 +144,20 @@ def layer_norm(F, input, normalized_shape, weight=None, bias=None, eps=1e-5):
     """
     if input.dtype is float16:
         return in_float32(layer_norm.function, input, normalized_shape, weight, bias, eps)
-    return F.layer_normalization(input, weight, bias, last_dims("layer_norm", input, normalized_shape, weight=weight, bias=bias), eps)
+    return F.layer_normalization(
+        input,
+        weight,
+        bias,
+        last_dims("layer_norm", input, normalized_shape, weight=weight, bias=bias),
+        eps,
+    )
 
 
 def in_float32(function, *args):
     """A function of float16 computed in float32, as PyTorch does: squares would overflow."""
-    return function(*(a.float() if getattr(a, "dtype", None) is float16 else a for a in args)).half()
+    return function(
+        *(a.float() if getattr(a, "dtype", None) is float16 else a for a in args)
+    ).half()
 
 
 def batch_norm_reference(F, x, weight, bias, dims, eps):
@@ -120,7 +171,8 @@ def batch_norm_reference(F, x, weight, bias, dims, eps):
 
 @op(method=False, types="match", outputs=("out", "mean", "var"), reference=batch_norm_reference)
 def batch_normalization(xp, x, weight=None, bias=None, /, dims=(0,), eps=1e-5):
-    """Normalise over the batch; mean and (biased) variance come along for the running averages, without gradients.
+    """Normalise over the batch; mean and (biased) variance come along for the running averages,
+    without gradients.
 
     Math:   out = (x - mean) / sqrt(var + eps) weight + bias
     Shape:  weight and bias already shaped to broadcast against x
@@ -138,35 +190,82 @@ def batch_normalization(xp, x, weight=None, bias=None, /, dims=(0,), eps=1e-5):
 
 def batch_norm_d_x(F, gs, x, weight, mean, var, dims, eps):
     rstd = F.rsqrt(var + eps)
-    return normalise_backward(F, gs[0] if weight is None else gs[0] * weight, (x - mean) * rstd, rstd, dims)
+    return normalise_backward(
+        F, gs[0] if weight is None else gs[0] * weight, (x - mean) * rstd, rstd, dims
+    )
 
 
-batch_normalization.vjp(x=batch_norm_d_x, weight=lambda F, gs, x, mean, var, eps: gs[0] * ((x - mean) * F.rsqrt(var + eps)), bias=lambda gs: gs[0])
+batch_normalization.vjp(
+    x=batch_norm_d_x,
+    weight=lambda F, gs, x, mean, var, eps: gs[0] * ((x - mean) * F.rsqrt(var + eps)),
+    bias=lambda gs: gs[0],
+)
 
 
 def check_channels(name, input, **given):
     for what, value in given.items():
         if value is not None and tuple(value.shape) != (input.shape[1],):
-            raise ShapeError(f"{name}: {what} must have one value per channel, shape ({input.shape[1]},), got {tuple(value.shape)} for an input of shape {tuple(input.shape)}. Check dim 1.")
+            raise ShapeError(
+                f"{name}: {what} must have one value per channel, shape ({input.shape[1]},), got"
+                f" {tuple(value.shape)} for an input of shape {tuple(input.shape)}. Check dim 1."
+            )
 
 
-@composite(method=False, cases=[
-    Case([4, 3], None, None, positive(3), Array(3), True), Case([4, 3, 2, 2], None, None, positive(3), Array(3), True), Case([4, 3, 5], None, None, None, None, True),
-    Case([4, 3], Array(3), positive(3), positive(3), Array(3), False), Case([2, 3, 4], Array(3), positive(3), None, None, False)])
-def batch_norm(F, input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5):
+@composite(
+    method=False,
+    cases=[
+        Case([4, 3], None, None, positive(3), Array(3), True),
+        Case([4, 3, 2, 2], None, None, positive(3), Array(3), True),
+        Case([4, 3, 5], None, None, None, None, True),
+        Case([4, 3], Array(3), positive(3), positive(3), Array(3), False),
+        Case([2, 3, 4], Array(3), positive(3), None, None, False),
+    ],
+)
+def batch_norm(
+    F,
+    input,
+    running_mean,
+    running_var,
+    weight=None,
+    bias=None,
+    training=False,
+    momentum=0.1,
+    eps=1e-5,
+):
     """Normalise each channel (dim 1) over the batch, or by running averages when not training.
 
-    Math:   out = (x - mean) / sqrt(var + eps) weight + bias;   running = (1 - momentum) running + momentum batch (unbiased variance)
+    Math:   out = (x - mean) / sqrt(var + eps) weight + bias;   running = (1 - momentum) running +
+            momentum batch (unbiased variance)
     Reference: S. Ioffe, C. Szegedy, 2015, "Batch normalization", alg. 1
     """
     check_float("batch_norm", input)
     if input.dtype is float16:
-        return in_float32(lambda x, w, b: F.batch_norm(x, running_mean, running_var, w, b, training, momentum, eps), input, weight, bias)
+        return in_float32(
+            lambda x, w, b: F.batch_norm(
+                x, running_mean, running_var, w, b, training, momentum, eps
+            ),
+            input,
+            weight,
+            bias,
+        )
     if input.ndim < 2:
-        raise ShapeError(f"batch_norm: input must have at least 2 dims (N, C), got shape {tuple(input.shape)}. Add the batch dim with unsqueeze(0).")
-    check_channels("batch_norm", input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+        raise ShapeError(
+            f"batch_norm: input must have at least 2 dims (N, C), got shape {tuple(input.shape)}."
+            " Add the batch dim with unsqueeze(0)."
+        )
+    check_channels(
+        "batch_norm",
+        input,
+        running_mean=running_mean,
+        running_var=running_var,
+        weight=weight,
+        bias=bias,
+    )
     if not training and (running_mean is None or running_var is None):
-        raise ShapeError("batch_norm: needs running_mean and running_var when not training, got None. Give them, or training=True.")
+        raise ShapeError(
+            "batch_norm: needs running_mean and running_var when not training, got None. Give them,"
+            " or training=True."
+        )
     shape = (1, -1) + (1,) * (input.ndim - 2)
 
     def column(v):
@@ -182,25 +281,43 @@ def batch_norm(F, input, running_mean, running_var, weight=None, bias=None, trai
         out = input if weight is None else input * column(weight)
         return out if bias is None else out + column(bias)
     if n == 1:
-        raise ShapeError(f"batch_norm: needs more than one value per channel when training, got shape {tuple(input.shape)}. Use a larger batch, or eval().")
-    out, mean, var = F.batch_normalization(input, column(weight), column(bias), tuple(i for i in range(input.ndim) if i != 1), eps)
-    for running, batch in ((running_mean, mean.detach()), (running_var, var.detach() * (n / (n - 1)))):
+        raise ShapeError(
+            "batch_norm: needs more than one value per channel when training, got shape"
+            f" {tuple(input.shape)}. Use a larger batch, or eval()."
+        )
+    out, mean, var = F.batch_normalization(
+        input, column(weight), column(bias), tuple(i for i in range(input.ndim) if i != 1), eps
+    )
+    for running, batch in (
+        (running_mean, mean.detach()),
+        (running_var, var.detach() * (n / (n - 1))),
+    ):
         if running is not None:
             running.copy_(running.detach() * (1 - momentum) + F.reshape(batch, (-1,)) * momentum)
     return out
 
 
-@composite(method=False, cases=[Case([2, 4, 3], 2, positive(4), Array(4)), Case([2, 4, 3, 2], 4), Case([3, 6], 3)])
+@composite(
+    method=False,
+    cases=[Case([2, 4, 3], 2, positive(4), Array(4)), Case([2, 4, 3, 2], 4), Case([3, 6], 3)],
+)
 def group_norm(F, input, num_groups, weight=None, bias=None, eps=1e-5):
     """Normalise groups of channels of each item.
 
-    Math:   out = (x - mean) / sqrt(var + eps) weight + bias, statistics over a group and all positions
+    Math:   out = (x - mean) / sqrt(var + eps) weight + bias, statistics over a group and all
+            positions
     Reference: Y. Wu, K. He, 2018, "Group normalization"
     """
     if input.ndim < 2 or num_groups < 1 or input.shape[1] % num_groups:
-        raise ShapeError(f"group_norm: channels (dim 1) must be a multiple of num_groups={num_groups}, got shape {tuple(input.shape)}. Choose a divisor of the channels.")
+        raise ShapeError(
+            f"group_norm: channels (dim 1) must be a multiple of num_groups={num_groups}, got shape"
+            f" {tuple(input.shape)}. Choose a divisor of the channels."
+        )
     if input.shape[0] * volume(input.shape[1:]) == num_groups:
-        raise ShapeError(f"group_norm: needs more than one value per group, got shape {tuple(input.shape)} for {num_groups} groups. Use fewer groups.")
+        raise ShapeError(
+            f"group_norm: needs more than one value per group, got shape {tuple(input.shape)} for"
+            f" {num_groups} groups. Use fewer groups."
+        )
     check_channels("group_norm", input, weight=weight, bias=bias)
     if input.dtype is float16:
         return in_float32(group_norm.function, input, num_groups, weight, bias, eps)
@@ -211,18 +328,43 @@ def group_norm(F, input, num_groups, weight=None, bias=None, eps=1e-5):
     return out if bias is None else out + F.reshape(bias, shape)
 
 
-@composite(method=False, cases=[Case([2, 3, 4]), Case([2, 3, 4, 2], None, None, positive(3), Array(3))])
-def instance_norm(F, input, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True, momentum=0.1, eps=1e-5):
+@composite(
+    method=False, cases=[Case([2, 3, 4]), Case([2, 3, 4, 2], None, None, positive(3), Array(3))]
+)
+def instance_norm(
+    F,
+    input,
+    running_mean=None,
+    running_var=None,
+    weight=None,
+    bias=None,
+    use_input_stats=True,
+    momentum=0.1,
+    eps=1e-5,
+):
     """Normalise each channel of each item.
 
     Math:   out = (x - mean) / sqrt(var + eps) weight + bias, statistics over positions
     Reference: D. Ulyanov et al., 2016, "Instance normalization"
     """
     if not use_input_stats and (running_mean is None or running_var is None):
-        raise ShapeError("instance_norm: needs running_mean and running_var when use_input_stats is False, got None. Give them, or use_input_stats=True.")
+        raise ShapeError(
+            "instance_norm: needs running_mean and running_var when use_input_stats is False, got"
+            " None. Give them, or use_input_stats=True."
+        )
     if input.ndim < 2 or use_input_stats and (input.ndim < 3 or volume(input.shape[2:]) < 2):
-        raise ShapeError(f"instance_norm: needs (N, C, *) with more than one element per channel, got shape {tuple(input.shape)}. Use a larger input.")
-    check_channels("instance_norm", input, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
+        raise ShapeError(
+            "instance_norm: needs (N, C, *) with more than one element per channel, got shape"
+            f" {tuple(input.shape)}. Use a larger input."
+        )
+    check_channels(
+        "instance_norm",
+        input,
+        running_mean=running_mean,
+        running_var=running_var,
+        weight=weight,
+        bias=bias,
+    )
     if not use_input_stats:
         return F.batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
     if running_mean is not None and input.shape[0]:
@@ -238,8 +380,13 @@ def rms_norm_reference(F, x, weight, dims, eps):
     return out if weight is None else out * weight
 
 
-@op(method=False, types="promote", residuals=("rstd",), reference=rms_norm_reference,
-    cases=[Case([2, 3, 4], positive(4), torch=False), Case([2, 3, 4], None, (-2, -1), torch=False)])
+@op(
+    method=False,
+    types="promote",
+    residuals=("rstd",),
+    reference=rms_norm_reference,
+    cases=[Case([2, 3, 4], positive(4), torch=False), Case([2, 3, 4], None, (-2, -1), torch=False)],
+)
 def rms_normalization(xp, x, weight=None, /, dims=(-1,), eps=1e-5):
     """Divide by the root mean square over the last dims, and scale.
 
@@ -253,12 +400,21 @@ def rms_normalization(xp, x, weight=None, /, dims=(-1,), eps=1e-5):
     return out, rstd
 
 
-rms_normalization.vjp(x=lambda F, g, x, weight, rstd, dims: F.rms_normalization_backward(g, x, rstd, weight, dims),
-                      weight=lambda F, g, x, rstd, dims: F.normalization_weight_backward(g, x, rstd, None, dims))
+rms_normalization.vjp(
+    x=lambda F, g, x, weight, rstd, dims: F.rms_normalization_backward(g, x, rstd, weight, dims),
+    weight=lambda F, g, x, rstd, dims: F.normalization_weight_backward(g, x, rstd, None, dims),
+)
 
 
-@op(method=False, types="match", differentiable=False, cases=[
-    Case([2, 3, 4], [2, 3, 4], positive(2, 3, 1), positive(4), torch=False), Case([2, 3, 4], [2, 3, 4], positive(2, 1, 1), None, (-2, -1), torch=False)])
+@op(
+    method=False,
+    types="match",
+    differentiable=False,
+    cases=[
+        Case([2, 3, 4], [2, 3, 4], positive(2, 3, 1), positive(4), torch=False),
+        Case([2, 3, 4], [2, 3, 4], positive(2, 1, 1), None, (-2, -1), torch=False),
+    ],
+)
 def rms_normalization_backward(xp, u, x, rstd, weight=None, /, dims=(-1,)):
     """The cotangent of rms_normalization's x, from the output's cotangent u and the residual.
 
@@ -284,23 +440,36 @@ def rms_norm(F, input, normalized_shape, weight=None, eps=None):
     if input.dtype is float16:
         return in_float32(rms_norm.function, input, normalized_shape, weight, eps)
     if eps is None:
-        eps = {"float64": 2.220446049250313e-16, "float32": 1.1920928955078125e-07}[input.dtype.name]
-    return F.rms_normalization(input, weight, last_dims("rms_norm", input, normalized_shape, weight=weight), eps)
+        eps = {"float64": 2.220446049250313e-16, "float32": 1.1920928955078125e-07}[
+            input.dtype.name
+        ]
+    return F.rms_normalization(
+        input, weight, last_dims("rms_norm", input, normalized_shape, weight=weight), eps
+    )
 
 
-@composite(method=False, cases=[Case([2, 5, 3], 3), Case([1, 4, 2, 3], 2, 0.5, 0.5, 2.0), Case([2, 3, 2, 1, 2], 5, 0.1)])
+@composite(
+    method=False,
+    cases=[Case([2, 5, 3], 3), Case([1, 4, 2, 3], 2, 0.5, 0.5, 2.0), Case([2, 3, 2, 1, 2], 5, 0.1)],
+)
 def local_response_norm(F, input, size, alpha=1e-4, beta=0.75, k=1.0):
     """Each element divided by what the `size` channels around it have.
 
     Math:   out[c] = x[c] / (k + alpha mean_{c' in window(c)} x[c']^2)^beta
     Shape:  (N, C, *), unchanged
     Note:   the window starts size // 2 channels before c; channels beyond the ends count as zeros
-    Reference: A. Krizhevsky et al., 2012, "ImageNet classification with deep convolutional neural networks", section 3.3 (a sum there)
+    Reference: A. Krizhevsky et al., 2012, "ImageNet classification with deep convolutional neural
+               networks", section 3.3 (a sum there)
     """
     if input.ndim < 3 or size < 1:
-        raise ShapeError(f"local_response_norm: input must have at least 3 dims (N, C, *) and size be at least 1, got shape {tuple(input.shape)} and {size}. Correct them.")
+        raise ShapeError(
+            "local_response_norm: input must have at least 3 dims (N, C, *) and size be at least"
+            f" 1, got shape {tuple(input.shape)} and {size}. Correct them."
+        )
     if not volume(input.shape):
         return input
     squares = F.reshape(input * input, (input.shape[0], 1, input.shape[1], -1))
-    total = F.sum_pool(F.pad(squares, (0, 0, size // 2, (size - 1) // 2)), (size, 1), (1, 1), (0, 0), (0, 0))
+    total = F.sum_pool(
+        F.pad(squares, (0, 0, size // 2, (size - 1) // 2)), (size, 1), (1, 1), (0, 0), (0, 0)
+    )
     return input / F.reshape(total * (alpha / size) + k, tuple(input.shape)) ** beta

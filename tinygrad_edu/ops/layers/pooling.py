@@ -1,4 +1,7 @@
-"""Pooling over 1, 2 or 3 spatial dims: each output looks at a window of the input, one kernel position ("tap") at a time."""
+"""Pooling over 1, 2 or 3 spatial dims: each output looks at a window of the input, one kernel
+position ("tap") at a time.
+"""
+
 from __future__ import annotations
 
 from ...engine.arrays import capture
@@ -11,7 +14,11 @@ ALL = (slice(None), slice(None))
 
 
 def padded(xp, x, low, high, value):
-    return xp.pad(x, ((0, 0), (0, 0), *zip(low, high)), constant_values=value) if any(low) or any(high) else x
+    return (
+        xp.pad(x, ((0, 0), (0, 0), *zip(low, high)), constant_values=value)
+        if any(low) or any(high)
+        else x
+    )
 
 
 def geometry(name, shape, kernel, stride, padding, dilation, ceil_mode):
@@ -19,14 +26,20 @@ def geometry(name, shape, kernel, stride, padding, dilation, ceil_mode):
     size, high = [], []
     for n, k, s, p, d in zip(shape, kernel, stride, padding, dilation):
         if k < 1 or s < 1 or d < 1 or not 0 <= p <= ((k - 1) * d + 1) // 2:
-            raise ShapeError(f"{name}: kernel, stride and dilation must be at least 1 and padding at most half the kernel's span, "
-                             f"got kernel {k}, stride {s}, padding {p}, dilation {d}. Correct them.")
+            raise ShapeError(
+                f"{name}: kernel, stride and dilation must be at least 1 and padding at most half"
+                f" the kernel's span, got kernel {k}, stride {s}, padding {p}, dilation {d}."
+                " Correct them."
+            )
         span = n + 2 * p - d * (k - 1) - 1
         m = (-(-span // s) if ceil_mode else span // s) + 1
         if ceil_mode and (m - 1) * s >= n + p:
             m -= 1  # a window must not begin in the padding at the end
         if m < 1:
-            raise ShapeError(f"{name}: the window must fit into the padded input, got input sizes {tuple(shape)} and kernel {tuple(kernel)}. Use a smaller kernel.")
+            raise ShapeError(
+                f"{name}: the window must fit into the padded input, got input sizes {tuple(shape)}"
+                f" and kernel {tuple(kernel)}. Use a smaller kernel."
+            )
         size.append(m)
         high.append(max((m - 1) * s + d * (k - 1) + 1 - n - p, 0))
     return tuple(size), tuple(high)
@@ -46,39 +59,59 @@ def max_pool(xp, x, /, kernel, stride, padding, dilation, ceil_mode=False):
     for i, tap in enumerate(taps(kernel)):
         piece = xs[(*ALL, *tap_slices(tap, size, stride, dilation))]
         if out is None:
-            out, winners = xp.array(piece), xp.zeros(piece.shape, "uint8" if volume(kernel) < 256 else "int32")
+            out, winners = (
+                xp.array(piece),
+                xp.zeros(piece.shape, "uint8" if volume(kernel) < 256 else "int32"),
+            )
         else:
             xp.copyto(winners, i, where=piece > out)
             xp.maximum(out, piece, out=out)
     odd = ~(out > lowest)
-    if capture.active or odd.any():  # NaN: the last of a window wins; nothing above the padding's value: the first tap inside the image
+    # NaN: the last of a window wins; nothing above the padding's value: the first tap inside the
+    # image
+    if capture.active or odd.any():
         inside = padded(xp, xp.ones((1, 1, *x.shape[2:]), bool), padding, high, False)
         for i, tap in reversed(list(enumerate(taps(kernel)))):
-            xp.copyto(winners, i, where=odd & inside[(*ALL, *tap_slices(tap, size, stride, dilation))])
+            xp.copyto(
+                winners, i, where=odd & inside[(*ALL, *tap_slices(tap, size, stride, dilation))]
+            )
         for i, tap in enumerate(taps(kernel)):
             piece = xs[(*ALL, *tap_slices(tap, size, stride, dilation))]
             xp.copyto(winners, i, where=piece != piece)
     return out, winners
 
 
-max_pool.vjp(x=lambda F, g, winners, x_shape, kernel, stride, padding, dilation: F.max_pool_spread(g, winners, x_shape, kernel, stride, padding, dilation))
+max_pool.vjp(
+    x=lambda F, g, winners, x_shape, kernel, stride, padding, dilation: F.max_pool_spread(
+        g, winners, x_shape, kernel, stride, padding, dilation
+    )
+)
 
 
 @op(method=False)
 def max_pool_spread(xp, x, winners, /, shape, kernel, stride, padding, dilation):
-    """Zeros of `shape` with x added where each window's winner was: the transpose of `max_pool_take`.
+    """Zeros of `shape` with x added where each window's winner was: the transpose of
+    `max_pool_take`.
 
     Math:   out[winner of p] += x[p];   d x = max_pool_take(g)
     """
     size = x.shape[2:]
-    wide = tuple(max(n + 2 * p, (m - 1) * s + d * (k - 1) + 1) for n, p, m, s, d, k in zip(shape[2:], padding, size, stride, dilation, kernel))
+    wide = tuple(
+        max(n + 2 * p, (m - 1) * s + d * (k - 1) + 1)
+        for n, p, m, s, d, k in zip(shape[2:], padding, size, stride, dilation, kernel)
+    )
     out = xp.zeros((*shape[:2], *wide), x.dtype)
     for i, tap in enumerate(taps(kernel)):
         out[(*ALL, *tap_slices(tap, size, stride, dilation))] += x * (winners == i)
     return xp.ascontiguousarray(out[(*ALL, *(slice(p, p + n) for p, n in zip(padding, shape[2:])))])
 
 
-max_pool_spread.vjp(x=lambda F, g, winners, kernel, stride, padding, dilation: F.max_pool_take(g, winners, kernel, stride, padding, dilation), winners=None)
+max_pool_spread.vjp(
+    x=lambda F, g, winners, kernel, stride, padding, dilation: F.max_pool_take(
+        g, winners, kernel, stride, padding, dilation
+    ),
+    winners=None,
+)
 
 
 @op(method=False)
@@ -88,7 +121,10 @@ def max_pool_take(xp, x, winners, /, kernel, stride, padding, dilation):
     Math:   out[p] = x[winner of p];   d x = max_pool_spread(g)
     """
     size = winners.shape[2:]
-    high = tuple(max((m - 1) * s + d * (k - 1) + 1 - n - p, 0) for n, p, m, s, d, k in zip(x.shape[2:], padding, size, stride, dilation, kernel))
+    high = tuple(
+        max((m - 1) * s + d * (k - 1) + 1 - n - p, 0)
+        for n, p, m, s, d, k in zip(x.shape[2:], padding, size, stride, dilation, kernel)
+    )
     xs = padded(xp, x, padding, high, 0)
     out = xp.zeros(winners.shape, x.dtype)
     for i, tap in enumerate(taps(kernel)):
@@ -96,7 +132,12 @@ def max_pool_take(xp, x, winners, /, kernel, stride, padding, dilation):
     return out
 
 
-max_pool_take.vjp(x=lambda F, g, winners, x_shape, kernel, stride, padding, dilation: F.max_pool_spread(g, winners, x_shape, kernel, stride, padding, dilation), winners=None)
+max_pool_take.vjp(
+    x=lambda F, g, winners, x_shape, kernel, stride, padding, dilation: F.max_pool_spread(
+        g, winners, x_shape, kernel, stride, padding, dilation
+    ),
+    winners=None,
+)
 
 
 @op(method=False)
@@ -114,7 +155,11 @@ def sum_pool(xp, x, /, kernel, stride, padding, high):
     return out
 
 
-sum_pool.vjp(x=lambda F, g, x_shape, kernel, stride, padding, high: F.sum_spread(g, x_shape, kernel, stride, padding, high))
+sum_pool.vjp(
+    x=lambda F, g, x_shape, kernel, stride, padding, high: F.sum_spread(
+        g, x_shape, kernel, stride, padding, high
+    )
+)
 
 
 @op(method=False)
@@ -123,13 +168,17 @@ def sum_spread(xp, x, /, shape, kernel, stride, padding, high):
 
     Math:   out[stride p + t - padding] += x[p];   d x = sum_pool(g)
     """
-    out = xp.zeros((*shape[:2], *(n + p + max(h, 0) for n, p, h in zip(shape[2:], padding, high))), x.dtype)
+    out = xp.zeros(
+        (*shape[:2], *(n + p + max(h, 0) for n, p, h in zip(shape[2:], padding, high))), x.dtype
+    )
     for tap in taps(kernel):
         out[(*ALL, *tap_slices(tap, x.shape[2:], stride, (1,) * len(kernel)))] += x
     return xp.ascontiguousarray(out[(*ALL, *(slice(p, p + n) for p, n in zip(padding, shape[2:])))])
 
 
-sum_spread.vjp(x=lambda F, g, kernel, stride, padding, high: F.sum_pool(g, kernel, stride, padding, high))
+sum_spread.vjp(
+    x=lambda F, g, kernel, stride, padding, high: F.sum_pool(g, kernel, stride, padding, high)
+)
 
 
 def numbers(name, value, n):
@@ -143,24 +192,47 @@ def numbers(name, value, n):
 
 def batched(F, name, n, input):
     if input.ndim not in (n + 1, n + 2):
-        raise ShapeError(f"{name}: input must have {n + 1} or {n + 2} dims, got shape {tuple(input.shape)}. Add the missing dims with unsqueeze.")
-    if min(input.shape[input.ndim - n - 1:]) < 1:
-        raise ShapeError(f"{name}: channels and sizes must be at least 1, got shape {tuple(input.shape)}. Only the batch may be empty.")
+        raise ShapeError(
+            f"{name}: input must have {n + 1} or {n + 2} dims, got shape {tuple(input.shape)}. Add"
+            " the missing dims with unsqueeze."
+        )
+    if min(input.shape[input.ndim - n - 1 :]) < 1:
+        raise ShapeError(
+            f"{name}: channels and sizes must be at least 1, got shape {tuple(input.shape)}. Only"
+            " the batch may be empty."
+        )
     return F.unsqueeze(input, 0) if input.ndim == n + 1 else input
 
 
 def check_numbers(name, input, kinds="f"):
     dtype = getattr(input, "array", input).dtype
     if dtype.kind not in kinds:
-        raise DTypeError(f"{name}: needs a {'numeric' if 'i' in kinds else 'floating-point'} input, got {dtype.name}. Convert it with x.float().")
+        raise DTypeError(
+            f"{name}: needs a {'numeric' if 'i' in kinds else 'floating-point'} input, got"
+            f" {dtype.name}. Convert it with x.float()."
+        )
 
 
 def max_pool_nd(n, cases):
-    def body(F, input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
+    def body(
+        F,
+        input,
+        kernel_size,
+        stride=None,
+        padding=0,
+        dilation=1,
+        ceil_mode=False,
+        return_indices=False,
+    ):
         check_numbers(body.__name__, input, "fiu")
         kernel = numbers(body.__name__, kernel_size, n)
         stride = kernel if stride is None or stride == () else numbers(body.__name__, stride, n)
-        settings = (kernel, stride, numbers(body.__name__, padding, n), numbers(body.__name__, dilation, n))
+        settings = (
+            kernel,
+            stride,
+            numbers(body.__name__, padding, n),
+            numbers(body.__name__, dilation, n),
+        )
         x = batched(F, body.__name__, n, input)
         out = F.max_pool(x, *settings, ceil_mode)
         flat = out if x is input else F.squeeze(out, 0)
@@ -170,18 +242,30 @@ def max_pool_nd(n, cases):
         return flat, indices if x is input else F.squeeze(indices, 0)
 
     body.__name__ = f"max_pool{n}d"
-    body.__doc__ = f"Largest element of each window over {n} spatial dim(s); `return_indices` adds positions in the flattened input.\n\nMath:   see max_pool"
+    body.__doc__ = (
+        f"Largest element of each window over {n} spatial dim(s); `return_indices` adds positions"
+        " in the flattened input.\n\nMath:   see max_pool"
+    )
     composite(body, method=False, cases=cases)
 
 
 max_pool_nd(1, [Case([2, 3, 7], 2), Case([2, 3, 7], 3, 2, 1)])
-max_pool_nd(2, [Case([2, 3, 6, 6], 2), Case([2, 3, 7, 6], 3, 2, 1), Case([1, 2, 7, 7], (2, 3), (1, 2), 0, (2, 1)), Case([2, 5, 5], 2, ceil_mode=True)])
+max_pool_nd(
+    2,
+    [
+        Case([2, 3, 6, 6], 2),
+        Case([2, 3, 7, 6], 3, 2, 1),
+        Case([1, 2, 7, 7], (2, 3), (1, 2), 0, (2, 1)),
+        Case([2, 5, 5], 2, ceil_mode=True),
+    ],
+)
 max_pool_nd(3, [Case([1, 2, 4, 4, 4], 2), Case([1, 4, 5, 4], 3, 2, 1, return_indices=True)])
 
 
 @op(method=False, differentiable=False)
 def max_pool_positions(xp, x, /, kernel, stride, padding, dilation, ceil_mode=False):
-    """Position of each window's winner in the flattened spatial dims of x, as PyTorch's `return_indices`.
+    """Position of each window's winner in the flattened spatial dims of x, as PyTorch's
+    `return_indices`.
 
     Math:   out[p] = argmax_t x[stride p + dilation t - padding]
     """
@@ -189,7 +273,9 @@ def max_pool_positions(xp, x, /, kernel, stride, padding, dilation, ceil_mode=Fa
     position, rest = xp.zeros(winners.shape, "int64"), winners.astype("int64")
     scale = volume(x.shape[2:])
     spread = volume(kernel)
-    for axis, (k, n, m, s, p, d) in enumerate(zip(kernel, x.shape[2:], out.shape[2:], stride, padding, dilation)):
+    for axis, (k, n, m, s, p, d) in enumerate(
+        zip(kernel, x.shape[2:], out.shape[2:], stride, padding, dilation)
+    ):
         scale, spread = scale // n, spread // k
         start = (xp.arange(m) * s - p).reshape((m,) + (1,) * (len(kernel) - axis - 1))
         position += (start + rest // spread * d) * scale
@@ -198,24 +284,48 @@ def max_pool_positions(xp, x, /, kernel, stride, padding, dilation, ceil_mode=Fa
 
 
 def avg_pool_nd(n, cases):
-    def body(F, input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None):
+    def body(
+        F,
+        input,
+        kernel_size,
+        stride=None,
+        padding=0,
+        ceil_mode=False,
+        count_include_pad=True,
+        divisor_override=None,
+    ):
         name = body.__name__
         check_numbers(name, input, "fi")
         kernel, padding = numbers(name, kernel_size, n), numbers(name, padding, n)
         stride = kernel if stride is None or stride == () else numbers(name, stride, n)
         if divisor_override == 0:
-            raise ShapeError(f"{name}: divisor_override must not be 0, got 0. Leave it out for the number of elements.")
+            raise ShapeError(
+                f"{name}: divisor_override must not be 0, got 0. Leave it out for the number of"
+                " elements."
+            )
         x = batched(F, name, n, input)
         size, _ = geometry(name, x.shape[2:], kernel, stride, padding, (1,) * n, ceil_mode)
-        reach = tuple(max((m - 1) * s + k - (s0 + p), 0) for m, s, k, s0, p in zip(size, stride, kernel, x.shape[2:], padding))
+        reach = tuple(
+            max((m - 1) * s + k - (s0 + p), 0)
+            for m, s, k, s0, p in zip(size, stride, kernel, x.shape[2:], padding)
+        )
         total = F.sum_pool(x, kernel, stride, padding, reach)
-        counts = divisor_override or window_sizes(F, x, size, kernel, stride, padding, count_include_pad)
-        out = total / counts if getattr(x, "array", x).dtype.kind == "f" else F.div(total, counts, rounding_mode="trunc")
+        counts = divisor_override or window_sizes(
+            F, x, size, kernel, stride, padding, count_include_pad
+        )
+        out = (
+            total / counts
+            if getattr(x, "array", x).dtype.kind == "f"
+            else F.div(total, counts, rounding_mode="trunc")
+        )
         return out if x is input else F.squeeze(out, 0)
 
     body.__name__ = f"avg_pool{n}d"
-    body.__doc__ = (f"Mean of each window over {n} spatial dim(s).\n\nMath:   out[p] = sum_t x[stride p + t - padding] / number of elements\n"
-                    "Args:   count_include_pad: padding counts as elements; divisor_override: divide by this instead")
+    body.__doc__ = (
+        f"Mean of each window over {n} spatial dim(s).\n\nMath:   out[p] = sum_t x[stride p + t -"
+        " padding] / number of elements\nArgs:   count_include_pad: padding counts as elements;"
+        " divisor_override: divide by this instead"
+    )
     composite(body, method=False, cases=cases)
 
 
@@ -232,25 +342,40 @@ def window_sizes(F, x, size, kernel, stride, padding, count_include_pad):
 def constant(F, x, values):
     """Python numbers as a tensor (or raw array) like x."""
     if hasattr(x, "array"):
-        return type(x)(x.device.asarray(values, dtype=x.array.dtype), x.device) if type(x).__name__ == "Tensor" else x.wrap(x.device.asarray(values, dtype=x.array.dtype))
+        return (
+            type(x)(x.device.asarray(values, dtype=x.array.dtype), x.device)
+            if type(x).__name__ == "Tensor"
+            else x.wrap(x.device.asarray(values, dtype=x.array.dtype))
+        )
     return F._device.asarray(values, dtype=x.dtype)
 
 
 avg_pool_nd(1, [Case([2, 3, 7], 2), Case([2, 3, 7], 3, 2, 1)])
-avg_pool_nd(2, [Case([2, 3, 6, 6], 2), Case([2, 3, 7, 6], 3, 2, 1), Case([2, 3, 7, 6], 3, 2, 1, False, False), Case([2, 5, 5], 2, ceil_mode=True),
-                Case([1, 1, 4, 4], 2, divisor_override=3)])
+avg_pool_nd(
+    2,
+    [
+        Case([2, 3, 6, 6], 2),
+        Case([2, 3, 7, 6], 3, 2, 1),
+        Case([2, 3, 7, 6], 3, 2, 1, False, False),
+        Case([2, 5, 5], 2, ceil_mode=True),
+        Case([1, 1, 4, 4], 2, divisor_override=3),
+    ],
+)
 avg_pool_nd(3, [Case([1, 2, 4, 4, 4], 2)])
 
 
 def lp_pool_nd(n, cases):
     def body(F, input, norm_type, kernel_size, stride=None, ceil_mode=False):
         kernel = numbers(body.__name__, kernel_size, n)
-        mean = getattr(F, f"avg_pool{n}d")(input ** norm_type, kernel, stride, 0, ceil_mode)
-        return (F.masked_fill(mean, mean == 0, 0.0) * volume(kernel)) ** (1 / norm_type)  # the mask keeps the root's infinite slope at 0 away from the sum
+        mean = getattr(F, f"avg_pool{n}d")(input**norm_type, kernel, stride, 0, ceil_mode)
+        # the mask keeps the root's infinite slope at 0 away from the sum
+        return (F.masked_fill(mean, mean == 0, 0.0) * volume(kernel)) ** (1 / norm_type)
 
     body.__name__ = f"lp_pool{n}d"
-    body.__doc__ = (f"The p-norm of each window over {n} spatial dim(s), p = norm_type (no absolute value is taken, as in PyTorch).\n\n"
-                    "Math:   out[p] = (sum_t x[stride p + t]^norm)^(1 / norm)")
+    body.__doc__ = (
+        f"The p-norm of each window over {n} spatial dim(s), p = norm_type (no absolute value is"
+        " taken, as in PyTorch).\n\nMath:   out[p] = (sum_t x[stride p + t]^norm)^(1 / norm)"
+    )
     composite(body, method=False, cases=cases)
 
 
@@ -265,26 +390,53 @@ def max_unpool_nd(n, cases):
         kernel, padding = numbers(name, kernel_size, n), numbers(name, padding, n)
         stride = kernel if stride is None or stride == () else numbers(name, stride, n)
         if tuple(input.shape) != tuple(indices.shape):
-            raise ShapeError(f"{name}: indices must have the input's shape {tuple(input.shape)}, got {tuple(indices.shape)}. Give what max_pool{n}d(return_indices=True) returned.")
+            raise ShapeError(
+                f"{name}: indices must have the input's shape {tuple(input.shape)}, got"
+                f" {tuple(indices.shape)}. Give what max_pool{n}d(return_indices=True) returned."
+            )
         x = batched(F, name, n, input)
-        size = tuple((m - 1) * s + k - 2 * p for m, s, k, p in zip(x.shape[2:], stride, kernel, padding))
+        size = tuple(
+            (m - 1) * s + k - 2 * p for m, s, k, p in zip(x.shape[2:], stride, kernel, padding)
+        )
         if output_size is not None:
             given = tuple(output_size)[-n:]
-            if len(tuple(output_size)) not in (n, n + 2) or any(not m - s < v < m + s for v, m, s in zip(given, size, stride)):
-                raise ShapeError(f"{name}: output_size must be less than one stride away from {size}, got {tuple(output_size)}. Give the shape that max_pool{n}d was called with.")
+            if len(tuple(output_size)) not in (n, n + 2) or any(
+                not m - s < v < m + s for v, m, s in zip(given, size, stride)
+            ):
+                raise ShapeError(
+                    f"{name}: output_size must be less than one stride away from {size}, got"
+                    f" {tuple(output_size)}. Give the shape that max_pool{n}d was called with."
+                )
             size = given
         flat = (*x.shape[:2], volume(x.shape[2:]))
         blank = constant(F, x, [[[0.0]]])
         blank = F.broadcast_to(blank, (*x.shape[:2], volume(size)))
-        out = F.reshape(F.scatter(blank, 2, F.reshape(indices, flat), F.reshape(x, flat)), (*x.shape[:2], *size))
+        out = F.reshape(
+            F.scatter(blank, 2, F.reshape(indices, flat), F.reshape(x, flat)), (*x.shape[:2], *size)
+        )
         return out if x is input else F.squeeze(out, 0)
 
     body.__name__ = f"max_unpool{n}d"
-    body.__doc__ = (f"Undoes max_pool{n}d as far as that goes: each maximum back to where it was, zeros elsewhere.\n\n"
-                    "Math:   out[indices[p]] = x[p], else 0\nArgs:   output_size: which of the possible input shapes of the pooling was it")
+    body.__doc__ = (
+        f"Undoes max_pool{n}d as far as that goes: each maximum back to where it was, zeros"
+        " elsewhere.\n\nMath:   out[indices[p]] = x[p], else 0\nArgs:   output_size: which of the"
+        " possible input shapes of the pooling was it"
+    )
     composite(body, method=False, cases=cases)
 
 
-max_unpool_nd(1, [Case([1, 2, 3], Array(values=[[[1, 2, 5], [0, 3, 4]]]), 2), Case([2, 3], Array(values=[[0, 2, 6], [1, 3, 5]]), 2, 2, 0, (7,))])
-max_unpool_nd(2, [Case([1, 1, 2, 2], Array(values=[[[[0, 3], [9, 14]]]]), 2), Case([1, 1, 2, 2], Array(values=[[[[0, 3], [9, 14]]]]), 3, 2, 1, (1, 1, 4, 4))])
+max_unpool_nd(
+    1,
+    [
+        Case([1, 2, 3], Array(values=[[[1, 2, 5], [0, 3, 4]]]), 2),
+        Case([2, 3], Array(values=[[0, 2, 6], [1, 3, 5]]), 2, 2, 0, (7,)),
+    ],
+)
+max_unpool_nd(
+    2,
+    [
+        Case([1, 1, 2, 2], Array(values=[[[[0, 3], [9, 14]]]]), 2),
+        Case([1, 1, 2, 2], Array(values=[[[[0, 3], [9, 14]]]]), 3, 2, 1, (1, 1, 4, 4)),
+    ],
+)
 max_unpool_nd(3, [Case([1, 1, 1, 2, 1], Array(values=[[[[[3], [12]]]]]), 2)])

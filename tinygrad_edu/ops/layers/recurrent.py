@@ -1,19 +1,24 @@
 """Recurrent layers: one op runs over a whole sequence, and its backward runs back through time.
 
-Each op takes the input's share of the gates ready made, `gx = x W_ih^T + b`, one matrix product for all steps, and does only
-what must be done step by step. T steps, B sequences, H hidden units. The reference of each op is the same in small ops.
+Each op takes the input's share of the gates ready made, `gx = x W_ih^T + b`, one matrix product for
+all steps, and does only what must be done step by step. T steps, B sequences, H hidden units. The
+reference of each op is the same in small ops.
 """
+
 from __future__ import annotations
 
 from ...engine.case import Array, Case
 from ...engine.dtype import check_float
 from ...engine.errors import ShapeError
-from ...engine.op import composite, op
 from ...engine.once import Once
+from ...engine.op import composite, op
 
 
 def blocks(z, n):
-    """(B, n H) seen as n gates (n, B, H), no copy. Whole gates are kept apart in memory: ufuncs then run over contiguous numbers, twice as fast."""
+    """(B, n H) seen as n gates (n, B, H), no copy.
+
+    Whole gates are kept apart in memory: ufuncs then run over contiguous numbers, twice as fast.
+    """
     return z.reshape(z.shape[0], n, z.shape[1] // n).swapaxes(0, 1)
 
 
@@ -26,7 +31,10 @@ def to_sigmoid(a):
 def check_state(name, gates, state, n):
     check_float(name, gates)
     if gates.shape[-1] != n * state.shape[-1] or tuple(gates.shape[:-1]) != tuple(state.shape[:-1]):
-        raise ShapeError(f"{name}: weights must make {n} gates of the state's shape {tuple(state.shape)}, got {tuple(gates.shape)}. Check w_ih and w_hh.")
+        raise ShapeError(
+            f"{name}: weights must make {n} gates of the state's shape {tuple(state.shape)}, got"
+            f" {tuple(gates.shape)}. Check w_ih and w_hh."
+        )
 
 
 def weight_gradient(xp, dq, before):
@@ -39,7 +47,7 @@ def earlier(xp, first, states):
     return xp.concatenate([first[None], states[:-1]])
 
 
-# ---- LSTM -----------------------------------------------------------------------------------------------------------
+# ---- LSTM ----------------------------------------------------------------------------------------
 
 
 def lstm_step(F, gates, c):
@@ -59,14 +67,24 @@ def lstm_reference(F, gx, h0, c0, w_hh):
     return F.stack([F.stack(hs), F.stack(cs)])
 
 
-@op(method=False, residuals=("gates", "once"), reference=lstm_reference, cases=[Case([3, 2, 8], [2, 2], [2, 2], [8, 2], torch=False), Case([1, 1, 12], [1, 3], [1, 3], [12, 3], torch=False)])
+@op(
+    method=False,
+    residuals=("gates", "once"),
+    reference=lstm_reference,
+    cases=[
+        Case([3, 2, 8], [2, 2], [2, 2], [8, 2], torch=False),
+        Case([1, 1, 12], [1, 3], [1, 3], [12, 3], torch=False),
+    ],
+)
 def lstm_sequence(xp, gx, h0, c0, w_hh, /):
     """A long short-term memory over a sequence.
 
-    Math:   [i, f, n, o] = gx_t + W_hh h_{t-1};   c_t = s(f) c_{t-1} + s(i) tanh(n),   h_t = s(o) tanh(c_t), s the sigmoid;   out = [h, c];
+    Math:   [i, f, n, o] = gx_t + W_hh h_{t-1};   c_t = s(f) c_{t-1} + s(i) tanh(n),   h_t = s(o)
+            tanh(c_t), s the sigmoid;   out = [h, c];
             dh_t = g_h + W_hh^T dz_{t+1},   dc_t = g_c + dh_t s(o) (1 - tanh(c_t)^2) + dc_{t+1} s(f_{t+1}),   dz = the gates' slopes times dc, dc, dc, dh
     Shape:  gx (T, B, 4 H), h0, c0 (B, H), w_hh (4 H, H), out (2, T, B, H): all h, all c
-    Reference: S. Hochreiter, J. Schmidhuber, 1997, "Long short-term memory"; F. Gers et al., 2000, "Learning to forget"
+    Reference: S. Hochreiter, J. Schmidhuber, 1997, "Long short-term memory"; F. Gers et al., 2000,
+               "Learning to forget"
     """
     T, (B, H) = gx.shape[0], h0.shape
     scale = xp.full((B, 4, H), 0.5, gx.dtype)  # the sigmoids' share of one tanh over all gates
@@ -124,13 +142,15 @@ def lstm_sequence_backward(xp, g, h0, c0, w_hh, out, gates, /):
 
 
 def lstm_part(k):
-    return lambda F, g, h0, c0, w_hh, out, gates, once: once(k, lambda: F.lstm_sequence_backward(g, h0, c0, w_hh, out, gates))
+    return lambda F, g, h0, c0, w_hh, out, gates, once: once(
+        k, lambda: F.lstm_sequence_backward(g, h0, c0, w_hh, out, gates)
+    )
 
 
 lstm_sequence.vjp(gx=lstm_part(0), h0=lstm_part(1), c0=lstm_part(2), w_hh=lstm_part(3))
 
 
-# ---- GRU ------------------------------------------------------------------------------------------------------------
+# ---- GRU -----------------------------------------------------------------------------------------
 
 
 def gru_step(F, x_gates, h_gates, h):
@@ -152,19 +172,35 @@ def gru_reference(F, gx, h0, w_hh, b_hh=None):
     return F.stack(hs)
 
 
-@op(method=False, residuals=("gates", "hn", "once"), reference=gru_reference, cases=[Case([3, 2, 6], [2, 2], [6, 2], [6], torch=False), Case([2, 1, 6], [1, 2], [6, 2], torch=False)])
+@op(
+    method=False,
+    residuals=("gates", "hn", "once"),
+    reference=gru_reference,
+    cases=[
+        Case([3, 2, 6], [2, 2], [6, 2], [6], torch=False),
+        Case([2, 1, 6], [1, 2], [6, 2], torch=False),
+    ],
+)
 def gru_sequence(xp, gx, h0, w_hh, b_hh=None, /):
     """A gated recurrent unit over a sequence.
 
-    Math:   [ar, az, an] = gx_t,   [br, bz, bn] = W_hh h_{t-1} + b_hh;   r = s(ar + br), z = s(az + bz), n = tanh(an + r bn),   h_t = (1 - z) n + z h_{t-1};
+    Math:   [ar, az, an] = gx_t,   [br, bz, bn] = W_hh h_{t-1} + b_hh;   r = s(ar + br), z = s(az +
+            bz), n = tanh(an + r bn),   h_t = (1 - z) n + z h_{t-1};
             dh_t = g + z_{t+1} dh_{t+1} + W_hh^T db_{t+1},   d an = dh (1 - z) (1 - n^2),   d bn = r d an,   d ar = bn d an r (1 - r),   d az = dh (h_{t-1} - n) z (1 - z)
     Shape:  gx (T, B, 3 H), h0 (B, H), w_hh (3 H, H), b_hh (3 H), out (T, B, H)
-    Reference: K. Cho et al., 2014, "Learning phrase representations using RNN encoder-decoder"; the reset gate after the product, as PyTorch has it
+    Reference: K. Cho et al., 2014, "Learning phrase representations using RNN encoder-decoder"; the
+               reset gate after the product, as PyTorch has it
     """
     T, (B, H) = gx.shape[0], h0.shape
-    w, gates, hn, out = w_hh.T.copy(), xp.empty((T, 3, B, H), gx.dtype), xp.empty((T, B, H), gx.dtype), xp.empty((T, B, H), gx.dtype)
+    w, gates, hn, out = (
+        w_hh.T.copy(),
+        xp.empty((T, 3, B, H), gx.dtype),
+        xp.empty((T, B, H), gx.dtype),
+        xp.empty((T, B, H), gx.dtype),
+    )
     share = xp.empty((B, 3 * H), gx.dtype)
-    bias = None if b_hh is None else xp.broadcast_to(b_hh, share.shape).copy()  # adding a row is slower than adding a matrix
+    # adding a row is slower than adding a matrix
+    bias = None if b_hh is None else xp.broadcast_to(b_hh, share.shape).copy()
     h, h_share = h0, blocks(share, 3)
     for t in range(T):
         xp.matmul(h, w, out=share)
@@ -190,8 +226,17 @@ def gru_sequence(xp, gx, h0, w_hh, b_hh=None, /):
 def gru_sequence_backward(xp, g, h0, w_hh, out, gates, hn, /):
     """The cotangents of gx, h0, w_hh and b_hh."""
     T, B, H = out.shape
-    dgx, db, before = xp.empty((T, B, 3 * H), out.dtype), xp.empty((T, B, 3 * H), out.dtype), earlier(xp, h0, out)
-    s, dh, dn, product = xp.empty((2, B, H), out.dtype), xp.zeros((B, H), out.dtype), xp.empty((B, H), out.dtype), xp.empty((B, H), out.dtype)
+    dgx, db, before = (
+        xp.empty((T, B, 3 * H), out.dtype),
+        xp.empty((T, B, 3 * H), out.dtype),
+        earlier(xp, h0, out),
+    )
+    s, dh, dn, product = (
+        xp.empty((2, B, H), out.dtype),
+        xp.zeros((B, H), out.dtype),
+        xp.empty((B, H), out.dtype),
+        xp.empty((B, H), out.dtype),
+    )
     for t in range(T - 1, -1, -1):  # all of a step stays in the cache
         d, dx = blocks(db[t], 3), blocks(dgx[t], 3)
         r, z, new = gates[t]
@@ -215,13 +260,15 @@ def gru_sequence_backward(xp, g, h0, w_hh, out, gates, hn, /):
 
 
 def gru_part(k):
-    return lambda F, g, h0, w_hh, out, gates, hn, once: once(k, lambda: F.gru_sequence_backward(g, h0, w_hh, out, gates, hn))
+    return lambda F, g, h0, w_hh, out, gates, hn, once: once(
+        k, lambda: F.gru_sequence_backward(g, h0, w_hh, out, gates, hn)
+    )
 
 
 gru_sequence.vjp(gx=gru_part(0), h0=gru_part(1), w_hh=gru_part(2), b_hh=gru_part(3))
 
 
-# ---- the simple recurrent network -----------------------------------------------------------------------------------
+# ---- the simple recurrent network ----------------------------------------------------------------
 
 
 def rnn_reference(F, gx, h0, w_hh, nonlinearity):
@@ -232,16 +279,28 @@ def rnn_reference(F, gx, h0, w_hh, nonlinearity):
     return F.stack(hs)
 
 
-@op(method=False, residuals=("once",), reference=rnn_reference, cases=[Case([3, 2, 4], [2, 4], [4, 4], "tanh", torch=False), Case([2, 2, 3], [2, 3], [3, 3], "relu", torch=False)])
+@op(
+    method=False,
+    residuals=("once",),
+    reference=rnn_reference,
+    cases=[
+        Case([3, 2, 4], [2, 4], [4, 4], "tanh", torch=False),
+        Case([2, 2, 3], [2, 3], [3, 3], "relu", torch=False),
+    ],
+)
 def rnn_sequence(xp, gx, h0, w_hh, /, nonlinearity="tanh"):
     """A simple (Elman) recurrent network over a sequence.
 
-    Math:   h_t = f(gx_t + W_hh h_{t-1}), f tanh or relu;   dh_t = g + W_hh^T dz_{t+1},   dz_t = dh_t f'
+    Math:   h_t = f(gx_t + W_hh h_{t-1}), f tanh or relu;   dh_t = g + W_hh^T dz_{t+1},   dz_t =
+            dh_t f'
     Shape:  gx (T, B, H), h0 (B, H), w_hh (H, H), out (T, B, H)
     Reference: J. Elman, 1990, "Finding structure in time"
     """
     if nonlinearity not in ("tanh", "relu"):
-        raise ShapeError(f"rnn_sequence: nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}. Choose one of them.")
+        raise ShapeError(
+            f"rnn_sequence: nonlinearity must be 'tanh' or 'relu', got {nonlinearity!r}. Choose one"
+            " of them."
+        )
     out, w, h = xp.empty(gx.shape, gx.dtype), w_hh.T.copy(), h0
     for t in range(gx.shape[0]):
         state = out[t]
@@ -269,26 +328,37 @@ def rnn_sequence_backward(xp, g, h0, w_hh, out, /, nonlinearity):
 
 
 def rnn_part(k):
-    return lambda F, g, h0, w_hh, out, once, nonlinearity: once(k, lambda: F.rnn_sequence_backward(g, h0, w_hh, out, nonlinearity))
+    return lambda F, g, h0, w_hh, out, once, nonlinearity: once(
+        k, lambda: F.rnn_sequence_backward(g, h0, w_hh, out, nonlinearity)
+    )
 
 
 rnn_sequence.vjp(gx=rnn_part(0), h0=rnn_part(1), w_hh=rnn_part(2))
 
 
-# ---- single steps ---------------------------------------------------------------------------------------------------
+# ---- single steps --------------------------------------------------------------------------------
 
 
-@composite(method=False, cases=[Case([2, 3], (Array(2, 4), Array(2, 4)), [16, 3], [16, 4], [16], [16])])
+@composite(
+    method=False, cases=[Case([2, 3], (Array(2, 4), Array(2, 4)), [16, 3], [16, 4], [16], [16])]
+)
 def lstm_cell(F, input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
     """(h, c) after one step of a long short-term memory.
 
-    Math:   [i, f, n, o] = W_ih x + b_ih + W_hh h + b_hh;   c' = s(f) c + s(i) tanh(n),   h' = s(o) tanh(c')
+    Math:   [i, f, n, o] = W_ih x + b_ih + W_hh h + b_hh;   c' = s(f) c + s(i) tanh(n),   h' = s(o)
+            tanh(c')
     """
     h, c = hx
     return lstm_step(F, F.linear(input, w_ih, b_ih) + F.linear(h, w_hh, b_hh), c)
 
 
-@composite(method=False, cases=[Case([2, 3], [2, 4], [12, 3], [12, 4], [12], [12]), Case([2, 3], [2, 4], [12, 3], [12, 4])])
+@composite(
+    method=False,
+    cases=[
+        Case([2, 3], [2, 4], [12, 3], [12, 4], [12], [12]),
+        Case([2, 3], [2, 4], [12, 3], [12, 4]),
+    ],
+)
 def gru_cell(F, input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
     """h after one step of a gated recurrent unit.
 
@@ -301,7 +371,13 @@ def rnn_cell(name, word):
     def body(F, input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
         return getattr(F, word)(F.linear(input, w_ih, b_ih) + F.linear(hx, w_hh, b_hh))
 
-    body.__name__, body.__doc__ = name, f"h after one step of a simple recurrent network.\n\nMath:   h' = {word}(W_ih x + b_ih + W_hh h + b_hh)"
+    body.__name__, body.__doc__ = (
+        name,
+        (
+            f"h after one step of a simple recurrent network.\n\nMath:   h' = {word}(W_ih x + b_ih"
+            " + W_hh h + b_hh)"
+        ),
+    )
     composite(body, method=False, cases=[Case([2, 3], [2, 4], [4, 3], [4, 4], [4], [4])])
 
 

@@ -1,4 +1,5 @@
 """Norms along a dim and what is measured with them: distances, angles, vectors of length one."""
+
 from __future__ import annotations
 
 from math import inf
@@ -16,7 +17,8 @@ X = [3, 5]
 def length(xp, x, /, p=2.0, dim=-1, keepdim=False):
     """Norm of order p along dim, with a gradient everywhere: 0 where the norm is 0.
 
-    Math:   out = (sum |x|^p)^(1/p); p = 0 counts what is not 0, p = +-inf takes the extreme;   d x = g sign(x) (|x| / out)^(p - 1)
+    Math:   out = (sum |x|^p)^(1/p); p = 0 counts what is not 0, p = +-inf takes the extreme;   d x
+            = g sign(x) (|x| / out)^(p - 1)
     """
     if p == 2:
         return xp.sqrt((x * x).sum(axis=dim, keepdims=keepdim))
@@ -24,7 +26,15 @@ def length(xp, x, /, p=2.0, dim=-1, keepdim=False):
         return xp.where(xp.isnan(x), x, (x != 0).astype(x.dtype)).sum(axis=dim, keepdims=keepdim)
     size = xp.absolute(x)
     if p in (1, inf, -inf):
-        return size.sum(axis=dim, keepdims=keepdim) if p == 1 else size.max(axis=dim, keepdims=keepdim) if p > 0 else size.min(axis=dim, keepdims=keepdim)
+        return (
+            size.sum(axis=dim, keepdims=keepdim)
+            if p == 1
+            else (
+                size.max(axis=dim, keepdims=keepdim)
+                if p > 0
+                else size.min(axis=dim, keepdims=keepdim)
+            )
+        )
     return (size**p).sum(axis=dim, keepdims=keepdim) ** (1 / p)
 
 
@@ -41,7 +51,9 @@ def length_vjp(F, g, x, out, p, dim, keepdim):
     if p == 2:
         return x * F.where(out == 0, 0.0, g / F.where(out == 0, 1.0, out))
     safe, here = F.where(out == 0, 1.0, out), x == 0
-    return F.where(here | (out == 0), 0.0, g * F.sign(x) * F.pow(F.where(here, 1.0, F.abs(x)) / safe, p - 1))
+    return F.where(
+        here | (out == 0), 0.0, g * F.sign(x) * F.pow(F.where(here, 1.0, F.abs(x)) / safe, p - 1)
+    )
 
 
 length.vjp(x=length_vjp)
@@ -77,13 +89,29 @@ def cosine_similarity(F, x1, x2, dim=1, eps=1e-8):
     Note:   the gradient of a norm below eps is that of the norm
     """
     if not (x1.dtype.is_floating_point or x2.dtype.is_floating_point):
-        raise DTypeError(f"cosine_similarity: x1 or x2 must be a floating-point tensor, got {x1.dtype.name} and {x2.dtype.name}. Convert one with .float().")
+        raise DTypeError(
+            f"cosine_similarity: x1 or x2 must be a floating-point tensor, got {x1.dtype.name} and"
+            f" {x2.dtype.name}. Convert one with .float()."
+        )
     dtype = promote_types(x1.dtype, x2.dtype)
     x1, x2 = F.broadcast_tensors(x1.to(dtype), x2.to(dtype))
-    return F.sum((x1 / F.held_above(F.length(x1, 2.0, dim, True), eps)) * (x2 / F.held_above(F.length(x2, 2.0, dim, True), eps)), dim)
+    return F.sum(
+        (x1 / F.held_above(F.length(x1, 2.0, dim, True), eps))
+        * (x2 / F.held_above(F.length(x2, 2.0, dim, True), eps)),
+        dim,
+    )
 
 
-@composite(method=False, cases=[Case(X, X), Case(X, X, 1.0), Case(X, X, 3.0, keepdim=True), Case([5], X), Case(X, X, 0.5)])
+@composite(
+    method=False,
+    cases=[
+        Case(X, X),
+        Case(X, X, 1.0),
+        Case(X, X, 3.0, keepdim=True),
+        Case([5], X),
+        Case(X, X, 0.5),
+    ],
+)
 def pairwise_distance(F, x1, x2, p=2.0, eps=1e-6, keepdim=False):
     """Distance of order p between vectors, along the last dim.
 
@@ -98,7 +126,8 @@ def pairwise_distance(F, x1, x2, p=2.0, eps=1e-6, keepdim=False):
 def euclidean_distances(xp, x1, x2, /):
     """All distances between two sets of vectors by one matrix product.
 
-    Math:   out_ij = |x1_i - x2_j|, its square being |x1_i|^2 + |x2_j|^2 - 2 x1_i x2_j;   d x1_i = sum_j r_ij (x1_i - x2_j), r = g / out (0 where out = 0)
+    Math:   out_ij = |x1_i - x2_j|, its square being |x1_i|^2 + |x2_j|^2 - 2 x1_i x2_j;   d x1_i =
+            sum_j r_ij (x1_i - x2_j), r = g / out (0 where out = 0)
     Note:   a small distance between large vectors loses digits
     """
     out = xp.matmul(x1 * -2, xp.swapaxes(x2, -1, -2))
@@ -112,47 +141,96 @@ def euclidean_d(F, g, x, y, out):
     return x * F.sum(ratio, -1, True) - F.matmul(ratio, y)
 
 
-euclidean_distances.vjp(x1=lambda F, g, x1, x2, out: euclidean_d(F, g, x1, x2, out),
-                        x2=lambda F, g, x1, x2, out: euclidean_d(F, F.transpose(g, -1, -2), x2, x1, F.transpose(out, -1, -2)))
+euclidean_distances.vjp(
+    x1=lambda F, g, x1, x2, out: euclidean_d(F, g, x1, x2, out),
+    x2=lambda F, g, x1, x2, out: euclidean_d(
+        F, F.transpose(g, -1, -2), x2, x1, F.transpose(out, -1, -2)
+    ),
+)
 
-MODES = "use_mm_for_euclid_dist_if_necessary", "use_mm_for_euclid_dist", "donot_use_mm_for_euclid_dist"
+MODES = (
+    "use_mm_for_euclid_dist_if_necessary",
+    "use_mm_for_euclid_dist",
+    "donot_use_mm_for_euclid_dist",
+)
 
 
-@composite(method=False, cases=[Case([3, 4], [5, 4]), Case([3, 4], [5, 4], 1.0), Case([2, 3, 4], [5, 4], 3.0), Case([3, 4], [2, 4], compute_mode=MODES[1]),
-                                Case([3, 2], [2, 2], float("inf")), Case([3, 2], [2, 2], 0.0, second=False), Case([3, 2], [2, 2], 0.5)])
+@composite(
+    method=False,
+    cases=[
+        Case([3, 4], [5, 4]),
+        Case([3, 4], [5, 4], 1.0),
+        Case([2, 3, 4], [5, 4], 3.0),
+        Case([3, 4], [2, 4], compute_mode=MODES[1]),
+        Case([3, 2], [2, 2], float("inf")),
+        Case([3, 2], [2, 2], 0.0, second=False),
+        Case([3, 2], [2, 2], 0.5),
+    ],
+)
 def cdist(F, x1, x2, p=2.0, compute_mode=MODES[0]):
     """All distances of order p between two sets of vectors.
 
     Math:   out_ij = |x1_i - x2_j|_p
     Shape:  x1 (*, P, M), x2 (*, R, M), out (*, P, R)
-    Args:   compute_mode: when to work by a matrix product, for p = 2: more than 25 vectors in a set, always, or never
+    Args:   compute_mode: when to work by a matrix product, for p = 2: more than 25 vectors in a
+            set, always, or never
     Note:   the gradient is 0 where the distance is
     """
     if min(x1.ndim, x2.ndim) < 2 or x1.shape[-1] != x2.shape[-1]:
-        raise ShapeError(f"cdist: x1 and x2 must be (*, P, M) and (*, R, M), got {tuple(x1.shape)} and {tuple(x2.shape)}. Give one vector a row.")
+        raise ShapeError(
+            f"cdist: x1 and x2 must be (*, P, M) and (*, R, M), got {tuple(x1.shape)} and"
+            f" {tuple(x2.shape)}. Give one vector a row."
+        )
     if x1.dtype.name != x2.dtype.name or not x1.dtype.is_floating_point:
-        raise DTypeError(f"cdist: x1 and x2 must have one floating-point dtype, got {x1.dtype.name} and {x2.dtype.name}. Convert them.")
+        raise DTypeError(
+            f"cdist: x1 and x2 must have one floating-point dtype, got {x1.dtype.name} and"
+            f" {x2.dtype.name}. Convert them."
+        )
     if not p >= 0:
         raise ShapeError(f"cdist: p must be 0 or more, got {p}. Use 2 for the common distance.")
     if compute_mode not in MODES:
-        raise ShapeError(f"cdist: compute_mode must be one of {MODES}, got {compute_mode!r}. Leave it out for the first.")
-    if p == 2 and (compute_mode == MODES[1] or compute_mode == MODES[0] and max(x1.shape[-2], x2.shape[-2]) > 25):
+        raise ShapeError(
+            f"cdist: compute_mode must be one of {MODES}, got {compute_mode!r}. Leave it out for"
+            " the first."
+        )
+    if p == 2 and (
+        compute_mode == MODES[1]
+        or compute_mode == MODES[0]
+        and max(x1.shape[-2], x2.shape[-2]) > 25
+    ):
         return F.euclidean_distances(x1, x2)
     return distance(F, F.unsqueeze(x1, -2) - F.unsqueeze(x2, -3), p)
 
 
-@composite(method=False, cases=[Case([4, 3]), Case([4, 3], 1.0), Case([3, 2], 3.0), Case([1, 3]), Case([4, 2], float("inf"))])
+@composite(
+    method=False,
+    cases=[
+        Case([4, 3]),
+        Case([4, 3], 1.0),
+        Case([3, 2], 3.0),
+        Case([1, 3]),
+        Case([4, 2], float("inf")),
+    ],
+)
 def pdist(F, input, p=2.0):
-    """Distances of order p between all pairs of rows: the part of cdist(input, input) above its diagonal.
+    """Distances of order p between all pairs of rows: the part of cdist(input, input) above its
+    diagonal.
 
     Math:   out = |x_i - x_j|_p for i < j, row by row
     Shape:  (N, M) to (N (N - 1) / 2)
     """
     if input.ndim != 2:
-        raise ShapeError(f"pdist: input must be (N, M), got shape {tuple(input.shape)}. Give one vector a row.")
+        raise ShapeError(
+            f"pdist: input must be (N, M), got shape {tuple(input.shape)}. Give one vector a row."
+        )
     if not input.dtype.is_floating_point or not p >= 0:
-        raise DTypeError(f"pdist: input must be a floating-point tensor and p 0 or more, got {input.dtype.name} and {p}. Correct them.")
-    first, second = (Tensor(i, input.device) for i in input.device.xp.triu_indices(input.shape[0], 1))
+        raise DTypeError(
+            f"pdist: input must be a floating-point tensor and p 0 or more, got {input.dtype.name}"
+            f" and {p}. Correct them."
+        )
+    first, second = (
+        Tensor(i, input.device) for i in input.device.xp.triu_indices(input.shape[0], 1)
+    )
     return distance(F, F.index_select(input, 0, first) - F.index_select(input, 0, second), p)
 
 

@@ -1,4 +1,5 @@
 """Factorisations of matrices: Cholesky, QR, singular values, symmetric eigenvalues."""
+
 from __future__ import annotations
 
 from collections import namedtuple
@@ -13,7 +14,8 @@ from .linalg import POSITIVE, SQUARE, STACK, TALL, WIDE, check_matrix, identity,
 def cholesky_lower(xp, x, /):
     """Lower Cholesky factor of symmetric positive-definite matrices; reads the lower triangle.
 
-    Math:   out out^T = x;   d x = (S + S^T) / 2, S = L^-T P(L^T g) L^-1, P: lower triangle with half the diagonal
+    Math:   out out^T = x;   d x = (S + S^T) / 2, S = L^-T P(L^T g) L^-1, P: lower triangle with
+            half the diagonal
     Reference: I. Murray, 2016, "Differentiation of the Cholesky decomposition", eq. 10
     """
     check_matrix("linalg.cholesky", x, True)
@@ -50,7 +52,11 @@ def cholesky(F, input, upper=False):
     return F.linalg_cholesky(input, upper=upper)
 
 
-@composite(cases=[Case([3, 2], Array(values=[[2.0, 0.0, 0.0], [0.3, 1.5, 0.0], [-0.2, 0.4, 1.1]]), grad=False)])
+@composite(
+    cases=[
+        Case([3, 2], Array(values=[[2.0, 0.0, 0.0], [0.3, 1.5, 0.0], [-0.2, 0.4, 1.1]]), grad=False)
+    ]
+)
 def cholesky_solve(F, input, L, upper=False):
     """The X with A X = input, from A's Cholesky factor.
 
@@ -73,8 +79,10 @@ def cholesky_inverse(F, L, upper=False):
 def qr_parts(xp, x, /, mode):
     """Orthonormal columns times an upper triangle.
 
-    Math:   Q R = x;   d x = (gQ + Q copyltu(M)) R^-T, M = R gR^T - gQ^T Q, copyltu: the lower triangle mirrored
-    Reference: S. Walter, L. Lehmann, 2018, "Algorithmic differentiation of linear algebra functions with application in optimum experimental design"
+    Math:   Q R = x;   d x = (gQ + Q copyltu(M)) R^-T, M = R gR^T - gQ^T Q, copyltu: the lower
+            triangle mirrored
+    Reference: S. Walter, L. Lehmann, 2018, "Algorithmic differentiation of linear algebra functions
+               with application in optimum experimental design"
     """
     return tuple(xp.linalg.qr(x, mode))
 
@@ -89,39 +97,73 @@ def qr_vjp(F, gs, x, Q, R, mode, x_shape):
     m, n = x_shape[-2:]
     gq, gr = gs
     if mode == "complete" and m > n:
-        raise GraphError("linalg.qr: mode 'complete' of a tall matrix has no gradient, got more rows than columns. Use mode 'reduced'.")
+        raise GraphError(
+            "linalg.qr: mode 'complete' of a tall matrix has no gradient, got more rows than"
+            " columns. Use mode 'reduced'."
+        )
     if m >= n:
         return qr_square_vjp(F, gq, gr, Q, R)
     left, right = F.narrow(R, -1, 0, m), F.narrow(x, -1, m, n - m)
     g_left, g_right = F.narrow(gr, -1, 0, m), F.narrow(gr, -1, m, n - m)
-    return F.cat([qr_square_vjp(F, gq + F.matmul(right, mT(F, g_right)), g_left, Q, left), F.matmul(Q, g_right)], -1)
+    return F.cat(
+        [
+            qr_square_vjp(F, gq + F.matmul(right, mT(F, g_right)), g_left, Q, left),
+            F.matmul(Q, g_right),
+        ],
+        -1,
+    )
 
 
 qr_parts.vjp(x=qr_vjp)
 QR = namedtuple("QR", ("Q", "R"))
 
 
-@composite(method=False, cases=[Case(SQUARE), Case(TALL), Case(WIDE), Case(STACK), Case(TALL, "r", grad=False), Case(TALL, "complete", grad=False)])
+@composite(
+    method=False,
+    cases=[
+        Case(SQUARE),
+        Case(TALL),
+        Case(WIDE),
+        Case(STACK),
+        Case(TALL, "r", grad=False),
+        Case(TALL, "complete", grad=False),
+    ],
+)
 def linalg_qr(F, A, mode="reduced"):
     """Q with orthonormal columns and R upper triangular.
 
     Math:   Q R = A
-    Args:   mode: "reduced" (Q (M, K), R (K, N), K the smaller size), "complete" (Q (M, M), R (M, N)) or "r" (Q empty)
+    Args:   mode: "reduced" (Q (M, K), R (K, N), K the smaller size), "complete" (Q (M, M), R (M,
+            N)) or "r" (Q empty)
     """
     check_matrix("linalg.qr", A)
     if mode not in ("reduced", "complete", "r"):
-        raise ShapeError(f"linalg.qr: mode must be 'reduced', 'complete' or 'r', got {mode!r}. Choose one of them.")
+        raise ShapeError(
+            f"linalg.qr: mode must be 'reduced', 'complete' or 'r', got {mode!r}. Choose one of"
+            " them."
+        )
     q, r = F.qr_parts(A, "reduced" if mode == "r" else mode)
     return QR(F.zeros(0, dtype=A.dtype, device=A.device), r.detach()) if mode == "r" else QR(q, r)
 
 
-@op(method=False, outputs=("U", "S", "Vh"), cases=[Case(SQUARE, torch=False), Case(TALL, False, torch=False), Case(WIDE, False, torch=False), Case(STACK, torch=False)])
+@op(
+    method=False,
+    outputs=("U", "S", "Vh"),
+    cases=[
+        Case(SQUARE, torch=False),
+        Case(TALL, False, torch=False),
+        Case(WIDE, False, torch=False),
+        Case(STACK, torch=False),
+    ],
+)
 def linalg_svd(xp, x, /, full_matrices=True):
     """Singular value decomposition.
 
-    Math:   U diag(S) Vh = x;   d x = U ((E * skew(U^T gU)) S + S (E * skew(V^T gV)) + diag(gS)) Vh + the parts outside U's and V's span,
+    Math:   U diag(S) Vh = x;   d x = U ((E * skew(U^T gU)) S + S (E * skew(V^T gV)) + diag(gS)) Vh
+            + the parts outside U's and V's span,
             E_ij = 1 / (s_j^2 - s_i^2) off the diagonal, skew(A) = A - A^T
-    Note:   between equal singular values E counts as 0; only what does not depend on the choice of U and V has a meaningful gradient.
+    Note:   between equal singular values E counts as 0; only what does not depend on the choice of
+            U and V has a meaningful gradient.
             With full_matrices the columns beyond the smaller size get no gradient
     """
     check_matrix("linalg.svd", x)
@@ -165,13 +207,19 @@ def linalg_svdvals(F, A):
     return F.linalg_svd(A, False)[1]
 
 
-@op(method=False, outputs=("eigenvalues", "eigenvectors"), cases=[Case(POSITIVE, grad=False, torch=False)])
+@op(
+    method=False,
+    outputs=("eigenvalues", "eigenvectors"),
+    cases=[Case(POSITIVE, grad=False, torch=False)],
+)
 def linalg_eigh(xp, x, /, UPLO="L"):
     """Eigenvalues (rising) and eigenvectors of symmetric matrices; reads one triangle.
 
-    Math:   Q diag(L) Q^T = x;   d x = Q (diag(gL) + E * (Q^T gQ)) Q^T, E_ij = 1 / (L_j - L_i) off the diagonal
+    Math:   Q diag(L) Q^T = x;   d x = Q (diag(gL) + E * (Q^T gQ)) Q^T, E_ij = 1 / (L_j - L_i) off
+            the diagonal
     Args:   UPLO: "L" or "U", the triangle that is read
-    Note:   between equal eigenvalues E counts as 0; only what does not depend on the eigenvectors' signs has a meaningful gradient
+    Note:   between equal eigenvalues E counts as 0; only what does not depend on the eigenvectors'
+            signs has a meaningful gradient
     """
     check_matrix("linalg.eigh", x, True)
     return tuple(xp.linalg.eigh(x, UPLO))

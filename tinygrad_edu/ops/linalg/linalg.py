@@ -1,8 +1,11 @@
-"""Linear algebra: inverses, determinants, solving, least squares, powers. Public as `tinygrad_edu.linalg`, without the prefix.
+"""Linear algebra: inverses, determinants, solving, least squares, powers. Public as
+`tinygrad_edu.linalg`, without the prefix.
 
-The derivative formulas are from M. Giles, 2008, "Collected matrix derivative results for forward and reverse mode algorithmic
-differentiation", unless an op names another source. All ops work on stacks of matrices (*, M, N).
+The derivative formulas are from M. Giles, 2008, "Collected matrix derivative results for forward
+and reverse mode algorithmic differentiation", unless an op names another source. All ops work on
+stacks of matrices (*, M, N).
 """
+
 from __future__ import annotations
 
 import math
@@ -32,10 +35,13 @@ def identity(F, n, like):
 def check_matrix(name, x, square=False):
     check_float(name, x)
     if x.ndim < 2 or square and x.shape[-1] != x.shape[-2]:
-        raise ShapeError(f"{name}: must be {'square matrices (*, N, N)' if square else 'matrices (*, M, N)'}, got shape {tuple(x.shape)}. Unsqueeze or reshape it.")
+        raise ShapeError(
+            f"{name}: must be {'square matrices (*, N, N)' if square else 'matrices (*, M, N)'},"
+            f" got shape {tuple(x.shape)}. Unsqueeze or reshape it."
+        )
 
 
-# ---- inverse, determinant, solving ----------------------------------------------------------------------------------
+# ---- inverse, determinant, solving ---------------------------------------------------------------
 
 
 @op(method=False, cases=[Case(SQUARE), Case(STACK)])
@@ -52,7 +58,14 @@ def linalg_inv(xp, x, /):
 linalg_inv.vjp(x=lambda F, g, out: -F.matmul(mT(F, out), F.matmul(g, mT(F, out))))
 
 
-@op(method=False, cases=[Case(SQUARE), Case(STACK), Case(Array(values=[[1.0, 2.0], [2.0, 4.0]]), second=False, torch=False)])
+@op(
+    method=False,
+    cases=[
+        Case(SQUARE),
+        Case(STACK),
+        Case(Array(values=[[1.0, 2.0], [2.0, 4.0]]), second=False, torch=False),
+    ],
+)
 def linalg_det(xp, x, /):
     """Determinant.
 
@@ -75,12 +88,15 @@ linalg_det.vjp(x=lambda F, g, x: each(F, g) * F.cofactors(x))
 def cofactors(xp, x, /):
     """Cofactors, by way of the singular values, so that singular matrices have them too.
 
-    Math:   out = det(U) det(V) U diag(prod of the other s) V^T;   d x = <g, out> Y - Y g^T out, Y = x^-T
+    Math:   out = det(U) det(V) U diag(prod of the other s) V^T;   d x = <g, out> Y - Y g^T out, Y =
+            x^-T
     """
     u, s, vh = xp.linalg.svd(x)
     n = s.shape[-1]
     others = xp.stack([xp.delete(s, i, axis=-1).prod(-1) for i in range(n)], -1) if n else s
-    return (xp.linalg.det(u) * xp.linalg.det(vh))[..., None, None] * xp.matmul(u * others[..., None, :], vh)
+    return (xp.linalg.det(u) * xp.linalg.det(vh))[..., None, None] * xp.matmul(
+        u * others[..., None, :], vh
+    )
 
 
 def cofactors_vjp(F, g, x, out):
@@ -104,7 +120,12 @@ def linalg_slogdet(xp, x, /):
 linalg_slogdet.vjp(x=lambda F, gs, x: each(F, gs[1]) * mT(F, F.linalg_inv(x)))
 
 
-@composite(cases=[Case(POSITIVE), Case(Array(values=[[[2.0, 0.3], [0.1, 1.5]], [[0.5, 1.2], [-1.1, 0.4]]]))])
+@composite(
+    cases=[
+        Case(POSITIVE),
+        Case(Array(values=[[[2.0, 0.3], [0.1, 1.5]], [[0.5, 1.2], [-1.1, 0.4]]])),
+    ]
+)
 def logdet(F, input):
     """Logarithm of the determinant: NaN where that is negative, -inf where it is 0.
 
@@ -123,10 +144,22 @@ def solve_matrices(xp, a, b, /):
     return xp.linalg.solve(a, b)
 
 
-solve_matrices.vjp(a=lambda F, g, a, out: -F.matmul(F.solve_matrices(mT(F, a), g), mT(F, out)), b=lambda F, g, a: F.solve_matrices(mT(F, a), g))
+solve_matrices.vjp(
+    a=lambda F, g, a, out: -F.matmul(F.solve_matrices(mT(F, a), g), mT(F, out)),
+    b=lambda F, g, a: F.solve_matrices(mT(F, a), g),
+)
 
 
-@composite(method=False, cases=[Case(SQUARE, [3]), Case(SQUARE, [3, 2]), Case(STACK, [2, 2, 3]), Case(SQUARE, [2, 3], left=False), Case(STACK, [2, 2])])
+@composite(
+    method=False,
+    cases=[
+        Case(SQUARE, [3]),
+        Case(SQUARE, [3, 2]),
+        Case(STACK, [2, 2, 3]),
+        Case(SQUARE, [2, 3], left=False),
+        Case(STACK, [2, 2]),
+    ],
+)
 def linalg_solve(F, A, B, *, left=True):
     """The X with A X = B (left=False: X A = B).
 
@@ -141,8 +174,15 @@ def linalg_solve(F, A, B, *, left=True):
     return F.solve_matrices(A, B) if left else mT(F, F.solve_matrices(mT(F, A), mT(F, B)))
 
 
-@composite(method=False, cases=[Case(Array(values=[[2.0, 0.0], [0.5, 1.5]]), [2, 3], upper=False), Case(Array(values=[[2.0, 9.0], [0.0, 1.5]]), [2, 3], upper=True),
-                                Case(Array(values=[[2.0, 0.3], [0.0, 1.5]]), [3, 2], upper=True, left=False), Case(STACK, [2, 2, 1], upper=True, unitriangular=True)])
+@composite(
+    method=False,
+    cases=[
+        Case(Array(values=[[2.0, 0.0], [0.5, 1.5]]), [2, 3], upper=False),
+        Case(Array(values=[[2.0, 9.0], [0.0, 1.5]]), [2, 3], upper=True),
+        Case(Array(values=[[2.0, 0.3], [0.0, 1.5]]), [3, 2], upper=True, left=False),
+        Case(STACK, [2, 2, 1], upper=True, unitriangular=True),
+    ],
+)
 def linalg_solve_triangular(F, A, B, *, upper, left=True, unitriangular=False):
     """linalg.solve that reads one triangle of A (without its diagonal if unitriangular: ones).
 
@@ -153,39 +193,54 @@ def linalg_solve_triangular(F, A, B, *, upper, left=True, unitriangular=False):
     return F.linalg_solve(A + identity(F, A.shape[-1], A) if unitriangular else A, B, left=left)
 
 
-# ---- pseudo-inverse and least squares -------------------------------------------------------------------------------
+# ---- pseudo-inverse and least squares ------------------------------------------------------------
 
 
 @op(method=False, cases=[])
 def pseudo_inverse(xp, x, /, atol, rtol):
     """Moore-Penrose inverse: singular values up to max(atol, rtol s_max) count as 0.
 
-    Math:   out = P = V diag(1/s) U^T;   d x = -P^T g P^T + (I - x P) g^T P P^T + P^T P g^T (I - P x)
-    Reference: G. Golub, V. Pereyra, 1973, "The differentiation of pseudo-inverses and nonlinear least squares problems", eq. 4.12
+    Math:   out = P = V diag(1/s) U^T;   d x = -P^T g P^T + (I - x P) g^T P P^T + P^T P g^T (I - P
+            x)
+    Reference: G. Golub, V. Pereyra, 1973, "The differentiation of pseudo-inverses and nonlinear
+               least squares problems", eq. 4.12
     """
     u, s, vh = xp.linalg.svd(x, False)
     if rtol is None:
         rtol = xp.finfo(x.dtype).eps * max(x.shape[-2:]) if not atol else 0.0
     keep = s > xp.maximum(atol or 0.0, rtol * s.max(-1, keepdims=True)) if s.size else s > 0
-    return xp.matmul(xp.swapaxes(vh, -1, -2) * xp.where(keep, 1 / xp.where(keep, s, 1), 0)[..., None, :], xp.swapaxes(u, -1, -2))
+    return xp.matmul(
+        xp.swapaxes(vh, -1, -2) * xp.where(keep, 1 / xp.where(keep, s, 1), 0)[..., None, :],
+        xp.swapaxes(u, -1, -2),
+    )
 
 
 def pseudo_inverse_vjp(F, g, x, out):
     p, pt, gt = out, mT(F, out), mT(F, g)
     first = F.matmul(gt, F.matmul(p, pt))
     last = F.matmul(F.matmul(pt, p), gt)
-    return first - F.matmul(x, F.matmul(p, first)) + last - F.matmul(F.matmul(last, p), x) - F.matmul(pt, F.matmul(g, pt))
+    return (
+        first
+        - F.matmul(x, F.matmul(p, first))
+        + last
+        - F.matmul(F.matmul(last, p), x)
+        - F.matmul(pt, F.matmul(g, pt))
+    )
 
 
 pseudo_inverse.vjp(x=pseudo_inverse_vjp)
 
 
-@composite(method=False, cases=[Case(SQUARE), Case(TALL), Case(WIDE), Case(STACK), Case(POSITIVE, hermitian=True)])
+@composite(
+    method=False,
+    cases=[Case(SQUARE), Case(TALL), Case(WIDE), Case(STACK), Case(POSITIVE, hermitian=True)],
+)
 def linalg_pinv(F, A, rcond=None, hermitian=False, *, atol=None, rtol=None):
     """Pseudo-inverse.
 
     Math:   out = A^+, with A A^+ A = A and A^+ A A^+ = A^+
-    Args:   atol, rtol: singular values up to max(atol, rtol s_max) count as 0; rtol is max(M, N) times the dtype's precision by default.
+    Args:   atol, rtol: singular values up to max(atol, rtol s_max) count as 0; rtol is max(M, N)
+            times the dtype's precision by default.
             rcond: the older name of rtol. hermitian: accepted; A is symmetric
     """
     check_matrix("linalg.pinv", A)
@@ -204,18 +259,29 @@ def pinverse(F, input, rcond=1e-15):
 LeastSquares = namedtuple("LeastSquares", ("solution", "residuals", "rank", "singular_values"))
 
 
-@composite(method=False, cases=[Case(TALL, [3, 2], torch=False), Case(SQUARE, [3, 1], torch=False), Case(WIDE, [2, 2], torch=False)])
+@composite(
+    method=False,
+    cases=[
+        Case(TALL, [3, 2], torch=False),
+        Case(SQUARE, [3, 1], torch=False),
+        Case(WIDE, [2, 2], torch=False),
+    ],
+)
 def linalg_lstsq(F, A, B, rcond=None, *, driver=None):
     """The X for which |A X - B| is least; of several the shortest.
 
     Math:   solution = A^+ B, residuals = the columns' sums of squares of A X - B
     Returns: solution, residuals, rank, singular_values
-    Args:   driver: decides, as in PyTorch, what else is there: residuals with "gels", "gelss", "gelsd" if A is tall and of full rank, singular_values
+    Args:   driver: decides, as in PyTorch, what else is there: residuals with "gels", "gelss",
+            "gelsd" if A is tall and of full rank, singular_values
             with "gelss", "gelsd"; the solution is always A^+ B
     """
     check_matrix("linalg.lstsq", A)
     if A.dtype.name != B.dtype.name:
-        raise DTypeError(f"linalg.lstsq: A and B must have one dtype, got {A.dtype.name} and {B.dtype.name}. Convert one of them.")
+        raise DTypeError(
+            f"linalg.lstsq: A and B must have one dtype, got {A.dtype.name} and {B.dtype.name}."
+            " Convert one of them."
+        )
     vector = B.ndim == A.ndim - 1
     wide = F.unsqueeze(B, -1) if vector else B
     solution = F.matmul(F.linalg_pinv(A, rcond), wide)
@@ -224,10 +290,18 @@ def linalg_lstsq(F, A, B, rcond=None, *, driver=None):
     empty = F.zeros(0, dtype=A.dtype, device=A.device)
     full = driver in ("gels", "gelss", "gelsd") and m > n and bool(F.all(rank == n))
     left = F.sum((F.matmul(A, solution) - wide) ** 2, -2) if full else empty
-    return LeastSquares(F.squeeze(solution, -1) if vector else solution, left, rank, F.linalg_svdvals(A) if driver in ("gelsd", "gelss") else empty)
+    return LeastSquares(
+        F.squeeze(solution, -1) if vector else solution,
+        left,
+        rank,
+        F.linalg_svdvals(A) if driver in ("gelsd", "gelss") else empty,
+    )
 
 
-@composite(method=False, cases=[Case(TALL, grad=False), Case(Array(values=[[1.0, 2.0], [2.0, 4.0]]), grad=False)])
+@composite(
+    method=False,
+    cases=[Case(TALL, grad=False), Case(Array(values=[[1.0, 2.0], [2.0, 4.0]]), grad=False)],
+)
 def linalg_matrix_rank(F, A, tol=None, hermitian=False, *, atol=None, rtol=None):
     """How many singular values are above max(atol, rtol s_max).
 
@@ -236,11 +310,19 @@ def linalg_matrix_rank(F, A, tol=None, hermitian=False, *, atol=None, rtol=None)
     check_matrix("linalg.matrix_rank", A)
     s = F.linalg_svdvals(A.detach())
     atol = tol if atol is None else atol
-    rtol = (0.0 if atol else max(A.shape[-2:]) * float(A.device.xp.finfo(A.dtype.numpy).eps)) if rtol is None else rtol
-    return F.sum(s > F.clamp(F.amax(s, -1, True) * rtol, min=atol or 0.0), -1) if s.shape[-1] else F.zeros(A.shape[:-2], dtype="int64")
+    rtol = (
+        (0.0 if atol else max(A.shape[-2:]) * float(A.device.xp.finfo(A.dtype.numpy).eps))
+        if rtol is None
+        else rtol
+    )
+    return (
+        F.sum(s > F.clamp(F.amax(s, -1, True) * rtol, min=atol or 0.0), -1)
+        if s.shape[-1]
+        else F.zeros(A.shape[:-2], dtype="int64")
+    )
 
 
-# ---- powers and chains ----------------------------------------------------------------------------------------------
+# ---- powers and chains ---------------------------------------------------------------------------
 
 
 @composite(cases=[Case(SQUARE, 3), Case(SQUARE, 0, second=False), Case(SQUARE, -2), Case(STACK, 5)])
@@ -263,15 +345,33 @@ def matrix_power(F, input, n):
     return out
 
 
-PADE = [64764752532480000, 32382376266240000, 7771770303897600, 1187353796428800, 129060195264000, 10559470521600, 670442572800, 33522128640, 1323241920, 40840800, 960960, 16380, 182, 1]
+PADE = [
+    64764752532480000,
+    32382376266240000,
+    7771770303897600,
+    1187353796428800,
+    129060195264000,
+    10559470521600,
+    670442572800,
+    33522128640,
+    1323241920,
+    40840800,
+    960960,
+    16380,
+    182,
+    1,
+]
 
 
-@composite(cases=[Case(SQUARE), Case(STACK), Case(Array(values=[[6.0, 3.0], [-2.0, 5.0]]), rtol=1e-3)])
+@composite(
+    cases=[Case(SQUARE), Case(STACK), Case(Array(values=[[6.0, 3.0], [-2.0, 5.0]]), rtol=1e-3)]
+)
 def matrix_exp(F, input):
     """Exponential of a matrix: a rational function of x / 2^s, squared s times.
 
     Math:   out = sum x^k / k!
-    Reference: N. Higham, 2005, "The scaling and squaring method for the matrix exponential revisited" (degree 13)
+    Reference: N. Higham, 2005, "The scaling and squaring method for the matrix exponential
+               revisited" (degree 13)
     """
     check_matrix("matrix_exp", input, True)
     xp, n = input.device.xp, input.shape[-1]
@@ -283,15 +383,35 @@ def matrix_exp(F, input):
     a2 = F.matmul(a, a)
     a4 = F.matmul(a2, a2)
     a6 = F.matmul(a4, a2)
-    odd = F.matmul(a, F.matmul(a6, a6 * b[13] + a4 * b[11] + a2 * b[9]) + a6 * b[7] + a4 * b[5] + a2 * b[3] + one * b[1])
-    even = F.matmul(a6, a6 * b[12] + a4 * b[10] + a2 * b[8]) + a6 * b[6] + a4 * b[4] + a2 * b[2] + one * b[0]
+    odd = F.matmul(
+        a,
+        F.matmul(a6, a6 * b[13] + a4 * b[11] + a2 * b[9])
+        + a6 * b[7]
+        + a4 * b[5]
+        + a2 * b[3]
+        + one * b[1],
+    )
+    even = (
+        F.matmul(a6, a6 * b[12] + a4 * b[10] + a2 * b[8])
+        + a6 * b[6]
+        + a4 * b[4]
+        + a2 * b[2]
+        + one * b[0]
+    )
     out = F.solve_matrices(even - odd, even + odd)
     for _ in range(squarings):
         out = F.matmul(out, out)
     return out
 
 
-@composite(method=False, cases=[Case((Array(2, 3), Array(3, 4), Array(4, 2))), Case((Array(3), Array(3, 4), Array(4))), Case((Array(2, 5), Array(5, 1), Array(1, 3), Array(3, 4)))])
+@composite(
+    method=False,
+    cases=[
+        Case((Array(2, 3), Array(3, 4), Array(4, 2))),
+        Case((Array(3), Array(3, 4), Array(4))),
+        Case((Array(2, 5), Array(5, 1), Array(1, 3), Array(3, 4))),
+    ],
+)
 def linalg_multi_dot(F, tensors):
     """Product of a chain of matrices in the cheapest order; the first and the last may be vectors.
 
@@ -299,8 +419,16 @@ def linalg_multi_dot(F, tensors):
     Reference: T. Cormen et al., "Introduction to algorithms", matrix-chain multiplication
     """
     many = list(tensors)
-    if len(many) < 2 or many[0].ndim not in (1, 2) or many[-1].ndim not in (1, 2) or any(x.ndim != 2 for x in many[1:-1]):
-        raise ShapeError(f"linalg.multi_dot: needs at least two matrices, the first and last may be vectors, got shapes {[tuple(x.shape) for x in many]}. Reshape them.")
+    if (
+        len(many) < 2
+        or many[0].ndim not in (1, 2)
+        or many[-1].ndim not in (1, 2)
+        or any(x.ndim != 2 for x in many[1:-1])
+    ):
+        raise ShapeError(
+            "linalg.multi_dot: needs at least two matrices, the first and last may be vectors, got"
+            f" shapes {[tuple(x.shape) for x in many]}. Reshape them."
+        )
     first, last = many[0].ndim == 1, many[-1].ndim == 1
     if first:
         many[0] = F.unsqueeze(many[0], 0)
@@ -311,7 +439,10 @@ def linalg_multi_dot(F, tensors):
     for length in range(2, len(many) + 1):
         for i in range(len(many) - length + 1):
             j = i + length - 1
-            cost[i, j], split[i, j] = min((cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k) for k in range(i, j))
+            cost[i, j], split[i, j] = min(
+                (cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k)
+                for k in range(i, j)
+            )
 
     def product(i, j):
         return many[i] if i == j else F.matmul(product(i, split[i, j]), product(split[i, j] + 1, j))

@@ -1,4 +1,5 @@
 """Matrix products."""
+
 from __future__ import annotations
 
 import math
@@ -9,15 +10,28 @@ from ...engine.errors import DTypeError, ShapeError, check_dim
 from ...engine.op import composite, op
 
 
-@op(operator="@", types="match", cases=[Case([2, 3], [3, 4]), Case([3], [3]), Case([2, 3], [3]), Case([3], [3, 2]), Case([5, 2, 3], [3, 4]),
-                                        Case([2, 1, 2, 3], [4, 3, 2]), Case([0, 3], [3, 2]), Case([2, 0], [0, 3])])
+@op(
+    operator="@",
+    types="match",
+    cases=[
+        Case([2, 3], [3, 4]),
+        Case([3], [3]),
+        Case([2, 3], [3]),
+        Case([3], [3, 2]),
+        Case([5, 2, 3], [3, 4]),
+        Case([2, 1, 2, 3], [4, 3, 2]),
+        Case([0, 3], [3, 2]),
+        Case([2, 0], [0, 3]),
+    ],
+)
 def matmul(xp, a, b, /):
     """Matrix product; leading dims broadcast, 1-d operands are vectors.
 
     Math:   out = a b;   d a = g b^T,   d b = a^T g
     Shape:  a (*, M, K), b (*, K, N), out (*, M, N)
     """
-    if a.ndim > 2 and b.ndim == 2 and a.size and a.flags.c_contiguous:  # one large product instead of many small ones
+    # one large product instead of many small ones
+    if a.ndim > 2 and b.ndim == 2 and a.size and a.flags.c_contiguous:
         return xp.matmul(a.reshape(-1, a.shape[-1]), b).reshape(*a.shape[:-1], b.shape[-1])
     return xp.matmul(a, b)
 
@@ -48,17 +62,32 @@ def matmul_d_b(F, g, a, a_shape, b_shape):
 matmul.vjp(a=matmul_d_a, b=matmul_d_b)
 
 
-@op(types="match", method=False, cases=[Case([2, 3], [4, 3], [4]), Case([2, 3], [4, 3]), Case([3], [4, 3], [4]), Case([2, 5, 3], [4, 3], [4])])
+@op(
+    types="match",
+    method=False,
+    cases=[
+        Case([2, 3], [4, 3], [4]),
+        Case([2, 3], [4, 3]),
+        Case([3], [4, 3], [4]),
+        Case([2, 5, 3], [4, 3], [4]),
+    ],
+)
 def linear(xp, input, weight, bias=None, /):
     """Affine map, one 2-D product.
 
-    Math:   out = input weight^T + bias;   d input = g weight,   d weight = g^T input,   d bias = sum g
+    Math:   out = input weight^T + bias;   d input = g weight,   d weight = g^T input,   d bias =
+            sum g
     Shape:  input (*, I), weight (O, I), bias (O), out (*, O)
     """
     if weight.ndim != 2 or input.ndim == 0 or input.shape[-1] != weight.shape[1]:
-        raise ShapeError(f"linear: the last size of input must equal the second size of weight, got input {input.shape} and weight {weight.shape}. "
-                         "Check in_features, or flatten the input first.")
-    out = xp.matmul(input.reshape(-1 if input.size else math.prod(input.shape[:-1]), input.shape[-1]), weight.T)
+        raise ShapeError(
+            "linear: the last size of input must equal the second size of weight, got input"
+            f" {input.shape} and weight {weight.shape}. Check in_features, or flatten the input"
+            " first."
+        )
+    out = xp.matmul(
+        input.reshape(-1 if input.size else math.prod(input.shape[:-1]), input.shape[-1]), weight.T
+    )
     if bias is not None:
         out += bias
     return out.reshape(*input.shape[:-1], weight.shape[0])
@@ -68,21 +97,31 @@ def rows(F, x):
     return F.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1]))
 
 
-linear.vjp(input=lambda F, g, weight: F.matmul(g, weight),
-           weight=lambda F, g, input: F.matmul(F.transpose(rows(F, g), 0, 1), rows(F, input)),
-           bias=lambda F, g: F.sum(rows(F, g), 0))
+linear.vjp(
+    input=lambda F, g, weight: F.matmul(g, weight),
+    weight=lambda F, g, input: F.matmul(F.transpose(rows(F, g), 0, 1), rows(F, input)),
+    bias=lambda F, g: F.sum(rows(F, g), 0),
+)
 
 
-@composite(method=False, cases=[Case([2, 3], [2, 4], [5, 3, 4], [5]), Case([2, 2, 3], [2, 2, 4], [5, 3, 4])])
+@composite(
+    method=False,
+    cases=[Case([2, 3], [2, 4], [5, 3, 4], [5]), Case([2, 2, 3], [2, 2, 4], [5, 3, 4])],
+)
 def bilinear(F, input1, input2, weight, bias=None):
     """A bilinear form per output.
 
     Math:   out_o = input1^T weight_o input2 + bias_o
     Shape:  input1 (*, I1), input2 (*, I2), weight (O, I1, I2), bias (O), out (*, O)
     """
-    if input1.shape[:-1] != input2.shape[:-1] or (input1.shape[-1], input2.shape[-1]) != tuple(weight.shape[1:]):
-        raise ShapeError(f"bilinear: inputs must be (*, {weight.shape[1]}) and (*, {weight.shape[2]}) with equal leading sizes, "
-                         f"got {tuple(input1.shape)} and {tuple(input2.shape)}. Check in1_features and in2_features.")
+    if input1.shape[:-1] != input2.shape[:-1] or (input1.shape[-1], input2.shape[-1]) != tuple(
+        weight.shape[1:]
+    ):
+        raise ShapeError(
+            f"bilinear: inputs must be (*, {weight.shape[1]}) and (*, {weight.shape[2]}) with equal"
+            f" leading sizes, got {tuple(input1.shape)} and {tuple(input2.shape)}. Check"
+            " in1_features and in2_features."
+        )
     out = F.einsum("ni,oij,nj->no", rows(F, input1), weight, rows(F, input2))
     out = F.reshape(out, (*input1.shape[:-1], weight.shape[0]))
     return out if bias is None else out + bias
@@ -91,7 +130,10 @@ def bilinear(F, input1, input2, weight, bias=None):
 def product(name, dims_a, dims_b, text, cases):
     def body(F, input, other):
         if input.ndim != dims_a or other.ndim != dims_b:
-            raise ShapeError(f"{name}: needs a {dims_a}-d and a {dims_b}-d tensor, got shapes {tuple(input.shape)} and {tuple(other.shape)}. Use matmul for other cases.")
+            raise ShapeError(
+                f"{name}: needs a {dims_a}-d and a {dims_b}-d tensor, got shapes"
+                f" {tuple(input.shape)} and {tuple(other.shape)}. Use matmul for other cases."
+            )
         return F.matmul(input, other)
 
     body.__name__, body.__doc__ = name, f"{text}\n\nMath:   out = input other"
@@ -111,11 +153,17 @@ def outer(F, input, vec2):
     Math:   out_ij = input_i vec2_j
     """
     if input.ndim != 1 or vec2.ndim != 1:
-        raise ShapeError(f"outer: needs two vectors, got shapes {tuple(input.shape)} and {tuple(vec2.shape)}. Flatten them.")
+        raise ShapeError(
+            f"outer: needs two vectors, got shapes {tuple(input.shape)} and {tuple(vec2.shape)}."
+            " Flatten them."
+        )
     return F.unsqueeze(input, -1) * F.unsqueeze(vec2, 0)
 
 
-@composite(inplace=True, cases=[Case([2, 4], [2, 3], [3, 4]), Case([4], [2, 3], [3, 4], beta=0.5, alpha=2.0)])
+@composite(
+    inplace=True,
+    cases=[Case([2, 4], [2, 3], [3, 4]), Case([4], [2, 3], [3, 4], beta=0.5, alpha=2.0)],
+)
 def addmm(F, input, mat1, mat2, *, beta=1, alpha=1):
     """Product of two matrices, added.
 
@@ -143,32 +191,49 @@ def einsum_pair(xp, a, b, /, left, right, result):
 
 
 def einsum_d(F, g, other, shape, mine, others, out):
-    """Sum g with the other operand down to the indexes both have, then repeat along those that only this one has."""
+    """Sum g with the other operand down to the indexes both have, then repeat along those that only
+    this one has.
+    """
     reachable = [i for i in mine if i in out or i in others]
     piece = F.einsum_pair(g, other, tuple(out), tuple(others), tuple(reachable))
-    return F.broadcast_to(F.reshape(piece, tuple(n if i in reachable else 1 for i, n in zip(mine, shape))), shape)
+    return F.broadcast_to(
+        F.reshape(piece, tuple(n if i in reachable else 1 for i, n in zip(mine, shape))), shape
+    )
 
 
-einsum_pair.vjp(a=lambda F, g, b, a_shape, left, right, result: einsum_d(F, g, b, a_shape, left, right, result),
-                b=lambda F, g, a, b_shape, left, right, result: einsum_d(F, g, a, b_shape, right, left, result))
+einsum_pair.vjp(
+    a=lambda F, g, b, a_shape, left, right, result: einsum_d(F, g, b, a_shape, left, right, result),
+    b=lambda F, g, a, b_shape, left, right, result: einsum_d(F, g, a, b_shape, right, left, result),
+)
 
 
 def parse(equation, operands):
-    """Index numbers of each operand and of the result. Ellipsis dims get numbers of their own, counted from the right."""
+    """Index numbers of each operand and of the result.
+
+    Ellipsis dims get numbers of their own, counted from the right.
+    """
     text = equation.replace(" ", "")
     left, arrow, right = text.partition("->")
     terms = left.split(",")
     if len(terms) != len(operands):
-        raise ShapeError(f"einsum: needs as many operands as terms, got {len(operands)} operands for {equation!r}. Give one tensor per term.")
+        raise ShapeError(
+            f"einsum: needs as many operands as terms, got {len(operands)} operands for"
+            f" {equation!r}. Give one tensor per term."
+        )
     wide = 0
     for term, x in zip(terms, operands):
         letters = len(term.replace("...", ""))
         if ("..." not in term and letters != x.ndim) or letters > x.ndim:
-            raise ShapeError(f"einsum: term {term!r} must have one letter per dim, got shape {tuple(x.shape)}. Add letters or '...'.")
+            raise ShapeError(
+                f"einsum: term {term!r} must have one letter per dim, got shape {tuple(x.shape)}."
+                " Add letters or '...'."
+            )
         wide = max(wide, x.ndim - letters if "..." in term else 0)
     if not arrow:  # letters that occur once, in alphabetical order
         letters = left.replace(",", "").replace("...", "")
-        right = ("..." if "..." in left else "") + "".join(sorted(c for c in set(letters) if letters.count(c) == 1))
+        right = ("..." if "..." in left else "") + "".join(
+            sorted(c for c in set(letters) if letters.count(c) == 1)
+        )
 
     def numbers(term, ndim):
         found, i = [], 0
@@ -185,9 +250,21 @@ def parse(equation, operands):
     return [numbers(t, x.ndim) for t, x in zip(terms, operands)], numbers(right, None)
 
 
-@composite(method=False, cases=[Case("ij,jk->ik", [2, 3], [3, 4]), Case("bij,bjk->bik", [2, 2, 3], [2, 3, 4]), Case("ij->ji", [2, 3]), Case("ii->i", [3, 3]),
-                                Case("...ij,...jk->...ik", [5, 2, 3], [3, 4]), Case("ij,ij->", [2, 3], [2, 3]), Case("i,j", [2], [3]), Case("ij,jk,kl->il", [2, 3], [3, 2], [2, 4]),
-                                Case("ij->j", [2, 3]), Case("ij,k->i", [2, 3], [4])])
+@composite(
+    method=False,
+    cases=[
+        Case("ij,jk->ik", [2, 3], [3, 4]),
+        Case("bij,bjk->bik", [2, 2, 3], [2, 3, 4]),
+        Case("ij->ji", [2, 3]),
+        Case("ii->i", [3, 3]),
+        Case("...ij,...jk->...ik", [5, 2, 3], [3, 4]),
+        Case("ij,ij->", [2, 3], [2, 3]),
+        Case("i,j", [2], [3]),
+        Case("ij,jk,kl->il", [2, 3], [3, 2], [2, 4]),
+        Case("ij->j", [2, 3]),
+        Case("ij,k->i", [2, 3], [4]),
+    ],
+)
 def einsum(F, equation, *operands):
     """Sum of products by index letters; several operands are taken pair by pair, from the left.
 
@@ -208,7 +285,7 @@ def einsum(F, equation, *operands):
         if acc is None:
             acc, have = x, term
             continue
-        later = {t for rest in terms[i + 1:] for t in rest}
+        later = {t for rest in terms[i + 1 :] for t in rest}
         keep = tuple(t for t in dict.fromkeys((*have, *term)) if t in later or t in out)
         acc, have = F.einsum_pair(acc, x, have, term, keep), keep
     gone = tuple(i for i, t in enumerate(have) if t not in out)
@@ -218,7 +295,7 @@ def einsum(F, equation, *operands):
     return F.permute(acc, tuple(have.index(t) for t in out)) if have != out else acc
 
 
-# ---- products of other forms ----------------------------------------------------------------------------------------
+# ---- products of other forms ---------------------------------------------------------------------
 
 
 @composite(cases=[Case([3], [3]), Case([2, 3], [4, 3]), Case([], [2])])
@@ -230,7 +307,10 @@ def inner(F, input, other):
     if not (input.ndim and other.ndim):
         return input * other
     if input.shape[-1] != other.shape[-1]:
-        raise ShapeError(f"inner: last sizes must be equal, got {tuple(input.shape)} and {tuple(other.shape)}. Transpose one of them.")
+        raise ShapeError(
+            f"inner: last sizes must be equal, got {tuple(input.shape)} and {tuple(other.shape)}."
+            " Transpose one of them."
+        )
     return F.tensordot(input, other, ((-1,), (-1,)))
 
 
@@ -243,7 +323,10 @@ def vdot(F, input, other):
     return F.dot(input, other)
 
 
-@composite(method=False, cases=[Case([2, 3], [2, 3]), Case([2, 3], [3], dim=1), Case([2, 3], [2, 1], dim=0)])
+@composite(
+    method=False,
+    cases=[Case([2, 3], [2, 3]), Case([2, 3], [3], dim=1), Case([2, 3], [2, 1], dim=0)],
+)
 def linalg_vecdot(F, x, y, *, dim=-1):
     """Inner products along one dim, the others broadcast.
 
@@ -253,9 +336,18 @@ def linalg_vecdot(F, x, y, *, dim=-1):
     return F.sum(x * y, dim)
 
 
-@composite(method=False, cases=[Case([2, 3, 4], [4, 3], ((1, 2), (1, 0))), Case([2, 3], [3, 4], 1), Case([2, 2], [2, 2], 2), Case([2], [3], 0)])
+@composite(
+    method=False,
+    cases=[
+        Case([2, 3, 4], [4, 3], ((1, 2), (1, 0))),
+        Case([2, 3], [3, 4], 1),
+        Case([2, 2], [2, 2], 2),
+        Case([2], [3], 0),
+    ],
+)
 def tensordot(F, a, b, dims=2):
-    """Sums of products over several dims at once: the last `dims` of a with the first of b, or the dims named for each.
+    """Sums of products over several dims at once: the last `dims` of a with the first of b, or the
+    dims named for each.
 
     Math:   out = sum over the paired dims of a b
     """
@@ -263,18 +355,35 @@ def tensordot(F, a, b, dims=2):
         dims = dims.tolist()
     if isinstance(dims, int):
         if not 0 <= dims <= min(a.ndim, b.ndim):
-            raise ShapeError(f"tensordot: dims must be in [0, {min(a.ndim, b.ndim)}], got {dims}. Choose fewer.")
+            raise ShapeError(
+                f"tensordot: dims must be in [0, {min(a.ndim, b.ndim)}], got {dims}. Choose fewer."
+            )
         dims = (tuple(range(a.ndim - dims, a.ndim)), tuple(range(dims)))
-    left, right = ([check_dim("tensordot", d, x.ndim) for d in ((v,) if isinstance(v, int) else v)] for v, x in zip(dims, (a, b)))
+    left, right = (
+        [check_dim("tensordot", d, x.ndim) for d in ((v,) if isinstance(v, int) else v)]
+        for v, x in zip(dims, (a, b))
+    )
     if len(left) != len(right) or any(a.shape[i] != b.shape[j] for i, j in zip(left, right)):
-        raise ShapeError(f"tensordot: paired dims must have equal sizes, got dims {left} of {tuple(a.shape)} and {right} of {tuple(b.shape)}. Pair others.")
-    free_a, free_b = [d for d in range(a.ndim) if d not in left], [d for d in range(b.ndim) if d not in right]
+        raise ShapeError(
+            f"tensordot: paired dims must have equal sizes, got dims {left} of {tuple(a.shape)} and"
+            f" {right} of {tuple(b.shape)}. Pair others."
+        )
+    free_a, free_b = (
+        [d for d in range(a.ndim) if d not in left],
+        [d for d in range(b.ndim) if d not in right],
+    )
     n = 1
     for d in left:
         n *= a.shape[d]
-    a2 = F.reshape(F.permute(a, (*free_a, *left)), (-1 if n else math.prod(a.shape[d] for d in free_a), n))
-    b2 = F.reshape(F.permute(b, (*right, *free_b)), (n, -1 if n else math.prod(b.shape[d] for d in free_b)))
-    return F.reshape(F.matmul(a2, b2), (*(a.shape[d] for d in free_a), *(b.shape[d] for d in free_b)))
+    a2 = F.reshape(
+        F.permute(a, (*free_a, *left)), (-1 if n else math.prod(a.shape[d] for d in free_a), n)
+    )
+    b2 = F.reshape(
+        F.permute(b, (*right, *free_b)), (n, -1 if n else math.prod(b.shape[d] for d in free_b))
+    )
+    return F.reshape(
+        F.matmul(a2, b2), (*(a.shape[d] for d in free_a), *(b.shape[d] for d in free_b))
+    )
 
 
 @composite(cases=[Case([2, 3], [2, 2]), Case([2], [3]), Case([2, 2, 1], [3, 2])])
@@ -286,21 +395,37 @@ def kron(F, input, other):
     n = max(input.ndim, other.ndim)
     a = F.reshape(input, (1,) * (n - input.ndim) + tuple(input.shape))
     b = F.reshape(other, (1,) * (n - other.ndim) + tuple(other.shape))
-    wide = F.reshape(a, tuple(v for s in a.shape for v in (s, 1))) * F.reshape(b, tuple(v for s in b.shape for v in (1, s)))
+    wide = F.reshape(a, tuple(v for s in a.shape for v in (s, 1))) * F.reshape(
+        b, tuple(v for s in b.shape for v in (1, s))
+    )
     return F.reshape(wide, tuple(s * t for s, t in zip(a.shape, b.shape)))
 
 
-@composite(method=False, cases=[Case([2, 3], [2, 3]), Case([3, 2], [3, 2], dim=0), Case([1, 3], [2, 3])])
+@composite(
+    method=False, cases=[Case([2, 3], [2, 3]), Case([3, 2], [3, 2], dim=0), Case([1, 3], [2, 3])]
+)
 def linalg_cross(F, input, other, *, dim=-1):
     """Cross product of vectors of three.
 
     Math:   out_i = x_{i+1} y_{i+2} - x_{i+2} y_{i+1}
     """
-    if input.ndim != other.ndim or not input.ndim or any(x.shape[check_dim("linalg.cross", dim, x.ndim)] != 3 for x in (input, other)):
-        raise ShapeError(f"linalg.cross: inputs must have equally many dims and size 3 along dim {dim}, got {tuple(input.shape)} and {tuple(other.shape)}. Unsqueeze or choose another dim.")
+    if (
+        input.ndim != other.ndim
+        or not input.ndim
+        or any(x.shape[check_dim("linalg.cross", dim, x.ndim)] != 3 for x in (input, other))
+    ):
+        raise ShapeError(
+            f"linalg.cross: inputs must have equally many dims and size 3 along dim {dim}, got"
+            f" {tuple(input.shape)} and {tuple(other.shape)}. Unsqueeze or choose another dim."
+        )
     if input.dtype is not other.dtype:
-        raise DTypeError(f"linalg.cross: inputs must have one dtype, got {input.dtype.name} and {other.dtype.name}. Convert one of them.")
-    return F.roll(input, -1, dim) * F.roll(other, -2, dim) - F.roll(input, -2, dim) * F.roll(other, -1, dim)
+        raise DTypeError(
+            f"linalg.cross: inputs must have one dtype, got {input.dtype.name} and"
+            f" {other.dtype.name}. Convert one of them."
+        )
+    return F.roll(input, -1, dim) * F.roll(other, -2, dim) - F.roll(input, -2, dim) * F.roll(
+        other, -1, dim
+    )
 
 
 @composite(cases=[Case([2, 3], [2, 3], 1), Case([3, 2], [3, 2])])
@@ -312,11 +437,16 @@ def cross(F, input, other, dim=None):
     if dim is None:
         dim = next((d for d, n in enumerate(input.shape) if n == 3), None)
         if dim is None:
-            raise ShapeError(f"cross: needs a dim of size 3, got shape {tuple(input.shape)}. Give vectors of three.")
+            raise ShapeError(
+                f"cross: needs a dim of size 3, got shape {tuple(input.shape)}. Give vectors of"
+                " three."
+            )
     return F.linalg_cross(input, other, dim=dim)
 
 
-@composite(inplace=True, cases=[Case([2], [2, 3], [3]), Case([2], [2, 3], [3], beta=0.5, alpha=2.0)])
+@composite(
+    inplace=True, cases=[Case([2], [2, 3], [3]), Case([2], [2, 3], [3], beta=0.5, alpha=2.0)]
+)
 def addmv(F, input, mat, vec, *, beta=1, alpha=1):
     """Matrix times vector, added.
 
@@ -325,7 +455,9 @@ def addmv(F, input, mat, vec, *, beta=1, alpha=1):
     return added(F, input, F.mv(mat, vec), beta, alpha, "addmv")
 
 
-@composite(inplace=True, cases=[Case([2, 3], [2], [3]), Case([2, 3], [2], [3], beta=0.5, alpha=2.0)])
+@composite(
+    inplace=True, cases=[Case([2, 3], [2], [3]), Case([2, 3], [2], [3], beta=0.5, alpha=2.0)]
+)
 def addr(F, input, vec1, vec2, *, beta=1, alpha=1):
     """Outer product, added.
 
@@ -335,20 +467,38 @@ def addr(F, input, vec1, vec2, *, beta=1, alpha=1):
     return added(F, input.to(dtype), F.outer(vec1.to(dtype), vec2.to(dtype)), beta, alpha, "addr")
 
 
-@composite(inplace=True, cases=[Case([2, 5], [3, 2, 4], [3, 4, 5]), Case([2, 5], [3, 2, 4], [3, 4, 5], beta=0.5, alpha=2.0)])
+@composite(
+    inplace=True,
+    cases=[
+        Case([2, 5], [3, 2, 4], [3, 4, 5]),
+        Case([2, 5], [3, 2, 4], [3, 4, 5], beta=0.5, alpha=2.0),
+    ],
+)
 def addbmm(F, input, batch1, batch2, *, beta=1, alpha=1):
     """Products of two stacks of matrices, all added.
 
     Math:   out = beta input + alpha sum_b batch1_b batch2_b
     """
-    return added(F, input, F.sum(F.bmm(batch1, batch2), 0, dtype=batch1.dtype), beta, alpha, "addbmm")
+    return added(
+        F, input, F.sum(F.bmm(batch1, batch2), 0, dtype=batch1.dtype), beta, alpha, "addbmm"
+    )
 
 
 def added(F, input, product, beta, alpha, name):
     """beta input + alpha product; beta = 0 leaves the input out, NaN and all."""
     if input.dtype is not product.dtype:
-        raise DTypeError(f"{name}: all tensors must have one dtype, got {input.dtype.name} and {product.dtype.name}. Convert one of them.")
+        raise DTypeError(
+            f"{name}: all tensors must have one dtype, got {input.dtype.name} and"
+            f" {product.dtype.name}. Convert one of them."
+        )
     if not input.dtype.is_floating_point and float in (type(beta), type(alpha)):
-        raise DTypeError(f"{name}: beta and alpha must be whole numbers for {input.dtype.name}, got {beta} and {alpha}. Convert the input with .float().")
+        raise DTypeError(
+            f"{name}: beta and alpha must be whole numbers for {input.dtype.name}, got {beta} and"
+            f" {alpha}. Convert the input with .float()."
+        )
     product = product if alpha == 1 else product * alpha
-    return product + (input if beta == 1 else input * beta) if beta != 0 else F.broadcast_to(product, F.broadcast_shapes(product.shape, input.shape))
+    return (
+        product + (input if beta == 1 else input * beta)
+        if beta != 0
+        else F.broadcast_to(product, F.broadcast_shapes(product.shape, input.shape))
+    )

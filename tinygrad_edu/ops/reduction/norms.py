@@ -1,4 +1,5 @@
 """Norms of vectors and matrices, and what is measured with them."""
+
 from __future__ import annotations
 
 from math import inf
@@ -10,7 +11,18 @@ from ...engine.op import composite
 from ..linalg.linalg import SQUARE, STACK, TALL, check_matrix
 
 
-@composite(method=False, cases=[Case([2, 3]), Case([2, 3], 3, 1), Case([2, 3], inf, (0, 1), True), Case([2, 3], 0, 1), Case([2, 3], -1, 0), Case([2, 3, 2], 2, (0, 2)), Case([2, 3], 0.5, 1)])
+@composite(
+    method=False,
+    cases=[
+        Case([2, 3]),
+        Case([2, 3], 3, 1),
+        Case([2, 3], inf, (0, 1), True),
+        Case([2, 3], 0, 1),
+        Case([2, 3], -1, 0),
+        Case([2, 3, 2], 2, (0, 2)),
+        Case([2, 3], 0.5, 1),
+    ],
+)
 def linalg_vector_norm(F, x, ord=2, dim=None, keepdim=False, *, dtype=None):
     """Norm of the elements as one vector, along one or more dims.
 
@@ -20,7 +32,11 @@ def linalg_vector_norm(F, x, ord=2, dim=None, keepdim=False, *, dtype=None):
     x = x if dtype is None else x.to(dtype)
     check_float("linalg.vector_norm", x)
     out = F.norm(x, float(ord), None if dim is None or dim == () else dim, keepdim)
-    return F.reshape(out, (1,) * x.ndim) if keepdim and (dim is None or dim == ()) and out.ndim != x.ndim else out
+    return (
+        F.reshape(out, (1,) * x.ndim)
+        if keepdim and (dim is None or dim == ()) and out.ndim != x.ndim
+        else out
+    )
 
 
 def singular_norm(F, A, reduce, dims, keepdim):
@@ -33,33 +49,65 @@ def singular_norm(F, A, reduce, dims, keepdim):
     return out
 
 
-@composite(method=False, cases=[*(Case(TALL, how) for how in ("fro", "nuc", inf, -inf, 1, -1, 2, -2)), Case(STACK, "nuc", (-2, -1), True), Case([2, 3, 2], 1, (2, 0)), Case([2, 3, 2], "fro", (0, 1))])
+@composite(
+    method=False,
+    cases=[
+        *(Case(TALL, how) for how in ("fro", "nuc", inf, -inf, 1, -1, 2, -2)),
+        Case(STACK, "nuc", (-2, -1), True),
+        Case([2, 3, 2], 1, (2, 0)),
+        Case([2, 3, 2], "fro", (0, 1)),
+    ],
+)
 def linalg_matrix_norm(F, A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
     """Norm of matrices that lie in two dims.
 
-    Math:   "fro" sqrt(sum a^2), "nuc" sum of singular values, inf / -inf largest / smallest row sum of |a|, 1 / -1 column sum, 2 / -2 singular value
+    Math:   "fro" sqrt(sum a^2), "nuc" sum of singular values, inf / -inf largest / smallest row sum
+            of |a|, 1 / -1 column sum, 2 / -2 singular value
     """
     A = A if dtype is None else A.to(dtype)
     check_matrix("linalg.matrix_norm", A)
     dims = [check_dim("linalg.matrix_norm", d, A.ndim) for d in dim]
     if len(dims) != 2 or dims[0] == dims[1]:
-        raise ShapeError(f"linalg.matrix_norm: dim must be two different dims, got {dim}. Use vector_norm for one.")
+        raise ShapeError(
+            f"linalg.matrix_norm: dim must be two different dims, got {dim}. Use vector_norm for"
+            " one."
+        )
     if ord == "fro":
         return F.norm(A, 2.0, tuple(dims), keepdim)
-    singular = {"nuc": lambda s: F.sum(s, -1), 2: lambda s: F.amax(s, -1), -2: lambda s: F.amin(s, -1)}
+    singular = {
+        "nuc": lambda s: F.sum(s, -1),
+        2: lambda s: F.amax(s, -1),
+        -2: lambda s: F.amin(s, -1),
+    }
     if ord in singular:
         return singular_norm(F, A, singular[ord], dims, keepdim)
     if ord not in (1, -1, inf, -inf):
-        raise ShapeError(f"linalg.matrix_norm: ord must be 'fro', 'nuc', inf, -inf, 1, -1, 2 or -2, got {ord!r}. Choose one of them.")
+        raise ShapeError(
+            f"linalg.matrix_norm: ord must be 'fro', 'nuc', inf, -inf, 1, -1, 2 or -2, got {ord!r}."
+            " Choose one of them."
+        )
     summed, other = dims if abs(ord) == 1 else reversed(dims)
     sums = F.sum(F.abs(A), summed, True)
     out = (F.amax if ord > 0 else F.amin)(sums, other, True)
-    return out if keepdim else F.reshape(out, tuple(n for d, n in enumerate(A.shape) if d not in dims))
+    return (
+        out if keepdim else F.reshape(out, tuple(n for d, n in enumerate(A.shape) if d not in dims))
+    )
 
 
-@composite(method=False, cases=[Case([2, 3]), Case([2, 3], None, 1), Case(TALL, 2), Case([3], 3), Case(TALL, "nuc", (0, 1), True), Case([2, 3, 2], 1, (0, 1))])
+@composite(
+    method=False,
+    cases=[
+        Case([2, 3]),
+        Case([2, 3], None, 1),
+        Case(TALL, 2),
+        Case([3], 3),
+        Case(TALL, "nuc", (0, 1), True),
+        Case([2, 3, 2], 1, (0, 1)),
+    ],
+)
 def linalg_norm(F, A, ord=None, dim=None, keepdim=False, *, dtype=None):
-    """Norm of a vector or a matrix: of all elements (ord None), along one dim, or of the matrices in two.
+    """Norm of a vector or a matrix: of all elements (ord None), along one dim, or of the matrices
+    in two.
 
     Math:   vector_norm or matrix_norm
     """
@@ -71,11 +119,23 @@ def linalg_norm(F, A, ord=None, dim=None, keepdim=False, *, dtype=None):
     if dims is None and A.ndim == 1:
         return F.linalg_vector_norm(A, ord, None, keepdim)
     if dims is None and A.ndim != 2 or dims is not None and len(dims) != 2:
-        raise ShapeError(f"linalg.norm: with ord the input must be 1-d or 2-d, or dim one or two dims, got shape {tuple(A.shape)} and dim {dim}. Give dim.")
+        raise ShapeError(
+            "linalg.norm: with ord the input must be 1-d or 2-d, or dim one or two dims, got shape"
+            f" {tuple(A.shape)} and dim {dim}. Give dim."
+        )
     return F.linalg_matrix_norm(A, ord, dims or (-2, -1), keepdim)
 
 
-@composite(method=False, cases=[Case(SQUARE), Case(SQUARE, "fro", torch=False), Case(SQUARE, 1, torch=False), Case(STACK, 2), Case(STACK, -2)])
+@composite(
+    method=False,
+    cases=[
+        Case(SQUARE),
+        Case(SQUARE, "fro", torch=False),
+        Case(SQUARE, 1, torch=False),
+        Case(STACK, 2),
+        Case(STACK, -2),
+    ],
+)
 def linalg_cond(F, A, p=None):
     """Condition number: how much a relative error may grow when solving with A.
 
@@ -90,7 +150,14 @@ def linalg_cond(F, A, p=None):
     return F.linalg_matrix_norm(A, p) * F.linalg_matrix_norm(F.linalg_inv(A), p)
 
 
-@composite(cases=[Case([2, 3], [2, 3]), Case([2, 3], [3], 1), Case([3], [3], inf), Case([3], [3], 0, grad=False)])
+@composite(
+    cases=[
+        Case([2, 3], [2, 3]),
+        Case([2, 3], [3], 1),
+        Case([3], [3], inf),
+        Case([3], [3], 0, grad=False),
+    ]
+)
 def dist(F, input, other, p=2):
     """Norm of the difference, over all elements.
 
@@ -99,7 +166,15 @@ def dist(F, input, other, p=2):
     return F.norm(input - other, float(p))
 
 
-@composite(inplace=True, cases=[Case([3, 4], 2, 0, 1.5), Case([3, 4], 1, 1, 2.0), Case([2, 3, 2], 2, -1, 1.0), Case([2, 3], inf, 0, 1.0)])
+@composite(
+    inplace=True,
+    cases=[
+        Case([3, 4], 2, 0, 1.5),
+        Case([3, 4], 1, 1, 2.0),
+        Case([2, 3, 2], 2, -1, 1.0),
+        Case([2, 3], inf, 0, 1.0),
+    ],
+)
 def renorm(F, input, p, dim, maxnorm):
     """Slices along dim scaled down to a norm of at most maxnorm.
 
@@ -107,7 +182,10 @@ def renorm(F, input, p, dim, maxnorm):
     """
     d = check_dim("renorm", dim, input.ndim)
     if not p > 0 or maxnorm < 0 or input.ndim < 2:
-        raise ShapeError(f"renorm: needs at least 2 dims, p above 0 and maxnorm of 0 or more, got shape {tuple(input.shape)}, {p} and {maxnorm}. Correct them.")
+        raise ShapeError(
+            "renorm: needs at least 2 dims, p above 0 and maxnorm of 0 or more, got shape"
+            f" {tuple(input.shape)}, {p} and {maxnorm}. Correct them."
+        )
     size = F.norm(input, float(p), tuple(k for k in range(input.ndim) if k != d), True)
     return input * F.where(size > maxnorm, maxnorm / (size + 1e-7), 1.0)
 
@@ -116,11 +194,15 @@ def renorm(F, input, p, dim, maxnorm):
 def cov(F, input, *, correction=1, fweights=None, aweights=None):
     """Covariance matrix: a row is a variable, a column an observation.
 
-    Math:   out_ij = sum_k w_k (x_ik - m_i) (x_jk - m_j) / (W - correction sum w aweights / W), m the weighted means, W = sum w
+    Math:   out_ij = sum_k w_k (x_ik - m_i) (x_jk - m_j) / (W - correction sum w aweights / W), m
+            the weighted means, W = sum w
     Args:   fweights: how often each observation counts; aweights: how much
     """
     if input.ndim > 2:
-        raise ShapeError(f"cov: must have at most 2 dims, got shape {tuple(input.shape)}. Give variables as rows.")
+        raise ShapeError(
+            f"cov: must have at most 2 dims, got shape {tuple(input.shape)}. Give variables as"
+            " rows."
+        )
     check_number("cov", input)
     input = input if input.dtype.is_floating_point else input.to(get_default_dtype())
     x = F.reshape(input, (1, -1)) if input.ndim < 2 else input
@@ -136,9 +218,12 @@ def cov(F, input, *, correction=1, fweights=None, aweights=None):
         weight = weight.to(x.dtype)
         total = float(F.sum(weight))
         centred = x - F.sum(x * weight, 1, True) / total
-        scale = total - correction * (float(F.sum(weight * aweights)) / total if aweights is not None else 1.0)
+        scale = total - correction * (
+            float(F.sum(weight * aweights)) / total if aweights is not None else 1.0
+        )
     product = F.matmul(centred, F.transpose(centred if weight is None else centred * weight, 0, 1))
-    out = product / scale if scale > 0 else product * inf  # too few observations: NaN or inf, as PyTorch has it
+    # too few observations: NaN or inf, as PyTorch has it
+    out = product / scale if scale > 0 else product * inf
     return F.reshape(out, ()) if x.shape[0] == 1 else out
 
 

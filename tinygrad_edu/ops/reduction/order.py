@@ -1,4 +1,7 @@
-"""Order: sorting, ranks, medians and quantiles, distinct values, places in sorted sequences, counting."""
+"""Order: sorting, ranks, medians and quantiles, distinct values, places in sorted sequences,
+counting.
+"""
+
 from __future__ import annotations
 
 import math
@@ -20,11 +23,22 @@ def put_back(F, gs, indices, x_shape, dim):
 def put_back_one(F, gs, indices, x_shape, dim, keepdim):
     if not x_shape:
         return gs[0]
-    g, places = (gs[0], indices) if keepdim else (F.unsqueeze(gs[0], dim), F.unsqueeze(indices, dim))
+    g, places = (
+        (gs[0], indices) if keepdim else (F.unsqueeze(gs[0], dim), F.unsqueeze(indices, dim))
+    )
     return F.scatter_zeros(g, places, dim, x_shape)
 
 
-@op(outputs=("values", "indices"), cases=[Case([3, 4]), Case([3, 4], 0), Case([5], descending=True), Case(NAN, 1, grad=False), Case([])])
+@op(
+    outputs=("values", "indices"),
+    cases=[
+        Case([3, 4]),
+        Case([3, 4], 0),
+        Case([5], descending=True),
+        Case(NAN, 1, grad=False),
+        Case([]),
+    ],
+)
 def sort(xp, x, /, dim=-1, descending=False, stable=False):
     """Sorted along dim, with indexes. Stable in both directions; NaN counts as largest.
 
@@ -61,7 +75,15 @@ def msort(F, input):
     return F.sort(input, 0)[0]
 
 
-@op(outputs=("values", "indices"), cases=[Case([3, 5], 2), Case([3, 5], 3, 0), Case([5], 2, largest=False), Case(NAN, 2, grad=False)])
+@op(
+    outputs=("values", "indices"),
+    cases=[
+        Case([3, 5], 2),
+        Case([3, 5], 3, 0),
+        Case([5], 2, largest=False),
+        Case(NAN, 2, grad=False),
+    ],
+)
 def topk(xp, x, /, k, dim=-1, largest=True, sorted=True):
     """The k largest (or smallest) along dim, in order; NaN counts as largest.
 
@@ -105,7 +127,9 @@ def middle(name, ignore, text):
         if not x.ndim:
             return xp.array(x), xp.zeros((), "int64")
         if not x.shape[dim]:
-            raise IndexOutOfRange(f"{name}: needs elements along dim {dim}, got shape {x.shape}. Choose another dim.")
+            raise IndexOutOfRange(
+                f"{name}: needs elements along dim {dim}, got shape {x.shape}. Choose another dim."
+            )
         nans = (x != x).sum(axis=dim, keepdims=True)
         rank = (x.shape[dim] - nans - 1) // 2 if ignore else (x.shape[dim] - 1) // 2 + 0 * nans
         rank = xp.maximum(rank, 0)
@@ -118,7 +142,9 @@ def middle(name, ignore, text):
 
     forward.__name__ = f"{name}_dim"
     forward.__doc__ = f"{text}\n\nMath:   values = sorted x at (n - 1) // 2;   d x = g at the index"
-    op(forward, method=False, outputs=("values", "indices"), cases=[Case([3, 4], 1, torch=False)]).vjp(x=put_back_one)
+    op(
+        forward, method=False, outputs=("values", "indices"), cases=[Case([3, 4], 1, torch=False)]
+    ).vjp(x=put_back_one)
 
     def whole(F, input, dim=None, keepdim=False):
         if dim is not None:
@@ -135,17 +161,38 @@ def middle(name, ignore, text):
         return F.sum(F.where(ties, flat, 0.0) * share) / F.sum(share)
 
     whole.__name__ = name
-    whole.__doc__ = f"{text}; of all elements, or along `dim` with its index.\n\nMath:   out = sorted x at (n - 1) // 2"
-    composite(whole, cases=[Case([3, 3]), Case([3, 4], 1), Case([3, 5], 0, True), Case(NAN, 1, grad=False), Case(NAN, grad=False), Case(ints(5))])
+    whole.__doc__ = (
+        f"{text}; of all elements, or along `dim` with its index.\n\nMath:   out = sorted x at (n -"
+        " 1) // 2"
+    )
+    composite(
+        whole,
+        cases=[
+            Case([3, 3]),
+            Case([3, 4], 1),
+            Case([3, 5], 0, True),
+            Case(NAN, 1, grad=False),
+            Case(NAN, grad=False),
+            Case(ints(5)),
+        ],
+    )
 
 
 middle("median", False, "Median, the lower of two middle elements; NaN if there is one.")
 middle("nanmedian", True, "Median of what is not NaN, the lower of two middle elements.")
 
 
-@op(outputs=("values", "indices"), cases=[Case(ints(3, 7, high=3)), Case(ints(3, 7, high=3), 0, True), Case(Array(values=[[1.5, 2.5, 1.5], [3.5, 3.5, 0.5]]), grad=False)])
+@op(
+    outputs=("values", "indices"),
+    cases=[
+        Case(ints(3, 7, high=3)),
+        Case(ints(3, 7, high=3), 0, True),
+        Case(Array(values=[[1.5, 2.5, 1.5], [3.5, 3.5, 0.5]]), grad=False),
+    ],
+)
 def mode(xp, x, /, dim=-1, keepdim=False):
-    """The most frequent element along dim, the smallest of equally frequent ones, with the index of its last occurrence.
+    """The most frequent element along dim, the smallest of equally frequent ones, with the index of
+    its last occurrence.
 
     Math:   d x = g at the index
     """
@@ -153,7 +200,11 @@ def mode(xp, x, /, dim=-1, keepdim=False):
         return xp.array(x), xp.zeros((), "int64")
     moved = xp.moveaxis(x, dim, -1)
     counts = (moved[..., :, None] == moved[..., None, :]).sum(-1)
-    best = xp.where(counts == counts.max(-1, keepdims=True), moved, xp.inf if x.dtype.kind == "f" else xp.iinfo(x.dtype).max if x.dtype.kind != "b" else True)
+    best = xp.where(
+        counts == counts.max(-1, keepdims=True),
+        moved,
+        xp.inf if x.dtype.kind == "f" else xp.iinfo(x.dtype).max if x.dtype.kind != "b" else True,
+    )
     values = best.min(-1, keepdims=True)
     n = x.shape[dim]
     index = n - 1 - xp.argmax(xp.flip(moved == values, -1), axis=-1, keepdims=True)
@@ -174,17 +225,33 @@ def aminmax(F, input, *, dim=None, keepdim=False):
     return Extremes(F.amin(input, dim, keepdim), F.amax(input, dim, keepdim))
 
 
-@composite(cases=[Case([3, 5], 0.3), Case([3, 5], 0.5, 1), Case([3, 5], 0.25, 0, True), Case([3, 5], Array(values=[0.1, 0.4, 0.9]), 1), Case([3, 5], 0.3, interpolation="lower"),
-                  Case([3, 5], 0.7, 1, interpolation="higher"), Case([3, 5], 0.3, 1, interpolation="midpoint"), Case([3, 5], 0.3, 1, interpolation="nearest")])
+@composite(
+    cases=[
+        Case([3, 5], 0.3),
+        Case([3, 5], 0.5, 1),
+        Case([3, 5], 0.25, 0, True),
+        Case([3, 5], Array(values=[0.1, 0.4, 0.9]), 1),
+        Case([3, 5], 0.3, interpolation="lower"),
+        Case([3, 5], 0.7, 1, interpolation="higher"),
+        Case([3, 5], 0.3, 1, interpolation="midpoint"),
+        Case([3, 5], 0.3, 1, interpolation="nearest"),
+    ]
+)
 def quantile(F, input, q, dim=None, keepdim=False, *, interpolation="linear"):
-    """The value below which a share q of the elements lies; NaN if there is one. Dims of q come first.
+    """The value below which a share q of the elements lies; NaN if there is one. Dims of q come
+    first.
 
     Math:   out = sorted x at q (n - 1), interpolated
     """
     return quantiles(F, "quantile", input, q, dim, keepdim, interpolation, False)
 
 
-@composite(cases=[Case([3, 5], 0.3, 1), Case(Array(values=[[1.0, float("nan"), 4.0], [2.0, 3.0, 9.0]]), 0.5, 1, grad=False)])
+@composite(
+    cases=[
+        Case([3, 5], 0.3, 1),
+        Case(Array(values=[[1.0, float("nan"), 4.0], [2.0, 3.0, 9.0]]), 0.5, 1, grad=False),
+    ]
+)
 def nanquantile(F, input, q, dim=None, keepdim=False, *, interpolation="linear"):
     """`quantile` of what is not NaN.
 
@@ -196,23 +263,52 @@ def nanquantile(F, input, q, dim=None, keepdim=False, *, interpolation="linear")
 def quantiles(F, name, input, q, dim, keepdim, interpolation, ignore):
     rules = ("linear", "lower", "higher", "midpoint", "nearest")
     if interpolation not in rules:
-        raise ValueError(f"{name}: interpolation must be one of {', '.join(rules)}, got {interpolation!r}. Use one of these.")
+        raise ValueError(
+            f"{name}: interpolation must be one of {', '.join(rules)}, got {interpolation!r}. Use"
+            " one of these."
+        )
     if input.dtype.name not in ("float32", "float64"):
-        raise DTypeError(f"{name}: must be a float32 or float64 tensor, got {input.dtype.name}. Convert it with x.float().")
+        raise DTypeError(
+            f"{name}: must be a float32 or float64 tensor, got {input.dtype.name}. Convert it with"
+            " x.float()."
+        )
     shares = q if hasattr(q, "array") else F.tensor(q, dtype=input.dtype, device=input.device)
     if shares.ndim > 1 or shares.numel() and not bool(F.all((shares >= 0) & (shares <= 1))):
-        raise ShapeError(f"{name}: q must be a number or a 1-d tensor of numbers from 0 to 1, got {shares.tolist()}. Correct it.")
+        raise ShapeError(
+            f"{name}: q must be a number or a 1-d tensor of numbers from 0 to 1, got"
+            f" {shares.tolist()}. Correct it."
+        )
     if not input.numel():
-        raise ShapeError(f"{name}: needs at least one element, got shape {tuple(input.shape)}. Check the input.")
-    x = F.reshape(input, (-1,)) if dim is None else F.movedim(input, dim, -1) if input.ndim else F.reshape(input, (1,))
+        raise ShapeError(
+            f"{name}: needs at least one element, got shape {tuple(input.shape)}. Check the input."
+        )
+    x = (
+        F.reshape(input, (-1,))
+        if dim is None
+        else F.movedim(input, dim, -1)
+        if input.ndim
+        else F.reshape(input, (1,))
+    )
     values = F.sort(x, -1)[0]
     n = F.sum(F.logical_not(F.isnan(x)), -1, True) if ignore else x.shape[-1]
-    rank = F.reshape(shares, (-1, *(1,) * x.ndim)) * F.clamp(n - 1, min=0) if ignore else F.reshape(shares, (-1, *(1,) * x.ndim)) * (n - 1)
+    rank = (
+        F.reshape(shares, (-1, *(1,) * x.ndim)) * F.clamp(n - 1, min=0)
+        if ignore
+        else F.reshape(shares, (-1, *(1,) * x.ndim)) * (n - 1)
+    )
     if interpolation == "nearest":
         rank = F.round(rank)
     low, high = F.floor(rank), F.ceil(rank)
-    low, high = (high, high) if interpolation == "higher" else (low, low) if interpolation == "lower" else (low, high)
-    weight = rank - low if interpolation == "linear" else 0.5 if interpolation == "midpoint" else 0.0
+    low, high = (
+        (high, high)
+        if interpolation == "higher"
+        else (low, low)
+        if interpolation == "lower"
+        else (low, high)
+    )
+    weight = (
+        rank - low if interpolation == "linear" else 0.5 if interpolation == "midpoint" else 0.0
+    )
     lead, wide = shares.numel(), tuple(x.shape[:-1])
 
     def at(place):
@@ -222,14 +318,21 @@ def quantiles(F, name, input, q, dim, keepdim, interpolation, ignore):
     if hasattr(weight, "array"):
         weight = F.squeeze(F.expand(weight, (lead, *wide, 1)), -1)
     below, above = at(low), at(high)
-    if hasattr(weight, "array"):  # from the nearer end, so that an infinite neighbour without weight does no harm
-        out = F.where(weight < 0.5, below + (above - below) * weight, above - (above - below) * (1 - weight))
+    # from the nearer end, so that an infinite neighbour without weight does no harm
+    if hasattr(weight, "array"):
+        out = F.where(
+            weight < 0.5, below + (above - below) * weight, above - (above - below) * (1 - weight)
+        )
     else:
         out = below + (above - below) * weight
     if not ignore:
         out = F.where(F.any(F.isnan(x), -1), math.nan, out)
     if keepdim:
-        out = F.reshape(out, (lead, *(1,) * input.ndim)) if dim is None or not input.ndim else F.movedim(F.unsqueeze(out, -1), -1, dim % input.ndim + 1)
+        out = (
+            F.reshape(out, (lead, *(1,) * input.ndim))
+            if dim is None or not input.ndim
+            else F.movedim(F.unsqueeze(out, -1), -1, dim % input.ndim + 1)
+        )
     return F.squeeze(out, 0) if not shares.ndim else out
 
 
@@ -250,17 +353,22 @@ def nanmean(F, input, dim=None, keepdim=False, *, dtype=None):
     Math:   out = sum of x without NaN / how many these are
     """
     if not input.dtype.name.startswith("float"):
-        raise DTypeError(f"nanmean: must be a floating-point tensor, got {input.dtype.name}. Convert it with x.float().")
+        raise DTypeError(
+            f"nanmean: must be a floating-point tensor, got {input.dtype.name}. Convert it with"
+            " x.float()."
+        )
     total = F.nansum(input, dim, keepdim, dtype=dtype)
     return total / F.cast_like(F.sum(F.logical_not(F.isnan(input)), dim, keepdim), total)
 
 
-# ---- distinct values, places, counts: integers out, no gradients ------------------------------------------------------
+# ---- distinct values, places, counts: integers out, no gradients ---------------------------------
 
 
 @op(method=False, differentiable=False, outputs=True)
 def unique_parts(xp, x, /, dim):
-    """Sorted distinct values (or slices along dim), the place of each element among them, and their counts."""
+    """Sorted distinct values (or slices along dim), the place of each element among them, and their
+    counts.
+    """
     values, inverse, counts = xp.unique(x, return_inverse=True, return_counts=True, axis=dim)
     return values, inverse.reshape(x.shape if dim is None else -1), counts
 
@@ -271,7 +379,13 @@ def chosen(parts, return_inverse, return_counts):
     return out if len(out) > 1 else values
 
 
-@composite(cases=[Case(ints(7)), Case(ints(2, 5), return_inverse=True, return_counts=True), Case(ints(5, 2, high=2), dim=0, return_counts=True)])
+@composite(
+    cases=[
+        Case(ints(7)),
+        Case(ints(2, 5), return_inverse=True, return_counts=True),
+        Case(ints(5, 2, high=2), dim=0, return_counts=True),
+    ]
+)
 def unique(F, input, sorted=True, return_inverse=False, return_counts=False, dim=None):
     """Distinct values, sorted; where each element went; how often each occurs.
 
@@ -280,7 +394,12 @@ def unique(F, input, sorted=True, return_inverse=False, return_counts=False, dim
     return chosen(F.unique_parts(input, dim), return_inverse, return_counts)
 
 
-@composite(cases=[Case(Array(values=[1, 1, 2, 2, 2, 1])), Case(Array(values=[1, 1, 2, 1]), return_inverse=True, return_counts=True)])
+@composite(
+    cases=[
+        Case(Array(values=[1, 1, 2, 2, 2, 1])),
+        Case(Array(values=[1, 1, 2, 1]), return_inverse=True, return_counts=True),
+    ]
+)
 def unique_consecutive(F, input, return_inverse=False, return_counts=False, dim=None):
     """Each run of equal neighbours once; where each element went; how long each run is.
 
@@ -288,7 +407,11 @@ def unique_consecutive(F, input, return_inverse=False, return_counts=False, dim=
     """
     x = F.reshape(input, (-1,)) if dim is None else F.movedim(input, dim, 0)
     if not x.shape[0]:
-        return chosen((input, F.zeros(input.shape, dtype="int64"), F.zeros((0,), dtype="int64")), return_inverse, return_counts)
+        return chosen(
+            (input, F.zeros(input.shape, dtype="int64"), F.zeros((0,), dtype="int64")),
+            return_inverse,
+            return_counts,
+        )
     changed = x[1:] != x[:-1]
     if x.ndim > 1:
         changed = F.any(F.flatten(changed, 1), 1)
@@ -297,12 +420,22 @@ def unique_consecutive(F, input, return_inverse=False, return_counts=False, dim=
     inverse = F.cumsum(start, 0) - 1
     counts = F.diff(F.cat([places, F.tensor([x.shape[0]], device=input.device)]))
     values = x[places]
-    return chosen((values if dim is None else F.movedim(values, 0, dim), F.reshape(inverse, input.shape) if dim is None else inverse, counts), return_inverse, return_counts)
+    return chosen(
+        (
+            values if dim is None else F.movedim(values, 0, dim),
+            F.reshape(inverse, input.shape) if dim is None else inverse,
+            counts,
+        ),
+        return_inverse,
+        return_counts,
+    )
 
 
 @op(method=False, differentiable=False)
 def places_in(xp, sequence, values, /, right, int32):
-    """Where each value would stand in a sorted sequence (each row in its own, if the sequence has several dims)."""
+    """Where each value would stand in a sorted sequence (each row in its own, if the sequence has
+    several dims).
+    """
     side, kind = "right" if right else "left", "int32" if int32 else "int64"
     if sequence.ndim <= 1:
         return xp.asarray(xp.searchsorted(sequence, values, side=side)).astype(kind)
@@ -316,45 +449,72 @@ def places_in(xp, sequence, values, /, right, int32):
 SORTED = Array(values=[-1.5, -0.5, 0.0, 0.7, 1.9])
 
 
-@composite(method=False, cases=[Case(SORTED, [2, 3], grad=False), Case(SORTED, 0.5, grad=False), Case(SORTED, [4], right=True, out_int32=True, grad=False),
-                                Case(Array(values=[[1, 3, 5], [2, 4, 6]]), Array(values=[[3, 6], [3, 6]]), side="right")])
-def searchsorted(F, sorted_sequence, input, *, out_int32=False, right=False, side=None, sorter=None):
+@composite(
+    method=False,
+    cases=[
+        Case(SORTED, [2, 3], grad=False),
+        Case(SORTED, 0.5, grad=False),
+        Case(SORTED, [4], right=True, out_int32=True, grad=False),
+        Case(Array(values=[[1, 3, 5], [2, 4, 6]]), Array(values=[[3, 6], [3, 6]]), side="right"),
+    ],
+)
+def searchsorted(
+    F, sorted_sequence, input, *, out_int32=False, right=False, side=None, sorter=None
+):
     """Where to put each element into a sorted sequence so that it stays sorted.
 
     Args: right, side="right": behind equal elements. sorter: indexes that sort the sequence
     Math:   out = number of elements < x (right: <= x)
     """
     if side not in (None, "left", "right") or (side == "left" and right):
-        raise ValueError(f"searchsorted: side must be 'left' or 'right' and agree with right, got side={side!r}, right={right}. Give one of them.")
+        raise ValueError(
+            f"searchsorted: side must be 'left' or 'right' and agree with right, got side={side!r},"
+            f" right={right}. Give one of them."
+        )
     if sorter is not None:
         sorted_sequence = F.gather(sorted_sequence, -1, sorter)
     values = input if hasattr(input, "array") else F.tensor(input, device=sorted_sequence.device)
     if sorted_sequence.ndim > 1 and sorted_sequence.shape[:-1] != values.shape[:-1]:
-        raise ShapeError(f"searchsorted: sequence and values must have the same leading dims, got {tuple(sorted_sequence.shape)} and {tuple(values.shape)}. Expand one of them.")
+        raise ShapeError(
+            "searchsorted: sequence and values must have the same leading dims, got"
+            f" {tuple(sorted_sequence.shape)} and {tuple(values.shape)}. Expand one of them."
+        )
     return F.places_in(sorted_sequence, values, right or side == "right", out_int32)
 
 
-@composite(cases=[Case([2, 3], SORTED, grad=False), Case(positive(3), SORTED, right=True, grad=False)])
+@composite(
+    cases=[Case([2, 3], SORTED, grad=False), Case(positive(3), SORTED, right=True, grad=False)]
+)
 def bucketize(F, input, boundaries, *, out_int32=False, right=False):
     """The number of the bucket, between sorted boundaries, that each element falls into.
 
     Math:   out = number of boundaries < x (right: <= x)
     """
     if boundaries.ndim != 1:
-        raise ShapeError(f"bucketize: boundaries must be 1-d, got shape {tuple(boundaries.shape)}. Use searchsorted for rows.")
+        raise ShapeError(
+            f"bucketize: boundaries must be 1-d, got shape {tuple(boundaries.shape)}. Use"
+            " searchsorted for rows."
+        )
     return F.searchsorted(boundaries, input, out_int32=out_int32, right=right)
 
 
-@op(differentiable=False, cases=[Case([10], 4), Case([10], 5, -1.0, 1.0), Case(Array(values=[1.0, 1.0]), 3)])
+@op(
+    differentiable=False,
+    cases=[Case([10], 4), Case([10], 5, -1.0, 1.0), Case(Array(values=[1.0, 1.0]), 3)],
+)
 def histc(xp, x, /, bins=100, min=0, max=0):
-    """How many elements fall into each of `bins` equal bins from min to max (default: of the data). Elements outside do not count.
+    """How many elements fall into each of `bins` equal bins from min to max (default: of the data).
+    Elements outside do not count.
 
     Math:   out_b = sum [x in bin b]
     """
     low, high = (x.min(), x.max()) if min == max and x.size else (min, max)
     low, high = (low - 1, high + 1) if low == high else (low, high)
     if bins <= 0 or not low < high or not (xp.isfinite(low) and xp.isfinite(high)):
-        raise ShapeError(f"histc: needs bins > 0 and finite min <= max, got bins={bins}, range [{low}, {high}]. Correct them.")
+        raise ShapeError(
+            f"histc: needs bins > 0 and finite min <= max, got bins={bins}, range [{low}, {high}]."
+            " Correct them."
+        )
     inside = x[(x >= low) & (x <= high)]
     place = xp.minimum(((inside - low) * (bins / (high - low))).astype("int64"), bins - 1)
     return xp.bincount(place.reshape(-1), minlength=bins).astype(x.dtype)
@@ -366,13 +526,33 @@ def count_integers(xp, x, weights=None, /, minlength=0):
     return xp.bincount(x, weights, minlength)
 
 
-@composite(cases=[Case(ints(8, high=4)), Case(ints(8, high=4), minlength=6), Case(ints(4, high=3), Array(4), grad=False)])
+@composite(
+    cases=[
+        Case(ints(8, high=4)),
+        Case(ints(8, high=4), minlength=6),
+        Case(ints(4, high=3), Array(4), grad=False),
+    ]
+)
 def bincount(F, input, weights=None, minlength=0):
     """How often each integer from 0 on occurs (or the sum of the weights there).
 
     Math:   out_v = sum [x = v] w
     """
-    if input.ndim != 1 or input.dtype.name[0] not in "iu" or input.numel() and int(F.amin(input)) < 0:
-        raise DTypeError(f"bincount: must be 1-d integers of at least 0, got {input.dtype.name} of shape {tuple(input.shape)}. Convert or shift them.")
+    if (
+        input.ndim != 1
+        or input.dtype.name[0] not in "iu"
+        or input.numel()
+        and int(F.amin(input)) < 0
+    ):
+        raise DTypeError(
+            f"bincount: must be 1-d integers of at least 0, got {input.dtype.name} of shape"
+            f" {tuple(input.shape)}. Convert or shift them."
+        )
     out = F.count_integers(input, None if weights is None else weights.detach(), minlength)
-    return out.double() if weights is not None and weights.dtype.name != "float32" else out.float() if weights is not None else out
+    return (
+        out.double()
+        if weights is not None and weights.dtype.name != "float32"
+        else out.float()
+        if weights is not None
+        else out
+    )

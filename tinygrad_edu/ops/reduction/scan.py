@@ -1,4 +1,5 @@
 """Scans: each element becomes a sum, product, maximum ... of all up to it along one dim."""
+
 from __future__ import annotations
 
 from ...engine.case import Array, Case, bools, ints
@@ -21,7 +22,9 @@ def shifted(F, x, dim, first):
 
 
 def sum_dtype(x, dtype):
-    return as_dtype(dtype).numpy if dtype is not None else x.dtype if x.dtype.kind == "f" else "int64"
+    return (
+        as_dtype(dtype).numpy if dtype is not None else x.dtype if x.dtype.kind == "f" else "int64"
+    )
 
 
 @op(inplace=True, cases=[*ALONG, Case(ints(2, 3), 1), Case([], 0), Case([0, 3], 0)])
@@ -30,17 +33,24 @@ def cumsum(xp, x, /, dim, dtype=None):
 
     Math:   out_i = sum_{j<=i} x_j;   d x_i = sum_{j>=i} g_j
     """
-    return xp.cumsum(x, axis=dim, dtype=sum_dtype(x, dtype)) if x.ndim else x.astype(sum_dtype(x, dtype))
+    return (
+        xp.cumsum(x, axis=dim, dtype=sum_dtype(x, dtype))
+        if x.ndim
+        else x.astype(sum_dtype(x, dtype))
+    )
 
 
-cumsum.vjp(x=lambda F, g, x_shape, dim: turned(F, F.cumsum(turned(F, g, dim), dim), dim) if x_shape else g)
+cumsum.vjp(
+    x=lambda F, g, x_shape, dim: turned(F, F.cumsum(turned(F, g, dim), dim), dim) if x_shape else g
+)
 
 
 @op(method=False, cases=[])
 def recurrence(xp, a, b, /, dim):
     """What the formulas of products need: out_i = b_i + a_i out_{i-1} along dim.
 
-    Math:   d b_i = G_i = u_i + a_{i+1} G_{i+1} (the same recurrence from the end),   d a_i = G_i out_{i-1}
+    Math:   d b_i = G_i = u_i + a_{i+1} G_{i+1} (the same recurrence from the end),   d a_i = G_i
+            out_{i-1}
     """
     out = xp.array(xp.moveaxis(b, dim, 0))
     a = xp.moveaxis(a, dim, 0)
@@ -51,10 +61,15 @@ def recurrence(xp, a, b, /, dim):
 
 def from_the_end(F, a, u, dim):
     """G_i = u_i + a_{i+1} G_{i+1}."""
-    return turned(F, F.recurrence(shifted(F, turned(F, a, dim), dim, 0.0), turned(F, u, dim), dim), dim)
+    return turned(
+        F, F.recurrence(shifted(F, turned(F, a, dim), dim, 0.0), turned(F, u, dim), dim), dim
+    )
 
 
-recurrence.vjp(a=lambda F, g, a, out, dim: from_the_end(F, a, g, dim) * shifted(F, out, dim, 0.0), b=lambda F, g, a, dim: from_the_end(F, a, g, dim))
+recurrence.vjp(
+    a=lambda F, g, a, out, dim: from_the_end(F, a, g, dim) * shifted(F, out, dim, 0.0),
+    b=lambda F, g, a, dim: from_the_end(F, a, g, dim),
+)
 
 
 @op(inplace=True, cases=[*ALONG, Case(ZEROS, 1), Case(ints(2, 3), 1), Case([], 0)])
@@ -64,13 +79,28 @@ def cumprod(xp, x, /, dim, dtype=None):
     Math:   out_i = prod_{j<=i} x_j;   d x_i = (prod_{j<i} x_j) sum_{k>=i} g_k prod_{i<j<=k} x_j
     Note:   exact where elements are 0, since nothing is divided
     """
-    return xp.cumprod(x, axis=dim, dtype=sum_dtype(x, dtype)) if x.ndim else x.astype(sum_dtype(x, dtype))
+    return (
+        xp.cumprod(x, axis=dim, dtype=sum_dtype(x, dtype))
+        if x.ndim
+        else x.astype(sum_dtype(x, dtype))
+    )
 
 
-cumprod.vjp(x=lambda F, g, x, x_shape, dim: shifted(F, F.cumprod(x, dim), dim, 1.0) * from_the_end(F, x, g, dim) if x_shape else g)
+cumprod.vjp(
+    x=lambda F, g, x, x_shape, dim: (
+        shifted(F, F.cumprod(x, dim), dim, 1.0) * from_the_end(F, x, g, dim) if x_shape else g
+    )
+)
 
 
-@op(cases=[*ALONG, Case(Array(values=[[1.0, float("-inf")], [300.0, 2.0]]), 1, grad=False), Case([], 0)], types="float")
+@op(
+    cases=[
+        *ALONG,
+        Case(Array(values=[[1.0, float("-inf")], [300.0, 2.0]]), 1, grad=False),
+        Case([], 0),
+    ],
+    types="float",
+)
 def logcumsumexp(xp, x, /, dim):
     """Logarithm of the running sum of exponentials, without overflow.
 
@@ -82,7 +112,8 @@ def logcumsumexp(xp, x, /, dim):
 def logcumsumexp_vjp(F, g, x, out, x_shape, dim):
     if not x_shape:
         return g
-    decay = F.exp(shifted(F, out, dim, 0.0) - out)  # e^{out_{i-1} - out_i}, at most 1; the first is not used
+    # e^{out_{i-1} - out_i}, at most 1; the first is not used
+    decay = F.exp(shifted(F, out, dim, 0.0) - out)
     return F.exp(x - out) * from_the_end(F, decay, g, dim)
 
 
@@ -101,19 +132,34 @@ def running_best(name, accumulate, word, compare):
         return best, index
 
     forward.__name__ = name
-    forward.__doc__ = f"Running {word}, with the index of its last occurrence.\n\nMath:   values_i = {compare}_{{j<=i}} x_j;   d x = g added at the indices"
+    forward.__doc__ = (
+        f"Running {word}, with the index of its last occurrence.\n\nMath:   values_i ="
+        f" {compare}_{{j<=i}} x_j;   d x = g added at the indices"
+    )
 
     def formula(F, gs, indices, x_shape, dim):
         return F.scatter_zeros(gs[0], indices, dim, x_shape) if x_shape else gs[0]
 
-    op(forward, outputs=("values", "indices"), cases=[*ALONG, Case(Array(values=[1.0, 1.0, float("nan"), 2.0]), 0, grad=False)]).vjp(x=formula)
+    op(
+        forward,
+        outputs=("values", "indices"),
+        cases=[*ALONG, Case(Array(values=[1.0, 1.0, float("nan"), 2.0]), 0, grad=False)],
+    ).vjp(x=formula)
 
 
 running_best("cummax", "maximum", "maximum", "max")
 running_best("cummin", "minimum", "minimum", "min")
 
 
-@composite(cases=[Case([2, 5]), Case([2, 5], 2), Case([3, 2], 1, 0), Case([2, 3], 1, -1, Array(2, 1), Array(2, 2)), Case(bools(5))])
+@composite(
+    cases=[
+        Case([2, 5]),
+        Case([2, 5], 2),
+        Case([3, 2], 1, 0),
+        Case([2, 3], 1, -1, Array(2, 1), Array(2, 2)),
+        Case(bools(5)),
+    ]
+)
 def diff(F, input, n=1, dim=-1, prepend=None, append=None):
     """Differences of neighbours, n times.
 
@@ -176,18 +222,41 @@ def cumulative_trapezoid(F, y, x=None, *, dx=None, dim=-1):
     return F.cumsum(steps(F, y, x, dx, dim), dim)
 
 
-@composite(method=False, cases=[Case([4]), Case([3, 4], dim=1), Case([3, 4], spacing=0.5), Case([4], spacing=2.0, edge_order=2), Case([3, 4], spacing=(0.5, 2.0))])
+@composite(
+    method=False,
+    cases=[
+        Case([4]),
+        Case([3, 4], dim=1),
+        Case([3, 4], spacing=0.5),
+        Case([4], spacing=2.0, edge_order=2),
+        Case([3, 4], spacing=(0.5, 2.0)),
+    ],
+)
 def gradient(F, input, *, spacing=1, dim=None, edge_order=1):
     """Slopes of sampled values, by central differences, one tensor per dim.
 
-    Math:   out_i = (x_{i+1} - x_{i-1}) / 2h inside; at the ends one-sided of order edge_order. Uneven coordinates weigh both neighbours
+    Math:   out_i = (x_{i+1} - x_{i-1}) / 2h inside; at the ends one-sided of order edge_order.
+            Uneven coordinates weigh both neighbours
     Args:   spacing: the step, or one per dim, or a tensor of coordinates per dim
     """
-    dims = range(input.ndim) if dim is None else [check_dim("gradient", d, input.ndim) for d in ((dim,) if isinstance(dim, int) else dim)]
+    dims = (
+        range(input.ndim)
+        if dim is None
+        else [
+            check_dim("gradient", d, input.ndim) for d in ((dim,) if isinstance(dim, int) else dim)
+        ]
+    )
     steps = list(spacing) if isinstance(spacing, (tuple, list)) else [spacing] * len(dims)
-    if len(steps) != len(dims) or edge_order not in (1, 2) or any(input.shape[d] < edge_order + 1 for d in dims):
-        raise ShapeError(f"gradient: needs one spacing per dim ({len(dims)}), edge_order 1 or 2 and more than edge_order values along each, "
-                         f"got {len(steps)}, {edge_order} and shape {tuple(input.shape)}. Correct them.")
+    if (
+        len(steps) != len(dims)
+        or edge_order not in (1, 2)
+        or any(input.shape[d] < edge_order + 1 for d in dims)
+    ):
+        raise ShapeError(
+            f"gradient: needs one spacing per dim ({len(dims)}), edge_order 1 or 2 and more than"
+            f" edge_order values along each, got {len(steps)}, {edge_order} and shape"
+            f" {tuple(input.shape)}. Correct them."
+        )
     return tuple(slopes(F, input, d, h, edge_order) for d, h in zip(dims, steps))
 
 
@@ -197,19 +266,39 @@ def slopes(F, x, d, h, edge_order):
     def at(start, length):
         return F.narrow(x, d, start, length)
 
-    if not (hasattr(h, "shape") and h.ndim):  # even steps: the neighbour in the middle has no weight, so its NaN does not count
+    # even steps: the neighbour in the middle has no weight, so its NaN does not count
+    if not (hasattr(h, "shape") and h.ndim):
         middle = (at(2, n - 2) - at(0, n - 2)) / (2 * h)
         if edge_order == 1:
             return F.cat([(at(1, 1) - at(0, 1)) / h, middle, (at(n - 1, 1) - at(n - 2, 1)) / h], d)
-        return F.cat([(at(1, 1) * 4 - at(0, 1) * 3 - at(2, 1)) / (2 * h), middle, (at(n - 1, 1) * 3 - at(n - 2, 1) * 4 + at(n - 3, 1)) / (2 * h)], d)
+        return F.cat(
+            [
+                (at(1, 1) * 4 - at(0, 1) * 3 - at(2, 1)) / (2 * h),
+                middle,
+                (at(n - 1, 1) * 3 - at(n - 2, 1) * 4 + at(n - 3, 1)) / (2 * h),
+            ],
+            d,
+        )
     widths = F.reshape(F.diff(h), tuple(-1 if k == d else 1 for k in range(x.ndim)))
     a, b = F.narrow(widths, d, 0, n - 2), F.narrow(widths, d, 1, n - 2)
-    middle = at(0, n - 2) * (-b / (a * (a + b))) + at(1, n - 2) * ((b - a) / (a * b)) + at(2, n - 2) * (a / (b * (a + b)))
+    middle = (
+        at(0, n - 2) * (-b / (a * (a + b)))
+        + at(1, n - 2) * ((b - a) / (a * b))
+        + at(2, n - 2) * (a / (b * (a + b)))
+    )
     first, last = F.narrow(widths, d, 0, 1), F.narrow(widths, d, n - 2, 1)
     if edge_order == 1:
         left, right = (at(1, 1) - at(0, 1)) / first, (at(n - 1, 1) - at(n - 2, 1)) / last
     else:
         second, before = F.narrow(widths, d, 1, 1), F.narrow(widths, d, n - 3, 1)
-        left = at(0, 1) * (-(2 * first + second) / (first * (first + second))) + at(1, 1) * ((first + second) / (first * second)) - at(2, 1) * (first / (second * (first + second)))
-        right = at(n - 3, 1) * (last / (before * (before + last))) - at(n - 2, 1) * ((last + before) / (before * last)) + at(n - 1, 1) * ((2 * last + before) / (last * (before + last)))
+        left = (
+            at(0, 1) * (-(2 * first + second) / (first * (first + second)))
+            + at(1, 1) * ((first + second) / (first * second))
+            - at(2, 1) * (first / (second * (first + second)))
+        )
+        right = (
+            at(n - 3, 1) * (last / (before * (before + last)))
+            - at(n - 2, 1) * ((last + before) / (before * last))
+            + at(n - 1, 1) * ((2 * last + before) / (last * (before + last)))
+        )
     return F.cat([left, middle, right], d)

@@ -1,4 +1,5 @@
 """Softmax and what is built on it: log-sum-exp, negative log-likelihood, cross-entropy."""
+
 from __future__ import annotations
 
 from ...engine.arrays import capture
@@ -11,7 +12,9 @@ LAST = [Case([2, 3], -1), Case([2, 3, 4], 1), Case([2, 3], dim=0), Case([], 0)]
 
 
 def shifted(xp, x, dim):
-    """x minus its largest, so that exp cannot overflow (with an infinite largest the result is NaN, as in PyTorch)."""
+    """x minus its largest, so that exp cannot overflow (with an infinite largest the result is NaN,
+    as in PyTorch).
+    """
     return x - x.max(axis=dim, keepdims=True) if x.size else xp.array(x)
 
 
@@ -37,19 +40,28 @@ def softmax(xp, x, /, dim, dtype=None):
 softmax.vjp(x=lambda F, g, out, dim: F.softmax_backward(g, out, dim))
 
 
-@op(method=False, cases=[Case([2, 3], positive(2, 3), -1, torch=False), Case([2, 3, 4], [2, 3, 4], 1, torch=False)])
+@op(
+    method=False,
+    cases=[
+        Case([2, 3], positive(2, 3), -1, torch=False),
+        Case([2, 3, 4], [2, 3, 4], 1, torch=False),
+    ],
+)
 def softmax_backward(xp, u, y, /, dim):
     """The cotangent of softmax, from the output's cotangent u and the output y.
 
-    Math:   out = y (u - sum_j u_j y_j);   d u = softmax_backward(g, y),   d y = g (u - sum u y) - u sum g y
+    Math:   out = y (u - sum_j u_j y_j);   d u = softmax_backward(g, y),   d y = g (u - sum u y) - u
+            sum g y
     """
     if not y.ndim:
         return u * 0
     return y * (u - (u * y).sum(axis=dim, keepdims=True))
 
 
-softmax_backward.vjp(u=lambda F, g, y, dim: F.softmax_backward(g, y, dim),
-                     y=lambda F, g, u, y, dim: g * (u - F.sum(u * y, dim, True)) - u * F.sum(g * y, dim, True))
+softmax_backward.vjp(
+    u=lambda F, g, y, dim: F.softmax_backward(g, y, dim),
+    y=lambda F, g, u, y, dim: g * (u - F.sum(u * y, dim, True)) - u * F.sum(g * y, dim, True),
+)
 
 
 @op(cases=LAST, types="float")
@@ -68,7 +80,10 @@ def log_softmax(xp, x, /, dim, dtype=None):
 log_softmax.vjp(x=lambda F, g, out, dim: F.log_softmax_backward(g, out, dim))
 
 
-@op(method=False, cases=[Case([2, 3], [2, 3], -1, torch=False), Case([2, 3, 4], [2, 3, 4], 1, torch=False)])
+@op(
+    method=False,
+    cases=[Case([2, 3], [2, 3], -1, torch=False), Case([2, 3, 4], [2, 3, 4], 1, torch=False)],
+)
 def log_softmax_backward(xp, u, y, /, dim):
     """The cotangent of log_softmax, from the output's cotangent u and the output y.
 
@@ -81,8 +96,10 @@ def log_softmax_backward(xp, u, y, /, dim):
     return xp.subtract(u, e, out=e)
 
 
-log_softmax_backward.vjp(u=lambda F, g, y, dim: g - F.sum(g * F.exp(y), dim, True),
-                         y=lambda F, g, u, y, dim: -g * F.exp(y) * F.sum(u, dim, True))
+log_softmax_backward.vjp(
+    u=lambda F, g, y, dim: g - F.sum(g * F.exp(y), dim, True),
+    y=lambda F, g, u, y, dim: -g * F.exp(y) * F.sum(u, dim, True),
+)
 
 
 @op(types="float", cases=[Case([2, 3], -1), Case([2, 3, 4], (0, 2)), Case([2, 3], 1, keepdim=True)])
@@ -92,7 +109,11 @@ def logsumexp(xp, x, /, dim, keepdim=False):
     Math:   out = ln sum e^x;   d x = g e^(x - out)
     """
     axis = tuple(dim) if isinstance(dim, (list, tuple)) else dim_of(x, dim)
-    top = x.max(axis=axis, keepdims=True) if x.size else xp.full_like(x.sum(axis=axis, keepdims=True), -xp.inf)
+    top = (
+        x.max(axis=axis, keepdims=True)
+        if x.size
+        else xp.full_like(x.sum(axis=axis, keepdims=True), -xp.inf)
+    )
     top = xp.where(xp.isfinite(top), top, 0)
     out = xp.log(xp.exp(x - top).sum(axis=axis, keepdims=True)) + top
     return out if keepdim else out.squeeze(axis)
@@ -115,7 +136,9 @@ def reduced(F, loss, reduction, name, weight=None):
         return F.sum(loss)
     if reduction == "mean":
         return F.mean(loss) if weight is None else F.sum(loss) / F.sum(weight)
-    raise ShapeError(f"{name}: reduction must be 'none', 'mean' or 'sum', got {reduction!r}. Use one of these.")
+    raise ShapeError(
+        f"{name}: reduction must be 'none', 'mean' or 'sum', got {reduction!r}. Use one of these."
+    )
 
 
 LABELS = ints(4, high=3)
@@ -124,17 +147,32 @@ LABELS = ints(4, high=3)
 def check_labels(input, target, ignore_index):
     """Class numbers without their history, and which of them count."""
     if tuple(target.shape) != (input.shape[0], *input.shape[2:]):
-        raise ShapeError(f"nll_loss: target must have shape {(input.shape[0], *input.shape[2:])} for input {tuple(input.shape)}, got {tuple(target.shape)}. One class number per item.")
+        raise ShapeError(
+            f"nll_loss: target must have shape {(input.shape[0], *input.shape[2:])} for input"
+            f" {tuple(input.shape)}, got {tuple(target.shape)}. One class number per item."
+        )
     labels, classes = target.detach(), input.shape[1]
     valid = labels != ignore_index
     raw = labels.array[:0] if capture.active else labels.array[valid.array]
     if raw.size and (int(raw.min()) < 0 or int(raw.max()) >= classes):
-        raise IndexOutOfRange(f"nll_loss: target must be in [0, {classes - 1}] or ignore_index={ignore_index}, got values from {int(raw.min())} to {int(raw.max())}. Check the labels.")
+        raise IndexOutOfRange(
+            f"nll_loss: target must be in [0, {classes - 1}] or ignore_index={ignore_index}, got"
+            f" values from {int(raw.min())} to {int(raw.max())}. Check the labels."
+        )
     return labels, valid
 
 
-@composite(method=False, cases=[Case([4, 3], LABELS), Case([4, 3], LABELS, positive(3)), Case([4, 3], LABELS, ignore_index=1), Case([2, 3, 4], ints(2, 4, high=3), reduction="sum"),
-                                Case([4, 3], LABELS, reduction="none"), Case([3], ints(high=3))])
+@composite(
+    method=False,
+    cases=[
+        Case([4, 3], LABELS),
+        Case([4, 3], LABELS, positive(3)),
+        Case([4, 3], LABELS, ignore_index=1),
+        Case([2, 3, 4], ints(2, 4, high=3), reduction="sum"),
+        Case([4, 3], LABELS, reduction="none"),
+        Case([3], ints(high=3)),
+    ],
+)
 def nll_loss(F, input, target, weight=None, ignore_index=-100, reduction="mean"):
     """Negative log-likelihood of the target classes.
 
@@ -142,16 +180,40 @@ def nll_loss(F, input, target, weight=None, ignore_index=-100, reduction="mean")
     Shape:  input (N, C, *) log-probabilities, target (N, *) class numbers
     """
     if target.dtype.is_floating_point:
-        raise DTypeError(f"nll_loss: target must hold class numbers (integers), got {target.dtype.name}. Convert it with .long().")
+        raise DTypeError(
+            f"nll_loss: target must hold class numbers (integers), got {target.dtype.name}. Convert"
+            " it with .long()."
+        )
     if input.ndim == 1:
-        return nll_loss.function(F.unsqueeze(input, 0), F.unsqueeze(target, 0), weight, ignore_index=ignore_index, reduction=reduction) if reduction != "none" else \
-            F.squeeze(nll_loss.function(F.unsqueeze(input, 0), F.unsqueeze(target, 0), weight, ignore_index=ignore_index, reduction=reduction), 0)
+        return (
+            nll_loss.function(
+                F.unsqueeze(input, 0),
+                F.unsqueeze(target, 0),
+                weight,
+                ignore_index=ignore_index,
+                reduction=reduction,
+            )
+            if reduction != "none"
+            else F.squeeze(
+                nll_loss.function(
+                    F.unsqueeze(input, 0),
+                    F.unsqueeze(target, 0),
+                    weight,
+                    ignore_index=ignore_index,
+                    reduction=reduction,
+                ),
+                0,
+            )
+        )
     labels, valid = check_labels(input, target, ignore_index)
     if not capture.active and bool(valid.array.all()):
         picked, scale = F.squeeze(F.gather(input, 1, F.unsqueeze(labels, 1)), 1), None
     else:
         labels = F.where(valid, labels, 0)
-        picked, scale = F.squeeze(F.gather(input, 1, F.unsqueeze(labels, 1)), 1), valid.to(input.dtype)
+        picked, scale = (
+            F.squeeze(F.gather(input, 1, F.unsqueeze(labels, 1)), 1),
+            valid.to(input.dtype),
+        )
     if weight is not None:
         per_item = F.getitem(weight, labels.array)
         scale = per_item if scale is None else per_item * scale
@@ -165,14 +227,23 @@ def class_cross_entropy_reference(F, x, target, ignore_index):
     return F.where(valid, -F.squeeze(picked, 1), 0.0)
 
 
-@op(method=False, residuals=("top", "logsum"), reference=class_cross_entropy_reference,
-    cases=[Case([4, 3], LABELS, torch=False), Case([4, 3], LABELS, 1, torch=False), Case([2, 3, 4], ints(2, 4, high=3), torch=False)])
+@op(
+    method=False,
+    residuals=("top", "logsum"),
+    reference=class_cross_entropy_reference,
+    cases=[
+        Case([4, 3], LABELS, torch=False),
+        Case([4, 3], LABELS, 1, torch=False),
+        Case([2, 3, 4], ints(2, 4, high=3), torch=False),
+    ],
+)
 def class_cross_entropy(xp, x, target, /, ignore_index=-100):
     """Cross-entropy of each item with its class number; 0 where that is ignore_index.
 
     Math:   out_n = ln sum_c e^x_nc - x_n,target_n;   d x = g (softmax(x) - one_hot(target))
     Shape:  x (N, C, *), target and out (N, *)
-    Note:   max x and ln sum e^(x - max x) are kept apart: their sum would be too coarse for exp where x is large
+    Note:   max x and ln sum e^(x - max x) are kept apart: their sum would be too coarse for exp
+            where x is large
     """
     top = x.max(axis=1, keepdims=True)
     s = x - top
@@ -183,10 +254,22 @@ def class_cross_entropy(xp, x, target, /, ignore_index=-100):
     return xp.where(valid, (logsum - picked).squeeze(1), x.dtype.type(0)), top, logsum
 
 
-class_cross_entropy.vjp(x=lambda F, g, x, target, top, logsum, ignore_index: F.class_cross_entropy_backward(g, x, target, top, logsum, ignore_index), target=None)
+class_cross_entropy.vjp(
+    x=lambda F, g, x, target, top, logsum, ignore_index: F.class_cross_entropy_backward(
+        g, x, target, top, logsum, ignore_index
+    ),
+    target=None,
+)
 
 
-@op(method=False, differentiable=False, cases=[Case([4], [4, 3], LABELS, [4, 1], positive(4, 1), torch=False), Case([4], [4, 3], LABELS, [4, 1], positive(4, 1), 1, torch=False)])
+@op(
+    method=False,
+    differentiable=False,
+    cases=[
+        Case([4], [4, 3], LABELS, [4, 1], positive(4, 1), torch=False),
+        Case([4], [4, 3], LABELS, [4, 1], positive(4, 1), 1, torch=False),
+    ],
+)
 def class_cross_entropy_backward(xp, u, x, target, top, logsum, /, ignore_index=-100):
     """The cotangent of class_cross_entropy, from the output's cotangent u and the residuals.
 
@@ -202,29 +285,67 @@ def class_cross_entropy_backward(xp, u, x, target, top, logsum, /, ignore_index=
     return out
 
 
-@composite(method=False, cases=[Case([4, 3], LABELS), Case([4, 3], LABELS, positive(3), ignore_index=2), Case([2, 3, 4], ints(2, 4, high=3)), Case([4, 3], LABELS, label_smoothing=0.1),
-                                Case([4, 3], LABELS, positive(3), label_smoothing=0.2), Case([4, 3], Array(4, 3, low=0.1, high=1.0)), Case([4, 3], LABELS, reduction="none"),
-                                Case([4, 3], LABELS, reduction="sum"), Case([4, 3], Array(4, 3, low=0.1, high=1.0), positive(3), label_smoothing=0.1)])
-def cross_entropy(F, input, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0):
+@composite(
+    method=False,
+    cases=[
+        Case([4, 3], LABELS),
+        Case([4, 3], LABELS, positive(3), ignore_index=2),
+        Case([2, 3, 4], ints(2, 4, high=3)),
+        Case([4, 3], LABELS, label_smoothing=0.1),
+        Case([4, 3], LABELS, positive(3), label_smoothing=0.2),
+        Case([4, 3], Array(4, 3, low=0.1, high=1.0)),
+        Case([4, 3], LABELS, reduction="none"),
+        Case([4, 3], LABELS, reduction="sum"),
+        Case([4, 3], Array(4, 3, low=0.1, high=1.0), positive(3), label_smoothing=0.1),
+    ],
+)
+def cross_entropy(
+    F, input, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0
+):
     """Cross-entropy of unnormalised scores with class numbers or class probabilities.
 
-    Math:   loss = -sum_c q_c weight_c log_softmax(input)_c;   q is the target, mixed with 1/C by label_smoothing
+    Math:   loss = -sum_c q_c weight_c log_softmax(input)_c;   q is the target, mixed with 1/C by
+            label_smoothing
     Shape:  input (N, C, *), target (N, *) class numbers or (N, C, *) probabilities
     """
     if not 0.0 <= label_smoothing <= 1.0:
-        raise ShapeError(f"cross_entropy: label_smoothing must be in [0, 1], got {label_smoothing}. Choose a value such as 0.1.")
+        raise ShapeError(
+            f"cross_entropy: label_smoothing must be in [0, 1], got {label_smoothing}. Choose a"
+            " value such as 0.1."
+        )
     dim = 0 if input.ndim == 1 else 1
-    if weight is None and not label_smoothing and input.ndim > 1 and input.dtype.is_floating_point and not target.dtype.is_floating_point and input.numel():
+    if (
+        weight is None
+        and not label_smoothing
+        and input.ndim > 1
+        and input.dtype.is_floating_point
+        and not target.dtype.is_floating_point
+        and input.numel()
+    ):
         labels, valid = check_labels(input, target, ignore_index)
         loss = F.class_cross_entropy(input, labels, ignore_index)
-        return reduced(F, loss, reduction, "cross_entropy", None if not capture.active and bool(valid.array.all()) else valid.to(input.dtype))
+        return reduced(
+            F,
+            loss,
+            reduction,
+            "cross_entropy",
+            None if not capture.active and bool(valid.array.all()) else valid.to(input.dtype),
+        )
     logp, classes = F.log_softmax(input, dim), input.shape[dim]
-    column = None if weight is None else F.reshape(weight, (classes,) + (1,) * (input.ndim - dim - 1))
+    column = (
+        None if weight is None else F.reshape(weight, (classes,) + (1,) * (input.ndim - dim - 1))
+    )
     if target.dtype.is_floating_point:
         if target.shape != input.shape:
-            raise ShapeError(f"cross_entropy: probabilities must have the input's shape {tuple(input.shape)}, got {tuple(target.shape)}. Use class numbers (integers) for one class per item.")
+            raise ShapeError(
+                f"cross_entropy: probabilities must have the input's shape {tuple(input.shape)},"
+                f" got {tuple(target.shape)}. Use class numbers (integers) for one class per item."
+            )
         if ignore_index >= 0:
-            raise ShapeError(f"cross_entropy: ignore_index is for class numbers, got {ignore_index} with probabilities. Leave it out.")
+            raise ShapeError(
+                f"cross_entropy: ignore_index is for class numbers, got {ignore_index} with"
+                " probabilities. Leave it out."
+            )
         q = target * (1 - label_smoothing) + label_smoothing / max(classes, 1)
         loss = -F.sum(q * logp if column is None else q * logp * column, dim)
         if reduction != "mean":
@@ -237,20 +358,31 @@ def cross_entropy(F, input, target, weight=None, ignore_index=-100, reduction="m
     smooth = -F.sum(logp if column is None else logp * column, dim)
     smooth = F.where(valid, smooth, 0.0)
     if reduction == "mean":
-        weights = valid.to(input.dtype) if weight is None else F.where(valid, F.getitem(weight, F.where(valid, target, 0).array), 0.0)
+        weights = (
+            valid.to(input.dtype)
+            if weight is None
+            else F.where(valid, F.getitem(weight, F.where(valid, target, 0).array), 0.0)
+        )
         smooth = F.sum(smooth) / F.sum(weights)
     else:
         smooth = reduced(F, smooth, reduction, "cross_entropy")
     return hard * (1 - label_smoothing) + smooth * (label_smoothing / classes)
 
 
-@composite(method=False, cases=[Case([3, 4], torch=False, grad=False), Case([3, 4], 0.5, True, dim=0, torch=False, grad=False)])
+@composite(
+    method=False,
+    cases=[
+        Case([3, 4], torch=False, grad=False),
+        Case([3, 4], 0.5, True, dim=0, torch=False, grad=False),
+    ],
+)
 def gumbel_softmax(F, logits, tau=1.0, hard=False, eps=1e-10, dim=-1):
     """A random choice along dim, made softly so that gradients pass.
 
     Math:   out = softmax((logits + G) / tau), G = -ln E, E exponential with rate 1
     Args:   tau: temperature above 0. hard: one-hot forward, the soft choice's gradient backward
-    Reference: E. Jang et al., 2017, "Categorical reparameterization with Gumbel-softmax"; C. Maddison et al., 2017, "The concrete distribution"
+    Reference: E. Jang et al., 2017, "Categorical reparameterization with Gumbel-softmax"; C.
+               Maddison et al., 2017, "The concrete distribution"
     """
     noise = -F.log(F.empty_like(logits).exponential_())
     soft = F.softmax((logits + noise) / tau, dim)

@@ -1,9 +1,10 @@
 """Diagonals and triangles of matrices: taken out, built, written."""
+
 from __future__ import annotations
 
 from ...engine.case import Case
-from ...engine.errors import ShapeError, check_dim
 from ...engine.device import get_device
+from ...engine.errors import ShapeError, check_dim
 from ...engine.op import composite, op
 from ...engine.tensor import Tensor
 
@@ -30,7 +31,9 @@ def diagonal_embed(xp, x, /, shape, offset, dim1, dim2):
     return out
 
 
-diagonal.vjp(x=lambda F, g, x_shape, offset, dim1, dim2: F.diagonal_embed(g, x_shape, offset, dim1, dim2))
+diagonal.vjp(
+    x=lambda F, g, x_shape, offset, dim1, dim2: F.diagonal_embed(g, x_shape, offset, dim1, dim2)
+)
 diagonal_embed.vjp(x=lambda F, g, offset, dim1, dim2: F.diagonal(g, offset, dim1, dim2))
 
 
@@ -41,7 +44,10 @@ def trace(F, input):
     Math:   out = sum_i x_ii
     """
     if input.ndim != 2:
-        raise ShapeError(f"trace: must be a matrix, got shape {tuple(input.shape)}. Use diagonal(0, -2, -1).sum(-1) for a stack.")
+        raise ShapeError(
+            f"trace: must be a matrix, got shape {tuple(input.shape)}. Use diagonal(0, -2,"
+            " -1).sum(-1) for a stack."
+        )
     return F.sum(F.diagonal(input))
 
 
@@ -54,7 +60,10 @@ def diag(F, input, diagonal=0):
     if input.ndim == 1:
         return F.diag_embed(input, diagonal)
     if input.ndim != 2:
-        raise ShapeError(f"diag: must be a vector or a matrix, got shape {tuple(input.shape)}. Use diagonal() or diag_embed() for stacks.")
+        raise ShapeError(
+            f"diag: must be a vector or a matrix, got shape {tuple(input.shape)}. Use diagonal() or"
+            " diag_embed() for stacks."
+        )
     return F.diagonal(input, diagonal)
 
 
@@ -67,7 +76,10 @@ def diag_embed(F, input, offset=0, dim1=-2, dim2=-1):
     ndim = input.ndim + 1
     d1, d2 = check_dim("diag_embed", dim1, ndim), check_dim("diag_embed", dim2, ndim)
     if d1 == d2 or not input.ndim:
-        raise ShapeError(f"diag_embed: dim1 and dim2 must differ and the input have a dim, got {dim1} and {dim2} for shape {tuple(input.shape)}. Change one of them.")
+        raise ShapeError(
+            f"diag_embed: dim1 and dim2 must differ and the input have a dim, got {dim1} and {dim2}"
+            f" for shape {tuple(input.shape)}. Change one of them."
+        )
     n = input.shape[-1] + max(offset, -offset)
     rest = iter(input.shape[:-1])
     shape = tuple(n if d in (d1, d2) else next(rest) for d in range(ndim))
@@ -91,10 +103,17 @@ def diagonal_scatter(F, input, src, offset=0, dim1=0, dim2=1):
     """
     here = F.diagonal(input, offset, dim1, dim2)
     if tuple(here.shape) != tuple(src.shape):
-        raise ShapeError(f"diagonal_scatter: src must have the shape {tuple(here.shape)} of the diagonal, got {tuple(src.shape)}. Reshape it.")
+        raise ShapeError(
+            f"diagonal_scatter: src must have the shape {tuple(here.shape)} of the diagonal, got"
+            f" {tuple(src.shape)}. Reshape it."
+        )
     xp, ends = input.device.xp, (-2, -1)
     i = xp.arange(here.shape[-1])
-    flat = F.setitem(F.movedim(input, (dim1, dim2), ends), src.to(input.dtype), (Ellipsis, i + max(-offset, 0), i + max(offset, 0)))
+    flat = F.setitem(
+        F.movedim(input, (dim1, dim2), ends),
+        src.to(input.dtype),
+        (Ellipsis, i + max(-offset, 0), i + max(offset, 0)),
+    )
     return F.movedim(flat, ends, (dim1, dim2))
 
 
@@ -110,16 +129,27 @@ def diagonal_of_matrices(F, A, *, offset=0, dim1=-2, dim2=-1):
 def fill_diagonal_(self, fill_value, wrap=False):
     """Write one number on the main diagonal; `wrap`: start again below a tall matrix's square part."""
     if self.ndim < 2:
-        raise ShapeError(f"fill_diagonal_: needs at least 2 dims, got shape {self.shape}. Use fill_() for a vector.")
+        raise ShapeError(
+            f"fill_diagonal_: needs at least 2 dims, got shape {self.shape}. Use fill_() for a"
+            " vector."
+        )
     if self.ndim > 2 and len(set(self.shape)) > 1:
-        raise ShapeError(f"fill_diagonal_: with more than 2 dims all sizes must be equal, got {self.shape}. Use diagonal().")
+        raise ShapeError(
+            f"fill_diagonal_: with more than 2 dims all sizes must be equal, got {self.shape}. Use"
+            " diagonal()."
+        )
     width = self.shape[-1]
     n = min(self.shape)
     rows = range(self.shape[0]) if wrap and self.ndim == 2 else range(n)
     where = [i for i in rows if i % (width + 1) < width]
     if where:
         xp = self.device.xp
-        self[tuple(xp.asarray([i % (width + 1) if k == self.ndim - 1 and wrap else i for i in where]) for k in range(self.ndim))] = fill_value
+        self[
+            tuple(
+                xp.asarray([i % (width + 1) if k == self.ndim - 1 and wrap else i for i in where])
+                for k in range(self.ndim)
+            )
+        ] = fill_value
     return self
 
 
@@ -131,7 +161,10 @@ def triangle(name, word):
         where = get_device(device or "cpu")
         return Tensor(where.xp.stack(getattr(where.xp, name)(row, offset, col)), where).to(dtype)
 
-    indices.__name__, indices.__doc__ = name, f"Coordinates of the {word} triangle of a row x col matrix, shape (2, how many)."
+    indices.__name__, indices.__doc__ = (
+        name,
+        f"Coordinates of the {word} triangle of a row x col matrix, shape (2, how many).",
+    )
     return indices
 
 

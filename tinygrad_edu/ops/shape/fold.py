@@ -1,4 +1,7 @@
-"""Sliding windows: along one dim as a view, and over images as columns (im2col) with the sum that undoes them."""
+"""Sliding windows: along one dim as a view, and over images as columns (im2col) with the sum that
+undoes them.
+"""
+
 from __future__ import annotations
 
 from ...engine.case import Case
@@ -8,22 +11,36 @@ from ..layers.convolution import columns, out_size, tap_slices, taps, volume
 from ..layers.convolution import pad as padded
 
 
-@op(view=True, cases=[Case([7], 0, 3, 2), Case([2, 5, 3], 1, 2, 1), Case([2, 4], -1, 4, 1), Case([], 0, 1, 1)])
+@op(
+    view=True,
+    cases=[Case([7], 0, 3, 2), Case([2, 5, 3], 1, 2, 1), Case([2, 4], -1, 4, 1), Case([], 0, 1, 1)],
+)
 def unfold(xp, x, /, dimension, size, step):
-    """Windows of `size` elements, one every `step`, along one dim; a view with the window as last dim. nn.functional.unfold is `im2col`.
+    """Windows of `size` elements, one every `step`, along one dim; a view with the window as last
+    dim. nn.functional.unfold is `im2col`.
 
     Math:   out[..., i, ..., t] = x[..., step i + t, ...];   d x = g added where it came from
     Shape:  (..., n, ...) to (..., (n - size) // step + 1, ..., size)
     """
     dims = max(x.ndim, 1)
     if not -dims <= dimension < dims:
-        raise IndexOutOfRange(f"unfold: dimension must be in [{-dims}, {dims - 1}], got {dimension}. Count from 0 or back from -1.")
+        raise IndexOutOfRange(
+            f"unfold: dimension must be in [{-dims}, {dims - 1}], got {dimension}. Count from 0 or"
+            " back from -1."
+        )
     d, n = dimension % dims, x.shape[dimension] if x.ndim else 1
     if not 0 <= size <= n or step < 1:
-        raise ShapeError(f"unfold: size must be in [0, {n}] along dim {dimension} and step at least 1, got {size} and {step}. Correct them.")
+        raise ShapeError(
+            f"unfold: size must be in [0, {n}] along dim {dimension} and step at least 1, got"
+            f" {size} and {step}. Correct them."
+        )
     if not x.ndim:
         return x.reshape(1)[:size]
-    return xp.lib.stride_tricks.as_strided(x, (*x.shape[:d], (n - size) // step + 1, *x.shape[d + 1:], size), (*x.strides[:d], x.strides[d] * step, *x.strides[d + 1:], x.strides[d]))
+    return xp.lib.stride_tricks.as_strided(
+        x,
+        (*x.shape[:d], (n - size) // step + 1, *x.shape[d + 1 :], size),
+        (*x.strides[:d], x.strides[d] * step, *x.strides[d + 1 :], x.strides[d]),
+    )
 
 
 unfold.vjp(x=lambda F, g, x_shape, dimension, step: F.unfold_back(g, x_shape, dimension, step))
@@ -52,14 +69,23 @@ def pair(name, what, value, least):
     value = (value,) * 2 if isinstance(value, int) else tuple(value)
     value = value * 2 if len(value) == 1 else value
     if len(value) != 2 or min(value) < least:
-        raise ShapeError(f"{name}: {what} must be one number or two, at least {least}, got {value}. Correct it.")
+        raise ShapeError(
+            f"{name}: {what} must be one number or two, at least {least}, got {value}. Correct it."
+        )
     return value
 
 
 def settings(name, input, kernel_size, dilation, padding, stride):
     if getattr(input, "array", input).dtype.kind not in "fb":
-        raise DTypeError(f"{name}: needs a floating-point input, got {input.dtype}. Convert it with x.float().")
-    return pair(name, "kernel_size", kernel_size, 1), pair(name, "dilation", dilation, 1), pair(name, "padding", padding, 0), pair(name, "stride", stride, 1)
+        raise DTypeError(
+            f"{name}: needs a floating-point input, got {input.dtype}. Convert it with x.float()."
+        )
+    return (
+        pair(name, "kernel_size", kernel_size, 1),
+        pair(name, "dilation", dilation, 1),
+        pair(name, "padding", padding, 0),
+        pair(name, "stride", stride, 1),
+    )
 
 
 @op(method=False)
@@ -70,12 +96,15 @@ def image_columns(xp, x, /, kernel, dilation, padding, stride):
     Shape:  (N, C, H, W) to (N, C KH KW, P)
     """
     size = out_size(x.shape[2:], kernel, stride, padding, dilation)
-    return columns(xp, padded(xp, x, padding), kernel, size, stride, dilation).reshape(x.shape[0], x.shape[1] * volume(kernel), volume(size))
+    return columns(xp, padded(xp, x, padding), kernel, size, stride, dilation).reshape(
+        x.shape[0], x.shape[1] * volume(kernel), volume(size)
+    )
 
 
 @op(method=False)
 def columns_image(xp, x, /, size, kernel, dilation, padding, stride):
-    """Columns added up where their patches were in images of `size`: the transpose of image_columns.
+    """Columns added up where their patches were in images of `size`: the transpose of
+    image_columns.
 
     Math:   out[n, c, stride p + dilation t - padding] += x[n, (c, t), p];   d x = image_columns(g)
     """
@@ -83,15 +112,34 @@ def columns_image(xp, x, /, size, kernel, dilation, padding, stride):
     patches = x.reshape(x.shape[0], x.shape[1] // volume(kernel), *kernel, *spatial)
     out = xp.zeros((*patches.shape[:2], *(n + 2 * p for n, p in zip(size, padding))), x.dtype)
     for tap in taps(kernel):
-        out[(slice(None), slice(None), *tap_slices(tap, spatial, stride, dilation))] += patches[(slice(None), slice(None), *tap)]
-    return xp.ascontiguousarray(out[(slice(None), slice(None), *(slice(p, p + n) for p, n in zip(padding, size)))])
+        out[(slice(None), slice(None), *tap_slices(tap, spatial, stride, dilation))] += patches[
+            (slice(None), slice(None), *tap)
+        ]
+    return xp.ascontiguousarray(
+        out[(slice(None), slice(None), *(slice(p, p + n) for p, n in zip(padding, size)))]
+    )
 
 
-image_columns.vjp(x=lambda F, g, x_shape, kernel, dilation, padding, stride: F.columns_image(g, x_shape[2:], kernel, dilation, padding, stride))
-columns_image.vjp(x=lambda F, g, kernel, dilation, padding, stride: F.image_columns(g, kernel, dilation, padding, stride))
+image_columns.vjp(
+    x=lambda F, g, x_shape, kernel, dilation, padding, stride: F.columns_image(
+        g, x_shape[2:], kernel, dilation, padding, stride
+    )
+)
+columns_image.vjp(
+    x=lambda F, g, kernel, dilation, padding, stride: F.image_columns(
+        g, kernel, dilation, padding, stride
+    )
+)
 
 
-@composite(method=False, cases=[Case([2, 3, 4, 5], 2), Case([1, 2, 5, 4], (3, 2), (1, 2), (1, 0), (2, 1)), Case([2, 4, 4], 3, 1, 1, 2)])
+@composite(
+    method=False,
+    cases=[
+        Case([2, 3, 4, 5], 2),
+        Case([1, 2, 5, 4], (3, 2), (1, 2), (1, 0), (2, 1)),
+        Case([2, 4, 4], 3, 1, 1, 2),
+    ],
+)
 def im2col(F, input, kernel_size, dilation=1, padding=0, stride=1):
     """`nn.functional.unfold`: the patches of images as columns.
 
@@ -99,25 +147,59 @@ def im2col(F, input, kernel_size, dilation=1, padding=0, stride=1):
     Shape:  (N, C, H, W) or (C, H, W) to (N, C KH KW, P) or (C KH KW, P), P the number of windows
     """
     given = settings("unfold", input, kernel_size, dilation, padding, stride)
-    if input.ndim not in (3, 4) or min(input.shape[input.ndim - 3:]) < 1:
-        raise ShapeError(f"unfold: input must be (N, C, H, W) or (C, H, W), only the batch empty, got shape {tuple(input.shape)}. Reshape it.")
+    if input.ndim not in (3, 4) or min(input.shape[input.ndim - 3 :]) < 1:
+        raise ShapeError(
+            "unfold: input must be (N, C, H, W) or (C, H, W), only the batch empty, got shape"
+            f" {tuple(input.shape)}. Reshape it."
+        )
     kernel, dilation, padding, stride = given
     if min(out_size(input.shape[-2:], kernel, stride, padding, dilation)) < 1:
-        raise ShapeError(f"unfold: the window must fit into the padded input, got input sizes {tuple(input.shape[-2:])} and kernel {kernel}. Use a smaller kernel.")
-    return F.image_columns(input, *given) if input.ndim == 4 else F.squeeze(F.image_columns(F.unsqueeze(input, 0), *given), 0)
+        raise ShapeError(
+            "unfold: the window must fit into the padded input, got input sizes"
+            f" {tuple(input.shape[-2:])} and kernel {kernel}. Use a smaller kernel."
+        )
+    return (
+        F.image_columns(input, *given)
+        if input.ndim == 4
+        else F.squeeze(F.image_columns(F.unsqueeze(input, 0), *given), 0)
+    )
 
 
-@composite(method=False, cases=[Case([2, 12, 12], (4, 5), 2), Case([1, 12, 6], (5, 4), (3, 2), (1, 2), (1, 0), (2, 1)), Case([18, 4], (4, 4), 3, 1, 1, 2)])
+@composite(
+    method=False,
+    cases=[
+        Case([2, 12, 12], (4, 5), 2),
+        Case([1, 12, 6], (5, 4), (3, 2), (1, 2), (1, 0), (2, 1)),
+        Case([18, 4], (4, 4), 3, 1, 1, 2),
+    ],
+)
 def fold(F, input, output_size, kernel_size, dilation=1, padding=0, stride=1):
-    """Columns added up where their patches were: the transpose of `nn.functional.unfold`, not its inverse where patches overlap.
+    """Columns added up where their patches were: the transpose of `nn.functional.unfold`, not its
+    inverse where patches overlap.
 
     Math:   out[n, c, stride p + dilation t - padding] += x[n, (c, t), p]
     Shape:  (N, C KH KW, P) or (C KH KW, P) to (N, C, *output_size) or (C, *output_size)
     """
-    given, size = settings("fold", input, kernel_size, dilation, padding, stride), pair("fold", "output_size", output_size, 1)
+    given, size = (
+        settings("fold", input, kernel_size, dilation, padding, stride),
+        pair("fold", "output_size", output_size, 1),
+    )
     kernel, dilation, padding, stride = given
     count = volume(out_size(size, kernel, stride, padding, dilation))
-    if input.ndim not in (2, 3) or min(input.shape[input.ndim - 2:]) < 1 or input.shape[-2] % volume(kernel) or input.shape[-1] != count or min(out_size(size, kernel, stride, padding, dilation)) < 1:
-        raise ShapeError(f"fold: input must be (N, C * {volume(kernel)}, {count}) or without N for output_size {size}, got shape {tuple(input.shape)}. "
-                         "Check output_size, kernel_size, dilation, padding and stride.")
-    return F.columns_image(input, size, *given) if input.ndim == 3 else F.squeeze(F.columns_image(F.unsqueeze(input, 0), size, *given), 0)
+    if (
+        input.ndim not in (2, 3)
+        or min(input.shape[input.ndim - 2 :]) < 1
+        or input.shape[-2] % volume(kernel)
+        or input.shape[-1] != count
+        or min(out_size(size, kernel, stride, padding, dilation)) < 1
+    ):
+        raise ShapeError(
+            f"fold: input must be (N, C * {volume(kernel)}, {count}) or without N for output_size"
+            f" {size}, got shape {tuple(input.shape)}. Check output_size, kernel_size, dilation,"
+            " padding and stride."
+        )
+    return (
+        F.columns_image(input, size, *given)
+        if input.ndim == 3
+        else F.squeeze(F.columns_image(F.unsqueeze(input, 0), size, *given), 0)
+    )

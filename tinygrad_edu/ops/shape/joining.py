@@ -1,4 +1,7 @@
-"""Joining and splitting: cat, stack and their kin; split, chunk and theirs; products of coordinates."""
+"""Joining and splitting: cat, stack and their kin; split, chunk and theirs; products of
+coordinates.
+"""
+
 from __future__ import annotations
 
 from itertools import combinations as choices
@@ -16,15 +19,25 @@ def size_along(name, input, dim):
     return input.shape[check_dim(name, dim, input.ndim)]
 
 
-@op(variadic=True, types="promote", method=False, cases=[Case((Array(2, 3), Array(1, 3))), Case((Array(2, 3), Array(2, 2)), 1), Case((Array(2), Array(3), Array(1)), -1),
-                                                          Case((Array(2, 3), Array(0), Array(1, 3)))])
+@op(
+    variadic=True,
+    types="promote",
+    method=False,
+    cases=[
+        Case((Array(2, 3), Array(1, 3))),
+        Case((Array(2, 3), Array(2, 2)), 1),
+        Case((Array(2), Array(3), Array(1)), -1),
+        Case((Array(2, 3), Array(0), Array(1, 3))),
+    ],
+)
 def cat(xp, tensors, /, dim=0):
     """Tensors joined along an existing dim.
 
     Math:   out = [x_1, x_2, ...];   d x_i = its slice of g
     Shape:  equal but for dim
     """
-    rest = [x for x in tensors if x.shape != (0,)] or list(tensors)  # PyTorch lets an empty vector stand beside anything
+    # PyTorch lets an empty vector stand beside anything
+    rest = [x for x in tensors if x.shape != (0,)] or list(tensors)
     d = check_dim("cat", dim, rest[0].ndim)
     if not rest[0].ndim:
         raise ShapeError("cat: tensors must have at least one dim, got a 0-d one. Use stack().")
@@ -45,7 +58,16 @@ def cat_vjp(F, g, tensors_shape, dim):
 cat.vjp(tensors=cat_vjp)
 
 
-@op(variadic=True, types="promote", method=False, cases=[Case((Array(2, 3), Array(2, 3))), Case((Array(2, 3), Array(2, 3)), -1), Case((Array(), Array(), Array()), 0)])
+@op(
+    variadic=True,
+    types="promote",
+    method=False,
+    cases=[
+        Case((Array(2, 3), Array(2, 3))),
+        Case((Array(2, 3), Array(2, 3)), -1),
+        Case((Array(), Array(), Array()), 0),
+    ],
+)
 def stack(xp, tensors, /, dim=0):
     """Tensors of one shape joined along a new dim.
 
@@ -54,7 +76,11 @@ def stack(xp, tensors, /, dim=0):
     return xp.stack(tensors, axis=dim)
 
 
-stack.vjp(tensors=lambda F, g, tensors_shape, dim: [F.select(g, dim, i) for i in range(len(tensors_shape))])
+stack.vjp(
+    tensors=lambda F, g, tensors_shape, dim: [
+        F.select(g, dim, i) for i in range(len(tensors_shape))
+    ]
+)
 
 
 @composite(cases=[Case([3, 4], 0, 1, 2), Case([3, 4], -1, 0, 3)])
@@ -67,7 +93,10 @@ def narrow(F, input, dim, start, length):
     n = input.shape[d] if input.ndim else 0
     start = int(start)
     if not -n <= start <= n or length < 0 or start % (n + 1 if start >= 0 else n) + length > n:
-        raise IndexOutOfRange(f"narrow: start and length must lie within the size {n} of dim {dim}, got {start} and {length}. Make them smaller.")
+        raise IndexOutOfRange(
+            f"narrow: start and length must lie within the size {n} of dim {dim}, got {start} and"
+            f" {length}. Make them smaller."
+        )
     start = start + n if start < 0 else start
     return F.getitem(input, (slice(None),) * d + (slice(start, start + length),))
 
@@ -91,7 +120,9 @@ def unbind(F, input, dim=0):
     """
     if not input.ndim:
         raise IndexOutOfRange("unbind: needs at least one dim, got a 0-d tensor. Use it as it is.")
-    return tuple(F.select(input, dim, i) for i in range(input.shape[check_dim("unbind", dim, input.ndim)]))
+    return tuple(
+        F.select(input, dim, i) for i in range(input.shape[check_dim("unbind", dim, input.ndim)])
+    )
 
 
 @composite(cases=[Case([5, 2], 2), Case([5, 2], (1, 4)), Case([2, 4], 2, dim=1)])
@@ -103,10 +134,16 @@ def split(F, input, split_size_or_sections, dim=0):
     n, sizes = size_along("split", input, dim), split_size_or_sections
     if isinstance(sizes, int):
         if sizes < 0 or not sizes and n:
-            raise ShapeError(f"split: the size must be positive, got {sizes}. Give how many elements each piece has.")
+            raise ShapeError(
+                f"split: the size must be positive, got {sizes}. Give how many elements each piece"
+                " has."
+            )
         sizes = [min(sizes, n - i) for i in range(0, n, sizes or 1)] or [0]
     if sum(sizes) != n or any(size < 0 for size in sizes):
-        raise ShapeError(f"split: sizes must add up to {n} along dim {dim}, got {tuple(sizes)}. Change the sizes.")
+        raise ShapeError(
+            f"split: sizes must add up to {n} along dim {dim}, got {tuple(sizes)}. Change the"
+            " sizes."
+        )
     starts = [sum(sizes[:i]) for i in range(len(sizes))]
     return tuple(F.narrow(input, dim, start, size) for start, size in zip(starts, sizes))
 
@@ -119,7 +156,9 @@ def chunk(F, input, chunks, dim=0):
     """
     n = size_along("chunk", input, dim)
     if chunks < 1:
-        raise ShapeError(f"chunk: chunks must be at least 1, got {chunks}. Say into how many pieces.")
+        raise ShapeError(
+            f"chunk: chunks must be at least 1, got {chunks}. Say into how many pieces."
+        )
     return F.split(input, -(-n // chunks), dim) if n else F.split(input, [0] * chunks, dim)
 
 
@@ -134,7 +173,8 @@ def split_with_sizes(F, input, split_sizes, dim=0):
 
 @composite(cases=[Case([5, 2], 2), Case([5, 2], (1, 3)), Case([2, 7], 3, 1), Case([5], (2, 9))])
 def tensor_split(F, input, indices_or_sections, dim=0):
-    """Pieces along dim: as many as asked for, sizes differing by at most one, or cut before the given indexes.
+    """Pieces along dim: as many as asked for, sizes differing by at most one, or cut before the
+    given indexes.
 
     Math:   out = consecutive slices of x
     """
@@ -143,7 +183,10 @@ def tensor_split(F, input, indices_or_sections, dim=0):
         cuts = cuts.tolist()
     if isinstance(cuts, int):
         if cuts < 1:
-            raise ShapeError(f"tensor_split: the number of sections must be at least 1, got {cuts}. Say into how many pieces.")
+            raise ShapeError(
+                f"tensor_split: the number of sections must be at least 1, got {cuts}. Say into how"
+                " many pieces."
+            )
         small, larger = divmod(n, cuts)
         cuts = [i * small + min(i, larger) for i in range(1, cuts)]
     places = [slice(a, b).indices(n)[:2] for a, b in zip([0, *cuts], [*cuts, n])]
@@ -153,13 +196,24 @@ def tensor_split(F, input, indices_or_sections, dim=0):
 def directed(name, least, dim, axis_word):
     def body(F, input, indices_or_sections):
         if input.ndim < least:
-            raise ShapeError(f"{name}: needs at least {least} dim(s), got shape {tuple(input.shape)}. Use tensor_split(dim=).")
+            raise ShapeError(
+                f"{name}: needs at least {least} dim(s), got shape {tuple(input.shape)}. Use"
+                " tensor_split(dim=)."
+            )
         along = 0 if input.ndim == 1 else dim
-        if isinstance(indices_or_sections, int) and (indices_or_sections < 1 or input.shape[along] % indices_or_sections):
-            raise ShapeError(f"{name}: the size {input.shape[along]} must divide by the number of sections, got {indices_or_sections}. Use tensor_split().")
+        if isinstance(indices_or_sections, int) and (
+            indices_or_sections < 1 or input.shape[along] % indices_or_sections
+        ):
+            raise ShapeError(
+                f"{name}: the size {input.shape[along]} must divide by the number of sections, got"
+                f" {indices_or_sections}. Use tensor_split()."
+            )
         return F.tensor_split(input, indices_or_sections, along)
 
-    body.__name__, body.__doc__ = name, f"tensor_split {axis_word}.\n\nMath:   out = consecutive slices of x"
+    body.__name__, body.__doc__ = (
+        name,
+        f"tensor_split {axis_word}.\n\nMath:   out = consecutive slices of x",
+    )
     shape = {1: [4, 2], 2: [4, 2], 3: [2, 2, 4]}[least]
     composite(body, cases=[Case(shape, 2), Case(shape, (1,))])
 
@@ -175,23 +229,55 @@ def stacked(name, at_least, dim, text):
         return F.cat(many, 0 if many[0].ndim == 1 else dim)
 
     body.__name__, body.__doc__ = name, f"{text}\n\nMath:   out = [x_1, x_2, ...]"
-    composite(body, method=False, cases=[Case((Array(2, 3), Array(2, 3))), Case((Array(3), Array(3))), Case((Array(), Array()))])
+    composite(
+        body,
+        method=False,
+        cases=[
+            Case((Array(2, 3), Array(2, 3))),
+            Case((Array(3), Array(3))),
+            Case((Array(), Array())),
+        ],
+    )
 
 
 def pieces_of(name, tensors):
     many = [tensors] if isinstance(tensors, Tensor) else list(tensors)
     if not many:
-        raise ShapeError(f"{name}: needs a non-empty list of tensors, got an empty one. Give at least one.")
+        raise ShapeError(
+            f"{name}: needs a non-empty list of tensors, got an empty one. Give at least one."
+        )
     return many
 
 
-stacked("hstack", lambda F, x: F.atleast_1d(x), 1, "Tensors side by side: joined along dim 1 (vectors along dim 0).")
-stacked("vstack", lambda F, x: F.atleast_2d(x), 0, "Tensors on top of each other: joined along dim 0, vectors as rows.")
+stacked(
+    "hstack",
+    lambda F, x: F.atleast_1d(x),
+    1,
+    "Tensors side by side: joined along dim 1 (vectors along dim 0).",
+)
+stacked(
+    "vstack",
+    lambda F, x: F.atleast_2d(x),
+    0,
+    "Tensors on top of each other: joined along dim 0, vectors as rows.",
+)
 stacked("dstack", lambda F, x: F.atleast_3d(x), 2, "Tensors behind each other: joined along dim 2.")
-stacked("column_stack", lambda F, x: F.reshape(x, (-1, 1)) if x.ndim < 2 else x, 1, "Tensors side by side, vectors as columns.")
+stacked(
+    "column_stack",
+    lambda F, x: F.reshape(x, (-1, 1)) if x.ndim < 2 else x,
+    1,
+    "Tensors side by side, vectors as columns.",
+)
 
 
-@composite(method=False, cases=[Case([2], [3], indexing="ij"), Case([2], [3], indexing="xy"), Case([2], [3], [], indexing="ij")])
+@composite(
+    method=False,
+    cases=[
+        Case([2], [3], indexing="ij"),
+        Case([2], [3], indexing="xy"),
+        Case([2], [3], [], indexing="ij"),
+    ],
+)
 def meshgrid(F, *tensors, indexing="ij"):
     """Vectors repeated over a common grid: one tensor per vector, each of shape (n_1, n_2, ...).
 
@@ -201,23 +287,38 @@ def meshgrid(F, *tensors, indexing="ij"):
     if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
         tensors = tuple(tensors[0])
     if len({x.dtype.name for x in tensors}) > 1:
-        raise DTypeError(f"meshgrid: tensors must have one dtype, got {[x.dtype.name for x in tensors]}. Convert them.")
+        raise DTypeError(
+            f"meshgrid: tensors must have one dtype, got {[x.dtype.name for x in tensors]}. Convert"
+            " them."
+        )
     if indexing not in ("ij", "xy") or not tensors or any(x.ndim > 1 for x in tensors):
-        raise ShapeError(f"meshgrid: needs vectors and indexing 'ij' or 'xy', got shapes {[tuple(x.shape) for x in tensors]} and {indexing!r}. Flatten them.")
+        raise ShapeError(
+            "meshgrid: needs vectors and indexing 'ij' or 'xy', got shapes"
+            f" {[tuple(x.shape) for x in tensors]} and {indexing!r}. Flatten them."
+        )
     swapped = indexing == "xy" and len(tensors) > 1
     order = [1, 0, *range(2, len(tensors))] if swapped else list(range(len(tensors)))
     shape = tuple(tensors[k].numel() for k in order)
-    return tuple(F.broadcast_to(F.reshape(x, tuple(-1 if order[d] == k else 1 for d in range(len(tensors)))), shape) for k, x in enumerate(tensors))
+    return tuple(
+        F.broadcast_to(
+            F.reshape(x, tuple(-1 if order[d] == k else 1 for d in range(len(tensors)))), shape
+        )
+        for k, x in enumerate(tensors)
+    )
 
 
 @composite(method=False, cases=[Case([2], [3]), Case([2])])
 def cartesian_prod(F, *tensors):
-    """All ways to take one element from each vector, one a row (a single vector comes back as it is).
+    """All ways to take one element from each vector, one a row (a single vector comes back as it
+    is).
 
     Math:   out = {(x_1[i], x_2[j], ...)}
     """
     if any(x.ndim != 1 for x in tensors) or not tensors:
-        raise ShapeError(f"cartesian_prod: needs vectors, got shapes {[tuple(x.shape) for x in tensors]}. Flatten them.")
+        raise ShapeError(
+            f"cartesian_prod: needs vectors, got shapes {[tuple(x.shape) for x in tensors]}."
+            " Flatten them."
+        )
     if len(tensors) == 1:
         return tensors[0]
     return F.stack([F.reshape(grid, (-1,)) for grid in F.meshgrid(*tensors, indexing="ij")], 1)
@@ -230,7 +331,10 @@ def combinations(F, input, r=2, with_replacement=False):
     Math:   out = {(x_i, x_j, ...) : i < j < ...} (with_replacement: i <= j <= ...)
     """
     if input.ndim != 1 or r < 0:
-        raise ShapeError(f"combinations: needs a vector and r of 0 or more, got shape {tuple(input.shape)} and {r}. Flatten it.")
+        raise ShapeError(
+            f"combinations: needs a vector and r of 0 or more, got shape {tuple(input.shape)} and"
+            f" {r}. Flatten it."
+        )
     if not r:
         return F.narrow(input, 0, 0, 0)
     rows = list((repeated_choices if with_replacement else choices)(range(input.shape[0]), r))
@@ -245,11 +349,23 @@ def block_diag(F, *tensors):
     Math:   out = diag(x_1, x_2, ...)
     """
     if any(x.ndim > 2 for x in tensors):
-        raise DTypeError(f"block_diag: needs tensors of at most 2 dims, got shapes {[tuple(x.shape) for x in tensors]}. Reshape them.")
+        raise DTypeError(
+            "block_diag: needs tensors of at most 2 dims, got shapes"
+            f" {[tuple(x.shape) for x in tensors]}. Reshape them."
+        )
     blocks = [F.atleast_2d(x) for x in tensors] or [F.zeros(1, 0)]
     width, left, rows = sum(x.shape[1] for x in blocks), 0, []
     for x in blocks:
         n, m = x.shape
-        rows.append(F.cat([F.zeros(n, left, dtype=x.dtype, device=x.device), x, F.zeros(n, width - left - m, dtype=x.dtype, device=x.device)], 1))
+        rows.append(
+            F.cat(
+                [
+                    F.zeros(n, left, dtype=x.dtype, device=x.device),
+                    x,
+                    F.zeros(n, width - left - m, dtype=x.dtype, device=x.device),
+                ],
+                1,
+            )
+        )
         left += m
     return F.cat(rows, 0)

@@ -1,4 +1,5 @@
 """What all schedules share."""
+
 from __future__ import annotations
 
 from typing import Any
@@ -8,31 +9,40 @@ from ..optimizer import Optimizer
 
 
 class LRScheduler:
-    """Base of the schedules. A subclass defines `get_lr()`: the rates of all groups for `last_epoch`.
+    """Base of the schedules. A subclass defines `get_lr()`: the rates of all groups for
+    `last_epoch`.
 
-    A schedule sets its first rates when it is made, and the next ones at every `step()`. Most of them change the rate that
-    is there, so that several schedules, or a hand on the rate, can be combined.
+    A schedule sets its first rates when it is made, and the next ones at every `step()`. Most of
+    them change the rate that is there, so that several schedules, or a hand on the rate, can be
+    combined.
 
-    Args: last_epoch: −1 to start; otherwise the number of the last epoch of the run that is continued (the optimiser's
-    groups must then hold "initial_lr").
+    Args: last_epoch: −1 to start; otherwise the number of the last epoch of the run that is
+          continued (the optimiser's groups must then hold "initial_lr").
     """
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1):
         if not isinstance(optimizer, Optimizer):
-            raise DTypeError(f"{type(self).__name__}: needs an Optimizer, got {type(optimizer).__name__}. Pass the optimiser first.")
+            raise DTypeError(
+                f"{type(self).__name__}: needs an Optimizer, got {type(optimizer).__name__}. Pass"
+                " the optimiser first."
+            )
         self.optimizer = optimizer
         for i, group in enumerate(optimizer.param_groups):
             if last_epoch == -1:
                 group.setdefault("initial_lr", group["lr"])
             elif "initial_lr" not in group:
-                raise KeyError(f"{type(self).__name__}: group {i} must hold 'initial_lr' to continue from last_epoch={last_epoch}. "
-                               "Load the optimiser's state dict first.")
+                raise KeyError(
+                    f"{type(self).__name__}: group {i} must hold 'initial_lr' to continue from"
+                    f" last_epoch={last_epoch}. Load the optimiser's state dict first."
+                )
         self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
         self.last_epoch = last_epoch
         self.step()
 
     def get_lr(self) -> list[float]:
-        raise NotImplementedError(f"{type(self).__name__}: must define get_lr(), the rates for self.last_epoch.")
+        raise NotImplementedError(
+            f"{type(self).__name__}: must define get_lr(), the rates for self.last_epoch."
+        )
 
     def step(self) -> None:
         """Go on by one epoch and set the rates."""
@@ -64,7 +74,10 @@ class LRScheduler:
         return {name: value for name, value in self.__dict__.items() if name != "optimizer"}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Continue from what `state_dict` returned. Load the optimiser's state too: it holds the rates."""
+        """Continue from what `state_dict` returned.
+
+        Load the optimiser's state too: it holds the rates.
+        """
         self.__dict__.update(state_dict)
 
 
@@ -74,5 +87,8 @@ def for_each_group(name: str, what: str, value: Any, optimizer: Optimizer) -> li
     if not isinstance(value, (list, tuple)):
         return [value] * n
     if len(value) != n:
-        raise ShapeError(f"{name}: {what} must be one value or one for each of the {n} groups, got {len(value)}. Give {n}.")
+        raise ShapeError(
+            f"{name}: {what} must be one value or one for each of the {n} groups, got {len(value)}."
+            f" Give {n}."
+        )
     return list(value)

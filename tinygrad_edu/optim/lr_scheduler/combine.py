@@ -1,4 +1,5 @@
 """Schedules made of schedules."""
+
 from __future__ import annotations
 
 from bisect import bisect_right
@@ -11,14 +12,32 @@ from .base import LRScheduler
 
 
 class SequentialLR(LRScheduler):
-    """One schedule after the other; schedule i takes over, from its own beginning, at epoch milestones[i − 1]."""
+    """One schedule after the other; schedule i takes over, from its own beginning, at epoch
+    milestones[i − 1].
+    """
 
-    def __init__(self, optimizer: Optimizer, schedulers: list[Any], milestones: list[int], last_epoch: int = -1):
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        schedulers: list[Any],
+        milestones: list[int],
+        last_epoch: int = -1,
+    ):
         if not schedulers or len(schedulers) != len(milestones) + 1:
-            raise ShapeError(f"SequentialLR: needs one schedule more than milestones, got {len(schedulers)} and {len(milestones)}. Correct the lists.")
+            raise ShapeError(
+                f"SequentialLR: needs one schedule more than milestones, got {len(schedulers)} and"
+                f" {len(milestones)}. Correct the lists."
+            )
         if any(s.optimizer is not optimizer for s in schedulers):
-            raise ShapeError("SequentialLR: all schedules must have been made for this optimiser, got one that was not. Pass the same optimiser everywhere.")
-        self.optimizer, self._schedulers, self._milestones = optimizer, list(schedulers), list(milestones)
+            raise ShapeError(
+                "SequentialLR: all schedules must have been made for this optimiser, got one that"
+                " was not. Pass the same optimiser everywhere."
+            )
+        self.optimizer, self._schedulers, self._milestones = (
+            optimizer,
+            list(schedulers),
+            list(milestones),
+        )
         self.last_epoch = last_epoch + 1
         for group in optimizer.param_groups:  # take back what the schedules did when they were made
             group["lr"] = group["initial_lr"]
@@ -44,7 +63,9 @@ class SequentialLR(LRScheduler):
         """Continue from what `state_dict` returned."""
         for scheduler, state in zip(self._schedulers, state_dict["_schedulers"]):
             scheduler.load_state_dict(state)
-        super().load_state_dict({name: value for name, value in state_dict.items() if name != "_schedulers"})
+        super().load_state_dict(
+            {name: value for name, value in state_dict.items() if name != "_schedulers"}
+        )
 
 
 class ChainedScheduler(LRScheduler):
@@ -52,10 +73,15 @@ class ChainedScheduler(LRScheduler):
 
     def __init__(self, schedulers: Sequence[Any], optimizer: Optimizer | None = None):
         if not schedulers:
-            raise ShapeError("ChainedScheduler: needs at least one schedule, got none. Pass a list of schedules.")
+            raise ShapeError(
+                "ChainedScheduler: needs at least one schedule, got none. Pass a list of schedules."
+            )
         self.optimizer = optimizer or schedulers[0].optimizer
         if any(s.optimizer is not self.optimizer for s in schedulers):
-            raise ShapeError("ChainedScheduler: all schedules must have been made for one optimiser, got several. Pass the same optimiser everywhere.")
+            raise ShapeError(
+                "ChainedScheduler: all schedules must have been made for one optimiser, got"
+                " several. Pass the same optimiser everywhere."
+            )
         self._schedulers = list(schedulers)
         self._last_lr = self.current
 
@@ -73,4 +99,6 @@ class ChainedScheduler(LRScheduler):
         """Continue from what `state_dict` returned."""
         for scheduler, state in zip(self._schedulers, state_dict["_schedulers"]):
             scheduler.load_state_dict(state)
-        super().load_state_dict({name: value for name, value in state_dict.items() if name != "_schedulers"})
+        super().load_state_dict(
+            {name: value for name, value in state_dict.items() if name != "_schedulers"}
+        )

@@ -1,4 +1,5 @@
 """A schedule that follows a measurement instead of the epoch number."""
+
 from __future__ import annotations
 
 import math
@@ -10,19 +11,44 @@ from .base import LRScheduler, for_each_group
 
 
 class ReduceLROnPlateau(LRScheduler):
-    """Times factor when a measurement has not improved for more than `patience` epochs. Call `step(value)`.
+    """Times factor when a measurement has not improved for more than `patience` epochs. Call
+    `step(value)`.
 
-    Args: mode: "min" or "max", what better means; threshold, threshold_mode: how much better counts ("rel": as a share,
-    "abs"); cooldown: epochs of rest after a reduction; min_lr: least rate (one, or one per group); eps: smallest reduction made.
+    Args: mode: "min" or "max", what better means; threshold, threshold_mode: how much better counts
+          ("rel": as a share, "abs"); cooldown: epochs of rest after a reduction; min_lr: least rate
+          (one, or one per group); eps: smallest reduction made.
     """
 
-    def __init__(self, optimizer: Optimizer, mode: str = "min", factor: float = 0.1, patience: int = 10, threshold: float = 1e-4,
-                 threshold_mode: str = "rel", cooldown: int = 0, min_lr: Any = 0, eps: float = 1e-8):
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        mode: str = "min",
+        factor: float = 0.1,
+        patience: int = 10,
+        threshold: float = 1e-4,
+        threshold_mode: str = "rel",
+        cooldown: int = 0,
+        min_lr: Any = 0,
+        eps: float = 1e-8,
+    ):
         if factor >= 1 or mode not in ("min", "max") or threshold_mode not in ("rel", "abs"):
-            raise ShapeError(f"ReduceLROnPlateau: needs factor below 1, mode min or max, threshold_mode rel or abs, got {factor}, {mode!r} and {threshold_mode!r}. Correct them.")
+            raise ShapeError(
+                "ReduceLROnPlateau: needs factor below 1, mode min or max, threshold_mode rel or"
+                f" abs, got {factor}, {mode!r} and {threshold_mode!r}. Correct them."
+            )
         self.optimizer = optimizer
-        self.mode, self.factor, self.patience, self.threshold, self.threshold_mode = mode, factor, patience, threshold, threshold_mode
-        self.cooldown, self.eps, self.min_lrs = cooldown, eps, for_each_group("ReduceLROnPlateau", "min_lr", min_lr, optimizer)
+        self.mode, self.factor, self.patience, self.threshold, self.threshold_mode = (
+            mode,
+            factor,
+            patience,
+            threshold,
+            threshold_mode,
+        )
+        self.cooldown, self.eps, self.min_lrs = (
+            cooldown,
+            eps,
+            for_each_group("ReduceLROnPlateau", "min_lr", min_lr, optimizer),
+        )
         self.best = math.inf if mode == "min" else -math.inf
         self.num_bad_epochs = self.cooldown_counter = self.last_epoch = 0
         self._last_lr = self.current
@@ -46,7 +72,11 @@ class ReduceLROnPlateau(LRScheduler):
             self.cooldown_counter -= 1
             self.num_bad_epochs = 0
         if self.num_bad_epochs > self.patience:
-            reduced = [max(lr * self.factor, least) for lr, least in zip(self.current, self.min_lrs)]
-            self._set([new if old - new > self.eps else old for old, new in zip(self.current, reduced)])
+            reduced = [
+                max(lr * self.factor, least) for lr, least in zip(self.current, self.min_lrs)
+            ]
+            self._set(
+                [new if old - new > self.eps else old for old, new in zip(self.current, reduced)]
+            )
             self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
         self._last_lr = self.current

@@ -1,4 +1,5 @@
 """Schedules that follow one formula of the epoch number t."""
+
 from __future__ import annotations
 
 import math
@@ -26,7 +27,9 @@ class _Factor(LRScheduler):
 class StepLR(_Factor):
     """Times gamma every step_size epochs."""
 
-    def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1):
+    def __init__(
+        self, optimizer: Optimizer, step_size: int, gamma: float = 0.1, last_epoch: int = -1
+    ):
         self.step_size, self.gamma = step_size, gamma
         super().__init__(optimizer, last_epoch)
 
@@ -37,7 +40,13 @@ class StepLR(_Factor):
 class MultiStepLR(_Factor):
     """Times gamma at each of the milestones."""
 
-    def __init__(self, optimizer: Optimizer, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1):
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        milestones: Iterable[int],
+        gamma: float = 0.1,
+        last_epoch: int = -1,
+    ):
         self.milestones, self.gamma = Counter(milestones), gamma
         super().__init__(optimizer, last_epoch)
 
@@ -59,7 +68,13 @@ class ExponentialLR(_Factor):
 class ConstantLR(_Factor):
     """Times `factor` until epoch total_iters, then the full rate."""
 
-    def __init__(self, optimizer: Optimizer, factor: float = 1 / 3, total_iters: int = 5, last_epoch: int = -1):
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        factor: float = 1 / 3,
+        total_iters: int = 5,
+        last_epoch: int = -1,
+    ):
         if not 0 <= factor <= 1:
             raise ShapeError(f"ConstantLR: factor must be from 0 to 1, got {factor}. Correct it.")
         self.share, self.total_iters = factor, total_iters
@@ -74,9 +89,19 @@ class ConstantLR(_Factor):
 class LinearLR(_Factor):
     """From start_factor to end_factor of the rate in even steps, over total_iters epochs."""
 
-    def __init__(self, optimizer: Optimizer, start_factor: float = 1 / 3, end_factor: float = 1.0, total_iters: int = 5, last_epoch: int = -1):
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        start_factor: float = 1 / 3,
+        end_factor: float = 1.0,
+        total_iters: int = 5,
+        last_epoch: int = -1,
+    ):
         if not 0 < start_factor <= 1 or not 0 <= end_factor <= 1:
-            raise ShapeError(f"LinearLR: factors must be from 0 to 1, the first above 0, got {start_factor} and {end_factor}. Correct them.")
+            raise ShapeError(
+                f"LinearLR: factors must be from 0 to 1, the first above 0, got {start_factor} and"
+                f" {end_factor}. Correct them."
+            )
         self.start_factor, self.end_factor, self.total_iters = start_factor, end_factor, total_iters
         super().__init__(optimizer, last_epoch)
 
@@ -87,13 +112,19 @@ class LinearLR(_Factor):
     def factor(self) -> float:
         if self.last_epoch == 0:
             return self.start_factor
-        return self.at(self.last_epoch) / self.at(self.last_epoch - 1) if self.last_epoch <= self.total_iters else 1.0
+        return (
+            self.at(self.last_epoch) / self.at(self.last_epoch - 1)
+            if self.last_epoch <= self.total_iters
+            else 1.0
+        )
 
 
 class PolynomialLR(_Factor):
     """base·(1 − t / total_iters)^power, then 0."""
 
-    def __init__(self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1):
+    def __init__(
+        self, optimizer: Optimizer, total_iters: int = 5, power: float = 1.0, last_epoch: int = -1
+    ):
         self.total_iters, self.power = total_iters, power
         super().__init__(optimizer, last_epoch)
 
@@ -105,10 +136,13 @@ class PolynomialLR(_Factor):
 class CosineAnnealingLR(LRScheduler):
     """eta_min + ½(base − eta_min)(1 + cos(π t / T_max)); goes up again after T_max.
 
-    Reference: I. Loshchilov, F. Hutter, 2017, "SGDR: stochastic gradient descent with warm restarts", eq. 5.
+    Reference: I. Loshchilov, F. Hutter, 2017, "SGDR: stochastic gradient descent with warm
+               restarts", eq. 5.
     """
 
-    def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1):
+    def __init__(
+        self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1
+    ):
         self.T_max, self.eta_min = T_max, eta_min
         super().__init__(optimizer, last_epoch)
 
@@ -116,8 +150,12 @@ class CosineAnnealingLR(LRScheduler):
         t, T = self.last_epoch, self.T_max
         if t == 0:
             return self.current
-        if (t - 1) % (2 * T) == T:  # the rate that is there is eta_min: nothing to scale, so start from the base rate
-            return [lr + (base - self.eta_min) * (1 - math.cos(math.pi / T)) / 2 for lr, base in zip(self.current, self.base_lrs)]
+        # the rate that is there is eta_min: nothing to scale, so start from the base rate
+        if (t - 1) % (2 * T) == T:
+            return [
+                lr + (base - self.eta_min) * (1 - math.cos(math.pi / T)) / 2
+                for lr, base in zip(self.current, self.base_lrs)
+            ]
         ratio = (1 + math.cos(math.pi * t / T)) / (1 + math.cos(math.pi * (t - 1) / T))
         return [self.eta_min + (lr - self.eta_min) * ratio for lr in self.current]
 
@@ -125,7 +163,9 @@ class CosineAnnealingLR(LRScheduler):
 class LambdaLR(LRScheduler):
     """base·lr_lambda(t), with one function for all groups or one each."""
 
-    def __init__(self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | list, last_epoch: int = -1):
+    def __init__(
+        self, optimizer: Optimizer, lr_lambda: Callable[[int], float] | list, last_epoch: int = -1
+    ):
         self.lr_lambdas = for_each_group(type(self).__name__, "lr_lambda", lr_lambda, optimizer)
         super().__init__(optimizer, last_epoch)
 
@@ -141,4 +181,7 @@ class MultiplicativeLR(LambdaLR):
     """Times lr_lambda(t) every epoch."""
 
     def get_lr(self) -> list[float]:
-        return [lr * f(self.last_epoch) if self.last_epoch else lr for lr, f in zip(self.current, self.lr_lambdas)]
+        return [
+            lr * f(self.last_epoch) if self.last_epoch else lr
+            for lr, f in zip(self.current, self.lr_lambdas)
+        ]

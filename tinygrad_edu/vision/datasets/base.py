@@ -1,4 +1,7 @@
-"""What the image data sets share: transforms, the text they print as, and arrays of images held in memory."""
+"""What the image data sets share: transforms, the text they print as, and arrays of images held in
+memory.
+"""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -6,15 +9,26 @@ from typing import Any
 
 import numpy as np
 
-from ...engine.errors import TinygradEduError
-from ...engine.tensor import Tensor
 from ...data.collate import Rows
 from ...data.dataset import Dataset
 from ...data.seeding import in_turn
+from ...engine.errors import TinygradEduError
+from ...engine.tensor import Tensor
 from .._pillow import pillow
 from ..transforms.batch import batched
 
-DIGITS = ["0 - zero", "1 - one", "2 - two", "3 - three", "4 - four", "5 - five", "6 - six", "7 - seven", "8 - eight", "9 - nine"]
+DIGITS = [
+    "0 - zero",
+    "1 - one",
+    "2 - two",
+    "3 - three",
+    "4 - four",
+    "5 - five",
+    "6 - six",
+    "7 - seven",
+    "8 - eight",
+    "9 - nine",
+]
 
 
 class DatasetError(TinygradEduError, RuntimeError):
@@ -29,7 +43,12 @@ class VisionDataset(Dataset):
         target_transform: the same for its target.
     """
 
-    def __init__(self, root: Any = None, transform: Callable | None = None, target_transform: Callable | None = None):
+    def __init__(
+        self,
+        root: Any = None,
+        transform: Callable | None = None,
+        target_transform: Callable | None = None,
+    ):
         self.root, self.transform, self.target_transform = root, transform, target_transform
 
     def transformed(self, image: Any, target: Any) -> tuple[Any, Any]:
@@ -47,7 +66,10 @@ class VisionDataset(Dataset):
         if self.root is not None:
             lines.append(f"    Root location: {self.root}")
         lines += [f"    {line}" for line in self.extra_repr().splitlines()]
-        for name, transform in (("Transform", self.transform), ("Target transform", self.target_transform)):
+        for name, transform in (
+            ("Transform", self.transform),
+            ("Target transform", self.target_transform),
+        ):
             if transform is not None:
                 lines += [f"    {line}" for line in f"{name}: {transform}".splitlines()]
         return "\n".join(lines)
@@ -56,8 +78,8 @@ class VisionDataset(Dataset):
 class ArrayDataset(VisionDataset):
     """Grey images in memory: `data`, a uint8 Tensor (N, H, W), and `targets`, an int64 Tensor (N,).
 
-    An image is handed to the transforms as a PIL image where Pillow is installed, else as a uint8 array (H, W); every
-    transform of this package takes both.
+    An image is handed to the transforms as a PIL image where Pillow is installed, else as a uint8
+    array (H, W); every transform of this package takes both.
     """
 
     data: Tensor
@@ -78,10 +100,19 @@ class ArrayDataset(VisionDataset):
         return self.transformed(image, int(self.targets.array[index]))
 
     def __getitems__(self, indices: Sequence[int]) -> Any:
-        """A whole batch: in one go if the transform allows it (ToTensor, Normalize), else sample by sample."""
+        """A whole batch: in one go if the transform allows it (ToTensor, Normalize), else sample by
+        sample.
+        """
         transform = batched(self.transform)
-        if transform is None or self.target_transform is not None or type(self).__getitem__ is not ArrayDataset.__getitem__:
+        if (
+            transform is None
+            or self.target_transform is not None
+            or type(self).__getitem__ is not ArrayDataset.__getitem__
+        ):
             return [self[i] for i in in_turn(indices)]
         rows = np.asarray(indices, dtype=np.int64)
         targets = Tensor(self.targets.array[rows], self.targets.device)
-        return Rows((transform(self.data.array[rows]), targets), lambda image, target: (image, target.item()))
+        return Rows(
+            (transform(self.data.array[rows]), targets),
+            lambda image, target: (image, target.item()),
+        )

@@ -1,4 +1,7 @@
-"""Fetching a file: from the first mirror that has it, continued after an interruption, checked before it gets its name."""
+"""Fetching a file: from the first mirror that has it, continued after an interruption, checked
+before it gets its name.
+"""
+
 from __future__ import annotations
 
 import http.client
@@ -23,8 +26,8 @@ NETWORK_ERRORS = (urllib.error.URLError, http.client.HTTPException, TimeoutError
 def fetch(urls: Sequence[str], target: Path, check: Callable[[Path], None]) -> Path:
     """Get `target` from the first of `urls` that gives what `check` accepts.
 
-    The bytes go to `target` + ".part", which a later call continues (HTTP Range). It is checked, flushed to the disk and only
-    then renamed, so a file called `target` is always whole.
+    The bytes go to `target` + ".part", which a later call continues (HTTP Range). It is checked,
+    flushed to the disk and only then renamed, so a file called `target` is always whole.
 
     Args:
         check: raises DatasetError if the file is not the right one.
@@ -39,10 +42,15 @@ def fetch(urls: Sequence[str], target: Path, check: Callable[[Path], None]) -> P
             try:
                 whole = transfer(url, part, target.name)
             except NETWORK_ERRORS as error:
-                reasons.append(f"    {url}: {getattr(error, 'reason', None) or error or type(error).__name__}")
+                reasons.append(
+                    f"    {url}: {getattr(error, 'reason', None) or error or type(error).__name__}"
+                )
                 break
             except OSError as error:
-                raise DatasetError(f"    {part} could not be written: {error}. Make room on the disk, or choose another folder.") from error
+                raise DatasetError(
+                    f"    {part} could not be written: {error}. Make room on the disk, or choose"
+                    " another folder."
+                ) from error
             if not whole:
                 reason = f"    {url}: the transfer broke off after {part.stat().st_size:,} bytes"
                 if reason in reasons:  # no byte more than last time
@@ -67,15 +75,22 @@ def fetch(urls: Sequence[str], target: Path, check: Callable[[Path], None]) -> P
 def transfer(url: str, part: Path, name: str) -> bool:
     """Append to `part` what is missing of `url`. Returns whether all of it has come."""
     start = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(url, headers={"User-Agent": "tinygrad_edu"} | ({"Range": f"bytes={start}-"} if start else {}))
+    request = urllib.request.Request(
+        url,
+        headers={"User-Agent": "tinygrad_edu"} | ({"Range": f"bytes={start}-"} if start else {}),
+    )
     try:
         response = urllib.request.urlopen(request, timeout=TIMEOUT)
     except urllib.error.HTTPError as error:
-        if error.code == 416 and start:  # nothing after `start`: the part is whole (or too long, then its check fails)
+        # nothing after `start`: the part is whole (or too long, then its check fails)
+        if error.code == 416 and start:
             return True
         raise
     with response:
-        if start and not (response.status == 206 and (response.headers.get("Content-Range") or "").startswith(f"bytes {start}-")):
+        if start and not (
+            response.status == 206
+            and (response.headers.get("Content-Range") or "").startswith(f"bytes {start}-")
+        ):
             start = 0  # this server sends the file from its beginning
         length = response.headers.get("Content-Length")
         total = start + int(length) if length else None
@@ -101,7 +116,8 @@ def install(part: Path, target: Path) -> None:
     with open(part, "rb+") as file:
         os.fsync(file.fileno())
     os.replace(part, target)
-    if hasattr(os, "O_DIRECTORY"):  # the name itself reaches the disk with its folder; Windows has no way to ask for that
+    # the name itself reaches the disk with its folder; Windows has no way to ask for that
+    if hasattr(os, "O_DIRECTORY"):
         folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
             os.fsync(folder)
@@ -111,16 +127,31 @@ def install(part: Path, target: Path) -> None:
 
 @contextmanager
 def progress(name: str, total: int | None) -> Iterator[Callable[[int], None]]:
-    """Shows how many bytes have come: a bar where rich is installed and someone watches, else a few lines on stderr."""
+    """Shows how many bytes have come: a bar where rich is installed and someone watches, else a few
+    lines on stderr.
+    """
     try:
         from rich.console import Console
-        from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TextColumn,
+            TimeRemainingColumn,
+            TransferSpeedColumn,
+        )
     except ModuleNotFoundError:
         rich_here = False
     else:
         rich_here = sys.stderr.isatty()
     if rich_here:
-        columns: list[Any] = [TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()]
+        columns: list[Any] = [
+            TextColumn("{task.description}"),
+            BarColumn(),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+            TimeRemainingColumn(),
+        ]
         with Progress(*columns, console=Console(stderr=True)) as bar:
             task = bar.add_task(name, total=total)
             yield lambda done: bar.update(task, completed=done)
@@ -135,7 +166,9 @@ def progress(name: str, total: int | None) -> Iterator[Callable[[int], None]]:
             shown = time.monotonic()
             print(f"{name}: {describe(done, total)}", file=sys.stderr, flush=True)
 
-    print(f"{name}: fetching{f' {total / 1e6:.1f} MB' if total else ''}", file=sys.stderr, flush=True)
+    print(
+        f"{name}: fetching{f' {total / 1e6:.1f} MB' if total else ''}", file=sys.stderr, flush=True
+    )
     try:
         yield show
     finally:
@@ -143,4 +176,8 @@ def progress(name: str, total: int | None) -> Iterator[Callable[[int], None]]:
 
 
 def describe(done: int, total: int | None) -> str:
-    return f"{done / 1e6:.1f} MB" if not total else f"{done / 1e6:.1f} of {total / 1e6:.1f} MB ({100 * done // total} %)"
+    return (
+        f"{done / 1e6:.1f} MB"
+        if not total
+        else f"{done / 1e6:.1f} of {total / 1e6:.1f} MB ({100 * done // total} %)"
+    )

@@ -1,4 +1,5 @@
 """Images sorted into one folder per class."""
+
 from __future__ import annotations
 
 import os
@@ -18,12 +19,21 @@ def pil_loader(path: str) -> Any:
     try:
         with image_module.open(path) as image:
             return image.convert("RGB")
-    except (OSError, SyntaxError, ValueError, image_module.DecompressionBombError) as error:  # what decoders of damaged files raise
-        raise DatasetError(f"ImageFolder: {path} must be a whole picture, got {error}. Save it again or take it out of the folder.") from error
+    except (
+        OSError,
+        SyntaxError,
+        ValueError,
+        image_module.DecompressionBombError,
+    ) as error:  # what decoders of damaged files raise
+        raise DatasetError(
+            f"ImageFolder: {path} must be a whole picture, got {error}. Save it again or take it"
+            " out of the folder."
+        ) from error
 
 
 class DatasetFolder(VisionDataset):
-    """Files below `root/<class>/`, each with the number of its class; classes and files are in alphabetical order.
+    """Files below `root/<class>/`, each with the number of its class; classes and files are in
+    alphabetical order.
 
     Args:
         loader: makes a sample of a path.
@@ -32,23 +42,41 @@ class DatasetFolder(VisionDataset):
         allow_empty: accept classes without a file.
     """
 
-    def __init__(self, root: str | os.PathLike, loader: Callable[[str], Any], extensions: tuple[str, ...] | None = None,
-                 transform: Callable | None = None, target_transform: Callable | None = None,
-                 is_valid_file: Callable[[str], bool] | None = None, allow_empty: bool = False):
+    def __init__(
+        self,
+        root: str | os.PathLike,
+        loader: Callable[[str], Any],
+        extensions: tuple[str, ...] | None = None,
+        transform: Callable | None = None,
+        target_transform: Callable | None = None,
+        is_valid_file: Callable[[str], bool] | None = None,
+        allow_empty: bool = False,
+    ):
         super().__init__(os.fspath(root), transform, target_transform)
         if (extensions is None) == (is_valid_file is None):
-            raise DatasetError(f"{type(self).__name__}: needs either extensions or is_valid_file, got {'neither' if extensions is None else 'both'}. "
-                               "Give one of them.")
+            raise DatasetError(
+                f"{type(self).__name__}: needs either extensions or is_valid_file, got"
+                f" {'neither' if extensions is None else 'both'}. Give one of them."
+            )
         self.loader, self.extensions = loader, extensions
         self.classes, self.class_to_idx = self.find_classes(self.root)
-        counts = is_valid_file or (lambda path: path.lower().endswith(tuple(e.lower() for e in extensions or ())))
+        counts = is_valid_file or (
+            lambda path: path.lower().endswith(tuple(e.lower() for e in extensions or ()))
+        )
         self.samples: list[tuple[str, int]] = []
         for name in self.classes:
-            found = sorted(os.path.join(folder, file) for folder, _, files in os.walk(Path(self.root) / name, followlinks=True) for file in files)
+            found = sorted(
+                os.path.join(folder, file)
+                for folder, _, files in os.walk(Path(self.root) / name, followlinks=True)
+                for file in files
+            )
             found = [path for path in found if counts(path)]
             if not found and not allow_empty:
-                raise DatasetError(f"{type(self).__name__}: every class folder must hold files{f' ending in {extensions}' if extensions else ''}, "
-                                   f"got none in {Path(self.root) / name}. Remove the folder, or pass allow_empty=True.")
+                raise DatasetError(
+                    f"{type(self).__name__}: every class folder must hold"
+                    f" files{f' ending in {extensions}' if extensions else ''}, got none in"
+                    f" {Path(self.root) / name}. Remove the folder, or pass allow_empty=True."
+                )
             self.samples += [(path, self.class_to_idx[name]) for path in found]
         self.targets = [target for _, target in self.samples]
 
@@ -57,9 +85,15 @@ class DatasetFolder(VisionDataset):
         try:
             classes = sorted(entry.name for entry in os.scandir(directory) if entry.is_dir())
         except OSError as error:
-            raise DatasetError(f"{type(self).__name__}: root must be a folder that can be read, got {error}. Check the path.") from error
+            raise DatasetError(
+                f"{type(self).__name__}: root must be a folder that can be read, got {error}. Check"
+                " the path."
+            ) from error
         if not classes:
-            raise DatasetError(f"{type(self).__name__}: root must hold one folder per class, got none in {directory}. Sort the files into folders.")
+            raise DatasetError(
+                f"{type(self).__name__}: root must hold one folder per class, got none in"
+                f" {directory}. Sort the files into folders."
+            )
         return classes, {name: i for i, name in enumerate(classes)}
 
     def __len__(self) -> int:
@@ -73,7 +107,22 @@ class DatasetFolder(VisionDataset):
 class ImageFolder(DatasetFolder):
     """Pictures below `root/<class>/`, as PIL images in RGB. Needs Pillow."""
 
-    def __init__(self, root: str | os.PathLike, transform: Callable | None = None, target_transform: Callable | None = None,
-                 loader: Callable[[str], Any] = pil_loader, is_valid_file: Callable[[str], bool] | None = None, allow_empty: bool = False):
-        super().__init__(root, loader, IMG_EXTENSIONS if is_valid_file is None else None, transform, target_transform, is_valid_file, allow_empty)
+    def __init__(
+        self,
+        root: str | os.PathLike,
+        transform: Callable | None = None,
+        target_transform: Callable | None = None,
+        loader: Callable[[str], Any] = pil_loader,
+        is_valid_file: Callable[[str], bool] | None = None,
+        allow_empty: bool = False,
+    ):
+        super().__init__(
+            root,
+            loader,
+            IMG_EXTENSIONS if is_valid_file is None else None,
+            transform,
+            target_transform,
+            is_valid_file,
+            allow_empty,
+        )
         self.imgs = self.samples

@@ -1,4 +1,7 @@
-"""The idx format of the MNIST files: four bytes (0, 0, type, number of dims), the sizes, then the values, big-endian."""
+"""The idx format of the MNIST files: four bytes (0, 0, type, number of dims), the sizes, then the
+values, big-endian.
+"""
+
 from __future__ import annotations
 
 import zlib
@@ -13,7 +16,9 @@ AGAIN = "Delete it and get it again, for example with download=True."
 
 
 def read_content(path: Path, limit: int = 0) -> bytes:
-    """The bytes of a file, unpacked if its name ends in .gz, and then at most `limit` of them (0: all)."""
+    """The bytes of a file, unpacked if its name ends in .gz, and then at most `limit` of them (0:
+    all).
+    """
     try:
         raw = path.read_bytes()
         if not path.name.removesuffix(".part").endswith(".gz"):
@@ -23,11 +28,19 @@ def read_content(path: Path, limit: int = 0) -> bytes:
         if unpacker.unused_data:
             raise zlib.error(f"{len(unpacker.unused_data)} bytes after its end")
     except zlib.error as error:
-        raise DatasetError(f"idx: {path} must be a gzip file without errors, got a corrupt one ({error}). {AGAIN}") from None
+        raise DatasetError(
+            f"idx: {path} must be a gzip file without errors, got a corrupt one ({error}). {AGAIN}"
+        ) from None
     except OSError as error:
-        raise DatasetError(f"idx: {path} must be readable, got {error}. Check the path, its permissions and the disk.") from error
+        raise DatasetError(
+            f"idx: {path} must be readable, got {error}. Check the path, its permissions and the"
+            " disk."
+        ) from error
     if not unpacker.eof and not 0 < limit <= len(content):
-        raise DatasetError(f"idx: {path} must be a whole gzip file, got one that ends too early (truncated). {AGAIN}")
+        raise DatasetError(
+            f"idx: {path} must be a whole gzip file, got one that ends too early (truncated)."
+            f" {AGAIN}"
+        )
     return content
 
 
@@ -35,19 +48,35 @@ def parse_idx(content: bytes, path: Path, shape: tuple[int, ...] | None = None) 
     """The array in `content`, checked. `shape`: what it has to be; `path` is for the messages."""
     kind, ndim = (content[2], content[3]) if len(content) >= 4 else (0, 0)
     if content[:2] != b"\0\0" or kind not in TYPES or not ndim:
-        raise DatasetError(f"idx: {path} must begin with the magic number of an idx file, got {content[:4].hex(' ') or 'an empty file'}. "
-                           f"It is another kind of file. {AGAIN}")
+        raise DatasetError(
+            f"idx: {path} must begin with the magic number of an idx file, got"
+            f" {content[:4].hex(' ') or 'an empty file'}. It is another kind of file. {AGAIN}"
+        )
     header, dtype = 4 + 4 * ndim, np.dtype(TYPES[kind])
-    sizes = tuple(int(n) for n in np.frombuffer(content[4:header][: len(content[4:header]) // 4 * 4], ">u4"))
+    sizes = tuple(
+        int(n) for n in np.frombuffer(content[4:header][: len(content[4:header]) // 4 * 4], ">u4")
+    )
     expected = header + dtype.itemsize * int(np.prod(sizes, dtype=object))
     if len(sizes) < ndim or len(content) != expected:
-        what = "is truncated" if len(sizes) < ndim or len(content) < expected else "has bytes left over"
-        raise DatasetError(f"idx: {path} must hold {expected:,} bytes for the sizes {sizes} in its header, got {len(content):,}: it {what}. {AGAIN}")
+        what = (
+            "is truncated"
+            if len(sizes) < ndim or len(content) < expected
+            else "has bytes left over"
+        )
+        raise DatasetError(
+            f"idx: {path} must hold {expected:,} bytes for the sizes {sizes} in its header, got"
+            f" {len(content):,}: it {what}. {AGAIN}"
+        )
     if shape is not None and (sizes != shape or kind != 8):
         magic = int.from_bytes(content[:4], "big")
-        raise DatasetError(f"idx: {path} must hold bytes of shape {shape} (magic {2048 + len(shape)}), got {dtype.name} of shape {sizes} (magic {magic}). "
-                           f"It is another file under this name. {AGAIN}")
-    return np.frombuffer(content, dtype, offset=header).reshape(sizes).astype(dtype.newbyteorder("="))
+        raise DatasetError(
+            f"idx: {path} must hold bytes of shape {shape} (magic {2048 + len(shape)}), got"
+            f" {dtype.name} of shape {sizes} (magic {magic}). It is another file under this name."
+            f" {AGAIN}"
+        )
+    return (
+        np.frombuffer(content, dtype, offset=header).reshape(sizes).astype(dtype.newbyteorder("="))
+    )
 
 
 def read_idx(path: str | Path) -> np.ndarray:

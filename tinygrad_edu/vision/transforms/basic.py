@@ -1,4 +1,5 @@
 """Transforms that always do the same thing."""
+
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -14,12 +15,18 @@ from .resample import InterpolationMode
 
 
 class Transform:
-    """A function of an image. A subclass gives `forward(img)`, and in `shown` the attributes that it prints with."""
+    """A function of an image.
+
+    A subclass gives `forward(img)`, and in `shown` the attributes that it prints with.
+    """
 
     shown: tuple[str, ...] = ()
 
     def forward(self, img: Any) -> Any:
-        raise NotImplementedError(f"{type(self).__name__}: a transform must define forward(img), got none. Define it in the subclass.")
+        raise NotImplementedError(
+            f"{type(self).__name__}: a transform must define forward(img), got none. Define it in"
+            " the subclass."
+        )
 
     def __call__(self, img: Any) -> Any:
         return self.forward(img)
@@ -38,7 +45,10 @@ class Group(Transform):
 
     def __init__(self, transforms: Sequence[Callable]):
         if not isinstance(transforms, Sequence):
-            raise DTypeError(f"{type(self).__name__}: transforms must be a list, got {type(transforms).__name__}. Put them in [ ].")
+            raise DTypeError(
+                f"{type(self).__name__}: transforms must be a list, got"
+                f" {type(transforms).__name__}. Put them in [ ]."
+            )
         self.transforms = transforms
 
     def __repr__(self) -> str:
@@ -60,7 +70,10 @@ class Lambda(Transform):
 
     def __init__(self, lambd: Callable):
         if not callable(lambd):
-            raise DTypeError(f"Lambda: must be given a function, got {type(lambd).__name__}. Pass a function of the image.")
+            raise DTypeError(
+                f"Lambda: must be given a function, got {type(lambd).__name__}. Pass a function of"
+                " the image."
+            )
         self.lambd = lambd
 
     def forward(self, img: Any) -> Any:
@@ -68,7 +81,9 @@ class Lambda(Transform):
 
 
 class ToTensor(Transform):
-    """A PIL image or an array (H, W) or (H, W, C) as a tensor (C, H, W); bytes become floats from 0 to 1."""
+    """A PIL image or an array (H, W) or (H, W, C) as a tensor (C, H, W); bytes become floats from 0
+    to 1.
+    """
 
     def forward(self, img: Any) -> Tensor:
         return F.to_tensor(img)
@@ -86,7 +101,8 @@ class PILToTensor(Transform):
 
 
 class ToPILImage(Transform):
-    """A tensor (C, H, W) or an array (H, W) or (H, W, C) as a PIL image; a float tensor goes from 0 to 1. Needs Pillow.
+    """A tensor (C, H, W) or an array (H, W) or (H, W, C) as a PIL image; a float tensor goes from 0
+    to 1. Needs Pillow.
 
     Args: mode: Pillow's mode, chosen by the number of channels if None.
     """
@@ -101,7 +117,9 @@ class ToPILImage(Transform):
 
 
 class ConvertImageDtype(Transform):
-    """Another dtype with the values scaled along: floats go from 0 to 1, integers from 0 to their maximum."""
+    """Another dtype with the values scaled along: floats go from 0 to 1, integers from 0 to their
+    maximum.
+    """
 
     def __init__(self, dtype: Any = float32):
         self.dtype = dtype
@@ -143,9 +161,20 @@ class Resize(Transform):
 
     shown = ("size", "interpolation", "max_size", "antialias")
 
-    def __init__(self, size: int | Sequence[int], interpolation: Any = InterpolationMode.BILINEAR, max_size: int | None = None, antialias: bool | None = True):
+    def __init__(
+        self,
+        size: int | Sequence[int],
+        interpolation: Any = InterpolationMode.BILINEAR,
+        max_size: int | None = None,
+        antialias: bool | None = True,
+    ):
         F.two(size)
-        self.size, self.interpolation, self.max_size, self.antialias = size, interpolation, max_size, antialias
+        self.size, self.interpolation, self.max_size, self.antialias = (
+            size,
+            interpolation,
+            max_size,
+            antialias,
+        )
 
     def forward(self, img: Any) -> Any:
         return F.resize(img, self.size, self.interpolation, self.max_size, self.antialias)

@@ -1,4 +1,5 @@
 """Whole batches at once, where a transform treats every pixel alike."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -9,12 +10,17 @@ from .basic import Compose, ConvertImageDtype, Normalize, ToTensor
 
 
 def batched(transform: Any) -> Callable | None:
-    """What `transform` does, for uint8 arrays (N, H, W) at once; None if it has to see image by image.
+    """What `transform` does, for uint8 arrays (N, H, W) at once; None if it has to see image by
+    image.
 
-    Only ToTensor, alone or followed by Normalize and ConvertImageDtype in a Compose, and only these classes themselves: a
-    subclass may do anything.
+    Only ToTensor, alone or followed by Normalize and ConvertImageDtype in a Compose, and only these
+    classes themselves: a subclass may do anything.
     """
     steps = transform.transforms if type(transform) is Compose else [transform]
-    if not steps or type(steps[0]) is not ToTensor or any(type(t) not in (Normalize, ConvertImageDtype) for t in steps[1:]):
+    if (
+        not steps
+        or type(steps[0]) is not ToTensor
+        or any(type(t) not in (Normalize, ConvertImageDtype) for t in steps[1:])
+    ):
         return None
     return lambda images: reduce(lambda x, step: step(x), steps[1:], steps[0].many(images))

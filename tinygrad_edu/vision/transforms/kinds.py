@@ -1,4 +1,5 @@
 """The kinds of image, and the way from each to an array (..., C, H, W) and back."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
@@ -15,19 +16,33 @@ MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 
 
 def unpack(image: Any, who: str) -> tuple[np.ndarray, Callable[[np.ndarray], Any]]:
-    """The pixels as an array (..., C, H, W) that must not be written to, and what makes of such an array the image's kind."""
+    """The pixels as an array (..., C, H, W) that must not be written to, and what makes of such an
+    array the image's kind.
+    """
     if isinstance(image, Tensor):
         if image.ndim < 2:
-            raise ShapeError(f"{who}: an image tensor must have the shape (..., C, H, W) or (H, W), got {tuple(image.shape)}. Reshape it.")
+            raise ShapeError(
+                f"{who}: an image tensor must have the shape (..., C, H, W) or (H, W), got"
+                f" {tuple(image.shape)}. Reshape it."
+            )
         return image.numpy(), lambda array: Tensor(array, image.device)
     if is_pil(image):
         return from_pil(image), lambda array: to_pil(array, image.mode)
     if isinstance(image, np.ndarray) and image.ndim in (2, 3):
         if image.ndim == 2:
-            return image[None], lambda array: array[0] if array.shape[0] == 1 else np.moveaxis(array, 0, -1)
+            return image[
+                None
+            ], lambda array: array[0] if array.shape[0] == 1 else np.moveaxis(array, 0, -1)
         return np.moveaxis(image, -1, 0), lambda array: np.moveaxis(array, 0, -1)
-    given = f"an array of shape {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
-    raise DTypeError(f"{who}: an image must be a Tensor (..., C, H, W), a PIL image or an array (H, W) or (H, W, C), got {given}. Convert it.")
+    given = (
+        f"an array of shape {image.shape}"
+        if isinstance(image, np.ndarray)
+        else type(image).__name__
+    )
+    raise DTypeError(
+        f"{who}: an image must be a Tensor (..., C, H, W), a PIL image or an array (H, W) or (H, W,"
+        f" C), got {given}. Convert it."
+    )
 
 
 def on_image(function: Callable) -> Callable:
@@ -42,27 +57,52 @@ def on_image(function: Callable) -> Callable:
 
 
 def from_pil(image: Any) -> np.ndarray:
-    """A PIL image as an array (C, H, W): bytes, or what its mode holds (I: int32, I;16: 16 bits, F: float32)."""
-    if image.mode in ("1", "P", "PA"):  # black and white as bytes; palettes as the colours they stand for
-        image = image.convert("L" if image.mode == "1" else "RGBA" if image.mode == "PA" or "transparency" in image.info else "RGB")
+    """A PIL image as an array (C, H, W): bytes, or what its mode holds (I: int32, I;16: 16 bits, F:
+    float32).
+    """
+    # black and white as bytes; palettes as the colours they stand for
+    if image.mode in ("1", "P", "PA"):
+        image = image.convert(
+            "L"
+            if image.mode == "1"
+            else "RGBA"
+            if image.mode == "PA" or "transparency" in image.info
+            else "RGB"
+        )
     array = np.array(image)
     return array[None] if array.ndim == 2 else np.moveaxis(array, -1, 0)
 
 
 def to_pil(array: np.ndarray, mode: str | None = None) -> Any:
-    """An array (C, H, W) or (H, W) as a PIL image, of the given mode if the number of channels fits it."""
+    """An array (C, H, W) or (H, W) as a PIL image, of the given mode if the number of channels fits
+    it.
+    """
     module = need_pillow("ToPILImage")
     array = array[None] if array.ndim == 2 else array
     if array.ndim != 3 or array.shape[0] not in MODES:
-        raise ShapeError(f"ToPILImage: an image must have the shape (H, W) or (C, H, W) with 1 to 4 channels, got {array.shape}. Take one image of the batch.")
+        raise ShapeError(
+            "ToPILImage: an image must have the shape (H, W) or (C, H, W) with 1 to 4 channels,"
+            f" got {array.shape}. Take one image of the batch."
+        )
     if array.shape[0] == 1:
         if array.dtype not in (np.uint8, np.int16, np.uint16, np.int32, np.float32):
-            raise DTypeError(f"ToPILImage: a grey image must be uint8, int16, int32 or float32, got {array.dtype}. Convert it.")
-        image = module.fromarray(np.ascontiguousarray(array[0].astype(np.uint16) if array.dtype == np.int16 else array[0]))
+            raise DTypeError(
+                "ToPILImage: a grey image must be uint8, int16, int32 or float32, got"
+                f" {array.dtype}. Convert it."
+            )
+        image = module.fromarray(
+            np.ascontiguousarray(
+                array[0].astype(np.uint16) if array.dtype == np.int16 else array[0]
+            )
+        )
     elif array.dtype == np.uint8:
-        image = module.fromarray(np.ascontiguousarray(np.moveaxis(array, 0, -1)))  # RGB for 3 channels, RGBA for 4, LA for 2
+        # RGB for 3 channels, RGBA for 4, LA for 2
+        image = module.fromarray(np.ascontiguousarray(np.moveaxis(array, 0, -1)))
     else:
-        raise DTypeError(f"ToPILImage: a colour image must be uint8, got {array.dtype}. Convert it with ConvertImageDtype.")
+        raise DTypeError(
+            f"ToPILImage: a colour image must be uint8, got {array.dtype}. Convert it with"
+            " ConvertImageDtype."
+        )
     if mode is None or mode == image.mode:
         return image
     if mode in ("1", "P", "PA"):
@@ -71,7 +111,8 @@ def to_pil(array: np.ndarray, mode: str | None = None) -> Any:
         return image
     if array.dtype != np.uint8 or array.shape[0] == 1:
         return image
-    return module.frombuffer(mode, image.size, image.tobytes(), "raw", mode, 0, 1)  # CMYK, HSV, LAB, YCbCr: the same bytes, another meaning
+    # CMYK, HSV, LAB, YCbCr: the same bytes, another meaning
+    return module.frombuffer(mode, image.size, image.tobytes(), "raw", mode, 0, 1)
 
 
 def size_of(image: Any, who: str = "get_dimensions") -> tuple[int, int, int]:
