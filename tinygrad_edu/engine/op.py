@@ -20,7 +20,7 @@ from collections import namedtuple
 from collections.abc import Callable
 from functools import partial
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .backward import Node, Output, check_forward, clock, functional, mode, walk
 from .call import NUMBERS, make_binary, make_pullback, make_unary
@@ -31,6 +31,14 @@ from .errors import DeviceError, DTypeError, GraphError, explain
 from .names import OPERATORS, RENAMED
 from .tensor import Tensor, as_tensor
 from .views import make_inplace, remember_view
+
+
+if TYPE_CHECKING:
+    Array = Any  # a forward gets raw arrays; users give Tensors, arrays or numbers
+    Sizes = Any  # several ints, one after another or in a sequence
+else:
+    Array = type("Array", (), {"__module__": "builtins"})  # help() then prints plain `Array`
+    Sizes = type("Sizes", (), {"__module__": "builtins"})
 
 
 class Op:
@@ -59,8 +67,14 @@ class Op:
         differentiable: bool = True,
         varargs: str | None = None,
         variadic: bool = False,
+        internal: bool = False,
+        alias: tuple = (),
+        torch: str | None = None,
+        elementwise: bool | Callable = False,
         cases: list[Case] | tuple = (),
     ):
+        self.is_piece, self.alias, self.torch = internal, alias, torch
+        self.elementwise = elementwise
         self.name, self.forward, self.doc = forward.__name__, forward, inspect.getdoc(forward) or ""
         self.types, self.plain_inputs, self.view, self.operator, self.is_method = (
             types,
@@ -75,15 +89,16 @@ class Op:
             reference,
             list(cases),
         )
-        # an attribute, or the one input, that takes a sequence
-        self.varargs, self.variadic = varargs, variadic
         parameters = list(inspect.signature(forward).parameters.values())[1:]
-        self.inputs = tuple(p.name for p in parameters if p.kind is p.POSITIONAL_ONLY)
-        self.optional = tuple(
-            p.name for p in parameters if p.kind is p.POSITIONAL_ONLY and p.default is None
-        )
-        self.defaults = {p.name: p.default for p in parameters if p.kind is not p.POSITIONAL_ONLY}
-        self.order = (*self.inputs, *self.defaults)  # of a call's arguments
+        kinds = {p.name: str(p.annotation) for p in parameters}
+        inputs = [p for p in parameters if p.kind is p.POSITIONAL_ONLY or "Array" in kinds[p.name]]
+        self.inputs = tuple(p.name for p in inputs)
+        self.optional = tuple(p.name for p in inputs if p.default is None)
+        self.defaults = {p.name: p.default for p in parameters if p not in inputs}
+        self.order = tuple(kinds)  # of a call's arguments
+        self.variadic = variadic or any("list[Array]" in kind for kind in kinds.values())
+        self.varargs = varargs or next((n for n, kind in kinds.items() if kind == "Sizes"), None)
+        self.leading = self.order[: len(self.inputs)] == self.inputs
         outs = outputs if isinstance(outputs, tuple) and outputs else ("out",)
         self.saved_names = (*self.inputs, *outs, *residuals)
         self.result_type = (
@@ -133,6 +148,46 @@ class Op:
                 else [self.kept(bool(i & 1), bool(i & 2)) for i in range(4)]
             )  # type: ignore[attr-defined]
         return self
+
+    def vjp_all(self, formula: Callable) -> Op:
+        """Give one formula that returns the cotangents of all inputs."""
+        wants = list(inspect.signature(formula).parameters)
+        self.vjp(**dict.fromkeys(self.inputs, formula))
+        rules, frame = self.rules, ("F", "gs" if self.outputs else "g", *self.saved_names)
+        full = (*frame, *(f"{name}_shape" for name in self.inputs), *self.defaults)
+        pick = picker([full.index(w) for w in wants])
+        del rules
+
+        def once(node: Node, F: Any, g: Any, create_graph: bool) -> Any:
+            if create_graph and self.reference is not None:
+                return through_reference(self, node, g)
+            saved = node.saved
+            if create_graph:
+                ends = (*node.parents, *self.ends(node))
+                saved = [
+                    Tensor(v, node.device, end) if type(v) is node.device.array_type else v
+                    for v, end in zip(saved, ends)
+                ]
+            if self.outputs:
+                blank = (
+                    (lambda *a: Tensor(node.device.F.zeros_raw(*a), node.device))
+                    if create_graph
+                    else F.zeros_raw
+                )
+                g = tuple(
+                    g[i] if i in g else blank(shape, dtype) if dtype.kind == "f" else None
+                    for i, (shape, dtype) in enumerate(node.outs)
+                )
+            pieces = formula(*pick((F, g, *saved, *node.shapes, *node.attrs.values())))
+            return [
+                None if parent is None else piece for parent, piece in zip(node.parents, pieces)
+            ]
+
+        self.pullback = once  # type: ignore[method-assign]
+        return self
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)  # type: ignore[attr-defined]
 
     def kept(self, *needed: bool) -> tuple[bool, ...]:
         """Which of saved_names must be kept if these inputs need gradients."""
@@ -377,9 +432,12 @@ class Op:
         inputs, device = self.prepare(inputs)
         raw = [x.array if isinstance(x, Tensor) else x for x in inputs]
         try:
-            r = getattr(device.F, self.name + "_full" if self.residuals else self.name)(
-                *([raw] if self.variadic else raw), **attrs
-            )
+            slot = getattr(device.F, self.name + "_full" if self.residuals else self.name)
+            if self.leading:
+                r = slot(*([raw] if self.variadic else raw), **attrs)
+            else:
+                given = {**dict(zip(self.inputs, raw)), **attrs}
+                r = slot(*[given[name] for name in self.order])
         except (
             Exception
         ) as error:  # whatever the array library raised is reworded with the call's shapes
@@ -441,7 +499,11 @@ def through_reference(op: Op, node: Node, g: Any) -> list:
         else v  # type: ignore[attr-defined]
         for v, p in zip(node.saved, node.parents)
     ]
-    out = op.reference(functional, *fresh, **node.attrs)  # type: ignore[misc]
+    out = (
+        op.reference(functional, **dict(zip(op.inputs, fresh)), **node.attrs)
+        if not op.leading
+        else op.reference(functional, *fresh, **node.attrs)
+    )  # type: ignore[misc]
     roots = [(out[i].node, gi) for i, gi in g.items()] if op.outputs else [(out.node, g)]
     targets = {
         x.node: i for i, x in enumerate(fresh) if isinstance(x, Tensor) and x.node is not None
@@ -479,8 +541,11 @@ class Composite:
         method: bool = True,
         inplace: bool = False,
         operator: str | None = None,
+        alias: tuple = (),
+        torch: str | None = None,
         cases: list | tuple = (),
     ):
+        self.is_piece, self.alias, self.torch = False, alias, torch
         self.name, self.body, self.doc, self.cases = (
             body.__name__,
             body,
@@ -493,6 +558,9 @@ class Composite:
 
     def bind(self, device: Any) -> Callable:
         return partial(self.body, device.F)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.function(*args, **kwargs)  # type: ignore[attr-defined]
 
     def general(self, *args: Any, **kwargs: Any) -> Any:
         for key in kwargs.keys() - set(self.order):
@@ -585,3 +653,8 @@ def op(forward: Callable | None = None, **options: Any) -> Any:
 def composite(body: Callable | None = None, **options: Any) -> Any:
     """Declare a function made only of other ops. Options: method, inplace, operator, cases."""
     return partial(Composite, **options) if body is None else Composite(body, **options)
+
+
+def piece(forward: Callable | None = None, **options: Any) -> Any:
+    """Declare an op for formulas and composites: in the table, tested, but no method and no public name."""
+    return op(forward, method=False, internal=True, **options)

@@ -55,6 +55,9 @@ ALIASES = {
 
 def install():
     """Register them all; called when every family is there."""
+    for op in list(registry.values()):
+        for name in getattr(op, "alias", ()):
+            alias(name, op.name)
     for of, names in ALIASES.items():
         for name in names.split():
             alias(name, of)
