@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 
-class Array:
+class Sample:
     """A recipe for one input: a shape and where its values come from. Reproducible: values follow
     from seed and shape.
     """
@@ -64,16 +64,16 @@ class Case:
         rtol: float | None = None,
         **attrs: Any,
     ):
-        self.args, self.attrs = tuple(Array(*a) if isinstance(a, list) else a for a in args), attrs
+        self.args, self.attrs = tuple(Sample(*a) if isinstance(a, list) else a for a in args), attrs
         self.grad, self.second, self.torch, self.rtol = grad, second, torch, rtol
 
     def make(self, dtype: str = "float64", seed: int = 0) -> list:
         """The positional arguments with arrays filled in (also inside tuples of arrays)."""
 
         def fill(a: Any, i: int) -> Any:
-            if isinstance(a, tuple) and a and all(isinstance(v, Array) for v in a):
+            if isinstance(a, tuple) and a and all(isinstance(v, Sample) for v in a):
                 return tuple(v.make(seed + 100 * i + j, dtype) for j, v in enumerate(a))
-            return a.make(seed + i, dtype) if isinstance(a, Array) else a
+            return a.make(seed + i, dtype) if isinstance(a, Sample) else a
 
         return [fill(a, i) for i, a in enumerate(self.args)]
 
@@ -81,16 +81,19 @@ class Case:
         return ",".join([*map(repr, self.args), *(f"{k}={v}" for k, v in self.attrs.items())])
 
 
-def ints(*shape: int, low: int = 0, high: int = 3) -> Array:
+def ints(*shape: int, low: int = 0, high: int = 3) -> Sample:
     """Integer input in [low, high)."""
-    return Array(*shape, low=low, high=high, kind="int")
+    return Sample(*shape, low=low, high=high, kind="int")
 
 
-def bools(*shape: int) -> Array:
+def bools(*shape: int) -> Sample:
     """Boolean input."""
-    return Array(*shape, kind="bool")
+    return Sample(*shape, kind="bool")
 
 
-def positive(*shape: int, low: float = 0.2, high: float = 2.0) -> Array:
+def positive(*shape: int, low: float = 0.2, high: float = 2.0) -> Sample:
     """Float input away from zero."""
-    return Array(*shape, low=low, high=high)
+    return Sample(*shape, low=low, high=high)
+
+
+Array = Sample
