@@ -212,9 +212,8 @@ def devices(part: Part) -> None:
 def ladders(part: Part) -> None:
     """Times of each ladder beside its limit and peers (on emu: counters), and the targets."""
     sys.path.insert(0, str(ROOT))
-    from tinygrad_edu.devices import rungs as ladder
+    from tinygrad_edu.devices import launch as ladder
 
-    ladder.load_ladders()
     names = sorted(
         ladder.ladders,
         key=lambda op: (list(TARGETS).index(op) if op in TARGETS else len(TARGETS), op),
@@ -377,9 +376,8 @@ def sanitizer(part: Part) -> None:
 def ncu(part: Part) -> None:
     """What the hardware counts beside what the emulator counts, for five kernels."""
     sys.path.insert(0, str(ROOT))
-    from tinygrad_edu.devices import rungs as ladder
+    from tinygrad_edu.devices import launch as ladder
 
-    ladder.load_ladders()
     there = {rung.name for rungs in ladder.ladders.values() for rung in rungs}
     tool, rows = find_tool("ncu"), []
     wanted = [(kernel, shape) for kernel, shape in FOR_NCU if kernel in there][

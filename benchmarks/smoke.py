@@ -23,7 +23,9 @@ import numpy as np
 import tinygrad_edu
 from tinygrad_edu.bench.ladder import coarse, error_of, forward_of, outputs, rungs_of, slot_of
 from tinygrad_edu.bench.works import WORKS, parse_shape, works_of
-from tinygrad_edu.devices.rungs import Rung, ladders, load_ladders, use_kernel
+from tinygrad_edu.devices.launch import ladders
+from tinygrad_edu.devices.rungs import Rung
+from tinygrad_edu.devices.table import use_kernel
 from tinygrad_edu.engine.device import registry
 from tinygrad_edu.engine.errors import KernelError
 
@@ -93,7 +95,6 @@ def main() -> int:
     device = tinygrad_edu.device(flags.device)
     if flags.bare and device.type == "cuda":
         device.cupy.cuda.set_allocator(None)
-    load_ladders()
     bad = 0
     for name in flags.only or sorted(ladders):
         for rung in rungs_of(name):

@@ -16,7 +16,7 @@ from . import autograd, functional  # noqa: E402
 from .autograd import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled  # noqa: E402
 from .devices.emu.profile import profile  # noqa: E402
 from .devices.raw import RawKernel  # noqa: E402
-from .devices.rungs import use_kernel  # noqa: E402
+from .devices.table import use_kernel  # noqa: E402
 from .engine.device import Device, Generator, default_generator  # noqa: E402
 from .engine.device import get_device as device  # noqa: E402
 from .engine.dtype import (  # noqa: E402

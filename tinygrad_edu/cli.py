@@ -468,10 +468,9 @@ def shape(text: str) -> tuple[int, ...]:
 
 
 def list_kernels(flags: argparse.Namespace) -> int:
-    from .devices.rungs import ladders, load_ladders
+    from .devices.launch import ladders
     from .devices.source import kernels_folder
 
-    load_ladders()
     rungs = [rung for op in sorted(ladders) for rung in ladders[op]]
     files = {
         r.name: (
@@ -493,10 +492,9 @@ def list_kernels(flags: argparse.Namespace) -> int:
 
 def profile_kernels(flags: argparse.Namespace) -> int:
     from .devices.emu.profile import profile
-    from .devices.rungs import ladders, load_ladders
+    from .devices.launch import ladders
     from .engine.device import registry
 
-    load_ladders()
     if flags.op not in ladders:
         raise Stop(
             f"OP must be an op with kernels ({', '.join(sorted(ladders))}), got {flags.op!r}. See"
@@ -540,7 +538,7 @@ def run_rung(op: str, rung: str, shapes: list[tuple[int, ...]] | None) -> bool:
     whether there was one.
     """
     from .autograd import no_grad
-    from .devices.rungs import use_kernel
+    from .devices.table import use_kernel
     from .engine.backward import functional
     from .engine.case import Array
     from .engine.device import get_device, registry

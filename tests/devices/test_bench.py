@@ -14,12 +14,11 @@ import pytest
 import tinygrad_edu as tg
 from tinygrad_edu.bench import counters, ladder, report, timing, works
 from tinygrad_edu.cli import main
-from tinygrad_edu.devices import rungs as kernels
+from tinygrad_edu.devices import launch as kernels
 
 pytestmark = pytest.mark.skipif(
     shutil.which("g++") is None, reason="g++ is not installed: emu cannot run kernels"
 )
-kernels.load_ladders()
 LIMITS = {"copy_gb_s": 4000.0, "fp32_tflop_s": 50.0, "fp16_tflop_s": 700.0}
 
 
@@ -125,7 +124,6 @@ def test_wrong_words_are_one_line_and_exit_code_2(capsys, monkeypatch, words, sa
 
 
 def test_every_entry_of_the_table_of_works_makes_what_its_op_takes():
-    kernels.load_ladders()
     for op in works.WORKS:
         work = works.WORKS[op]
         for shape in work.quick:

@@ -11,7 +11,7 @@ import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn, optim
-from tinygrad_edu.devices.rungs import ladders
+from tinygrad_edu.devices.launch import ladders
 from tinygrad_edu.nn import functional as F
 
 DEVICES = [

@@ -11,13 +11,12 @@ import pytest
 from test_ops import OPS, call_with, leaves, outputs, tensors
 
 import tinygrad_edu as tg
+from tinygrad_edu.devices.launch import ladders
 from tinygrad_edu.devices.launch.elementwise import GENERATED, broadcast, collapse, source
-from tinygrad_edu.devices.rungs import ladders, load_ladders
 from tinygrad_edu.engine.device import get_device, registry
 from tinygrad_edu.engine.errors import KernelError
 from tinygrad_edu.engine.tensor import Tensor
 
-load_ladders()
 DEVICES = [
     pytest.param(
         "emu", marks=pytest.mark.skipif(shutil.which("g++") is None, reason="emu needs g++")

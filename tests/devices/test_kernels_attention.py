@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
-from tinygrad_edu.devices.rungs import Handle, ladders, load_ladders
+from tinygrad_edu.devices.launch import ladders
+from tinygrad_edu.devices.rungs import Handle
 from tinygrad_edu.engine.device import get_device
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="emu needs g++")
-load_ladders()
 # N, T, D, S, V
 SHAPES = [
     (1, 1, 1, 1, 1),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import tinygrad_edu
-from tinygrad_edu.devices import rungs as ladder
+from tinygrad_edu.devices import launch as ladder
 from tinygrad_edu.devices.launch.elementwise import GENERATED
 from tinygrad_edu.devices.source import read
 
@@ -80,7 +80,6 @@ def test_the_table_lists_exactly_the_kernels_of_the_sources():
 
 
 def test_every_rung_of_a_ladder_is_in_the_table():
-    ladder.load_ladders()
     rows = json.loads(check.TABLE.read_text(encoding="utf-8"))["kernels"]
     assert {
         rung.name for op, rungs in ladder.ladders.items() if op not in GENERATED for rung in rungs
@@ -101,7 +100,6 @@ def test_each_file_compiles_without_spills_and_as_the_table_says(nvrtc, path):
 
 @pytest.mark.parametrize("arch", ["sm_75", "sm_100"])
 def test_generated_kernels_compile_without_spills(nvrtc, arch):
-    ladder.load_ladders()
     text = "\n".join(made.source.text for made in GENERATED.values())
     found = check.usage(nvrtc.compile(text, "generated.cu", arch))
     assert set(found) == {name for made in GENERATED.values() for name in made.source.entries}

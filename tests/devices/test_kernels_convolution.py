@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
-from tinygrad_edu.devices.rungs import ladders, load_ladders
+from tinygrad_edu.devices.launch import ladders
 from tinygrad_edu.engine.device import get_device
 from tinygrad_edu.engine.errors import ShapeError
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="emu needs g++")
-load_ladders()
 CASES = [  # N, C, H, W, O, KH, KW, stride, padding, dilation, groups
     (2, 3, 7, 5, 4, 3, 3, (1, 1), (0, 0), (1, 1), 1),
     (1, 1, 1, 1, 1, 1, 1, (1, 1), (0, 0), (1, 1), 1),

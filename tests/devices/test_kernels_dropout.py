@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
-from tinygrad_edu.devices.rungs import ladders, load_ladders
+from tinygrad_edu.devices.launch import ladders
 from tinygrad_edu.engine.device import get_device
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="emu needs g++")
-load_ladders()
 RUNGS = [pytest.param(f"{r.number}{r.track}", id=r.name) for r in ladders["dropout_keyed"]]
 
 

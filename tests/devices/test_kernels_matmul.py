@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
-from tinygrad_edu.devices.rungs import ladders, load_ladders
+from tinygrad_edu.devices.launch import ladders
 from tinygrad_edu.devices.source import Source, kernels_folder
 from tinygrad_edu.engine.device import get_device, registry
 from tinygrad_edu.engine.errors import KernelError
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="the emulator needs g++")
-load_ladders()
 FLOAT = [f"{r.number}{r.track}" for r in ladders["matmul"] if not r.pinned_only]
 SHAPES = [
     ((1, 1), (1, 1)),

@@ -11,11 +11,10 @@ import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn, optim
-from tinygrad_edu.devices import rungs as ladder
+from tinygrad_edu.devices.rungs import Handle
 from tinygrad_edu.engine.device import get_device
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="emu needs g++")
-ladder.load_ladders()
 SHAPES = [(1,), (3,), (4, 5), (257,), (8, 2, 16)]
 SETTINGS = [
     (optim.SGD, {}),
@@ -58,9 +57,9 @@ def walk(optimizer, params, steps, begin=0):
 
 def launched(monkeypatch):
     """The names of the kernels that run from now on."""
-    names, plain = [], ladder.Handle.__call__
+    names, plain = [], Handle.__call__
     monkeypatch.setattr(
-        ladder.Handle,
+        Handle,
         "__call__",
         lambda self, *args, **more: (names.append(self.rung.name), plain(self, *args, **more))[1],
     )

@@ -11,11 +11,11 @@ import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn
-from tinygrad_edu.devices.rungs import Handle, ladders, load_ladders
+from tinygrad_edu.devices.launch import ladders
+from tinygrad_edu.devices.rungs import Handle
 from tinygrad_edu.engine.device import get_device
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="emu needs g++")
-load_ladders()
 SIZES = [(1, 1, 1), (3, 2, 5), (2, 17, 16), (5, 3, 33), (2, 130, 4)]  # T, B, H
 GATES = {"lstm": 4, "gru": 3, "rnn": 1}
 

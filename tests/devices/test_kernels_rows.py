@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
-from tinygrad_edu.devices.rungs import ladders, load_ladders
+from tinygrad_edu.devices.launch import ladders
 from tinygrad_edu.engine.device import registry
 from tinygrad_edu.engine.errors import KernelError
 
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="the emulator needs g++")
-load_ladders()
 NAN, INF = float("nan"), float("inf")
 
 

@@ -15,9 +15,8 @@ from .works import parse_shape
 
 def bench(flags: argparse.Namespace) -> int:
     """Measure the ladders that the flags name."""
-    from ..devices.rungs import ladders, load_ladders
+    from ..devices.launch import ladders
 
-    load_ladders()
     names = sorted(ladders) if flags.kernel == "all" else [flags.kernel]
     # a wrong name is told before a GPU is looked for
     ops = [rungs_of(name)[0].op for name in names]

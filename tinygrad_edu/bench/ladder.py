@@ -15,8 +15,10 @@ from typing import Any
 import numpy as np
 
 from .. import optim  # declares the steps that kernels stand for
-from ..devices.rungs import Rung, ladders, load_ladders, use_kernel
+from ..devices.launch import ladders
+from ..devices.rungs import Rung
 from ..devices.source import kernels_folder
+from ..devices.table import use_kernel
 from ..engine.device import Device, registry
 from ..engine.errors import KernelError, TinygradEduError
 from ..engine.updates import updates
@@ -27,7 +29,6 @@ from .works import Work, works_of
 
 def rungs_of(name: str) -> list[Rung]:
     """The rungs that "softmax" (all), "softmax_3_warp" or "softmax_3" name."""
-    load_ladders()
     if name in ladders:
         return ladders[name]
     found = [

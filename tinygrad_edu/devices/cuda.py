@@ -30,8 +30,8 @@ from ..engine.arrays import capture as capturing
 from ..engine.device import Device
 from ..engine.errors import DeviceError, KernelError, TinygradEduError
 from .emu.build import cache_folder
-from .rungs import KernelTable
 from .source import Parameter, Source
+from .table import KernelTable
 
 SHARED = 48 << 10  # bytes of shared memory a block may have without opting in
 INSTALL = (

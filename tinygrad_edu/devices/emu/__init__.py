@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...engine.device import Device
-from ..rungs import KernelTable
+from ..table import KernelTable
 from .array import EmuArray, Module, empty, memory_of
 
 
