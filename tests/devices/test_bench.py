@@ -7,9 +7,9 @@ from __future__ import annotations
 import json
 import shutil
 
-import fake_cupy
 import numpy as np
 import pytest
+from support import fake_cupy
 
 import tinygrad_edu as tg
 from tinygrad_edu.bench import counters, ladder, report, timing, works

@@ -6,9 +6,9 @@ import shutil
 import sys
 from pathlib import Path
 
-import fake_cupy
 import numpy as np
 import pytest
+from support import fake_cupy
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn, optim
@@ -522,8 +522,7 @@ def test_cupy_takes_the_arguments_that_the_ops_give(monkeypatch):
     cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
     import inspect
 
-    from test_devices import results
-    from test_ops import CASES, RANDOM
+    from support.ops import CASES, RANDOM, results
 
     from tinygrad_edu.devices.emu import array
 
@@ -584,7 +583,7 @@ def test_cupy_takes_the_arguments_that_the_ops_give(monkeypatch):
 
 def test_the_stand_in_has_no_name_that_cupy_lacks(monkeypatch):
     cupy = pytest.importorskip("cupy", reason="CuPy is not installed")
-    assert cupy is not sys.modules.get("fake_cupy")
+    assert cupy is not sys.modules.get("support.fake_cupy")
     fake = fake_cupy.make()
     for name in ("Device", "Stream", "Event", "MemoryPool"):
         stand_in, real = getattr(fake.cuda, name), getattr(cupy.cuda, name)

@@ -12,9 +12,9 @@ import sys
 import time
 from pathlib import Path
 
-import fake_cupy
 import numpy as np
 import pytest
+from support import fake_cupy
 
 import tinygrad_edu as tg
 

@@ -8,7 +8,7 @@ import shutil
 
 import numpy as np
 import pytest
-from test_ops import OPS, call_with, leaves, outputs, tensors
+from support.ops import OPS, call_with, leaves, outputs, tensors
 
 import tinygrad_edu as tg
 from tinygrad_edu.devices.launch import ladders

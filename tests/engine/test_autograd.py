@@ -9,9 +9,9 @@ import subprocess
 import sys
 import threading
 
-import fake_cupy
 import numpy as np
 import pytest
+from support import fake_cupy
 
 import tinygrad_edu as tg
 from tinygrad_edu import GraphError, ShapeError

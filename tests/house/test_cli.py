@@ -2,76 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from support.cli import (
+    ROOT,
+    assert_same_run,
+    call,
+    environment,
+    lines,
+    start,
+    wait_for_step,
+    weights,
+)
 
-import tinygrad_edu
 from tinygrad_edu.storage import checkpoint as io
 
 pytest.importorskip("safetensors")
 
-ROOT = Path(tinygrad_edu.__file__).parents[1]
 # 10 steps an epoch
 QUICK = ("--limit", "200", "--batch-size", "20", "--epochs", "2", "--seed", "3")
-
-
-def environment(**more: str) -> dict[str, str]:
-    env = {key: value for key, value in os.environ.items() if key != "TINYGRAD_EDU_DATA"}
-    return env | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"} | more
-
-
-def start(*words: object, cwd: Path, **env: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        [sys.executable, "-m", "tinygrad_edu", *map(str, words)],
-        cwd=cwd,
-        env=environment(**env),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def call(*words: object, cwd: Path, **env: str) -> tuple[int, str, str]:
-    process = start(*words, cwd=cwd, **env)
-    out, err = process.communicate(timeout=240)
-    return process.returncode, out, err
-
-
-def weights(folder: Path) -> dict[str, np.ndarray]:
-    return {
-        name: value.numpy() for name, value in io.load(folder / "last.safetensors")["model"].items()
-    }
-
-
-def lines(folder: Path) -> list[dict]:
-    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-
-
-def assert_same_run(a: Path, b: Path) -> None:
-    """Every bit of the state is equal, and the metrics too, but for the clock."""
-    one, two = weights(a), weights(b)
-    assert one.keys() == two.keys() and all(
-        one[name].tobytes() == two[name].tobytes() for name in one
-    )
-    first, second = (io.load(folder / "last.safetensors") for folder in (a, b))
-    assert (
-        str(first["optimizer"]) == str(second["optimizer"])
-        and first["state"]["losses"] == second["state"]["losses"]
-    )
-    assert np.array_equal(
-        np.asarray(first["default_generator"]), np.asarray(second["default_generator"])
-    )
-    steps = [[line for line in lines(folder) if line["event"] == "step"] for folder in (a, b)]
-    assert steps[0] == steps[1]
 
 
 @pytest.fixture(scope="module")
@@ -160,17 +116,6 @@ def uninterrupted(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("whole")
     assert call("train", "mnist-cnn", *LONG, "--out", "run", cwd=folder)[0] == 0
     return folder / "run"
-
-
-def wait_for_step(run: Path, step: int) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
-        if (run / "metrics.jsonl").exists() and f'"step": {step}' in (
-            run / "metrics.jsonl"
-        ).read_text():
-            return
-        time.sleep(0.005)
-    raise AssertionError(f"step {step} was not reached")
 
 
 def test_ctrl_c_saves_in_the_middle_of_an_epoch_and_resume_gives_the_same_bits(

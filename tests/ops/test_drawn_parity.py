@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_ops import CASES, INTERNAL, NO_PARITY, OPS, RANDOM, torch_function
+from support.ops import CASES, OPS, RANDOM, torch_function
+from test_ops import INTERNAL, NO_PARITY
 
 import tinygrad_edu as tg
 from tinygrad_edu.engine.case import Array

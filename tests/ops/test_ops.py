@@ -9,16 +9,30 @@ import zlib
 
 import numpy as np
 import pytest
+from support.ops import (
+    ALWAYS_FLOAT64,
+    CASES,
+    OPS,
+    PIECES,
+    RANDOM,
+    call_with,
+    differentiable,
+    function,
+    leaves,
+    outputs,
+    tensors,
+    to_torch,
+    torch_function,
+)
 
 import tinygrad_edu as tg
 from tinygrad_edu.autograd import gradcheck, gradgradcheck
-from tinygrad_edu.engine.device import registry
-from tinygrad_edu.engine.op import Full, Op
+from tinygrad_edu.engine.op import Op
 from tinygrad_edu.engine.tensor import Tensor
 
 # Pieces of formulas and of composites: they have no public meaning, and the ops that use them test
 # them.
-INTERNAL = set(
+INTERNAL = PIECES | set(
     """
     fill_at lstm_sequence_backward gru_sequence_backward rnn_sequence_backward
     keep_where
@@ -32,68 +46,6 @@ INTERNAL = set(
     zeros_raw
 """.split()
 )
-OPS = {name: op for name, op in registry.items() if not isinstance(op, Full)}
-CASES = [
-    pytest.param(name, case, id=f"{name}-{case}") for name, op in OPS.items() for case in op.cases
-]
-RANDOM = {"rrelu", "gumbel_softmax"}
-ALWAYS_FLOAT64 = {"float_power"}
-
-
-def function(name):
-    return getattr(tg.functional, name)
-
-
-def tensors(values, grad=True):
-    """Case values as Tensors, float64 arrays requiring gradients."""
-
-    def one(v):
-        if isinstance(v, tuple) and v and all(isinstance(a, np.ndarray) for a in v):
-            return tuple(one(a) for a in v)
-        if isinstance(v, np.ndarray):
-            t = tg.tensor(v)
-            return t.requires_grad_() if grad and t.is_floating_point() else t
-        return v
-
-    return [one(v) for v in values]
-
-
-def leaves(args):
-    return [t for a in args for t in (a if isinstance(a, tuple) else (a,)) if isinstance(t, Tensor)]
-
-
-def call_with(name, case, args):
-    """A function of the Tensors in args alone, for the checkers."""
-
-    def call(*xs):
-        it = iter(xs)
-        filled = [
-            (
-                tuple(next(it) for _ in a)
-                if isinstance(a, tuple) and a and isinstance(a[0], Tensor)
-                else next(it)
-                if isinstance(a, Tensor)
-                else a
-            )
-            for a in args
-        ]
-        out = function(name)(*filled, **case.attrs)
-        return tuple(out) if isinstance(out, (tuple, list)) else out
-
-    return call
-
-
-def outputs(result):
-    return list(result) if isinstance(result, (tuple, list)) else [result]
-
-
-def differentiable(name, case, args):
-    xs = leaves(args)
-    if not case.grad or not any(x.requires_grad for x in xs):
-        return False
-    return any(
-        isinstance(o, Tensor) and o.requires_grad for o in outputs(call_with(name, case, args)(*xs))
-    )
 
 
 @pytest.mark.parametrize("name", sorted(set(OPS) - INTERNAL))
@@ -205,29 +157,6 @@ TORCH_NAMES = {
     "im2col": "unfold",
 }
 NO_PARITY = {name for name, target in TORCH_NAMES.items() if target is None}
-
-
-def torch_function(torch, name):
-    name = TORCH_NAMES.get(name) or name
-    if name.startswith("linalg_"):
-        return getattr(torch.linalg, name.removeprefix("linalg_"))
-    for place in (torch.nn.functional, torch, torch.special, torch.linalg):
-        if hasattr(place, name) and not (
-            place is torch.nn.functional and hasattr(torch, name) and name in ("max", "min", "pad_")
-        ):
-            return getattr(place, name)
-    if hasattr(torch.Tensor, name):
-        return getattr(torch.Tensor, name)
-    return None
-
-
-def to_torch(torch, v, grad=True):
-    if isinstance(v, tuple) and v and isinstance(v[0], np.ndarray):
-        return tuple(to_torch(torch, a, grad) for a in v)
-    if isinstance(v, np.ndarray):
-        t = torch.tensor(v)
-        return t.requires_grad_() if grad and t.is_floating_point() else t
-    return v
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_cli import assert_same_run, call, lines, start, wait_for_step
+from support.cli import assert_same_run, call, lines, start, wait_for_step
 
 import tinygrad_edu as tg
 from tinygrad_edu.recipes import (

@@ -1,0 +1,1 @@
+"""What several test files share: ops over their cases, the command line, a stand-in for CuPy."""

@@ -1,0 +1,76 @@
+"""The command line, run as a user runs it, and what a run leaves in its folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+import tinygrad_edu
+from tinygrad_edu.storage import checkpoint as io
+
+ROOT = Path(tinygrad_edu.__file__).parents[1]
+
+
+def environment(**more: str) -> dict[str, str]:
+    env = {key: value for key, value in os.environ.items() if key != "TINYGRAD_EDU_DATA"}
+    return env | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"} | more
+
+
+def start(*words: object, cwd: Path, **env: str) -> subprocess.Popen:
+    """Start `tinygrad-edu WORDS...` in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tinygrad_edu", *map(str, words)],
+        cwd=cwd,
+        env=environment(**env),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def call(*words: object, cwd: Path, **env: str) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error of `tinygrad-edu WORDS...`."""
+    process = start(*words, cwd=cwd, **env)
+    out, err = process.communicate(timeout=240)
+    return process.returncode, out, err
+
+
+def weights(folder: Path) -> dict[str, np.ndarray]:
+    """The weights of a run's last checkpoint."""
+    model = io.load(folder / "last.safetensors")["model"]
+    return {name: value.numpy() for name, value in model.items()}
+
+
+def lines(folder: Path) -> list[dict]:
+    """The events of a run's metrics."""
+    return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def assert_same_run(a: Path, b: Path) -> None:
+    """Every bit of the state is equal, and the metrics too, but for the clock."""
+    one, two = weights(a), weights(b)
+    assert one.keys() == two.keys()
+    assert all(one[name].tobytes() == two[name].tobytes() for name in one)
+    first, second = (io.load(folder / "last.safetensors") for folder in (a, b))
+    assert str(first["optimizer"]) == str(second["optimizer"])
+    assert first["state"]["losses"] == second["state"]["losses"]
+    generators = (np.asarray(run["default_generator"]) for run in (first, second))
+    assert np.array_equal(*generators)
+    steps = [[line for line in lines(folder) if line["event"] == "step"] for folder in (a, b)]
+    assert steps[0] == steps[1]
+
+
+def wait_for_step(run: Path, step: int) -> None:
+    """Return as soon as the run has noted that step."""
+    metrics, until = run / "metrics.jsonl", time.monotonic() + 60
+    while time.monotonic() < until:
+        if metrics.exists() and f'"step": {step}' in metrics.read_text():
+            return
+        time.sleep(0.005)
+    raise AssertionError(f"step {step} was not reached")
