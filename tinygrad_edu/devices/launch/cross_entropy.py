@@ -6,13 +6,13 @@ from ..rungs import kernel
 from .shapes import aligned, ceil_div, float32
 
 
-def rows_of_scores(x, target):
+def rows_of_scores(input, target):
     return (
-        float32(x)
-        and x.ndim == 2
-        and 0 < x.size < 2**31 - 4096
+        float32(input)
+        and input.ndim == 2
+        and 0 < input.size < 2**31 - 4096
         and target.dtype == "int64"
-        and target.shape == x.shape[:1]
+        and target.shape == input.shape[:1]
     )
 
 
@@ -30,10 +30,10 @@ def threads(classes):
 
 
 @kernel("class_cross_entropy_1_naive", supports=rows_of_scores)
-def class_cross_entropy_1_naive(fn, x, target, /, ignore_index=-100):
+def class_cross_entropy_1_naive(fn, input, target, ignore_index=-100):
     return launch(
         fn,
-        x,
+        input,
         target,
         ignore_index,
         lambda arrays, rows, classes: fn(
@@ -43,10 +43,10 @@ def class_cross_entropy_1_naive(fn, x, target, /, ignore_index=-100):
 
 
 @kernel("class_cross_entropy_2_warp", supports=rows_of_scores)
-def class_cross_entropy_2_warp(fn, x, target, /, ignore_index=-100):
+def class_cross_entropy_2_warp(fn, input, target, ignore_index=-100):
     return launch(
         fn,
-        x,
+        input,
         target,
         ignore_index,
         lambda arrays, rows, classes: fn(
@@ -56,10 +56,10 @@ def class_cross_entropy_2_warp(fn, x, target, /, ignore_index=-100):
 
 
 @kernel("class_cross_entropy_3_vectors", supports=rows_of_scores)
-def class_cross_entropy_3_vectors(fn, x, target, /, ignore_index=-100):
+def class_cross_entropy_3_vectors(fn, input, target, ignore_index=-100):
     return launch(
         fn,
-        x,
+        input,
         target,
         ignore_index,
         lambda arrays, rows, classes: fn(
@@ -68,18 +68,20 @@ def class_cross_entropy_3_vectors(fn, x, target, /, ignore_index=-100):
     )
 
 
-def with_residuals(u, x, target, top, logsum):
+def with_residuals(u, input, target, top, logsum):
     return (
-        rows_of_scores(x, target)
+        rows_of_scores(input, target)
         and float32(u, top, logsum)
         and u.shape == target.shape
-        and top.shape == logsum.shape == (x.shape[0], 1)
+        and top.shape == logsum.shape == (input.shape[0], 1)
     )
 
 
-def aligned_scores(u, x, target, top, logsum):
+def aligned_scores(u, input, target, top, logsum):
     # a copy is aligned
-    return with_residuals(u, x, target, top, logsum) and (aligned(x) or not x.flags.c_contiguous)
+    return with_residuals(u, input, target, top, logsum) and (
+        aligned(input) or not input.flags.c_contiguous
+    )
 
 
 def launch_backward(fn, u, x, target, top, logsum, start):
@@ -90,11 +92,11 @@ def launch_backward(fn, u, x, target, top, logsum, start):
 
 
 @kernel("class_cross_entropy_backward_1_naive", supports=with_residuals)
-def class_cross_entropy_backward_1_naive(fn, u, x, target, top, logsum, /, ignore_index=-100):
+def class_cross_entropy_backward_1_naive(fn, u, input, target, top, logsum, ignore_index=-100):
     return launch_backward(
         fn,
         u,
-        x,
+        input,
         target,
         top,
         logsum,
@@ -107,11 +109,11 @@ def class_cross_entropy_backward_1_naive(fn, u, x, target, top, logsum, /, ignor
 
 
 @kernel("class_cross_entropy_backward_2_vectors", supports=aligned_scores)
-def class_cross_entropy_backward_2_vectors(fn, u, x, target, top, logsum, /, ignore_index=-100):
+def class_cross_entropy_backward_2_vectors(fn, u, input, target, top, logsum, ignore_index=-100):
     return launch_backward(
         fn,
         u,
-        x,
+        input,
         target,
         top,
         logsum,

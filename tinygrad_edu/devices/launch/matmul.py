@@ -34,9 +34,9 @@ def sizes(a, b):
     )
 
 
-def products(a, b, side=128):
-    """Whether the shapes fit together and into a grid whose blocks reach `side` elements along y."""
-    found = float32(a, b) and sizes(a, b)
+def products(input, other, side=128):
+    """Whether the shapes fit together and into a grid whose blocks reach `side` rows along y."""
+    found = float32(input, other) and sizes(input, other)
     if not found:
         return False
     batch, M, N, K = found
@@ -48,15 +48,15 @@ def products(a, b, side=128):
     )
 
 
-def products_of_fours(a, b):
+def products_of_fours(input, other):
     """Whether also no float4 is cut by an edge or stands askew.
 
     What is not contiguous will be copied, and stand well.
     """
     return (
-        products(a, b)
-        and sizes(a, b)[2] % 4 == 0 == a.shape[-1] % 4
-        and all(aligned(x) for x in (a, b) if x.flags.c_contiguous)
+        products(input, other)
+        and sizes(input, other)[2] % 4 == 0 == input.shape[-1] % 4
+        and all(aligned(x) for x in (input, other) if x.flags.c_contiguous)
     )
 
 
@@ -102,39 +102,39 @@ def tiles(cols, rows):
     return lambda M, N: (ceil_div(N, cols), ceil_div(M, rows))
 
 
-@kernel("matmul_1_naive", supports=lambda a, b: products(a, b, 8))
-def matmul_1_naive(fn, a, b, /):
-    return launch(fn, a, b, (32, 8), lambda M, N: (ceil_div(M, 32), ceil_div(N, 8)))
+@kernel("matmul_1_naive", supports=lambda input, other: products(input, other, 8))
+def matmul_1_naive(fn, input, other):
+    return launch(fn, input, other, (32, 8), lambda M, N: (ceil_div(M, 32), ceil_div(N, 8)))
 
 
-@kernel("matmul_2_coalesced", supports=lambda a, b: products(a, b, 8))
-def matmul_2_coalesced(fn, a, b, /):
-    return launch(fn, a, b, (32, 8), tiles(32, 8))
+@kernel("matmul_2_coalesced", supports=lambda input, other: products(input, other, 8))
+def matmul_2_coalesced(fn, input, other):
+    return launch(fn, input, other, (32, 8), tiles(32, 8))
 
 
-@kernel("matmul_3_shared", supports=lambda a, b: products(a, b, 32))
-def matmul_3_shared(fn, a, b, /):
-    return launch(fn, a, b, (32, 32), tiles(32, 32))
+@kernel("matmul_3_shared", supports=lambda input, other: products(input, other, 32))
+def matmul_3_shared(fn, input, other):
+    return launch(fn, input, other, (32, 32), tiles(32, 32))
 
 
-@kernel("matmul_4_rows", supports=lambda a, b: products(a, b, 64))
-def matmul_4_rows(fn, a, b, /):
-    return launch(fn, a, b, (512,), tiles(64, 64))
+@kernel("matmul_4_rows", supports=lambda input, other: products(input, other, 64))
+def matmul_4_rows(fn, input, other):
+    return launch(fn, input, other, (512,), tiles(64, 64))
 
 
-@kernel("matmul_5_square", supports=lambda a, b: products(a, b))
-def matmul_5_square(fn, a, b, /):
-    return launch(fn, a, b, (256,), tiles(128, 128))
+@kernel("matmul_5_square", supports=lambda input, other: products(input, other))
+def matmul_5_square(fn, input, other):
+    return launch(fn, input, other, (256,), tiles(128, 128))
 
 
 @kernel("matmul_6_float4", supports=products_of_fours)
-def matmul_6_float4(fn, a, b, /):
-    return launch(fn, a, b, (256,), tiles(128, 128))
+def matmul_6_float4(fn, input, other):
+    return launch(fn, input, other, (256,), tiles(128, 128))
 
 
 @kernel("matmul_7_warp", supports=products_of_fours)
-def matmul_7_warp(fn, a, b, /):
-    return launch(fn, a, b, (256,), tiles(128, 128))
+def matmul_7_warp(fn, input, other):
+    return launch(fn, input, other, (256,), tiles(128, 128))
 
 
 # ---- bfloat16: rounds more than a product of float32 may, so only for who asks -------------------
@@ -172,19 +172,23 @@ def launch_bfloat16(fn, a, b, block, rows, cols, depth):
     return out
 
 
-@kernel("matmul_8a_wmma", supports=lambda a, b: products(a, b, 16), pinned_only=True)
-def matmul_8a_wmma(fn, a, b, /):
-    return launch_bfloat16(fn, a, b, (32, 4), 16, 64, 16)
+@kernel(
+    "matmul_8a_wmma", supports=lambda input, other: products(input, other, 16), pinned_only=True
+)
+def matmul_8a_wmma(fn, input, other):
+    return launch_bfloat16(fn, input, other, (32, 4), 16, 64, 16)
 
 
-@kernel("matmul_8b_wmma_shared", supports=lambda a, b: products(a, b), pinned_only=True)
-def matmul_8b_wmma_shared(fn, a, b, /):
-    return launch_bfloat16(fn, a, b, (256,), 128, 128, 32)
+@kernel(
+    "matmul_8b_wmma_shared", supports=lambda input, other: products(input, other), pinned_only=True
+)
+def matmul_8b_wmma_shared(fn, input, other):
+    return launch_bfloat16(fn, input, other, (256,), 128, 128, 32)
 
 
-@kernel("matmul_9_mma", supports=lambda a, b: products(a, b), pinned_only=True)
-def matmul_9_mma(fn, a, b, /):
-    return launch_bfloat16(fn, a, b, (256,), 128, 128, 32)
+@kernel("matmul_9_mma", supports=lambda input, other: products(input, other), pinned_only=True)
+def matmul_9_mma(fn, input, other):
+    return launch_bfloat16(fn, input, other, (256,), 128, 128, 32)
 
 
 def tiled(fn, x, step, rows, K, turned):
@@ -201,9 +205,9 @@ def tiled(fn, x, step, rows, K, turned):
     return out, down * along * 128 * 64 if step else 0
 
 
-@kernel("matmul_10_hopper", supports=lambda a, b: products(a, b), pinned_only=True)
-def matmul_10_hopper(fn, a, b, /):
-    out, (a, step_a), (b, step_b), (count, M, N, K) = prepare(fn, a, b)
+@kernel("matmul_10_hopper", supports=lambda input, other: products(input, other), pinned_only=True)
+def matmul_10_hopper(fn, input, other):
+    out, (a, step_a), (b, step_b), (count, M, N, K) = prepare(fn, input, other)
     if out.size:
         (a, step_a), (b, step_b) = (
             tiled(fn, a, step_a, M, K, False),
@@ -259,10 +263,10 @@ def launch_linear(fn, input, weight, bias, block, side):
 
 
 @kernel("linear_1_shared", supports=lambda input, weight, bias: affine(input, weight, bias, 32))
-def linear_1_shared(fn, input, weight, bias=None, /):
+def linear_1_shared(fn, input, weight, bias=None):
     return launch_linear(fn, input, weight, bias, (32, 32), 32)
 
 
 @kernel("linear_2_warp", supports=affine_of_fours)
-def linear_2_warp(fn, input, weight, bias=None, /):
+def linear_2_warp(fn, input, weight, bias=None):
     return launch_linear(fn, input, weight, bias, (256,), 128)

@@ -13,12 +13,12 @@ class int64:
     dtype = "int64"
 
 
-def one_dim(x, dim):
+def one_dim(input, dim):
     return dim is None or type(dim) is int
 
 
-def rows_with_one_dim(x, dim):
-    return one_dim(x, dim) and filled_rows(x, dim)
+def rows_with_one_dim(input, dim):
+    return one_dim(input, dim) and filled_rows(input, dim)
 
 
 def argmax(fn, x, dim, keepdim, start):
@@ -33,10 +33,10 @@ def threads(cols):
 
 
 @kernel("argmax_1_naive", supports=rows_with_one_dim)
-def argmax_1_naive(fn, x, /, dim=None, keepdim=False):
+def argmax_1_naive(fn, input, dim=None, keepdim=False):
     return argmax(
         fn,
-        x,
+        input,
         dim,
         keepdim,
         lambda out, x, rows, cols: fn((ceil_div(rows, 128),), (128,), (out, x, rows, cols)),
@@ -44,44 +44,52 @@ def argmax_1_naive(fn, x, /, dim=None, keepdim=False):
 
 
 @kernel("argmax_2_shared", supports=rows_with_one_dim)
-def argmax_2_shared(fn, x, /, dim=None, keepdim=False):
+def argmax_2_shared(fn, input, dim=None, keepdim=False):
     return argmax(
-        fn, x, dim, keepdim, lambda out, x, rows, cols: fn((rows,), (128,), (out, x, cols))
+        fn, input, dim, keepdim, lambda out, x, rows, cols: fn((rows,), (128,), (out, x, cols))
     )
 
 
 @kernel("argmax_3_shuffles", supports=rows_with_one_dim)
-def argmax_3_shuffles(fn, x, /, dim=None, keepdim=False):
+def argmax_3_shuffles(fn, input, dim=None, keepdim=False):
     return argmax(
-        fn, x, dim, keepdim, lambda out, x, rows, cols: fn((rows,), threads(cols), (out, x, cols))
+        fn,
+        input,
+        dim,
+        keepdim,
+        lambda out, x, rows, cols: fn((rows,), threads(cols), (out, x, cols)),
     )
 
 
 @kernel("argmax_4_vectors", supports=rows_with_one_dim)
-def argmax_4_vectors(fn, x, /, dim=None, keepdim=False):
+def argmax_4_vectors(fn, input, dim=None, keepdim=False):
     return argmax(
-        fn, x, dim, keepdim, lambda out, x, rows, cols: fn((rows,), threads(cols), (out, x, cols))
+        fn,
+        input,
+        dim,
+        keepdim,
+        lambda out, x, rows, cols: fn((rows,), threads(cols), (out, x, cols)),
     )
 
 
 @kernel(
     "max_dim_1_shuffles",
-    supports=lambda x, dim: type(dim) is int and x.ndim > 0 and filled_rows(x, dim),
+    supports=lambda input, dim: type(dim) is int and input.ndim > 0 and filled_rows(input, dim),
 )
-def max_dim_1_shuffles(fn, x, /, dim, keepdim=False):
-    shape, (rows, cols, _) = shape_after(x, dim, keepdim), view(x, dim)
-    values, indices = fn.empty(shape, x), fn.empty(shape, int64)
-    fn((rows,), threads(cols), (values, indices, fn.contiguous(x), cols))
+def max_dim_1_shuffles(fn, input, dim, keepdim=False):
+    shape, (rows, cols, _) = shape_after(input, dim, keepdim), view(input, dim)
+    values, indices = fn.empty(shape, input), fn.empty(shape, int64)
+    fn((rows,), threads(cols), (values, indices, fn.contiguous(input), cols))
     return values, indices
 
 
-def few_of_rows(x, k, dim):
+def few_of_rows(input, k, dim):
     return (
-        float32(x)
-        and last(x, dim)
-        and x.size < 2**31 - 4096
+        float32(input)
+        and last(input, dim)
+        and input.size < 2**31 - 4096
         and type(k) is int
-        and 0 <= k <= min(32, x.shape[-1])
+        and 0 <= k <= min(32, input.shape[-1])
     )
 
 
@@ -95,10 +103,10 @@ def topk(fn, x, k, largest, start):
 
 
 @kernel("topk_1_rounds", supports=few_of_rows)
-def topk_1_rounds(fn, x, /, k, dim=-1, largest=True, sorted=True):
+def topk_1_rounds(fn, input, k, dim=-1, largest=True, sorted=True):
     return topk(
         fn,
-        x,
+        input,
         k,
         largest,
         lambda arrays, rows, cols, flip: fn((rows,), (128,), (*arrays, cols, k, flip)),
@@ -106,10 +114,10 @@ def topk_1_rounds(fn, x, /, k, dim=-1, largest=True, sorted=True):
 
 
 @kernel("topk_2_warp", supports=few_of_rows)
-def topk_2_warp(fn, x, /, k, dim=-1, largest=True, sorted=True):
+def topk_2_warp(fn, input, k, dim=-1, largest=True, sorted=True):
     return topk(
         fn,
-        x,
+        input,
         k,
         largest,
         lambda arrays, rows, cols, flip: fn(

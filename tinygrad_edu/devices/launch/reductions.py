@@ -1,4 +1,4 @@
-"""Launchers of kernels/sum.cu and kernels/amax.cu: x as (outer, n, inner) becomes (outer, inner)."""
+"""Launchers of kernels/sum.cu and amax.cu: x as (outer, n, inner) becomes (outer, inner)."""
 
 from __future__ import annotations
 
@@ -36,16 +36,21 @@ def shape_after(x, dim, keepdim):
     return tuple(1 if d in dims else n for d, n in enumerate(x.shape) if keepdim or d not in dims)
 
 
-def reducible(x, dim, dtype=None):
-    return dtype is None and float32(x) and x.size < 2**31 - 4096 and view(x, dim) is not None
+def reducible(input, dim, dtype=None):
+    return (
+        dtype is None
+        and float32(input)
+        and input.size < 2**31 - 4096
+        and view(input, dim) is not None
+    )
 
 
-def rows(x, dim, dtype=None):
-    return reducible(x, dim, dtype) and view(x, dim)[2] == 1
+def rows(input, dim, dtype=None):
+    return reducible(input, dim, dtype) and view(input, dim)[2] == 1
 
 
-def columns(x, dim, dtype=None):
-    return reducible(x, dim, dtype) and view(x, dim)[2] > 1
+def columns(input, dim, dtype=None):
+    return reducible(input, dim, dtype) and view(input, dim)[2] > 1
 
 
 def atomics(fn, x, dim, keepdim, start):
@@ -136,75 +141,75 @@ def vectors(fn, x, dim, keepdim):
 
 
 @kernel("sum_1_atomics", supports=reducible)
-def sum_1_atomics(fn, x, /, dim=None, keepdim=False, dtype=None):
-    return atomics(fn, x, dim, keepdim, 0.0)
+def sum_1_atomics(fn, input, dim=None, keepdim=False, *, dtype=None):
+    return atomics(fn, input, dim, keepdim, 0.0)
 
 
 @kernel("sum_1c_columns", supports=columns)
-def sum_1c_columns(fn, x, /, dim=None, keepdim=False, dtype=None):
-    return walk(fn, x, dim, keepdim)
+def sum_1c_columns(fn, input, dim=None, keepdim=False, *, dtype=None):
+    return walk(fn, input, dim, keepdim)
 
 
 @kernel("sum_2_shared", supports=rows)
-def sum_2_shared(fn, x, /, dim=None, keepdim=False, dtype=None):
-    return shared(fn, x, dim, keepdim)
+def sum_2_shared(fn, input, dim=None, keepdim=False, *, dtype=None):
+    return shared(fn, input, dim, keepdim)
 
 
 @kernel("sum_2c_tiles", supports=columns)
-def sum_2c_tiles(fn, x, /, dim=None, keepdim=False, dtype=None):
-    return tiles(fn, x, dim, keepdim)
+def sum_2c_tiles(fn, input, dim=None, keepdim=False, *, dtype=None):
+    return tiles(fn, input, dim, keepdim)
 
 
 @kernel("sum_3_warp", supports=rows)
-def sum_3_warp(fn, x, /, dim=None, keepdim=False, dtype=None):
-    return warp(fn, x, dim, keepdim)
+def sum_3_warp(fn, input, dim=None, keepdim=False, *, dtype=None):
+    return warp(fn, input, dim, keepdim)
 
 
 @kernel("sum_4_vectors", supports=rows)
-def sum_4_vectors(fn, x, /, dim=None, keepdim=False, dtype=None):
-    return vectors(fn, x, dim, keepdim)
+def sum_4_vectors(fn, input, dim=None, keepdim=False, *, dtype=None):
+    return vectors(fn, input, dim, keepdim)
 
 
 # An empty row has a sum, but no largest element: the generic forward says so.
 
 
-def filled(x, dim):
-    return reducible(x, dim) and x.size > 0
+def filled(input, dim):
+    return reducible(input, dim) and input.size > 0
 
 
-def filled_rows(x, dim):
-    return rows(x, dim) and x.size > 0
+def filled_rows(input, dim):
+    return rows(input, dim) and input.size > 0
 
 
-def filled_columns(x, dim):
-    return columns(x, dim) and x.size > 0
+def filled_columns(input, dim):
+    return columns(input, dim) and input.size > 0
 
 
 @kernel("amax_1_atomics", supports=filled)
-def amax_1_atomics(fn, x, /, dim=None, keepdim=False):
-    return atomics(fn, x, dim, keepdim, -math.inf)
+def amax_1_atomics(fn, input, dim=None, keepdim=False):
+    return atomics(fn, input, dim, keepdim, -math.inf)
 
 
 @kernel("amax_1c_columns", supports=filled_columns)
-def amax_1c_columns(fn, x, /, dim=None, keepdim=False):
-    return walk(fn, x, dim, keepdim)
+def amax_1c_columns(fn, input, dim=None, keepdim=False):
+    return walk(fn, input, dim, keepdim)
 
 
 @kernel("amax_2_shared", supports=filled_rows)
-def amax_2_shared(fn, x, /, dim=None, keepdim=False):
-    return shared(fn, x, dim, keepdim)
+def amax_2_shared(fn, input, dim=None, keepdim=False):
+    return shared(fn, input, dim, keepdim)
 
 
 @kernel("amax_2c_tiles", supports=filled_columns)
-def amax_2c_tiles(fn, x, /, dim=None, keepdim=False):
-    return tiles(fn, x, dim, keepdim)
+def amax_2c_tiles(fn, input, dim=None, keepdim=False):
+    return tiles(fn, input, dim, keepdim)
 
 
 @kernel("amax_3_warp", supports=filled_rows)
-def amax_3_warp(fn, x, /, dim=None, keepdim=False):
-    return warp(fn, x, dim, keepdim)
+def amax_3_warp(fn, input, dim=None, keepdim=False):
+    return warp(fn, input, dim, keepdim)
 
 
 @kernel("amax_4_vectors", supports=filled_rows)
-def amax_4_vectors(fn, x, /, dim=None, keepdim=False):
-    return vectors(fn, x, dim, keepdim)
+def amax_4_vectors(fn, input, dim=None, keepdim=False):
+    return vectors(fn, input, dim, keepdim)

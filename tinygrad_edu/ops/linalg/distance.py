@@ -7,24 +7,26 @@ from math import inf
 from ...engine.case import Case
 from ...engine.dtype import check_float, check_number, promote_types
 from ...engine.errors import DTypeError, ShapeError
-from ...engine.op import composite, op
+from ...engine.op import Array, composite, piece
 from ...engine.tensor import Tensor
 
 X = [3, 5]
 
 
-@op(method=False, types="float", cases=[])
-def length(xp, x, /, p=2.0, dim=-1, keepdim=False):
+@piece(types="float", cases=[])
+def length(xp, input: Array, p: float = 2.0, dim: int = -1, keepdim: bool = False):
     """Norm of order p along dim, with a gradient everywhere: 0 where the norm is 0.
 
-    Math:   out = (sum |x|^p)^(1/p); p = 0 counts what is not 0, p = +-inf takes the extreme;   d x
-            = g sign(x) (|x| / out)^(p - 1)
+    Math:   out = (sum |input|^p)^(1/p); p = 0 counts what is not 0, p = +-inf takes the extreme;
+            d input = g sign(input) (|input| / out)^(p - 1)
     """
     if p == 2:
-        return xp.sqrt((x * x).sum(axis=dim, keepdims=keepdim))
+        return xp.sqrt((input * input).sum(axis=dim, keepdims=keepdim))
     if p == 0:
-        return xp.where(xp.isnan(x), x, (x != 0).astype(x.dtype)).sum(axis=dim, keepdims=keepdim)
-    size = xp.absolute(x)
+        return xp.where(xp.isnan(input), input, (input != 0).astype(input.dtype)).sum(
+            axis=dim, keepdims=keepdim
+        )
+    size = xp.absolute(input)
     if p in (1, inf, -inf):
         return (
             size.sum(axis=dim, keepdims=keepdim)
@@ -38,51 +40,53 @@ def length(xp, x, /, p=2.0, dim=-1, keepdim=False):
     return (size**p).sum(axis=dim, keepdims=keepdim) ** (1 / p)
 
 
-def length_vjp(F, g, x, out, p, dim, keepdim):
+def length_vjp(F, g, input, out, p, dim, keepdim):
     if not keepdim:
         g, out = F.unsqueeze(g, dim), F.unsqueeze(out, dim)
     if p == 0:
-        return x * 0
+        return input * 0
     if p == 1:
-        return g * F.sign(x)
+        return g * F.sign(input)
     if p in (inf, -inf):  # shared by those that reach it
-        there = F.cast_like(F.abs(x) == out, x)
-        return F.sign(x) * there * (g / F.sum(there, dim, True))
+        there = F.cast_like(F.abs(input) == out, input)
+        return F.sign(input) * there * (g / F.sum(there, dim, True))
     if p == 2:
-        return x * F.where(out == 0, 0.0, g / F.where(out == 0, 1.0, out))
-    safe, here = F.where(out == 0, 1.0, out), x == 0
+        return input * F.where(out == 0, 0.0, g / F.where(out == 0, 1.0, out))
+    safe, here = F.where(out == 0, 1.0, out), input == 0
     return F.where(
-        here | (out == 0), 0.0, g * F.sign(x) * F.pow(F.where(here, 1.0, F.abs(x)) / safe, p - 1)
+        here | (out == 0),
+        0.0,
+        g * F.sign(input) * F.pow(F.where(here, 1.0, F.abs(input)) / safe, p - 1),
     )
 
 
-length.vjp(x=length_vjp)
+length.vjp(input=length_vjp)
 
 
-@op(method=False, cases=[])
-def held_above(xp, x, /, low):
+@piece(cases=[])
+def held_above(xp, input: Array, low: float):
     """x or `low`, whichever is more; the gradient takes no notice.
 
-    Math:   out = max(x, low);   d x = g
+    Math:   out = max(input, low);   d input = g
     """
-    return xp.maximum(x, x.dtype.type(low))
+    return xp.maximum(input, input.dtype.type(low))
 
 
-held_above.vjp(x=lambda g: g)
+held_above.vjp(input=lambda g: g)
 
 
 @composite(method=False, cases=[Case(X), Case([2, 3, 4], 1.0, -1), Case(X, 3.0)])
-def normalize(F, input, p=2.0, dim=1, eps=1e-12):
+def normalize(F, input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12):
     """x divided by its norm along dim.
 
-    Math:   out = x / max(|x|_p, eps)
+    Math:   out = input / max(|input|_p, eps)
     """
     check_float("normalize", input)
     return input / F.clamp(F.length(input, p, dim, True), min=eps)
 
 
 @composite(method=False, cases=[Case(X, X), Case([2, 3, 4], [2, 1, 4], dim=-1)])
-def cosine_similarity(F, x1, x2, dim=1, eps=1e-8):
+def cosine_similarity(F, x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-08):
     """Cosine of the angle between x1 and x2 along dim.
 
     Math:   out = sum x1 x2 / (max(|x1|, eps) max(|x2|, eps))
@@ -112,7 +116,9 @@ def cosine_similarity(F, x1, x2, dim=1, eps=1e-8):
         Case(X, X, 0.5),
     ],
 )
-def pairwise_distance(F, x1, x2, p=2.0, eps=1e-6, keepdim=False):
+def pairwise_distance(
+    F, x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-06, keepdim: bool = False
+):
     """Distance of order p between vectors, along the last dim.
 
     Math:   out = |x1 - x2 + eps|_p
@@ -122,8 +128,8 @@ def pairwise_distance(F, x1, x2, p=2.0, eps=1e-6, keepdim=False):
     return F.length(x1 - x2 + eps, p, -1, keepdim)
 
 
-@op(method=False, types="match", cases=[])
-def euclidean_distances(xp, x1, x2, /):
+@piece(types="match", cases=[])
+def euclidean_distances(xp, x1: Array, x2: Array):
     """All distances between two sets of vectors by one matrix product.
 
     Math:   out_ij = |x1_i - x2_j|, its square being |x1_i|^2 + |x2_j|^2 - 2 x1_i x2_j;   d x1_i =
@@ -167,7 +173,7 @@ MODES = (
         Case([3, 2], [2, 2], 0.5),
     ],
 )
-def cdist(F, x1, x2, p=2.0, compute_mode=MODES[0]):
+def cdist(F, x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = MODES[0]):
     """All distances of order p between two sets of vectors.
 
     Math:   out_ij = |x1_i - x2_j|_p
@@ -212,11 +218,11 @@ def cdist(F, x1, x2, p=2.0, compute_mode=MODES[0]):
         Case([4, 2], float("inf")),
     ],
 )
-def pdist(F, input, p=2.0):
+def pdist(F, input: Tensor, p: float = 2.0):
     """Distances of order p between all pairs of rows: the part of cdist(input, input) above its
     diagonal.
 
-    Math:   out = |x_i - x_j|_p for i < j, row by row
+    Math:   out = |input_i - input_j|_p for i < j, row by row
     Shape:  (N, M) to (N (N - 1) / 2)
     """
     if input.ndim != 2:

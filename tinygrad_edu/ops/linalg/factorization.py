@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from collections import namedtuple
 
-from ...engine.case import Array, Case
+from ...engine.case import Case, Sample
 from ...engine.errors import GraphError, ShapeError
-from ...engine.op import composite, op
+from ...engine.op import Array, composite, op, piece
+from ...engine.tensor import Tensor
 from .linalg import POSITIVE, SQUARE, STACK, TALL, WIDE, check_matrix, identity, mT
 
 
-@op(method=False, cases=[Case(POSITIVE, grad=False)])
-def cholesky_lower(xp, x, /):
+@piece(cases=[Case(POSITIVE, grad=False)])
+def cholesky_lower(xp, input: Array):
     """Lower Cholesky factor of symmetric positive-definite matrices; reads the lower triangle.
 
-    Math:   out out^T = x;   d x = (S + S^T) / 2, S = L^-T P(L^T g) L^-1, P: lower triangle with
-            half the diagonal
+    Math:   out out^T = input;   d input = (S + S^T) / 2, S = L^-T P(L^T g) L^-1, P: lower triangle
+            with half the diagonal
     Reference: I. Murray, 2016, "Differentiation of the Cholesky decomposition", eq. 10
     """
-    check_matrix("linalg.cholesky", x, True)
-    return xp.linalg.cholesky(x)
+    check_matrix("linalg.cholesky", input, True)
+    return xp.linalg.cholesky(input)
 
 
 def cholesky_vjp(F, g, out):
@@ -30,11 +31,11 @@ def cholesky_vjp(F, g, out):
     return (s + mT(F, s)) * 0.5
 
 
-cholesky_lower.vjp(x=cholesky_vjp)
+cholesky_lower.vjp(input=cholesky_vjp)
 
 
 @composite(method=False, cases=[Case(POSITIVE, grad=False), Case(POSITIVE, upper=True, grad=False)])
-def linalg_cholesky(F, A, *, upper=False):
+def linalg_cholesky(F, A: Tensor, *, upper: bool = False):
     """Cholesky factor of symmetric positive-definite matrices.
 
     Math:   L L^T = A (upper: U^T U = A)
@@ -44,20 +45,22 @@ def linalg_cholesky(F, A, *, upper=False):
 
 
 @composite(cases=[Case(POSITIVE, grad=False), Case(POSITIVE, True, grad=False)])
-def cholesky(F, input, upper=False):
+def cholesky(F, input: Tensor, upper: bool = False):
     """Cholesky factor of symmetric positive-definite matrices.
 
-    Math:   L L^T = x (upper: U^T U = x)
+    Math:   L L^T = input (upper: U^T U = input)
     """
     return F.linalg_cholesky(input, upper=upper)
 
 
 @composite(
     cases=[
-        Case([3, 2], Array(values=[[2.0, 0.0, 0.0], [0.3, 1.5, 0.0], [-0.2, 0.4, 1.1]]), grad=False)
+        Case(
+            [3, 2], Sample(values=[[2.0, 0.0, 0.0], [0.3, 1.5, 0.0], [-0.2, 0.4, 1.1]]), grad=False
+        )
     ]
 )
-def cholesky_solve(F, input, L, upper=False):
+def cholesky_solve(F, input: Tensor, L: Tensor, upper: bool = False):
     """The X with A X = input, from A's Cholesky factor.
 
     Math:   out = (L L^T)^-1 input
@@ -66,8 +69,8 @@ def cholesky_solve(F, input, L, upper=False):
     return F.linalg_solve(mT(F, L), F.linalg_solve(L, input))
 
 
-@composite(cases=[Case(Array(values=[[2.0, 0.0], [0.3, 1.5]]), grad=False)])
-def cholesky_inverse(F, L, upper=False):
+@composite(cases=[Case(Sample(values=[[2.0, 0.0], [0.3, 1.5]]), grad=False)])
+def cholesky_inverse(F, L: Tensor, upper: bool = False):
     """A^-1 from A's Cholesky factor.
 
     Math:   out = (L L^T)^-1
@@ -75,8 +78,8 @@ def cholesky_inverse(F, L, upper=False):
     return F.cholesky_solve(identity(F, L.shape[-1], L), L, upper)
 
 
-@op(method=False, outputs=("Q", "R"), cases=[])
-def qr_parts(xp, x, /, mode):
+@piece(outputs=("Q", "R"), cases=[])
+def qr_parts(xp, x: Array, mode: str):
     """Orthonormal columns times an upper triangle.
 
     Math:   Q R = x;   d x = (gQ + Q copyltu(M)) R^-T, M = R gR^T - gQ^T Q, copyltu: the lower
@@ -129,7 +132,7 @@ QR = namedtuple("QR", ("Q", "R"))
         Case(TALL, "complete", grad=False),
     ],
 )
-def linalg_qr(F, A, mode="reduced"):
+def linalg_qr(F, A: Tensor, mode: str = "reduced"):
     """Q with orthonormal columns and R upper triangular.
 
     Math:   Q R = A
@@ -156,18 +159,18 @@ def linalg_qr(F, A, mode="reduced"):
         Case(STACK, torch=False),
     ],
 )
-def linalg_svd(xp, x, /, full_matrices=True):
+def linalg_svd(xp, A: Array, full_matrices: bool = True):
     """Singular value decomposition.
 
-    Math:   U diag(S) Vh = x;   d x = U ((E * skew(U^T gU)) S + S (E * skew(V^T gV)) + diag(gS)) Vh
+    Math:   U diag(S) Vh = A;   d A = U ((E * skew(U^T gU)) S + S (E * skew(V^T gV)) + diag(gS)) Vh
             + the parts outside U's and V's span,
             E_ij = 1 / (s_j^2 - s_i^2) off the diagonal, skew(A) = A - A^T
     Note:   between equal singular values E counts as 0; only what does not depend on the choice of
             U and V has a meaningful gradient.
             With full_matrices the columns beyond the smaller size get no gradient
     """
-    check_matrix("linalg.svd", x)
-    return tuple(xp.linalg.svd(x, full_matrices))
+    check_matrix("linalg.svd", A)
+    return tuple(xp.linalg.svd(A, full_matrices))
 
 
 def reciprocal_gaps(F, values):
@@ -177,8 +180,8 @@ def reciprocal_gaps(F, values):
     return F.where(equal, 0.0, 1.0 / F.where(equal, 1.0, gaps))
 
 
-def svd_vjp(F, gs, U, S, Vh, x_shape):
-    m, n = x_shape[-2:]
+def svd_vjp(F, gs, U, S, Vh, A_shape):
+    m, n = A_shape[-2:]
     k = min(m, n)
     gu, g, gv = F.narrow(gs[0], -1, 0, k), gs[1], mT(F, F.narrow(gs[2], -2, 0, k))
     u, v = F.narrow(U, -1, 0, k), mT(F, F.narrow(Vh, -2, 0, k))
@@ -195,11 +198,11 @@ def svd_vjp(F, gs, U, S, Vh, x_shape):
     return out
 
 
-linalg_svd.vjp(x=svd_vjp)
+linalg_svd.vjp(A=svd_vjp)
 
 
 @composite(method=False, cases=[Case(SQUARE), Case(TALL), Case(STACK)])
-def linalg_svdvals(F, A):
+def linalg_svdvals(F, A: Tensor):
     """Singular values, largest first.
 
     Math:   S of U diag(S) Vh = A
@@ -212,17 +215,17 @@ def linalg_svdvals(F, A):
     outputs=("eigenvalues", "eigenvectors"),
     cases=[Case(POSITIVE, grad=False, torch=False)],
 )
-def linalg_eigh(xp, x, /, UPLO="L"):
+def linalg_eigh(xp, A: Array, UPLO: str = "L"):
     """Eigenvalues (rising) and eigenvectors of symmetric matrices; reads one triangle.
 
-    Math:   Q diag(L) Q^T = x;   d x = Q (diag(gL) + E * (Q^T gQ)) Q^T, E_ij = 1 / (L_j - L_i) off
+    Math:   Q diag(L) Q^T = A;   d A = Q (diag(gL) + E * (Q^T gQ)) Q^T, E_ij = 1 / (L_j - L_i) off
             the diagonal
     Args:   UPLO: "L" or "U", the triangle that is read
     Note:   between equal eigenvalues E counts as 0; only what does not depend on the eigenvectors'
             signs has a meaningful gradient
     """
-    check_matrix("linalg.eigh", x, True)
-    return tuple(xp.linalg.eigh(x, UPLO))
+    check_matrix("linalg.eigh", A, True)
+    return tuple(xp.linalg.eigh(A, UPLO))
 
 
 def eigh_vjp(F, gs, eigenvalues, eigenvectors):
@@ -231,11 +234,11 @@ def eigh_vjp(F, gs, eigenvalues, eigenvectors):
     return F.matmul(q, F.matmul(middle, mT(F, q)))
 
 
-linalg_eigh.vjp(x=eigh_vjp)
+linalg_eigh.vjp(A=eigh_vjp)
 
 
 @composite(method=False, cases=[Case(POSITIVE, grad=False)])
-def linalg_eigvalsh(F, A, UPLO="L"):
+def linalg_eigvalsh(F, A: Tensor, UPLO: str = "L"):
     """Eigenvalues of symmetric matrices, rising.
 
     Math:   L of Q diag(L) Q^T = A

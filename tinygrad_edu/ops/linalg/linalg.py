@@ -11,16 +11,17 @@ from __future__ import annotations
 import math
 from collections import namedtuple
 
-from ...engine.case import Array, Case
+from ...engine.case import Case, Sample
 from ...engine.dtype import check_float
 from ...engine.errors import DTypeError, ShapeError
-from ...engine.op import composite, op
+from ...engine.op import Array, composite, op, piece
+from ...engine.tensor import Tensor
 
-SQUARE = Array(values=[[2.0, 0.3, -0.5], [0.1, -1.5, 0.4], [0.7, 0.2, 1.8]])
-STACK = Array(values=[[[2.0, 0.3], [0.1, -1.5]], [[0.5, 1.2], [-1.1, 0.4]]])
-POSITIVE = Array(values=[[4.0, 1.0, 0.5], [1.0, 3.0, 0.2], [0.5, 0.2, 2.0]])
-TALL = Array(values=[[1.0, 0.5], [-0.3, 2.0], [0.8, -1.1]])
-WIDE = Array(values=[[1.0, 0.5, -0.7], [-0.3, 2.0, 0.4]])
+SQUARE = Sample(values=[[2.0, 0.3, -0.5], [0.1, -1.5, 0.4], [0.7, 0.2, 1.8]])
+STACK = Sample(values=[[[2.0, 0.3], [0.1, -1.5]], [[0.5, 1.2], [-1.1, 0.4]]])
+POSITIVE = Sample(values=[[4.0, 1.0, 0.5], [1.0, 3.0, 0.2], [0.5, 0.2, 2.0]])
+TALL = Sample(values=[[1.0, 0.5], [-0.3, 2.0], [0.8, -1.1]])
+WIDE = Sample(values=[[1.0, 0.5, -0.7], [-0.3, 2.0, 0.4]])
 
 
 def mT(F, x):
@@ -45,17 +46,17 @@ def check_matrix(name, x, square=False):
 
 
 @op(method=False, cases=[Case(SQUARE), Case(STACK)])
-def linalg_inv(xp, x, /):
+def linalg_inv(xp, A: Array):
     """Inverse.
 
-    Math:   out = x^-1;   d x = -x^-T g x^-T
+    Math:   out = A^-1;   d A = -A^-T g A^-T
     Raises: ShapeError if a matrix is singular
     """
-    check_matrix("linalg.inv", x, True)
-    return xp.linalg.inv(x)
+    check_matrix("linalg.inv", A, True)
+    return xp.linalg.inv(A)
 
 
-linalg_inv.vjp(x=lambda F, g, out: -F.matmul(mT(F, out), F.matmul(g, mT(F, out))))
+linalg_inv.vjp(A=lambda F, g, out: -F.matmul(mT(F, out), F.matmul(g, mT(F, out))))
 
 
 @op(
@@ -63,17 +64,17 @@ linalg_inv.vjp(x=lambda F, g, out: -F.matmul(mT(F, out), F.matmul(g, mT(F, out))
     cases=[
         Case(SQUARE),
         Case(STACK),
-        Case(Array(values=[[1.0, 2.0], [2.0, 4.0]]), second=False, torch=False),
+        Case(Sample(values=[[1.0, 2.0], [2.0, 4.0]]), second=False, torch=False),
     ],
 )
-def linalg_det(xp, x, /):
+def linalg_det(xp, A: Array):
     """Determinant.
 
-    Math:   out = det x;   d x = g C, C the cofactors (det x times x^-T)
+    Math:   out = det A;   d A = g C, C the cofactors (det A times A^-T)
     Note:   the gradient is exact at singular matrices too, where PyTorch's is 0
     """
-    check_matrix("linalg.det", x, True)
-    return xp.linalg.det(x)
+    check_matrix("linalg.det", A, True)
+    return xp.linalg.det(A)
 
 
 def each(F, g):
@@ -81,17 +82,17 @@ def each(F, g):
     return F.unsqueeze(F.unsqueeze(g, -1), -1)
 
 
-linalg_det.vjp(x=lambda F, g, x: each(F, g) * F.cofactors(x))
+linalg_det.vjp(A=lambda F, g, A: each(F, g) * F.cofactors(A))
 
 
-@op(method=False)
-def cofactors(xp, x, /):
+@piece
+def cofactors(xp, input: Array):
     """Cofactors, by way of the singular values, so that singular matrices have them too.
 
-    Math:   out = det(U) det(V) U diag(prod of the other s) V^T;   d x = <g, out> Y - Y g^T out, Y =
-            x^-T
+    Math:   out = det(U) det(V) U diag(prod of the other s) V^T;   d input = <g, out> Y - Y g^T out,
+            Y = input^-T
     """
-    u, s, vh = xp.linalg.svd(x)
+    u, s, vh = xp.linalg.svd(input)
     n = s.shape[-1]
     others = xp.stack([xp.delete(s, i, axis=-1).prod(-1) for i in range(n)], -1) if n else s
     return (xp.linalg.det(u) * xp.linalg.det(vh))[..., None, None] * xp.matmul(
@@ -99,44 +100,44 @@ def cofactors(xp, x, /):
     )
 
 
-def cofactors_vjp(F, g, x, out):
-    y = mT(F, F.linalg_inv(x))
+def cofactors_vjp(F, g, input, out):
+    y = mT(F, F.linalg_inv(input))
     return each(F, F.sum(g * out, (-2, -1))) * y - F.matmul(y, F.matmul(mT(F, g), out))
 
 
-cofactors.vjp(x=cofactors_vjp)
+cofactors.vjp(input=cofactors_vjp)
 
 
 @op(method=False, outputs=("sign", "logabsdet"), cases=[Case(SQUARE), Case(STACK)])
-def linalg_slogdet(xp, x, /):
+def linalg_slogdet(xp, A: Array):
     """Sign and logarithm of the absolute determinant, which do not overflow.
 
-    Math:   sign exp(logabsdet) = det x;   d x = g x^-T
+    Math:   sign exp(logabsdet) = det A;   d A = g A^-T
     """
-    check_matrix("linalg.slogdet", x, True)
-    return tuple(xp.linalg.slogdet(x))
+    check_matrix("linalg.slogdet", A, True)
+    return tuple(xp.linalg.slogdet(A))
 
 
-linalg_slogdet.vjp(x=lambda F, gs, x: each(F, gs[1]) * mT(F, F.linalg_inv(x)))
+linalg_slogdet.vjp(A=lambda F, gs, A: each(F, gs[1]) * mT(F, F.linalg_inv(A)))
 
 
 @composite(
     cases=[
         Case(POSITIVE),
-        Case(Array(values=[[[2.0, 0.3], [0.1, 1.5]], [[0.5, 1.2], [-1.1, 0.4]]])),
+        Case(Sample(values=[[[2.0, 0.3], [0.1, 1.5]], [[0.5, 1.2], [-1.1, 0.4]]])),
     ]
 )
-def logdet(F, input):
+def logdet(F, input: Tensor):
     """Logarithm of the determinant: NaN where that is negative, -inf where it is 0.
 
-    Math:   out = ln det x
+    Math:   out = ln det input
     """
     sign, size = F.linalg_slogdet(input)
     return F.where(sign < 0, float("nan"), size)
 
 
-@op(method=False, types="match", cases=[])
-def solve_matrices(xp, a, b, /):
+@piece(types="match", cases=[])
+def solve_matrices(xp, a: Array, b: Array):
     """Solution of a X = b for matrices.
 
     Math:   out = a^-1 b;   d b = a^-T g,   d a = -(a^-T g) out^T
@@ -160,7 +161,7 @@ solve_matrices.vjp(
         Case(STACK, [2, 2]),
     ],
 )
-def linalg_solve(F, A, B, *, left=True):
+def linalg_solve(F, A: Tensor, B: Tensor, *, left: bool = True):
     """The X with A X = B (left=False: X A = B).
 
     Math:   out = A^-1 B
@@ -177,13 +178,15 @@ def linalg_solve(F, A, B, *, left=True):
 @composite(
     method=False,
     cases=[
-        Case(Array(values=[[2.0, 0.0], [0.5, 1.5]]), [2, 3], upper=False),
-        Case(Array(values=[[2.0, 9.0], [0.0, 1.5]]), [2, 3], upper=True),
-        Case(Array(values=[[2.0, 0.3], [0.0, 1.5]]), [3, 2], upper=True, left=False),
+        Case(Sample(values=[[2.0, 0.0], [0.5, 1.5]]), [2, 3], upper=False),
+        Case(Sample(values=[[2.0, 9.0], [0.0, 1.5]]), [2, 3], upper=True),
+        Case(Sample(values=[[2.0, 0.3], [0.0, 1.5]]), [3, 2], upper=True, left=False),
         Case(STACK, [2, 2, 1], upper=True, unitriangular=True),
     ],
 )
-def linalg_solve_triangular(F, A, B, *, upper, left=True, unitriangular=False):
+def linalg_solve_triangular(
+    F, A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False
+):
     """linalg.solve that reads one triangle of A (without its diagonal if unitriangular: ones).
 
     Math:   out = A^-1 B
@@ -196,18 +199,18 @@ def linalg_solve_triangular(F, A, B, *, upper, left=True, unitriangular=False):
 # ---- pseudo-inverse and least squares ------------------------------------------------------------
 
 
-@op(method=False, cases=[])
-def pseudo_inverse(xp, x, /, atol, rtol):
+@piece(cases=[])
+def pseudo_inverse(xp, input: Array, atol, rtol):
     """Moore-Penrose inverse: singular values up to max(atol, rtol s_max) count as 0.
 
-    Math:   out = P = V diag(1/s) U^T;   d x = -P^T g P^T + (I - x P) g^T P P^T + P^T P g^T (I - P
-            x)
+    Math:   out = P = V diag(1/s) U^T;   d input = -P^T g P^T + (I - input P) g^T P P^T + P^T P g^T
+            (I - P input)
     Reference: G. Golub, V. Pereyra, 1973, "The differentiation of pseudo-inverses and nonlinear
                least squares problems", eq. 4.12
     """
-    u, s, vh = xp.linalg.svd(x, False)
+    u, s, vh = xp.linalg.svd(input, False)
     if rtol is None:
-        rtol = xp.finfo(x.dtype).eps * max(x.shape[-2:]) if not atol else 0.0
+        rtol = xp.finfo(input.dtype).eps * max(input.shape[-2:]) if not atol else 0.0
     keep = s > xp.maximum(atol or 0.0, rtol * s.max(-1, keepdims=True)) if s.size else s > 0
     return xp.matmul(
         xp.swapaxes(vh, -1, -2) * xp.where(keep, 1 / xp.where(keep, s, 1), 0)[..., None, :],
@@ -215,27 +218,29 @@ def pseudo_inverse(xp, x, /, atol, rtol):
     )
 
 
-def pseudo_inverse_vjp(F, g, x, out):
+def pseudo_inverse_vjp(F, g, input, out):
     p, pt, gt = out, mT(F, out), mT(F, g)
     first = F.matmul(gt, F.matmul(p, pt))
     last = F.matmul(F.matmul(pt, p), gt)
     return (
         first
-        - F.matmul(x, F.matmul(p, first))
+        - F.matmul(input, F.matmul(p, first))
         + last
-        - F.matmul(F.matmul(last, p), x)
+        - F.matmul(F.matmul(last, p), input)
         - F.matmul(pt, F.matmul(g, pt))
     )
 
 
-pseudo_inverse.vjp(x=pseudo_inverse_vjp)
+pseudo_inverse.vjp(input=pseudo_inverse_vjp)
 
 
 @composite(
     method=False,
     cases=[Case(SQUARE), Case(TALL), Case(WIDE), Case(STACK), Case(POSITIVE, hermitian=True)],
 )
-def linalg_pinv(F, A, rcond=None, hermitian=False, *, atol=None, rtol=None):
+def linalg_pinv(
+    F, A: Tensor, rcond: float | None = None, hermitian: bool = False, *, atol=None, rtol=None
+):
     """Pseudo-inverse.
 
     Math:   out = A^+, with A A^+ A = A and A^+ A A^+ = A^+
@@ -248,10 +253,10 @@ def linalg_pinv(F, A, rcond=None, hermitian=False, *, atol=None, rtol=None):
 
 
 @composite(cases=[Case(TALL), Case(SQUARE)])
-def pinverse(F, input, rcond=1e-15):
+def pinverse(F, input: Tensor, rcond: float | None = 1e-15):
     """Pseudo-inverse.
 
-    Math:   out = x^+
+    Math:   out = input^+
     """
     return F.linalg_pinv(input, rcond)
 
@@ -267,7 +272,7 @@ LeastSquares = namedtuple("LeastSquares", ("solution", "residuals", "rank", "sin
         Case(WIDE, [2, 2], torch=False),
     ],
 )
-def linalg_lstsq(F, A, B, rcond=None, *, driver=None):
+def linalg_lstsq(F, A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None):
     """The X for which |A X - B| is least; of several the shortest.
 
     Math:   solution = A^+ B, residuals = the columns' sums of squares of A X - B
@@ -300,9 +305,9 @@ def linalg_lstsq(F, A, B, rcond=None, *, driver=None):
 
 @composite(
     method=False,
-    cases=[Case(TALL, grad=False), Case(Array(values=[[1.0, 2.0], [2.0, 4.0]]), grad=False)],
+    cases=[Case(TALL, grad=False), Case(Sample(values=[[1.0, 2.0], [2.0, 4.0]]), grad=False)],
 )
-def linalg_matrix_rank(F, A, tol=None, hermitian=False, *, atol=None, rtol=None):
+def linalg_matrix_rank(F, A: Tensor, tol=None, hermitian: bool = False, *, atol=None, rtol=None):
     """How many singular values are above max(atol, rtol s_max).
 
     Math:   out = |{i : s_i > tolerance}|
@@ -326,10 +331,10 @@ def linalg_matrix_rank(F, A, tol=None, hermitian=False, *, atol=None, rtol=None)
 
 
 @composite(cases=[Case(SQUARE, 3), Case(SQUARE, 0, second=False), Case(SQUARE, -2), Case(STACK, 5)])
-def matrix_power(F, input, n):
+def matrix_power(F, input: Tensor, n: int):
     """A matrix multiplied n times with itself (n < 0: its inverse), by repeated squaring.
 
-    Math:   out = x^n
+    Math:   out = input^n
     """
     check_matrix("matrix_power", input, True)
     if n < 0:
@@ -364,12 +369,12 @@ PADE = [
 
 
 @composite(
-    cases=[Case(SQUARE), Case(STACK), Case(Array(values=[[6.0, 3.0], [-2.0, 5.0]]), rtol=1e-3)]
+    cases=[Case(SQUARE), Case(STACK), Case(Sample(values=[[6.0, 3.0], [-2.0, 5.0]]), rtol=1e-3)]
 )
-def matrix_exp(F, input):
-    """Exponential of a matrix: a rational function of x / 2^s, squared s times.
+def matrix_exp(F, input: Tensor):
+    """Exponential of a matrix: a rational function of input / 2^s, squared s times.
 
-    Math:   out = sum x^k / k!
+    Math:   out = sum input^k / k!
     Reference: N. Higham, 2005, "The scaling and squaring method for the matrix exponential
                revisited" (degree 13)
     """
@@ -407,9 +412,9 @@ def matrix_exp(F, input):
 @composite(
     method=False,
     cases=[
-        Case((Array(2, 3), Array(3, 4), Array(4, 2))),
-        Case((Array(3), Array(3, 4), Array(4))),
-        Case((Array(2, 5), Array(5, 1), Array(1, 3), Array(3, 4))),
+        Case((Sample(2, 3), Sample(3, 4), Sample(4, 2))),
+        Case((Sample(3), Sample(3, 4), Sample(4))),
+        Case((Sample(2, 5), Sample(5, 1), Sample(1, 3), Sample(3, 4))),
     ],
 )
 def linalg_multi_dot(F, tensors):
@@ -453,7 +458,7 @@ def linalg_multi_dot(F, tensors):
 
 
 @composite(method=False, cases=[Case([2, 3], [3, 4], [4, 2])])
-def chain_matmul(F, *matrices):
+def chain_matmul(F, *matrices: Tensor):
     """Product of a chain of matrices in the cheapest order.
 
     Math:   out = x_1 x_2 ... x_n

@@ -7,7 +7,8 @@ import math
 from ...engine.case import Case
 from ...engine.dtype import check_float, promote_types
 from ...engine.errors import DTypeError, ShapeError, check_dim
-from ...engine.op import composite, op
+from ...engine.op import Array, composite, op, piece
+from ...engine.tensor import Tensor
 
 
 @op(
@@ -24,42 +25,44 @@ from ...engine.op import composite, op
         Case([2, 0], [0, 3]),
     ],
 )
-def matmul(xp, a, b, /):
+def matmul(xp, input: Array, other: Array):
     """Matrix product; leading dims broadcast, 1-d operands are vectors.
 
     Math:   out = a b;   d a = g b^T,   d b = a^T g
     Shape:  a (*, M, K), b (*, K, N), out (*, M, N)
     """
     # one large product instead of many small ones
-    if a.ndim > 2 and b.ndim == 2 and a.size and a.flags.c_contiguous:
-        return xp.matmul(a.reshape(-1, a.shape[-1]), b).reshape(*a.shape[:-1], b.shape[-1])
-    return xp.matmul(a, b)
+    if input.ndim > 2 and other.ndim == 2 and input.size and input.flags.c_contiguous:
+        return xp.matmul(input.reshape(-1, input.shape[-1]), other).reshape(
+            *input.shape[:-1], other.shape[-1]
+        )
+    return xp.matmul(input, other)
 
 
-def matmul_d_a(F, g, b, a_shape, b_shape):
-    if len(a_shape) == 1 and len(b_shape) == 1:
-        return F.mul(b, g)
-    if len(b_shape) == 1:
-        return F.unsqueeze(g, -1) * b
-    if len(a_shape) == 1:
-        return F.squeeze(F.matmul(F.unsqueeze(g, -2), F.transpose(b, -1, -2)), -2)
-    return F.matmul(g, F.transpose(b, -1, -2))
+def matmul_d_a(F, g, other, input_shape, other_shape):
+    if len(input_shape) == 1 and len(other_shape) == 1:
+        return F.mul(other, g)
+    if len(other_shape) == 1:
+        return F.unsqueeze(g, -1) * other
+    if len(input_shape) == 1:
+        return F.squeeze(F.matmul(F.unsqueeze(g, -2), F.transpose(other, -1, -2)), -2)
+    return F.matmul(g, F.transpose(other, -1, -2))
 
 
-def matmul_d_b(F, g, a, a_shape, b_shape):
-    if len(a_shape) == 1 and len(b_shape) == 1:
-        return F.mul(a, g)
-    if len(b_shape) == 1:
-        return F.squeeze(F.matmul(F.transpose(a, -1, -2), F.unsqueeze(g, -1)), -1)
-    if len(a_shape) == 1:
-        return F.unsqueeze(a, -1) * F.unsqueeze(g, -2)
-    if len(b_shape) == 2 and len(a_shape) > 2:
-        k, n = b_shape
-        return F.matmul(F.transpose(F.reshape(a, (-1, k)), 0, 1), F.reshape(g, (-1, n)))
-    return F.matmul(F.transpose(a, -1, -2), g)
+def matmul_d_b(F, g, input, input_shape, other_shape):
+    if len(input_shape) == 1 and len(other_shape) == 1:
+        return F.mul(input, g)
+    if len(other_shape) == 1:
+        return F.squeeze(F.matmul(F.transpose(input, -1, -2), F.unsqueeze(g, -1)), -1)
+    if len(input_shape) == 1:
+        return F.unsqueeze(input, -1) * F.unsqueeze(g, -2)
+    if len(other_shape) == 2 and len(input_shape) > 2:
+        k, n = other_shape
+        return F.matmul(F.transpose(F.reshape(input, (-1, k)), 0, 1), F.reshape(g, (-1, n)))
+    return F.matmul(F.transpose(input, -1, -2), g)
 
 
-matmul.vjp(a=matmul_d_a, b=matmul_d_b)
+matmul.vjp(input=matmul_d_a, other=matmul_d_b)
 
 
 @op(
@@ -72,7 +75,7 @@ matmul.vjp(a=matmul_d_a, b=matmul_d_b)
         Case([2, 5, 3], [4, 3], [4]),
     ],
 )
-def linear(xp, input, weight, bias=None, /):
+def linear(xp, input: Array, weight: Array, bias: Array | None = None):
     """Affine map, one 2-D product.
 
     Math:   out = input weight^T + bias;   d input = g weight,   d weight = g^T input,   d bias =
@@ -85,12 +88,12 @@ def linear(xp, input, weight, bias=None, /):
             f" {input.shape} and weight {weight.shape}. Check in_features, or flatten the input"
             " first."
         )
-    out = xp.matmul(
-        input.reshape(-1 if input.size else math.prod(input.shape[:-1]), input.shape[-1]), weight.T
-    )
-    if bias is not None:
-        out += bias
-    return out.reshape(*input.shape[:-1], weight.shape[0])
+    if input.ndim == 2:
+        out = xp.matmul(input, weight.T)
+    else:
+        flat = xp.matmul(input.reshape(math.prod(input.shape[:-1]), input.shape[-1]), weight.T)
+        out = flat.reshape(*input.shape[:-1], weight.shape[0])
+    return out if bias is None else xp.add(out, bias, out=out)
 
 
 def rows(F, x):
@@ -108,7 +111,7 @@ linear.vjp(
     method=False,
     cases=[Case([2, 3], [2, 4], [5, 3, 4], [5]), Case([2, 2, 3], [2, 2, 4], [5, 3, 4])],
 )
-def bilinear(F, input1, input2, weight, bias=None):
+def bilinear(F, input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None):
     """A bilinear form per output.
 
     Math:   out_o = input1^T weight_o input2 + bias_o
@@ -147,7 +150,7 @@ product("dot", 1, 1, "Inner product of two vectors.", [Case([3], [3])])
 
 
 @composite(cases=[Case([3], [4])])
-def outer(F, input, vec2):
+def outer(F, input: Tensor, vec2: Tensor):
     """Outer product of two vectors.
 
     Math:   out_ij = input_i vec2_j
@@ -164,7 +167,7 @@ def outer(F, input, vec2):
     inplace=True,
     cases=[Case([2, 4], [2, 3], [3, 4]), Case([4], [2, 3], [3, 4], beta=0.5, alpha=2.0)],
 )
-def addmm(F, input, mat1, mat2, *, beta=1, alpha=1):
+def addmm(F, input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1):
     """Product of two matrices, added.
 
     Math:   out = beta input + alpha mat1 mat2
@@ -173,7 +176,7 @@ def addmm(F, input, mat1, mat2, *, beta=1, alpha=1):
 
 
 @composite(inplace=True, cases=[Case([2, 3, 5], [2, 3, 4], [2, 4, 5])])
-def baddbmm(F, input, batch1, batch2, *, beta=1, alpha=1):
+def baddbmm(F, input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1):
     """Products of two stacks of matrices, added.
 
     Math:   out = beta input + alpha batch1 batch2
@@ -181,8 +184,8 @@ def baddbmm(F, input, batch1, batch2, *, beta=1, alpha=1):
     return added(F, input, F.bmm(batch1, batch2), beta, alpha, "baddbmm")
 
 
-@op(method=False, types="match")
-def einsum_pair(xp, a, b, /, left, right, result):
+@piece(types="match")
+def einsum_pair(xp, a: Array, b: Array, left: tuple, right: tuple, result: tuple):
     """Sum over indexes of a product of two.
 
     Math:   out[result] = sum a[l] b[r];   d a = the sum of g and b over what a lacks
@@ -265,7 +268,7 @@ def parse(equation, operands):
         Case("ij,k->i", [2, 3], [4]),
     ],
 )
-def einsum(F, equation, *operands):
+def einsum(F, equation: str, *operands: Tensor):
     """Sum of products by index letters; several operands are taken pair by pair, from the left.
 
     Math:   out[o] = sum over the letters not in o of the product of all operands
@@ -299,7 +302,7 @@ def einsum(F, equation, *operands):
 
 
 @composite(cases=[Case([3], [3]), Case([2, 3], [4, 3]), Case([], [2])])
-def inner(F, input, other):
+def inner(F, input: Tensor, other: Tensor):
     """Sums of products over the last dims.
 
     Math:   out_{i.., j..} = sum_k input_{i.., k} other_{j.., k}
@@ -315,7 +318,7 @@ def inner(F, input, other):
 
 
 @composite(cases=[Case([3], [3])])
-def vdot(F, input, other):
+def vdot(F, input: Tensor, other: Tensor):
     """Inner product of two vectors.
 
     Math:   out = sum_i input_i other_i
@@ -327,7 +330,7 @@ def vdot(F, input, other):
     method=False,
     cases=[Case([2, 3], [2, 3]), Case([2, 3], [3], dim=1), Case([2, 3], [2, 1], dim=0)],
 )
-def linalg_vecdot(F, x, y, *, dim=-1):
+def linalg_vecdot(F, x: Tensor, y: Tensor, *, dim: int = -1):
     """Inner products along one dim, the others broadcast.
 
     Math:   out = sum x y
@@ -345,7 +348,7 @@ def linalg_vecdot(F, x, y, *, dim=-1):
         Case([2], [3], 0),
     ],
 )
-def tensordot(F, a, b, dims=2):
+def tensordot(F, a: Tensor, b: Tensor, dims=2):
     """Sums of products over several dims at once: the last `dims` of a with the first of b, or the
     dims named for each.
 
@@ -387,7 +390,7 @@ def tensordot(F, a, b, dims=2):
 
 
 @composite(cases=[Case([2, 3], [2, 2]), Case([2], [3]), Case([2, 2, 1], [3, 2])])
-def kron(F, input, other):
+def kron(F, input: Tensor, other: Tensor):
     """Kronecker product: each element of input times all of other.
 
     Math:   out = [input_ij other]
@@ -404,10 +407,10 @@ def kron(F, input, other):
 @composite(
     method=False, cases=[Case([2, 3], [2, 3]), Case([3, 2], [3, 2], dim=0), Case([1, 3], [2, 3])]
 )
-def linalg_cross(F, input, other, *, dim=-1):
+def linalg_cross(F, input: Tensor, other: Tensor, *, dim: int = -1):
     """Cross product of vectors of three.
 
-    Math:   out_i = x_{i+1} y_{i+2} - x_{i+2} y_{i+1}
+    Math:   out_i = input_{i+1} y_{i+2} - input_{i+2} y_{i+1}
     """
     if (
         input.ndim != other.ndim
@@ -429,10 +432,10 @@ def linalg_cross(F, input, other, *, dim=-1):
 
 
 @composite(cases=[Case([2, 3], [2, 3], 1), Case([3, 2], [3, 2])])
-def cross(F, input, other, dim=None):
+def cross(F, input: Tensor, other: Tensor, dim: int | None = None):
     """Cross product of vectors of three, along dim (default: the first of size 3).
 
-    Math:   out_i = x_{i+1} y_{i+2} - x_{i+2} y_{i+1}
+    Math:   out_i = input_{i+1} y_{i+2} - input_{i+2} y_{i+1}
     """
     if dim is None:
         dim = next((d for d, n in enumerate(input.shape) if n == 3), None)
@@ -447,7 +450,7 @@ def cross(F, input, other, dim=None):
 @composite(
     inplace=True, cases=[Case([2], [2, 3], [3]), Case([2], [2, 3], [3], beta=0.5, alpha=2.0)]
 )
-def addmv(F, input, mat, vec, *, beta=1, alpha=1):
+def addmv(F, input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1):
     """Matrix times vector, added.
 
     Math:   out = beta input + alpha mat vec
@@ -458,7 +461,7 @@ def addmv(F, input, mat, vec, *, beta=1, alpha=1):
 @composite(
     inplace=True, cases=[Case([2, 3], [2], [3]), Case([2, 3], [2], [3], beta=0.5, alpha=2.0)]
 )
-def addr(F, input, vec1, vec2, *, beta=1, alpha=1):
+def addr(F, input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1):
     """Outer product, added.
 
     Math:   out = beta input + alpha vec1 vec2^T
@@ -474,7 +477,7 @@ def addr(F, input, vec1, vec2, *, beta=1, alpha=1):
         Case([2, 5], [3, 2, 4], [3, 4, 5], beta=0.5, alpha=2.0),
     ],
 )
-def addbmm(F, input, batch1, batch2, *, beta=1, alpha=1):
+def addbmm(F, input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1):
     """Products of two stacks of matrices, all added.
 
     Math:   out = beta input + alpha sum_b batch1_b batch2_b

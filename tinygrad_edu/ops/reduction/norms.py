@@ -8,6 +8,7 @@ from ...engine.case import Case
 from ...engine.dtype import check_float, check_number, get_default_dtype
 from ...engine.errors import ShapeError, check_dim
 from ...engine.op import composite
+from ...engine.tensor import Tensor
 from ..linalg.linalg import SQUARE, STACK, TALL, check_matrix
 
 
@@ -23,7 +24,15 @@ from ..linalg.linalg import SQUARE, STACK, TALL, check_matrix
         Case([2, 3], 0.5, 1),
     ],
 )
-def linalg_vector_norm(F, x, ord=2, dim=None, keepdim=False, *, dtype=None):
+def linalg_vector_norm(
+    F,
+    x: Tensor,
+    ord=2,
+    dim: int | tuple[int, ...] | None = None,
+    keepdim: bool = False,
+    *,
+    dtype=None,
+):
     """Norm of the elements as one vector, along one or more dims.
 
     Math:   out = (sum |x|^ord)^(1/ord); 0 counts what is not 0, inf and -inf take the extremes
@@ -58,7 +67,9 @@ def singular_norm(F, A, reduce, dims, keepdim):
         Case([2, 3, 2], "fro", (0, 1)),
     ],
 )
-def linalg_matrix_norm(F, A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None):
+def linalg_matrix_norm(
+    F, A: Tensor, ord="fro", dim: tuple[int, int] = (-2, -1), keepdim: bool = False, *, dtype=None
+):
     """Norm of matrices that lie in two dims.
 
     Math:   "fro" sqrt(sum a^2), "nuc" sum of singular values, inf / -inf largest / smallest row sum
@@ -105,7 +116,15 @@ def linalg_matrix_norm(F, A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=No
         Case([2, 3, 2], 1, (0, 1)),
     ],
 )
-def linalg_norm(F, A, ord=None, dim=None, keepdim=False, *, dtype=None):
+def linalg_norm(
+    F,
+    A: Tensor,
+    ord=None,
+    dim: int | tuple[int, ...] | None = None,
+    keepdim: bool = False,
+    *,
+    dtype=None,
+):
     """Norm of a vector or a matrix: of all elements (ord None), along one dim, or of the matrices
     in two.
 
@@ -136,7 +155,7 @@ def linalg_norm(F, A, ord=None, dim=None, keepdim=False, *, dtype=None):
         Case(STACK, -2),
     ],
 )
-def linalg_cond(F, A, p=None):
+def linalg_cond(F, A: Tensor, p=None):
     """Condition number: how much a relative error may grow when solving with A.
 
     Math:   out = s_max / s_min (p None or 2; -2 the reciprocal), else |A|_p |A^-1|_p
@@ -158,10 +177,10 @@ def linalg_cond(F, A, p=None):
         Case([3], [3], 0, grad=False),
     ]
 )
-def dist(F, input, other, p=2):
+def dist(F, input: Tensor, other: Tensor, p=2):
     """Norm of the difference, over all elements.
 
-    Math:   out = |x - y|_p
+    Math:   out = |input - y|_p
     """
     return F.norm(input - other, float(p))
 
@@ -175,10 +194,10 @@ def dist(F, input, other, p=2):
         Case([2, 3], inf, 0, 1.0),
     ],
 )
-def renorm(F, input, p, dim, maxnorm):
+def renorm(F, input: Tensor, p, dim: int, maxnorm: float):
     """Slices along dim scaled down to a norm of at most maxnorm.
 
-    Math:   out_i = x_i maxnorm / (|x_i|_p + 1e-7) where |x_i|_p > maxnorm, else x_i
+    Math:   out_i = input_i maxnorm / (|input_i|_p + 1e-7) where |input_i|_p > maxnorm, else input_i
     """
     d = check_dim("renorm", dim, input.ndim)
     if not p > 0 or maxnorm < 0 or input.ndim < 2:
@@ -191,11 +210,18 @@ def renorm(F, input, p, dim, maxnorm):
 
 
 @composite(cases=[Case([3, 5]), Case([5]), Case([3, 5], correction=0)])
-def cov(F, input, *, correction=1, fweights=None, aweights=None):
+def cov(
+    F,
+    input: Tensor,
+    *,
+    correction: float = 1,
+    fweights: Tensor | None = None,
+    aweights: Tensor | None = None,
+):
     """Covariance matrix: a row is a variable, a column an observation.
 
-    Math:   out_ij = sum_k w_k (x_ik - m_i) (x_jk - m_j) / (W - correction sum w aweights / W), m
-            the weighted means, W = sum w
+    Math:   out_ij = sum_k w_k (input_ik - m_i) (input_jk - m_j) / (W - correction sum w aweights /
+            W), m the weighted means, W = sum w
     Args:   fweights: how often each observation counts; aweights: how much
     """
     if input.ndim > 2:
@@ -228,7 +254,7 @@ def cov(F, input, *, correction=1, fweights=None, aweights=None):
 
 
 @composite(cases=[Case([3, 5]), Case([5], second=False, grad=False)])
-def corrcoef(F, input):
+def corrcoef(F, input: Tensor):
     """Correlation coefficients: the covariance over the standard deviations, within [-1, 1].
 
     Math:   out_ij = c_ij / sqrt(c_ii c_jj)

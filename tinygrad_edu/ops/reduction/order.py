@@ -7,26 +7,27 @@ from __future__ import annotations
 import math
 from collections import namedtuple
 
-from ...engine.case import Array, Case, ints, positive
+from ...engine.case import Case, Sample, ints, positive
 from ...engine.dtype import check_number
 from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError
-from ...engine.op import composite, op
+from ...engine.op import Array, composite, op, piece
+from ...engine.tensor import Tensor
 
-NAN = Array(values=[[3.0, float("nan"), 1.0], [2.0, 5.0, 4.0]])
+NAN = Sample(values=[[3.0, float("nan"), 1.0], [2.0, 5.0, 4.0]])
 
 
-def put_back(F, gs, indices, x_shape, dim):
+def put_back(F, gs, indices, input_shape, dim):
     """The cotangent of values picked along dim, back at their places."""
-    return F.scatter_zeros(gs[0], indices, dim, x_shape) if x_shape else gs[0]
+    return F.scatter_zeros(gs[0], indices, dim, input_shape) if input_shape else gs[0]
 
 
-def put_back_one(F, gs, indices, x_shape, dim, keepdim):
-    if not x_shape:
+def put_back_one(F, gs, indices, input_shape, dim, keepdim):
+    if not input_shape:
         return gs[0]
     g, places = (
         (gs[0], indices) if keepdim else (F.unsqueeze(gs[0], dim), F.unsqueeze(indices, dim))
     )
-    return F.scatter_zeros(g, places, dim, x_shape)
+    return F.scatter_zeros(g, places, dim, input_shape)
 
 
 @op(
@@ -39,38 +40,38 @@ def put_back_one(F, gs, indices, x_shape, dim, keepdim):
         Case([]),
     ],
 )
-def sort(xp, x, /, dim=-1, descending=False, stable=False):
+def sort(xp, input: Array, dim: int = -1, descending: bool = False, *, stable: bool = False):
     """Sorted along dim, with indexes. Stable in both directions; NaN counts as largest.
 
-    Math:   values = sorted x;   d x = g put back
+    Math:   values = sorted input;   d input = g put back
     """
-    if not x.ndim:
-        return xp.array(x), xp.zeros((), "int64")
+    if not input.ndim:
+        return xp.array(input), xp.zeros((), "int64")
     if descending:  # reversed twice, so that equal values keep their order
-        n = x.shape[dim]
-        index = n - 1 - xp.flip(xp.argsort(xp.flip(x, dim), axis=dim, kind="stable"), dim)
+        n = input.shape[dim]
+        index = n - 1 - xp.flip(xp.argsort(xp.flip(input, dim), axis=dim, kind="stable"), dim)
     else:
-        index = xp.argsort(x, axis=dim, kind="stable")
-    return xp.take_along_axis(x, index, dim), index
+        index = xp.argsort(input, axis=dim, kind="stable")
+    return xp.take_along_axis(input, index, dim), index
 
 
-sort.vjp(x=put_back)
+sort.vjp(input=put_back)
 
 
 @composite(cases=[Case([3, 4], grad=False), Case([3, 4], 0, True, grad=False)])
-def argsort(F, input, dim=-1, descending=False, stable=False):
+def argsort(F, input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False):
     """Indexes that sort.
 
-    Math:   out = argsort x
+    Math:   out = argsort input
     """
     return F.sort(input, dim, descending, stable)[1]
 
 
 @composite(cases=[Case([3, 2])])
-def msort(F, input):
+def msort(F, input: Tensor):
     """Sorted along the first dim.
 
-    Math:   out = sorted x
+    Math:   out = sorted input
     """
     return F.sort(input, 0)[0]
 
@@ -84,67 +85,70 @@ def msort(F, input):
         Case(NAN, 2, grad=False),
     ],
 )
-def topk(xp, x, /, k, dim=-1, largest=True, sorted=True):
+def topk(xp, input: Array, k: int, dim: int = -1, largest: bool = True, sorted: bool = True):
     """The k largest (or smallest) along dim, in order; NaN counts as largest.
 
-    Math:   values = first k of sorted x;   d x = g put back
+    Math:   values = first k of sorted input;   d input = g put back
     """
-    check_number("topk", x)
-    n = x.shape[dim] if x.ndim else 1
+    check_number("topk", input)
+    n = input.shape[dim] if input.ndim else 1
     if not 0 <= k <= n:
         raise ShapeError(f"topk: k must be in [0, {n}], got {k}. Choose a smaller k.")
-    if not x.ndim:
-        return xp.array(x), xp.zeros((), "int64")
-    values, index = sort.forward(xp, x, dim, largest)
+    if not input.ndim:
+        return xp.array(input), xp.zeros((), "int64")
+    values, index = sort.forward(xp, input, dim, largest)
     first = xp.arange(k)
     return xp.take(values, first, axis=dim), xp.take(index, first, axis=dim)
 
 
-topk.vjp(x=put_back)
+topk.vjp(input=put_back)
 
 
 @op(outputs=("values", "indices"), cases=[Case([3, 5], 2), Case([3, 5], 1, 0, True), Case([], 1)])
-def kthvalue(xp, x, /, k, dim=-1, keepdim=False):
+def kthvalue(xp, input: Array, k: int, dim: int = -1, keepdim: bool = False):
     """The k-th smallest along dim (k counts from 1), with its index.
 
-    Math:   values = sorted x at k - 1;   d x = g at the index
+    Math:   values = sorted input at k - 1;   d input = g at the index
     """
-    n = x.shape[dim] if x.ndim else 1
+    n = input.shape[dim] if input.ndim else 1
     if not 1 <= k <= n:
         raise ShapeError(f"kthvalue: k must be in [1, {n}], got {k}. Choose another k.")
-    if not x.ndim:
-        return xp.array(x), xp.zeros((), "int64")
-    index = xp.take(xp.argsort(x, axis=dim, kind="stable"), xp.asarray([k - 1]), axis=dim)
-    values = xp.take_along_axis(x, index, dim)
+    if not input.ndim:
+        return xp.array(input), xp.zeros((), "int64")
+    index = xp.take(xp.argsort(input, axis=dim, kind="stable"), xp.asarray([k - 1]), axis=dim)
+    values = xp.take_along_axis(input, index, dim)
     return (values, index) if keepdim else (values.squeeze(dim), index.squeeze(dim))
 
 
-kthvalue.vjp(x=put_back_one)
+kthvalue.vjp(input=put_back_one)
 
 
 def middle(name, ignore, text):
-    def forward(xp, x, /, dim, keepdim=False):
-        if not x.ndim:
-            return xp.array(x), xp.zeros((), "int64")
-        if not x.shape[dim]:
+    def forward(xp, input: Array, dim: int, keepdim: bool = False):
+        if not input.ndim:
+            return xp.array(input), xp.zeros((), "int64")
+        if not input.shape[dim]:
             raise IndexOutOfRange(
-                f"{name}: needs elements along dim {dim}, got shape {x.shape}. Choose another dim."
+                f"{name}: needs elements along dim {dim}, got shape {input.shape}. Choose another"
+                " dim."
             )
-        nans = (x != x).sum(axis=dim, keepdims=True)
-        rank = (x.shape[dim] - nans - 1) // 2 if ignore else (x.shape[dim] - 1) // 2 + 0 * nans
+        nans = (input != input).sum(axis=dim, keepdims=True)
+        rank = (
+            (input.shape[dim] - nans - 1) // 2 if ignore else (input.shape[dim] - 1) // 2 + 0 * nans
+        )
         rank = xp.maximum(rank, 0)
-        order = xp.argsort(x, axis=dim, kind="stable")
+        order = xp.argsort(input, axis=dim, kind="stable")
         if not ignore:  # the first NaN, if there is one
-            rank = xp.where(nans > 0, x.shape[dim] - nans, rank)
+            rank = xp.where(nans > 0, input.shape[dim] - nans, rank)
         index = xp.take_along_axis(order, rank, dim)
-        values = xp.take_along_axis(x, index, dim)
+        values = xp.take_along_axis(input, index, dim)
         return (values, index) if keepdim else (values.squeeze(dim), index.squeeze(dim))
 
     forward.__name__ = f"{name}_dim"
     forward.__doc__ = f"{text}\n\nMath:   values = sorted x at (n - 1) // 2;   d x = g at the index"
     op(
         forward, method=False, outputs=("values", "indices"), cases=[Case([3, 4], 1, torch=False)]
-    ).vjp(x=put_back_one)
+    ).vjp(input=put_back_one)
 
     def whole(F, input, dim=None, keepdim=False):
         if dim is not None:
@@ -187,40 +191,44 @@ middle("nanmedian", True, "Median of what is not NaN, the lower of two middle el
     cases=[
         Case(ints(3, 7, high=3)),
         Case(ints(3, 7, high=3), 0, True),
-        Case(Array(values=[[1.5, 2.5, 1.5], [3.5, 3.5, 0.5]]), grad=False),
+        Case(Sample(values=[[1.5, 2.5, 1.5], [3.5, 3.5, 0.5]]), grad=False),
     ],
 )
-def mode(xp, x, /, dim=-1, keepdim=False):
+def mode(xp, input: Array, dim: int = -1, keepdim: bool = False):
     """The most frequent element along dim, the smallest of equally frequent ones, with the index of
     its last occurrence.
 
-    Math:   d x = g at the index
+    Math:   d input = g at the index
     """
-    if not x.ndim:
-        return xp.array(x), xp.zeros((), "int64")
-    moved = xp.moveaxis(x, dim, -1)
+    if not input.ndim:
+        return xp.array(input), xp.zeros((), "int64")
+    moved = xp.moveaxis(input, dim, -1)
     counts = (moved[..., :, None] == moved[..., None, :]).sum(-1)
     best = xp.where(
         counts == counts.max(-1, keepdims=True),
         moved,
-        xp.inf if x.dtype.kind == "f" else xp.iinfo(x.dtype).max if x.dtype.kind != "b" else True,
+        xp.inf
+        if input.dtype.kind == "f"
+        else xp.iinfo(input.dtype).max
+        if input.dtype.kind != "b"
+        else True,
     )
     values = best.min(-1, keepdims=True)
-    n = x.shape[dim]
+    n = input.shape[dim]
     index = n - 1 - xp.argmax(xp.flip(moved == values, -1), axis=-1, keepdims=True)
     values, index = xp.moveaxis(values, -1, dim), xp.moveaxis(index, -1, dim)
     return (values, index) if keepdim else (values.squeeze(dim), index.squeeze(dim))
 
 
-mode.vjp(x=put_back_one)
+mode.vjp(input=put_back_one)
 Extremes = namedtuple("Extremes", ("min", "max"))
 
 
 @composite(cases=[Case([3, 4]), Case([3, 4], dim=1), Case([3, 4], dim=0, keepdim=True)])
-def aminmax(F, input, *, dim=None, keepdim=False):
+def aminmax(F, input: Tensor, *, dim: int | None = None, keepdim: bool = False):
     """Smallest and largest element.
 
-    Math:   min x, max x
+    Math:   min input, max input
     """
     return Extremes(F.amin(input, dim, keepdim), F.amax(input, dim, keepdim))
 
@@ -230,18 +238,26 @@ def aminmax(F, input, *, dim=None, keepdim=False):
         Case([3, 5], 0.3),
         Case([3, 5], 0.5, 1),
         Case([3, 5], 0.25, 0, True),
-        Case([3, 5], Array(values=[0.1, 0.4, 0.9]), 1),
+        Case([3, 5], Sample(values=[0.1, 0.4, 0.9]), 1),
         Case([3, 5], 0.3, interpolation="lower"),
         Case([3, 5], 0.7, 1, interpolation="higher"),
         Case([3, 5], 0.3, 1, interpolation="midpoint"),
         Case([3, 5], 0.3, 1, interpolation="nearest"),
     ]
 )
-def quantile(F, input, q, dim=None, keepdim=False, *, interpolation="linear"):
+def quantile(
+    F,
+    input: Tensor,
+    q,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    interpolation: str = "linear",
+):
     """The value below which a share q of the elements lies; NaN if there is one. Dims of q come
     first.
 
-    Math:   out = sorted x at q (n - 1), interpolated
+    Math:   out = sorted input at q (n - 1), interpolated
     """
     return quantiles(F, "quantile", input, q, dim, keepdim, interpolation, False)
 
@@ -249,13 +265,21 @@ def quantile(F, input, q, dim=None, keepdim=False, *, interpolation="linear"):
 @composite(
     cases=[
         Case([3, 5], 0.3, 1),
-        Case(Array(values=[[1.0, float("nan"), 4.0], [2.0, 3.0, 9.0]]), 0.5, 1, grad=False),
+        Case(Sample(values=[[1.0, float("nan"), 4.0], [2.0, 3.0, 9.0]]), 0.5, 1, grad=False),
     ]
 )
-def nanquantile(F, input, q, dim=None, keepdim=False, *, interpolation="linear"):
+def nanquantile(
+    F,
+    input: Tensor,
+    q,
+    dim: int | None = None,
+    keepdim: bool = False,
+    *,
+    interpolation: str = "linear",
+):
     """`quantile` of what is not NaN.
 
-    Math:   out = sorted x at q (n - 1), interpolated
+    Math:   out = sorted input at q (n - 1), interpolated
     """
     return quantiles(F, "nanquantile", input, q, dim, keepdim, interpolation, True)
 
@@ -337,20 +361,24 @@ def quantiles(F, name, input, q, dim, keepdim, interpolation, ignore):
 
 
 @composite(cases=[Case(NAN), Case(NAN, 1), Case(ints(2, 3), 0), Case([2, 3], (0, 1), True)])
-def nansum(F, input, dim=None, keepdim=False, *, dtype=None):
+def nansum(
+    F, input: Tensor, dim: int | tuple[int, ...] | None = None, keepdim: bool = False, *, dtype=None
+):
     """Sum of what is not NaN.
 
-    Math:   out = sum of x without NaN
+    Math:   out = sum of input without NaN
     """
     clean = F.where(F.isnan(input), 0.0, input) if input.dtype.name.startswith("float") else input
-    return F.sum(clean, dim, keepdim, dtype)
+    return F.sum(clean, dim, keepdim, dtype=dtype)
 
 
 @composite(cases=[Case(NAN), Case(NAN, 1), Case([2, 3], 0, True)])
-def nanmean(F, input, dim=None, keepdim=False, *, dtype=None):
+def nanmean(
+    F, input: Tensor, dim: int | tuple[int, ...] | None = None, keepdim: bool = False, *, dtype=None
+):
     """Mean of what is not NaN.
 
-    Math:   out = sum of x without NaN / how many these are
+    Math:   out = sum of input without NaN / how many these are
     """
     if not input.dtype.name.startswith("float"):
         raise DTypeError(
@@ -364,13 +392,13 @@ def nanmean(F, input, dim=None, keepdim=False, *, dtype=None):
 # ---- distinct values, places, counts: integers out, no gradients ---------------------------------
 
 
-@op(method=False, differentiable=False, outputs=True)
-def unique_parts(xp, x, /, dim):
+@piece(differentiable=False, outputs=True)
+def unique_parts(xp, input: Array, dim: int | None):
     """Sorted distinct values (or slices along dim), the place of each element among them, and their
     counts.
     """
-    values, inverse, counts = xp.unique(x, return_inverse=True, return_counts=True, axis=dim)
-    return values, inverse.reshape(x.shape if dim is None else -1), counts
+    values, inverse, counts = xp.unique(input, return_inverse=True, return_counts=True, axis=dim)
+    return values, inverse.reshape(input.shape if dim is None else -1), counts
 
 
 def chosen(parts, return_inverse, return_counts):
@@ -386,24 +414,37 @@ def chosen(parts, return_inverse, return_counts):
         Case(ints(5, 2, high=2), dim=0, return_counts=True),
     ]
 )
-def unique(F, input, sorted=True, return_inverse=False, return_counts=False, dim=None):
+def unique(
+    F,
+    input: Tensor,
+    sorted: bool = True,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
+):
     """Distinct values, sorted; where each element went; how often each occurs.
 
-    Math:   out = the set of x
+    Math:   out = the set of input
     """
     return chosen(F.unique_parts(input, dim), return_inverse, return_counts)
 
 
 @composite(
     cases=[
-        Case(Array(values=[1, 1, 2, 2, 2, 1])),
-        Case(Array(values=[1, 1, 2, 1]), return_inverse=True, return_counts=True),
+        Case(Sample(values=[1, 1, 2, 2, 2, 1])),
+        Case(Sample(values=[1, 1, 2, 1]), return_inverse=True, return_counts=True),
     ]
 )
-def unique_consecutive(F, input, return_inverse=False, return_counts=False, dim=None):
+def unique_consecutive(
+    F,
+    input: Tensor,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    dim: int | None = None,
+):
     """Each run of equal neighbours once; where each element went; how long each run is.
 
-    Math:   out = x without repeats of the neighbour
+    Math:   out = input without repeats of the neighbour
     """
     x = F.reshape(input, (-1,)) if dim is None else F.movedim(input, dim, 0)
     if not x.shape[0]:
@@ -431,8 +472,8 @@ def unique_consecutive(F, input, return_inverse=False, return_counts=False, dim=
     )
 
 
-@op(method=False, differentiable=False)
-def places_in(xp, sequence, values, /, right, int32):
+@piece(differentiable=False)
+def places_in(xp, sequence: Array, values: Array, right: bool, int32: bool):
     """Where each value would stand in a sorted sequence (each row in its own, if the sequence has
     several dims).
     """
@@ -446,7 +487,7 @@ def places_in(xp, sequence, values, /, right, int32):
     return out.reshape(values.shape)
 
 
-SORTED = Array(values=[-1.5, -0.5, 0.0, 0.7, 1.9])
+SORTED = Sample(values=[-1.5, -0.5, 0.0, 0.7, 1.9])
 
 
 @composite(
@@ -455,16 +496,23 @@ SORTED = Array(values=[-1.5, -0.5, 0.0, 0.7, 1.9])
         Case(SORTED, [2, 3], grad=False),
         Case(SORTED, 0.5, grad=False),
         Case(SORTED, [4], right=True, out_int32=True, grad=False),
-        Case(Array(values=[[1, 3, 5], [2, 4, 6]]), Array(values=[[3, 6], [3, 6]]), side="right"),
+        Case(Sample(values=[[1, 3, 5], [2, 4, 6]]), Sample(values=[[3, 6], [3, 6]]), side="right"),
     ],
 )
 def searchsorted(
-    F, sorted_sequence, input, *, out_int32=False, right=False, side=None, sorter=None
+    F,
+    sorted_sequence: Tensor,
+    input: Tensor,
+    *,
+    out_int32: bool = False,
+    right: bool = False,
+    side: str | None = None,
+    sorter: Tensor | None = None,
 ):
     """Where to put each element into a sorted sequence so that it stays sorted.
 
     Args: right, side="right": behind equal elements. sorter: indexes that sort the sequence
-    Math:   out = number of elements < x (right: <= x)
+    Math:   out = number of elements < input (right: <= input)
     """
     if side not in (None, "left", "right") or (side == "left" and right):
         raise ValueError(
@@ -485,10 +533,12 @@ def searchsorted(
 @composite(
     cases=[Case([2, 3], SORTED, grad=False), Case(positive(3), SORTED, right=True, grad=False)]
 )
-def bucketize(F, input, boundaries, *, out_int32=False, right=False):
+def bucketize(
+    F, input: Tensor, boundaries: Tensor, *, out_int32: bool = False, right: bool = False
+):
     """The number of the bucket, between sorted boundaries, that each element falls into.
 
-    Math:   out = number of boundaries < x (right: <= x)
+    Math:   out = number of boundaries < input (right: <= input)
     """
     if boundaries.ndim != 1:
         raise ShapeError(
@@ -500,43 +550,43 @@ def bucketize(F, input, boundaries, *, out_int32=False, right=False):
 
 @op(
     differentiable=False,
-    cases=[Case([10], 4), Case([10], 5, -1.0, 1.0), Case(Array(values=[1.0, 1.0]), 3)],
+    cases=[Case([10], 4), Case([10], 5, -1.0, 1.0), Case(Sample(values=[1.0, 1.0]), 3)],
 )
-def histc(xp, x, /, bins=100, min=0, max=0):
+def histc(xp, input: Array, bins: int = 100, min: float = 0, max: float = 0):
     """How many elements fall into each of `bins` equal bins from min to max (default: of the data).
     Elements outside do not count.
 
-    Math:   out_b = sum [x in bin b]
+    Math:   out_b = sum [input in bin b]
     """
-    low, high = (x.min(), x.max()) if min == max and x.size else (min, max)
+    low, high = (input.min(), input.max()) if min == max and input.size else (min, max)
     low, high = (low - 1, high + 1) if low == high else (low, high)
     if bins <= 0 or not low < high or not (xp.isfinite(low) and xp.isfinite(high)):
         raise ShapeError(
             f"histc: needs bins > 0 and finite min <= max, got bins={bins}, range [{low}, {high}]."
             " Correct them."
         )
-    inside = x[(x >= low) & (x <= high)]
+    inside = input[(input >= low) & (input <= high)]
     place = xp.minimum(((inside - low) * (bins / (high - low))).astype("int64"), bins - 1)
-    return xp.bincount(place.reshape(-1), minlength=bins).astype(x.dtype)
+    return xp.bincount(place.reshape(-1), minlength=bins).astype(input.dtype)
 
 
-@op(differentiable=False, method=False, cases=[])
-def count_integers(xp, x, weights=None, /, minlength=0):
+@piece(differentiable=False, cases=[])
+def count_integers(xp, input: Array, weights: Array | None = None, minlength: int = 0):
     """bincount of raw arrays."""
-    return xp.bincount(x, weights, minlength)
+    return xp.bincount(input, weights, minlength)
 
 
 @composite(
     cases=[
         Case(ints(8, high=4)),
         Case(ints(8, high=4), minlength=6),
-        Case(ints(4, high=3), Array(4), grad=False),
+        Case(ints(4, high=3), Sample(4), grad=False),
     ]
 )
-def bincount(F, input, weights=None, minlength=0):
+def bincount(F, input: Tensor, weights: Tensor | None = None, minlength: int = 0):
     """How often each integer from 0 on occurs (or the sum of the weights there).
 
-    Math:   out_v = sum [x = v] w
+    Math:   out_v = sum [input = v] w
     """
     if (
         input.ndim != 1

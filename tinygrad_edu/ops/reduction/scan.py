@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from ...engine.case import Array, Case, bools, ints
+from ...engine.case import Case, Sample, bools, ints
 from ...engine.dtype import as_dtype, check_number
 from ...engine.errors import ShapeError, check_dim
-from ...engine.op import composite, op
+from ...engine.op import Array, composite, op, piece
+from ...engine.tensor import Tensor
 
 ALONG = [Case([2, 3], 0), Case([2, 3, 4], dim=-1), Case([2, 3], 1)]
-ZEROS = Array(values=[[1.5, 0.0, -2.0, 0.5], [0.0, 3.0, 0.0, 1.2]])
+ZEROS = Sample(values=[[1.5, 0.0, -2.0, 0.5], [0.0, 3.0, 0.0, 1.2]])
 
 
 def turned(F, x, dim):
@@ -28,25 +29,27 @@ def sum_dtype(x, dtype):
 
 
 @op(inplace=True, cases=[*ALONG, Case(ints(2, 3), 1), Case([], 0), Case([0, 3], 0)])
-def cumsum(xp, x, /, dim, dtype=None):
+def cumsum(xp, input: Array, dim: int, *, dtype=None):
     """Running sum.
 
-    Math:   out_i = sum_{j<=i} x_j;   d x_i = sum_{j>=i} g_j
+    Math:   out_i = sum_{j<=i} input_j;   d input_i = sum_{j>=i} g_j
     """
     return (
-        xp.cumsum(x, axis=dim, dtype=sum_dtype(x, dtype))
-        if x.ndim
-        else x.astype(sum_dtype(x, dtype))
+        xp.cumsum(input, axis=dim, dtype=sum_dtype(input, dtype))
+        if input.ndim
+        else input.astype(sum_dtype(input, dtype))
     )
 
 
 cumsum.vjp(
-    x=lambda F, g, x_shape, dim: turned(F, F.cumsum(turned(F, g, dim), dim), dim) if x_shape else g
+    input=lambda F, g, input_shape, dim: (
+        turned(F, F.cumsum(turned(F, g, dim), dim), dim) if input_shape else g
+    )
 )
 
 
-@op(method=False, cases=[])
-def recurrence(xp, a, b, /, dim):
+@piece(cases=[])
+def recurrence(xp, a: Array, b: Array, dim: int):
     """What the formulas of products need: out_i = b_i + a_i out_{i-1} along dim.
 
     Math:   d b_i = G_i = u_i + a_{i+1} G_{i+1} (the same recurrence from the end),   d a_i = G_i
@@ -73,22 +76,25 @@ recurrence.vjp(
 
 
 @op(inplace=True, cases=[*ALONG, Case(ZEROS, 1), Case(ints(2, 3), 1), Case([], 0)])
-def cumprod(xp, x, /, dim, dtype=None):
+def cumprod(xp, input: Array, dim: int, *, dtype=None):
     """Running product.
 
-    Math:   out_i = prod_{j<=i} x_j;   d x_i = (prod_{j<i} x_j) sum_{k>=i} g_k prod_{i<j<=k} x_j
+    Math:   out_i = prod_{j<=i} input_j;   d input_i = (prod_{j<i} input_j) sum_{k>=i} g_k
+            prod_{i<j<=k} input_j
     Note:   exact where elements are 0, since nothing is divided
     """
     return (
-        xp.cumprod(x, axis=dim, dtype=sum_dtype(x, dtype))
-        if x.ndim
-        else x.astype(sum_dtype(x, dtype))
+        xp.cumprod(input, axis=dim, dtype=sum_dtype(input, dtype))
+        if input.ndim
+        else input.astype(sum_dtype(input, dtype))
     )
 
 
 cumprod.vjp(
-    x=lambda F, g, x, x_shape, dim: (
-        shifted(F, F.cumprod(x, dim), dim, 1.0) * from_the_end(F, x, g, dim) if x_shape else g
+    input=lambda F, g, input, input_shape, dim: (
+        shifted(F, F.cumprod(input, dim), dim, 1.0) * from_the_end(F, input, g, dim)
+        if input_shape
+        else g
     )
 )
 
@@ -96,39 +102,41 @@ cumprod.vjp(
 @op(
     cases=[
         *ALONG,
-        Case(Array(values=[[1.0, float("-inf")], [300.0, 2.0]]), 1, grad=False),
+        Case(Sample(values=[[1.0, float("-inf")], [300.0, 2.0]]), 1, grad=False),
         Case([], 0),
     ],
     types="float",
 )
-def logcumsumexp(xp, x, /, dim):
+def logcumsumexp(xp, input: Array, dim: int):
     """Logarithm of the running sum of exponentials, without overflow.
 
-    Math:   out_i = ln sum_{j<=i} e^{x_j};   d x_i = sum_{k>=i} g_k e^{x_i - out_k}
+    Math:   out_i = ln sum_{j<=i} e^{input_j};   d input_i = sum_{k>=i} g_k e^{input_i - out_k}
     """
-    return xp.logaddexp.accumulate(x, axis=dim) if x.ndim else xp.array(x)
+    return xp.logaddexp.accumulate(input, axis=dim) if input.ndim else xp.array(input)
 
 
-def logcumsumexp_vjp(F, g, x, out, x_shape, dim):
-    if not x_shape:
+def logcumsumexp_vjp(F, g, input, out, input_shape, dim):
+    if not input_shape:
         return g
     # e^{out_{i-1} - out_i}, at most 1; the first is not used
     decay = F.exp(shifted(F, out, dim, 0.0) - out)
-    return F.exp(x - out) * from_the_end(F, decay, g, dim)
+    return F.exp(input - out) * from_the_end(F, decay, g, dim)
 
 
-logcumsumexp.vjp(x=logcumsumexp_vjp)
+logcumsumexp.vjp(input=logcumsumexp_vjp)
 
 
 def running_best(name, accumulate, word, compare):
-    def forward(xp, x, /, dim):
-        if not x.ndim:
-            return xp.array(x), xp.zeros((), "int64")
-        best = getattr(xp, accumulate).accumulate(x, axis=dim)
-        shape = [1] * x.ndim
+    def forward(xp, input: Array, dim: int):
+        if not input.ndim:
+            return xp.array(input), xp.zeros((), "int64")
+        best = getattr(xp, accumulate).accumulate(input, axis=dim)
+        shape = [1] * input.ndim
         shape[dim] = -1
-        places = xp.arange(x.shape[dim]).reshape(shape)
-        index = xp.maximum.accumulate(xp.where((x == best) | (x != x), places, 0), axis=dim)
+        places = xp.arange(input.shape[dim]).reshape(shape)
+        index = xp.maximum.accumulate(
+            xp.where((input == best) | (input != input), places, 0), axis=dim
+        )
         return best, index
 
     forward.__name__ = name
@@ -137,14 +145,14 @@ def running_best(name, accumulate, word, compare):
         f" {compare}_{{j<=i}} x_j;   d x = g added at the indices"
     )
 
-    def formula(F, gs, indices, x_shape, dim):
-        return F.scatter_zeros(gs[0], indices, dim, x_shape) if x_shape else gs[0]
+    def formula(F, gs, indices, input_shape, dim):
+        return F.scatter_zeros(gs[0], indices, dim, input_shape) if input_shape else gs[0]
 
     op(
         forward,
         outputs=("values", "indices"),
-        cases=[*ALONG, Case(Array(values=[1.0, 1.0, float("nan"), 2.0]), 0, grad=False)],
-    ).vjp(x=formula)
+        cases=[*ALONG, Case(Sample(values=[1.0, 1.0, float("nan"), 2.0]), 0, grad=False)],
+    ).vjp(input=formula)
 
 
 running_best("cummax", "maximum", "maximum", "max")
@@ -156,11 +164,18 @@ running_best("cummin", "minimum", "minimum", "min")
         Case([2, 5]),
         Case([2, 5], 2),
         Case([3, 2], 1, 0),
-        Case([2, 3], 1, -1, Array(2, 1), Array(2, 2)),
+        Case([2, 3], 1, -1, Sample(2, 1), Sample(2, 2)),
         Case(bools(5)),
     ]
 )
-def diff(F, input, n=1, dim=-1, prepend=None, append=None):
+def diff(
+    F,
+    input: Tensor,
+    n: int = 1,
+    dim: int = -1,
+    prepend: Tensor | None = None,
+    append: Tensor | None = None,
+):
     """Differences of neighbours, n times.
 
     Math:   out_i = input_{i+1} - input_i
@@ -195,8 +210,8 @@ def steps(F, y, x, dx, dim):
     return heights * F.diff(x, dim=dim)
 
 
-@composite(method=False, cases=[Case([2, 5]), Case([2, 5], Array(5)), Case([2, 5], dx=0.5, dim=0)])
-def trapezoid(F, y, x=None, *, dx=None, dim=-1):
+@composite(method=False, cases=[Case([2, 5]), Case([2, 5], Sample(5)), Case([2, 5], dx=0.5, dim=0)])
+def trapezoid(F, y: Tensor, x: Tensor | None = None, *, dx=None, dim: int = -1):
     """Area under a curve by the trapezoid rule.
 
     Math:   out = sum_i (y_i + y_{i+1}) (x_{i+1} - x_i) / 2
@@ -205,7 +220,7 @@ def trapezoid(F, y, x=None, *, dx=None, dim=-1):
 
 
 @composite(method=False, cases=[Case([2, 5])])
-def trapz(F, y, x=None, *, dx=None, dim=-1):
+def trapz(F, y: Tensor, x: Tensor | None = None, *, dx=None, dim: int = -1):
     """`trapezoid` under its older name.
 
     Math:   out = sum_i (y_i + y_{i+1}) (x_{i+1} - x_i) / 2
@@ -213,8 +228,8 @@ def trapz(F, y, x=None, *, dx=None, dim=-1):
     return F.trapezoid(y, x, dx=dx, dim=dim)
 
 
-@composite(method=False, cases=[Case([2, 5]), Case([2, 5], Array(2, 5))])
-def cumulative_trapezoid(F, y, x=None, *, dx=None, dim=-1):
+@composite(method=False, cases=[Case([2, 5]), Case([2, 5], Sample(2, 5))])
+def cumulative_trapezoid(F, y: Tensor, x: Tensor | None = None, *, dx=None, dim: int = -1):
     """Area under a curve up to each point but the first.
 
     Math:   out_k = sum_{i<=k} (y_i + y_{i+1}) (x_{i+1} - x_i) / 2
@@ -232,11 +247,13 @@ def cumulative_trapezoid(F, y, x=None, *, dx=None, dim=-1):
         Case([3, 4], spacing=(0.5, 2.0)),
     ],
 )
-def gradient(F, input, *, spacing=1, dim=None, edge_order=1):
+def gradient(
+    F, input: Tensor, *, spacing=1, dim: int | tuple[int, ...] | None = None, edge_order: int = 1
+):
     """Slopes of sampled values, by central differences, one tensor per dim.
 
-    Math:   out_i = (x_{i+1} - x_{i-1}) / 2h inside; at the ends one-sided of order edge_order.
-            Uneven coordinates weigh both neighbours
+    Math:   out_i = (input_{i+1} - input_{i-1}) / 2h inside; at the ends one-sided of order
+            edge_order. Uneven coordinates weigh both neighbours
     Args:   spacing: the step, or one per dim, or a tensor of coordinates per dim
     """
     dims = (

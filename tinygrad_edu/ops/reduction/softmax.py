@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from ...engine.arrays import capture
-from ...engine.case import Array, Case, ints, positive
+from ...engine.case import Case, Sample, ints, positive
 from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError
-from ...engine.op import composite, op
+from ...engine.op import Array, composite, op, piece
+from ...engine.tensor import Tensor
 from ..indexing.scatter import positions
+from .reduction import axes, spread
 
 LAST = [Case([2, 3], -1), Case([2, 3, 4], 1), Case([2, 3], dim=0), Case([], 0)]
 
@@ -18,36 +20,31 @@ def shifted(xp, x, dim):
     return x - x.max(axis=dim, keepdims=True) if x.size else xp.array(x)
 
 
-def dim_of(x, dim):
-    return None if not x.ndim else dim
-
-
 @op(cases=LAST, types="float")
-def softmax(xp, x, /, dim, dtype=None):
+def softmax(xp, input: Array, dim: int, dtype=None):
     """Exponentials that add up to one along dim.
 
-    Math:   out_i = e^x_i / sum_j e^x_j;   d x = out (g - sum_j g_j out_j)
-    Note:   computed from x - max x, so nothing overflows
+    Math:   out_i = e^input_i / sum_j e^input_j;   d input = out (g - sum_j g_j out_j)
+    Note:   computed from input - max input, so nothing overflows
     """
-    if not x.ndim:
-        return xp.exp(x - x)
-    e = shifted(xp, x, dim)
+    if not input.ndim:
+        return xp.exp(input - input)
+    e = shifted(xp, input, dim)
     xp.exp(e, out=e)
     e /= e.sum(axis=dim, keepdims=True)
     return e
 
 
-softmax.vjp(x=lambda F, g, out, dim: F.softmax_backward(g, out, dim))
+softmax.vjp(input=lambda F, g, out, dim: F.softmax_backward(g, out, dim))
 
 
-@op(
-    method=False,
+@piece(
     cases=[
         Case([2, 3], positive(2, 3), -1, torch=False),
         Case([2, 3, 4], [2, 3, 4], 1, torch=False),
-    ],
+    ]
 )
-def softmax_backward(xp, u, y, /, dim):
+def softmax_backward(xp, u: Array, y: Array, dim: int):
     """The cotangent of softmax, from the output's cotangent u and the output y.
 
     Math:   out = y (u - sum_j u_j y_j);   d u = softmax_backward(g, y),   d y = g (u - sum u y) - u
@@ -65,26 +62,23 @@ softmax_backward.vjp(
 
 
 @op(cases=LAST, types="float")
-def log_softmax(xp, x, /, dim, dtype=None):
+def log_softmax(xp, input: Array, dim: int, dtype=None):
     """Logarithm of softmax.
 
-    Math:   out_i = x_i - ln sum_j e^x_j;   d x = g - e^out sum_j g_j
+    Math:   out_i = input_i - ln sum_j e^input_j;   d input = g - e^out sum_j g_j
     """
-    if not x.ndim:
-        return x - x
-    s = shifted(xp, x, dim)
+    if not input.ndim:
+        return input - input
+    s = shifted(xp, input, dim)
     s -= xp.log(xp.exp(s).sum(axis=dim, keepdims=True))
     return s
 
 
-log_softmax.vjp(x=lambda F, g, out, dim: F.log_softmax_backward(g, out, dim))
+log_softmax.vjp(input=lambda F, g, out, dim: F.log_softmax_backward(g, out, dim))
 
 
-@op(
-    method=False,
-    cases=[Case([2, 3], [2, 3], -1, torch=False), Case([2, 3, 4], [2, 3, 4], 1, torch=False)],
-)
-def log_softmax_backward(xp, u, y, /, dim):
+@piece(cases=[Case([2, 3], [2, 3], -1, torch=False), Case([2, 3, 4], [2, 3, 4], 1, torch=False)])
+def log_softmax_backward(xp, u: Array, y: Array, dim: int):
     """The cotangent of log_softmax, from the output's cotangent u and the output y.
 
     Math:   out = u - e^y sum_j u_j;   d u = g - sum_j g_j e^y_j,   d y = -g e^y sum_j u_j
@@ -103,29 +97,29 @@ log_softmax_backward.vjp(
 
 
 @op(types="float", cases=[Case([2, 3], -1), Case([2, 3, 4], (0, 2)), Case([2, 3], 1, keepdim=True)])
-def logsumexp(xp, x, /, dim, keepdim=False):
+def logsumexp(xp, input: Array, dim: int | tuple[int, ...], keepdim: bool = False):
     """Logarithm of a sum of exponentials.
 
-    Math:   out = ln sum e^x;   d x = g e^(x - out)
+    Math:   out = ln sum e^input;   d input = g e^(input - out)
     """
-    axis = tuple(dim) if isinstance(dim, (list, tuple)) else dim_of(x, dim)
+    axis = axes("logsumexp", dim, input.ndim)
     top = (
-        x.max(axis=axis, keepdims=True)
-        if x.size
-        else xp.full_like(x.sum(axis=axis, keepdims=True), -xp.inf)
+        input.max(axis=axis, keepdims=True)
+        if input.size
+        else xp.full_like(input.sum(axis=axis, keepdims=True), -xp.inf)
     )
     top = xp.where(xp.isfinite(top), top, 0)
-    out = xp.log(xp.exp(x - top).sum(axis=axis, keepdims=True)) + top
+    out = xp.log(xp.exp(input - top).sum(axis=axis, keepdims=True)) + top
     return out if keepdim else out.squeeze(axis)
 
 
-def logsumexp_vjp(F, g, x, out, x_shape, dim, keepdim):
-    from .reduction import spread
+def logsumexp_vjp(F, g, input, out, input_shape, dim, keepdim):
+    return spread(F, g, input_shape, dim, keepdim) * F.exp(
+        input - spread(F, out, input_shape, dim, keepdim)
+    )
 
-    return spread(F, g, x_shape, dim, keepdim) * F.exp(x - spread(F, out, x_shape, dim, keepdim))
 
-
-logsumexp.vjp(x=logsumexp_vjp)
+logsumexp.vjp(input=logsumexp_vjp)
 
 
 def reduced(F, loss, reduction, name, weight=None):
@@ -173,7 +167,14 @@ def check_labels(input, target, ignore_index):
         Case([3], ints(high=3)),
     ],
 )
-def nll_loss(F, input, target, weight=None, ignore_index=-100, reduction="mean"):
+def nll_loss(
+    F,
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+):
     """Negative log-likelihood of the target classes.
 
     Math:   loss_n = -weight[target_n] input[n, target_n];   mean: divided by the sum of the weights
@@ -221,14 +222,13 @@ def nll_loss(F, input, target, weight=None, ignore_index=-100, reduction="mean")
     return reduced(F, loss, reduction, "nll_loss", scale)
 
 
-def class_cross_entropy_reference(F, x, target, ignore_index):
+def class_cross_entropy_reference(F, input, target, ignore_index):
     valid = target != ignore_index
-    picked = F.gather(F.log_softmax(x, 1), 1, F.unsqueeze(F.where(valid, target, 0), 1))
+    picked = F.gather(F.log_softmax(input, 1), 1, F.unsqueeze(F.where(valid, target, 0), 1))
     return F.where(valid, -F.squeeze(picked, 1), 0.0)
 
 
-@op(
-    method=False,
+@piece(
     residuals=("top", "logsum"),
     reference=class_cross_entropy_reference,
     cases=[
@@ -237,51 +237,53 @@ def class_cross_entropy_reference(F, x, target, ignore_index):
         Case([2, 3, 4], ints(2, 4, high=3), torch=False),
     ],
 )
-def class_cross_entropy(xp, x, target, /, ignore_index=-100):
+def class_cross_entropy(xp, input: Array, target: Array, ignore_index: int = -100):
     """Cross-entropy of each item with its class number; 0 where that is ignore_index.
 
-    Math:   out_n = ln sum_c e^x_nc - x_n,target_n;   d x = g (softmax(x) - one_hot(target))
-    Shape:  x (N, C, *), target and out (N, *)
-    Note:   max x and ln sum e^(x - max x) are kept apart: their sum would be too coarse for exp
-            where x is large
+    Math:   out_n = ln sum_c e^input_nc - input_n,target_n;   d input = g (softmax(input) -
+            one_hot(target))
+    Shape:  input (N, C, *), target and out (N, *)
+    Note:   max input and ln sum e^(input - max input) are kept apart: their sum would be too coarse
+            for exp where input is large
     """
-    top = x.max(axis=1, keepdims=True)
-    s = x - top
+    top = input.max(axis=1, keepdims=True)
+    s = input - top
     valid = target != ignore_index
-    picked = s[positions(xp, xp.expand_dims(xp.where(valid, target, 0), 1), 1, x.shape)]
+    picked = s[positions(xp, xp.expand_dims(xp.where(valid, target, 0), 1), 1, input.shape)]
     xp.exp(s, out=s)
     logsum = xp.log(s.sum(axis=1, keepdims=True))
-    return xp.where(valid, (logsum - picked).squeeze(1), x.dtype.type(0)), top, logsum
+    return xp.where(valid, (logsum - picked).squeeze(1), input.dtype.type(0)), top, logsum
 
 
 class_cross_entropy.vjp(
-    x=lambda F, g, x, target, top, logsum, ignore_index: F.class_cross_entropy_backward(
-        g, x, target, top, logsum, ignore_index
+    input=lambda F, g, input, target, top, logsum, ignore_index: F.class_cross_entropy_backward(
+        g, input, target, top, logsum, ignore_index
     ),
     target=None,
 )
 
 
-@op(
-    method=False,
+@piece(
     differentiable=False,
     cases=[
         Case([4], [4, 3], LABELS, [4, 1], positive(4, 1), torch=False),
         Case([4], [4, 3], LABELS, [4, 1], positive(4, 1), 1, torch=False),
     ],
 )
-def class_cross_entropy_backward(xp, u, x, target, top, logsum, /, ignore_index=-100):
+def class_cross_entropy_backward(
+    xp, u: Array, input: Array, target: Array, top: Array, logsum: Array, ignore_index: int = -100
+):
     """The cotangent of class_cross_entropy, from the output's cotangent u and the residuals.
 
-    Math:   out = u (e^(x - top - logsum) - one_hot(target)), 0 where the target is ignore_index
+    Math:   out = u (e^(input - top - logsum) - one_hot(target)), 0 where the target is ignore_index
     Note:   higher orders go through the reference of class_cross_entropy
     """
-    out = x - top
+    out = input - top
     out -= logsum
     xp.exp(out, out=out)
     valid = target != ignore_index
-    out[positions(xp, xp.expand_dims(xp.where(valid, target, 0), 1), 1, x.shape)] -= 1
-    out *= xp.expand_dims(xp.where(valid, u, x.dtype.type(0)), 1)
+    out[positions(xp, xp.expand_dims(xp.where(valid, target, 0), 1), 1, input.shape)] -= 1
+    out *= xp.expand_dims(xp.where(valid, u, input.dtype.type(0)), 1)
     return out
 
 
@@ -293,14 +295,20 @@ def class_cross_entropy_backward(xp, u, x, target, top, logsum, /, ignore_index=
         Case([2, 3, 4], ints(2, 4, high=3)),
         Case([4, 3], LABELS, label_smoothing=0.1),
         Case([4, 3], LABELS, positive(3), label_smoothing=0.2),
-        Case([4, 3], Array(4, 3, low=0.1, high=1.0)),
+        Case([4, 3], Sample(4, 3, low=0.1, high=1.0)),
         Case([4, 3], LABELS, reduction="none"),
         Case([4, 3], LABELS, reduction="sum"),
-        Case([4, 3], Array(4, 3, low=0.1, high=1.0), positive(3), label_smoothing=0.1),
+        Case([4, 3], Sample(4, 3, low=0.1, high=1.0), positive(3), label_smoothing=0.1),
     ],
 )
 def cross_entropy(
-    F, input, target, weight=None, ignore_index=-100, reduction="mean", label_smoothing=0.0
+    F,
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    ignore_index: int = -100,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
 ):
     """Cross-entropy of unnormalised scores with class numbers or class probabilities.
 
@@ -376,7 +384,9 @@ def cross_entropy(
         Case([3, 4], 0.5, True, dim=0, torch=False, grad=False),
     ],
 )
-def gumbel_softmax(F, logits, tau=1.0, hard=False, eps=1e-10, dim=-1):
+def gumbel_softmax(
+    F, logits: Tensor, tau: float = 1.0, hard: bool = False, eps: float = 1e-10, dim: int = -1
+):
     """A random choice along dim, made softly so that gradients pass.
 
     Math:   out = softmax((logits + G) / tau), G = -ln E, E exponential with rate 1
