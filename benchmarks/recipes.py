@@ -14,8 +14,8 @@ import argparse
 import json
 from pathlib import Path
 
+from tinygrad_edu import storage as io
 from tinygrad_edu.recipes import get
-from tinygrad_edu.storage import checkpoint as io
 
 USUAL = {"data": "embedded", "seed": 0, "limit": None, "patience": None}
 

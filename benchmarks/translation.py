@@ -25,10 +25,10 @@ import torch
 
 import tinygrad_edu
 from tinygrad_edu import optim
+from tinygrad_edu import storage as io
 from tinygrad_edu.nn import utils
 from tinygrad_edu.recipes import translate as recipe
 from tinygrad_edu.recipes._translation import batches_of, bleu, multi30k, trim
-from tinygrad_edu.storage import checkpoint as io
 from tinygrad_edu.text import BPETokenizer
 
 SMOOTHING, BETAS, EPS, CLIP = 0.1, (0.9, 0.98), 1e-9, 1.0

@@ -109,9 +109,9 @@ def __getattr__(name):
 
         return vmap
     if name in ("save", "load"):
-        from .storage import checkpoint
+        from . import storage
 
-        return getattr(checkpoint, name)
+        return getattr(storage, name)
     raise AttributeError(
         f"module 'tinygrad_edu' has no attribute {name!r}. See tinygrad_edu.functional for the ops."
     )

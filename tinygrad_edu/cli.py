@@ -289,7 +289,7 @@ def add_predict(commands: Any) -> None:
 
 def predict(flags: argparse.Namespace) -> int:
     from . import recipes
-    from .storage import checkpoint as io
+    from . import storage as io
 
     state = io.load(flags.checkpoint)
     if (

@@ -21,10 +21,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tinygrad_edu import files
+from tinygrad_edu import storage as io
 from tinygrad_edu.engine.device import Generator, cpu, default_generator
 from tinygrad_edu.engine.errors import TinygradEduError
 from tinygrad_edu.engine.tensor import Tensor
-from tinygrad_edu.storage import checkpoint as io
+from tinygrad_edu.storage.safetensors_file import to_bytes
 
 pytest.importorskip("safetensors")
 import tracemalloc
@@ -231,12 +232,12 @@ def test_a_structure_that_holds_itself_or_nests_without_end_is_refused():
     loop: dict = {"a": []}
     loop["a"].append(loop)
     with pytest.raises(io.CheckpointError, match="a loop at a.0"):
-        io.to_bytes(loop)
+        to_bytes(loop)
     deep: list = []
     for _ in range(5000):
         deep = [deep]
     with pytest.raises(io.CheckpointError, match="levels deep"):
-        io.to_bytes(deep)
+        to_bytes(deep)
 
 
 # ---- whole-training checkpoints ------------------------------------------------------------------
@@ -304,7 +305,7 @@ def test_a_full_disk_leaves_the_old_file_and_no_temporary(tmp_path, monkeypatch)
 def test_a_real_limit_on_file_size_leaves_the_old_file(tmp_path):
     code = """
         import resource, signal, sys, numpy as np
-        from tinygrad_edu.storage import checkpoint as io
+        from tinygrad_edu import storage as io
         io.save({"a": 1}, sys.argv[1])
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
@@ -362,7 +363,7 @@ def test_the_file_and_then_its_folder_are_forced_to_the_disk(tmp_path, monkeypat
 
 SAVE_FOR_EVER = """
     import sys, numpy as np
-    from tinygrad_edu.storage import checkpoint as io
+    from tinygrad_edu import storage as io
     n = int(sys.argv[2])
     while True:
         n += 1
@@ -402,7 +403,7 @@ def test_kill_9_at_any_moment_leaves_a_whole_file_and_the_next_save_tidies_up(tm
 def test_writers_of_one_file_at_the_same_time_leave_one_whole_file(tmp_path):
     path = tmp_path / "x"
     code = (
-        "import sys, numpy as np\nfrom tinygrad_edu.storage import checkpoint as io\nfor i in"
+        "import sys, numpy as np\nfrom tinygrad_edu import storage as io\nfor i in"
         " range(40): io.save({'n': int(sys.argv[2]), 'a': np.full(50_000, int(sys.argv[2]))},"
         " sys.argv[1])"
     )
@@ -589,7 +590,7 @@ def test_a_damaged_file_is_refused_with_its_name_the_reason_and_a_remedy(case, t
 
 
 def test_a_file_cut_at_any_byte_is_refused():
-    data = io.to_bytes({"a": tensor([1, 2]), "b": [tensor([3], np.int64)]})
+    data = to_bytes({"a": tensor([1, 2]), "b": [tensor([3], np.int64)]})
     for n in range(len(data)):
         with pytest.raises(io.CheckpointError):
             io.load(stdio.BytesIO(data[:n]))
@@ -674,7 +675,7 @@ def test_any_header_is_either_refused_clearly_or_read_as_safetensors_reads_it(he
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_a_good_file_with_changed_bytes_is_read_or_refused_but_never_crashes(data):
-    whole = bytearray(io.to_bytes({"a": tensor([1, 2]), "n": 1, "t": (1, 2.5)}))
+    whole = bytearray(to_bytes({"a": tensor([1, 2]), "n": 1, "t": (1, 2.5)}))
     for _ in range(data.draw(st.integers(1, 3))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(io.CheckpointError):

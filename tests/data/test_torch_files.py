@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as te
-from tinygrad_edu.storage.checkpoint import CheckpointError, load
+from tinygrad_edu.storage import CheckpointError, load
 
 
 def written(torch, obj) -> bytes:

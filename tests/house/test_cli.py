@@ -22,7 +22,7 @@ from support.cli import (
     weights,
 )
 
-from tinygrad_edu.storage import checkpoint as io
+from tinygrad_edu import storage as io
 
 pytest.importorskip("safetensors")
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 import tinygrad_edu
-from tinygrad_edu.storage import checkpoint as io
+from tinygrad_edu import storage as io
 
 ROOT = Path(tinygrad_edu.__file__).parents[1]
 

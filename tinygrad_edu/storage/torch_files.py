@@ -19,23 +19,21 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.device import Device, get_device
+from ..engine.errors import CheckpointError
 from ..engine.tensor import Tensor
-from .checkpoint import CheckpointError
 
-STORAGES = {
-    name + "Storage": kind
-    for name, kind in (
-        ("Double", "f8"),
-        ("Float", "f4"),
-        ("Half", "f2"),
-        ("BFloat16", "bf16"),
-        ("Long", "i8"),
-        ("Int", "i4"),
-        ("Short", "i2"),
-        ("Char", "i1"),
-        ("Byte", "u1"),
-        ("Bool", "?"),
-    )
+STORAGES = {  # PyTorch's name -> NumPy's
+    "DoubleStorage": "f8",
+    "FloatStorage": "f4",
+    "HalfStorage": "f2",
+    "BFloat16Storage": "bf16",
+    "LongStorage": "i8",
+    "IntStorage": "i4",
+    "ShortStorage": "i2",
+    "CharStorage": "i1",
+    "ByteStorage": "u1",
+    "BoolStorage": "?",
 }
 LARGEST_PICKLE = 100_000_000  # bytes
 
@@ -56,16 +54,12 @@ class Kind:
 
 def rebuild_tensor(storage: Any, offset: Any, size: Any, stride: Any, *rest: Any) -> Tensor:
     """The tensor of that shape and strides (in elements) in a storage, as a copy of its own."""
-    array = storage.array if isinstance(storage, Storage) else None
-    sizes = (
-        (offset, *size, *stride)
-        if isinstance(size, tuple) and isinstance(stride, tuple) and len(size) == len(stride) <= 32
-        else (None,)
-    )
-    if array is None or not all(type(n) is int and 0 <= n < 2**48 for n in sizes):
+    if not isinstance(storage, Storage) or not are_sizes(offset, size, stride):
         raise CheckpointError("a tensor's storage, offset, size and stride do not make sense")
-    last = offset + sum((n - 1) * s for n, s in zip(size, stride)) if all(size) else offset
-    if last >= len(array) and all(size) or offset > len(array):
+    array = storage.array
+    empty = not all(size)
+    last = offset if empty else offset + sum((n - 1) * s for n, s in zip(size, stride))
+    if offset > len(array) or (last >= len(array) and not empty):
         raise CheckpointError(
             f"a tensor of shape {size} reaches beyond its storage of {len(array)} elements"
         )
@@ -77,13 +71,17 @@ def rebuild_tensor(storage: Any, offset: Any, size: Any, stride: Any, *rest: Any
     view = np.lib.stride_tricks.as_strided(
         array[offset:], size, tuple(s * array.itemsize for s in stride), writeable=False
     )
-    return Tensor(np.array(view), cpu())
+    return Tensor(np.array(view), get_device("cpu"))
 
 
-def cpu() -> Any:
-    from ..engine.device import get_device
-
-    return get_device("cpu")
+def are_sizes(offset: Any, size: Any, stride: Any) -> bool:
+    """Whether these are an offset, a shape and its strides."""
+    if not isinstance(size, tuple) or not isinstance(stride, tuple):
+        return False
+    numbers = (offset, *size, *stride)
+    return len(size) == len(stride) <= 32 and all(
+        type(n) is int and 0 <= n < 2**48 for n in numbers
+    )
 
 
 def rebuild_parameter(data: Any, requires_grad: Any, hooks: Any, *rest: Any) -> Any:
@@ -104,14 +102,19 @@ ALLOWED: dict[tuple[str, str], Any] = {
 }
 
 
-class Unpickler(pickle._Unpickler):  # type: ignore[name-defined]  # the one in Python: the one in C allocates what a hostile file asks for
+# Python's own unpickler in Python: the one in C allocates what a hostile file asks for
+PythonUnpickler: Any = pickle._Unpickler  # type: ignore[attr-defined]  # not in its stub
+
+
+class Unpickler(PythonUnpickler):
     """Builds the structure; knows the names in ALLOWED and no others."""
 
-    dispatch = dict(pickle._Unpickler.dispatch)  # type: ignore[attr-defined]
+    dispatch: dict[int, Any] = dict(PythonUnpickler.dispatch)
 
     def __init__(self, data: bytes, archive: dict[str, bytes]):
         super().__init__(io.BytesIO(data))
-        self.archive, self.storages = archive, {}  # type: ignore[var-annotated]
+        self.archive = archive
+        self.storages: dict[str, Storage] = {}
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in ALLOWED:
@@ -133,23 +136,23 @@ class Unpickler(pickle._Unpickler):  # type: ignore[name-defined]  # the one in 
             raise CheckpointError("it names a storage in a way that is not PyTorch's")
         kind, key, count = pid[1].kind, pid[2], pid[4]
         if key not in self.storages:
-            raw = self.archive.get(f"data/{key}")
-            width = 2 if kind == "bf16" else np.dtype(kind).itemsize
-            if raw is None or len(raw) != count * width:
-                raise CheckpointError(
-                    f"storage {key!r} must have {count * width:,} bytes, got"
-                    f" {'none' if raw is None else f'{len(raw):,}'}"
-                )
-            if kind == "bf16":  # the upper half of a float32
-                array = (np.frombuffer(raw, "<u2").astype(np.uint32) << 16).view(np.float32)
-            else:
-                array = np.frombuffer(raw, np.dtype(kind).newbyteorder("<")).astype(
-                    np.dtype(kind), copy=False
-                )
-                if kind == "?" and raw and max(raw) > 1:
-                    raise CheckpointError(f"storage {key!r} holds a bool that is neither 0 nor 1")
-            self.storages[key] = Storage(array)
+            self.storages[key] = Storage(numbers(self.archive.get(f"data/{key}"), kind, key, count))
         return self.storages[key]
+
+
+def numbers(raw: bytes | None, kind: str, key: str, count: int) -> np.ndarray:
+    """The `count` numbers of the storage `key` in its file `raw`."""
+    width = 2 if kind == "bf16" else np.dtype(kind).itemsize
+    if raw is None or len(raw) != count * width:
+        raise CheckpointError(
+            f"storage {key!r} must have {count * width:,} bytes, got"
+            f" {'none' if raw is None else f'{len(raw):,}'}"
+        )
+    if kind == "bf16":  # the upper half of a float32
+        return (np.frombuffer(raw, "<u2").astype(np.uint32) << 16).view(np.float32)
+    if kind == "?" and max(raw, default=0) > 1:
+        raise CheckpointError(f"storage {key!r} holds a bool that is neither 0 nor 1")
+    return np.frombuffer(raw, np.dtype(kind).newbyteorder("<")).astype(np.dtype(kind), copy=False)
 
 
 def refuse(unpickler: Any) -> None:
@@ -173,8 +176,8 @@ for _code in (
 
 
 def load_build(unpickler: Any) -> None:
-    """OrderedDicts of `state_dict()` carry a `_metadata` attribute; it is dropped, as everything
-    that sets attributes.
+    """The OrderedDict of a `state_dict()` carries an attribute `_metadata`. It is dropped; whatever
+    else sets attributes is refused.
     """
     state, target = unpickler.stack.pop(), unpickler.stack[-1]
     if type(target) is not OrderedDict or not isinstance(state, dict):
@@ -184,7 +187,7 @@ def load_build(unpickler: Any) -> None:
 Unpickler.dispatch[pickle.BUILD[0]] = load_build
 
 
-def from_torch(data: bytes, name: str, device: Any) -> Any:
+def from_torch(data: bytes, name: str, device: Device) -> Any:
     """The object in a file of torch.save. `name` is what errors call the file.
 
     Dtype: bfloat16 is read as float32, which holds each of its values exactly.
@@ -200,7 +203,7 @@ def from_torch(data: bytes, name: str, device: Any) -> Any:
         ) from None
     except MemoryError:
         raise
-    except Exception as error:  # a damaged pickle raises anything: KeyError, IndexError, ValueError, struct.error, UnicodeDecodeError ...
+    except Exception as error:  # a damaged pickle raises anything: KeyError, struct.error ...
         raise CheckpointError(
             f"load: the file must be a whole file of torch.save, got {name}: {type(error).__name__}"
             " while reading it. Use another copy."
@@ -230,7 +233,7 @@ def open_archive(data: bytes) -> dict[str, bytes]:
     return found
 
 
-def on_device(obj: Any, device: Any) -> Any:
+def on_device(obj: Any, device: Device) -> Any:
     """Tensors moved to `device`, also inside lists, tuples and dicts."""
     if isinstance(obj, Tensor):
         return obj if obj.device is device else Tensor(device.asarray(obj.array), device)

@@ -20,11 +20,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from .. import storage as io
 from ..autograd import no_grad
 from ..devices.cpu.threads import known_num_threads
 from ..engine.device import default_generator, get_device
 from ..engine.errors import TinygradEduError
-from ..storage import checkpoint as io
+from ..files import write_atomically
 from .recipe import Recipe, UsageError
 from .screen import make_screen, percent
 
@@ -442,7 +443,7 @@ class Run:
                     **self.settings,
                 }
             )
-            io.write_atomically(
+            write_atomically(
                 os.fspath(path), "".join(json.dumps(line) + "\n" for line in lines).encode()
             )
             self.metrics = open(path, "a", encoding="utf-8")  # noqa: SIM115  # closed in __exit__
