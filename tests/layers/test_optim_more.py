@@ -68,12 +68,74 @@ def test_lbfgs_follows_pytorchs_trajectory_in_float64(problem, settings):
     if problem is rosenbrock and "line_search_fn" not in settings:
         # without a line search larger steps diverge in this valley
         settings = {**settings, "lr": settings["lr"] * 0.001}
-    ours, a = lbfgs_path(te, problem, 100, **settings)
-    theirs, b = lbfgs_path(torch, problem, 100, **settings)
+    # only 100 iterations: differences in rounding grow about tenfold every 30
+    steps = 100 // settings.get("max_iter", 20)
+    ours, a = lbfgs_path(te, problem, steps, **settings)
+    theirs, b = lbfgs_path(torch, problem, steps, **settings)
     np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-6)
     assert [a.state[a.params[0]][k] for k in ("n_iter", "func_evals")] == [
         next(iter(b.state.values()))[k] for k in ("n_iter", "func_evals")
     ]
+
+
+def waves(te):
+    centre = te.tensor(np.random.default_rng(5).normal(size=4) * 3)
+    p = te.tensor(np.zeros(4), requires_grad=True)
+    return [p], lambda: ((p - centre) ** 2).sum() + 0.3 * (3 * p).sin().sum()
+
+
+@pytest.mark.parametrize("max_eval", [None, 1, 2, 3, 5, 8])
+@pytest.mark.parametrize("problem", [waves, rosenbrock])
+def test_a_line_search_of_lbfgs_stops_at_max_eval_as_pytorchs_does(problem, max_eval):
+    torch = pytest.importorskip("torch")
+    settings = dict(max_iter=3, max_eval=max_eval, history_size=2, line_search_fn="strong_wolfe")
+    ours, a = lbfgs_path(te, problem, 12, **settings)
+    theirs, b = lbfgs_path(torch, problem, 12, **settings)
+    np.testing.assert_allclose(ours, theirs, rtol=1e-6, atol=1e-6)
+    mine, other = a.state[a.params[0]], next(iter(b.state.values()))
+    assert mine["func_evals"] == other["func_evals"]
+
+
+@pytest.mark.parametrize("line_search", [None, "strong_wolfe"])
+def test_lbfgs_state_has_pytorchs_entries_and_goes_both_ways(line_search):
+    torch = pytest.importorskip("torch")
+    settings = {"lr": 0.3, "max_iter": 3, "history_size": 4, "line_search_fn": line_search}
+    _, a = lbfgs_path(te, regression, 4, **settings)
+    path, b = lbfgs_path(torch, regression, 4, **settings)
+    mine, other = a.state_dict()["state"][0], b.state_dict()["state"][0]
+    assert mine.keys() == other.keys()
+    assert len(mine["al"]) == len(other["al"]) == 4 and len(mine["ro"]) == len(other["ro"])
+    for name in ("al", "ro", "old_dirs", "old_stps"):
+        for x, y in zip(mine[name], other[name]):
+            np.testing.assert_allclose(x.numpy(), y.numpy(), rtol=1e-7, atol=1e-12)
+
+    def converted(value):
+        if isinstance(value, list):
+            return [converted(v) for v in value]
+        return te.from_numpy(value.numpy()) if torch.is_tensor(value) else value
+
+    params, loss = regression(te)
+    continued = optim.LBFGS(params, **settings)
+    state = b.state_dict()
+    continued.load_state_dict(
+        {
+            "state": {0: {k: converted(v) for k, v in state["state"][0].items()}},
+            "param_groups": state["param_groups"],
+        }
+    )
+    with te.no_grad():
+        flat = te.tensor(path[-1][1:])
+        params[0].copy_(flat[:24].view(6, 4)), params[1].copy_(flat[24:])
+
+    def closure():
+        continued.zero_grad()
+        value = loss()
+        value.backward()
+        return value
+
+    whole, _ = lbfgs_path(torch, regression, 6, **settings)
+    found = [float(continued.step(closure)) for _ in range(2)]
+    np.testing.assert_allclose(found, whole[4:, 0], rtol=1e-8)
 
 
 def test_lbfgs_with_line_search_solves_rosenbrocks_valley():

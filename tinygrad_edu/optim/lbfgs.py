@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 from ..autograd import enable_grad, no_grad
 from ..engine.errors import GraphError, ShapeError
+from ..functional import tensor
 from .optimizer import Optimizer
 
 SUFFICIENT_DECREASE, CURVATURE = 1e-4, 0.9  # the constants of the strong Wolfe conditions
-MAX_TRIALS = 25  # evaluations of one line search
 
 
 class Point(NamedTuple):
@@ -29,9 +29,10 @@ class LBFGS(Optimizer):
     backward and returns the loss.
 
     Args: lr: length of a step in units of the quasi-Newton step; max_iter: iterations in one
-          step(); max_eval: evaluations in one step() (default 1.25 max_iter); tolerance_grad: stop
-          where no gradient element is larger; tolerance_change: stop where step and loss change
-          less; history_size: remembered steps; line_search_fn: None or "strong_wolfe".
+          step(); max_eval: evaluations in one step(), those of line searches included (default
+          1.25 max_iter); tolerance_grad: stop where no gradient element is larger;
+          tolerance_change: stop where step and loss change less; history_size: remembered steps;
+          line_search_fn: None or "strong_wolfe".
     Raises: ShapeError for more than one parameter group; GraphError without a closure.
     Reference: Nocedal and Wright, 2006, Numerical Optimization, algorithms 7.4 (two loops), 3.5 and
                3.6 (strong Wolfe).
@@ -123,8 +124,10 @@ class LBFGS(Optimizer):
 
     def _iterate(self, closure: Callable[[], Any]) -> Any:
         group, state = self.param_groups[0], self.state[self.params[0]]
+        wrap = self.params[0].wrap
         lr, smallest = float(group["lr"]), group["tolerance_change"]
-        state.setdefault("func_evals", 0), state.setdefault("n_iter", 0)
+        state.setdefault("func_evals", 0)
+        state.setdefault("n_iter", 0)
         with enable_grad():
             first = closure()
         loss, g = float(first), self._gradient()
@@ -136,27 +139,29 @@ class LBFGS(Optimizer):
             state["n_iter"] += 1
             if state["n_iter"] == 1:
                 direction, t = -g, min(1.0, 1.0 / float(abs(g).sum())) * lr
-                state.update(old_dirs=[], old_stps=[], H_diag=1.0)
+                state.update(old_dirs=[], old_stps=[], ro=[], H_diag=1.0)
             else:
                 direction, t = self._direction(g, state, group["history_size"]), lr
             before = loss
-            state.update(prev_flat_grad=self.params[0].wrap(g), prev_loss=loss)
+            state.update(prev_flat_grad=wrap(g), prev_loss=loss, d=wrap(direction), t=t)
             slope = float(g @ direction)
             if slope > -smallest:
                 break
+            tried = 0
             if group["line_search_fn"]:
-                loss, g, t, tried = self._search(closure, t, direction, loss, g, slope, smallest)
+                start = Point(0.0, loss, g, slope)
+                found, tried = self._search(
+                    closure, direction, start, t, smallest, group["max_eval"] - evaluations
+                )
+                loss, g, t = found.f, found.g, found.t
                 self._move(direction, t)
             else:
                 self._move(direction, t)
-                tried = 0
                 if iteration < group["max_iter"]:  # the next step() evaluates there anyway
                     loss, g = self._evaluate(closure)
                     tried = 1
             evaluations += tried
-            state.update(
-                d=self.params[0].wrap(direction), t=t, func_evals=state["func_evals"] + tried
-            )
+            state.update(t=t, func_evals=state["func_evals"] + tried)
             if (
                 evaluations >= group["max_eval"]
                 or float(abs(direction * t).max()) <= smallest
@@ -166,45 +171,55 @@ class LBFGS(Optimizer):
         return first
 
     def _direction(self, g: Any, state: dict[str, Any], size: int) -> Any:
-        """−H g, with H learnt from the differences of gradients (old_dirs) and of positions
-        (old_stps).
+        """−H g by the two-loop recursion.
+
+        H is learnt from the differences y of gradients (old_dirs) and s of positions (old_stps);
+        ro holds 1 / (y · s), al the shares of the first loop.
         """
-        wrap = self.params[0].wrap
-        y, s = g - state["prev_flat_grad"].array, state["d"].array * state["t"]
-        curvature = float(y @ s)
-        if curvature > 1e-10:
-            state.update(
-                old_dirs=[*state["old_dirs"], wrap(y)][-size:],
-                old_stps=[*state["old_stps"], wrap(s)][-size:],
-                H_diag=curvature / float(y @ y),
-            )
+        self._remember(g, state, size)
         pairs = [
-            (y.array, s.array, 1.0 / float(y.array @ s.array))
-            for y, s in zip(state["old_dirs"], state["old_stps"])
+            (y.array, s.array, float(ro))
+            for y, s, ro in zip(state["old_dirs"], state["old_stps"], state["ro"])
         ]
-        q, shares = -g, []
-        for y, s, rho in reversed(pairs):
-            shares.append(rho * float(s @ q))
-            q = q - shares[-1] * y
-        q = q * state["H_diag"]
-        for (y, s, rho), share in zip(pairs, reversed(shares)):
-            q = q + s * (share - rho * float(y @ q))
+        al = state.setdefault("al", [None] * size)
+        q = -g
+        for i in reversed(range(len(pairs))):
+            y, s, ro = pairs[i]
+            al[i] = tensor(ro * float(s @ q), dtype=self.params[0].dtype)
+            q = q - float(al[i]) * y
+        q = q * float(state["H_diag"])
+        for i, (y, s, ro) in enumerate(pairs):
+            q = q + s * (float(al[i]) - ro * float(y @ q))
         return q
+
+    def _remember(self, g: Any, state: dict[str, Any], size: int) -> None:
+        """Add the last step to the history, if the loss curved upwards along it."""
+        y = g - state["prev_flat_grad"].array
+        s = state["d"].array * float(state["t"])
+        curvature = float(y @ s)
+        if curvature <= 1e-10:
+            return
+        first = self.params[0]
+        ro = tensor(1.0 / curvature, dtype=first.dtype)
+        for name, new in (("old_dirs", first.wrap(y)), ("old_stps", first.wrap(s)), ("ro", ro)):
+            state[name] = [*state[name], new][-size:]
+        state["H_diag"] = curvature / float(y @ y)
 
     # ---- the line search ----
 
     def _search(
         self,
         closure: Callable[[], Any],
-        t: float,
         direction: Any,
-        f: float,
-        g: Any,
-        slope: float,
+        start: Point,
+        t: float,
         smallest: float,
-    ) -> tuple[float, Any, float, int]:
-        """A step length that meets the strong Wolfe conditions: (loss, gradient, length,
-        evaluations).
+        budget: int,
+    ) -> tuple[Point, int]:
+        """A point that meets the strong Wolfe conditions, and how many evaluations it took.
+
+        Args: t: the first length to try; smallest: enclosures narrower than this are not divided;
+              budget: how many further lengths may be tried.
         """
         origin = [p.array.copy() for p in self.params]
 
@@ -216,51 +231,73 @@ class LBFGS(Optimizer):
                 p.bump_version()
             return Point(t, loss, gradient, float(gradient @ direction))
 
-        start = Point(0.0, f, g, slope)
-        previous, now, tried = start, at(t), 1
-        pair: list[Point] = []
-        while tried <= MAX_TRIALS:  # go further out until two points enclose a good one
-            if too_high(now, start) or tried > 2 and now.f >= previous.f:
-                pair = [previous, now]
-                break
-            if flat(now, start):
-                return now.f, now.g, now.t, tried
-            if now.slope >= 0:
-                pair = [previous, now]
-                break
-            t = cubic_minimum(previous, now, now.t + 0.01 * (now.t - previous.t), now.t * 10)
-            previous, now, tried = now, at(t), tried + 1
-        pair = pair or [start, now]
-        stalled = False
-        while tried <= MAX_TRIALS:  # shrink the enclosure
-            low, high = sorted(pair, key=lambda p: p.f)
-            left, right = sorted((low.t, high.t))
-            if (right - left) * float(abs(direction).max()) < smallest:
-                break
-            t = cubic_minimum(pair[0], pair[1])
-            margin = 0.1 * (right - left)
-            near_end = min(right - t, t - left) < margin
-            if near_end and (stalled or not left < t < right):
-                t = right - margin if right - t < t - left else left + margin
-                near_end = False
-            stalled = near_end
-            now, tried = at(t), tried + 1
-            if too_high(now, start) or now.f >= low.f:
-                pair = [now if p is high else p for p in pair]
-                continue
-            if flat(now, start):
-                return now.f, now.g, now.t, tried
+        points, tried = enclose(at, start, t, budget)
+        if len(points) == 1:
+            return points[0], tried
+        width = smallest / float(abs(direction).max())
+        return narrow(at, start, points, width, tried, budget)
+
+
+def enclose(
+    at: Callable[[float], Point], start: Point, t: float, budget: int
+) -> tuple[list[Point], int]:
+    """Go further out until one point is good, or two points enclose a good one.
+
+    Returns: the one point or the two, and the number of evaluations.
+    """
+    previous, now, tried = start, at(t), 1
+    while tried <= budget:
+        if too_high(now, start) or (tried > 2 and now.f >= previous.f):
+            return [previous, now], tried
+        if flat(now, start):
+            return [now], tried
+        if now.slope >= 0:
+            return [previous, now], tried
+        t = cubic_minimum(previous, now, now.t + 0.01 * (now.t - previous.t), now.t * 10)
+        previous, now, tried = now, at(t), tried + 1
+    return [start, now], tried
+
+
+def narrow(
+    at: Callable[[float], Point],
+    start: Point,
+    pair: list[Point],
+    width: float,
+    tried: int,
+    budget: int,
+) -> tuple[Point, int]:
+    """Shrink the enclosure `pair` until a point in it is good, or the best that was found."""
+    stalled = False
+    while tried <= budget:
+        low, high = sorted(pair, key=lambda p: p.f)
+        left, right = sorted((low.t, high.t))
+        if right - left < width:
+            break
+        t = cubic_minimum(pair[0], pair[1])
+        margin = 0.1 * (right - left)
+        near_end = min(right - t, t - left) < margin
+        if near_end and (stalled or not left < t < right):
+            t = right - margin if right - t < t - left else left + margin
+            near_end = False
+        stalled = near_end
+        now, tried = at(t), tried + 1
+        if too_high(now, start) or now.f >= low.f:
+            pair = [now if p is high else p for p in pair]
+        elif flat(now, start):
+            return now, tried
+        else:
             other = low if now.slope * (high.t - low.t) >= 0 else high
             pair = [now if p is low else other for p in pair]
-        best = min(pair, key=lambda p: p.f)
-        return best.f, best.g, best.t, tried
+    return min(pair, key=lambda p: p.f), tried
 
 
 def too_high(p: Point, start: Point) -> bool:
+    """Whether the loss at `p` has not fallen enough (Armijo's condition fails)."""
     return p.f > start.f + SUFFICIENT_DECREASE * p.t * start.slope
 
 
 def flat(p: Point, start: Point) -> bool:
+    """Whether the slope at `p` is small enough (the curvature condition holds)."""
     return abs(p.slope) <= -CURVATURE * start.slope
 
 
@@ -268,7 +305,8 @@ def cubic_minimum(p: Point, q: Point, low: float | None = None, high: float | No
     """Where the cubic through both points and slopes is least, kept within [low, high] (default:
     between them).
     """
-    low, high = (min(p.t, q.t) if low is None else low), (max(p.t, q.t) if high is None else high)
+    low = min(p.t, q.t) if low is None else low
+    high = max(p.t, q.t) if high is None else high
     a, b = (p, q) if p.t <= q.t else (q, p)
     d1 = p.slope + q.slope - 3 * (p.f - q.f) / (p.t - q.t)
     square = d1 * d1 - p.slope * q.slope
