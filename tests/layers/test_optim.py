@@ -45,6 +45,12 @@ OPTIMISERS = [
     ("RAdam", {"lr": 0.05}),
     ("RAdam", {"lr": 0.05, "weight_decay": 0.1}),
     ("RAdam", {"lr": 0.05, "weight_decay": 0.1, "decoupled_weight_decay": True}),
+    ("Adafactor", {"lr": 0.05}),
+    ("Adafactor", {"lr": 0.1, "beta2_decay": -0.5, "eps": (1e-4, 0.1), "weight_decay": 0.1}),
+    ("Adafactor", {"lr": 0.002, "d": 2.0, "maximize": True}),
+    ("ASGD", {"lr": 0.02}),
+    ("ASGD", {"lr": 0.02, "lambd": 0.1, "alpha": 0.5, "t0": 20, "weight_decay": 0.1}),
+    ("ASGD", {"lr": 0.001, "maximize": True}),
     ("Rprop", {"lr": 0.01}),
     ("Rprop", {"lr": 0.01, "etas": (0.4, 1.3), "step_sizes": (1e-4, 0.1)}),
 ]
@@ -313,6 +319,11 @@ def test_step_does_not_write_to_the_gradient():
         (lambda p: optim.Adam([p], differentiable=True), ValueError, "differentiable"),
         (lambda p: optim.Rprop([p], etas=(1.5, 0.5)), ValueError, "etas"),
         (lambda p: optim.Adadelta([p], rho=2), ValueError, "rho"),
+        (lambda p: optim.Adafactor([p], eps=(-1, 1e-3)), ValueError, "eps"),
+        (lambda p: optim.Adafactor([p], eps=(None, -1)), ValueError, "eps"),
+        (lambda p: optim.Adafactor([p], d=0.5), ValueError, "d 1 or more"),
+        (lambda p: optim.Adafactor([p], beta2_decay=0.8), ValueError, "beta2_decay"),
+        (lambda p: optim.ASGD([p], weight_decay=-0.5), ValueError, "weight_decay"),
         (
             lambda p: optim.SGD([p], lr=0.1).load_state_dict(
                 optim.SGD([p, te.zeros(1)], lr=0.1).state_dict()

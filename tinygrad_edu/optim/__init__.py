@@ -1,20 +1,22 @@
 """Optimisers and learning-rate schedules with PyTorch's names.
 
-The step of each is one readable function in `ops/update.py`.
+The step of each is one readable function in `steps.py`.
 """
 
 from . import lr_scheduler, swa_utils
 from .adam import Adam, Adamax, AdamW, NAdam, RAdam
-from .adaptive import Adadelta, Adagrad, Lion, RMSprop, Rprop
+from .adaptive import Adadelta, Adafactor, Adagrad, Lion, RMSprop, Rprop
 from .lbfgs import LBFGS
 from .muon import Muon
 from .optimizer import Optimizer
-from .sgd import SGD
+from .sgd import ASGD, SGD
 
 __all__ = [
+    "ASGD",
     "LBFGS",
     "SGD",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",

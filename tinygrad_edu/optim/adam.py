@@ -22,14 +22,14 @@ def start(state: dict[str, Any], param: Tensor, *names: str) -> None:
 
 
 def counted_there(state: dict[str, Any], param: Tensor) -> Any:
-    """Count one more step without the CPU's help: the count as an array of the parameter's device."""
+    """Count one more step on the parameter's device, and return the count as an array there."""
     if state["step"].device is not param.device:
         state["step"] = state["step"].to(param.device)
     return state["step"].add_(1).array
 
 
 class Adam(Optimizer):
-    """Adam; the step is `ops.update.adam_update`.
+    """Adam; the step is `optim.steps.adam_update`.
 
     Args: lr: step size; betas: decay of the running means; eps: added to the root; weight_decay:
           pull towards zero, through the gradient (AdamW: straight on the parameter, also with
@@ -136,7 +136,7 @@ class AdamW(Adam):
 
 
 class Adamax(Optimizer):
-    """Adam with the infinity norm; the step is `ops.update.adamax_update`. Args: see Adam."""
+    """Adam with the infinity norm; the step is `optim.steps.adamax_update`. Args: see Adam."""
 
     def __init__(
         self,
@@ -183,7 +183,7 @@ class Adamax(Optimizer):
 
 
 class NAdam(Optimizer):
-    """Adam with Nesterov momentum; the step is `ops.update.nadam_update`. Args: see Adam;
+    """Adam with Nesterov momentum; the step is `optim.steps.nadam_update`. Args: see Adam;
     momentum_decay: how fast momentum grows.
     """
 
@@ -245,7 +245,7 @@ class NAdam(Optimizer):
 
 
 class RAdam(Optimizer):
-    """Rectified Adam; the step is `ops.update.radam_update`. Args: see Adam."""
+    """Rectified Adam; the step is `optim.steps.radam_update`. Args: see Adam."""
 
     def __init__(
         self,

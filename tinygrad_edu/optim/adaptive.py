@@ -1,5 +1,5 @@
-"""Step sizes of each element's own: RMSprop, Adagrad, Adadelta, Rprop; and Lion, which uses signs
-only.
+"""A step size for each element: RMSprop, Adagrad, Adadelta, Adafactor, Rprop; and Lion, which uses
+signs only.
 """
 
 from __future__ import annotations
@@ -7,17 +7,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ..engine.dtype import finfo
 from ..engine.errors import ShapeError
 from ..engine.tensor import Tensor
-from ..functional import full_like, tensor, zeros_like
+from ..functional import full_like, tensor, zeros, zeros_like
 from .adam import start
 from .optimizer import Optimizer, step_of
-from .steps import adadelta_update, adagrad_update, lion_update, rmsprop_update, rprop_update
+from .steps import (
+    adadelta_update,
+    adafactor_update,
+    adagrad_update,
+    lion_update,
+    rmsprop_update,
+    rprop_update,
+)
 
 
 class RMSprop(Optimizer):
     """The gradient over the root of its running mean square; the step is
-    `ops.update.rmsprop_update`.
+    `optim.steps.rmsprop_update`.
 
     Args: alpha: decay of the running mean; momentum: share of the last step kept; centered:
           subtract the squared mean.
@@ -80,7 +88,7 @@ class RMSprop(Optimizer):
 
 class Adagrad(Optimizer):
     """The gradient over the root of the sum of its squares; the step is
-    `ops.update.adagrad_update`.
+    `optim.steps.adagrad_update`.
 
     Args: lr_decay: lr falls as 1 / (1 + steps·lr_decay); initial_accumulator_value: the sum at the
           start.
@@ -141,7 +149,7 @@ class Adagrad(Optimizer):
 
 
 class Adadelta(Optimizer):
-    """Steps in the units of the parameter; the step is `ops.update.adadelta_update`. Args: rho:
+    """Steps in the units of the parameter; the step is `optim.steps.adadelta_update`. Args: rho:
     decay of the running means.
     """
 
@@ -194,9 +202,90 @@ class Adadelta(Optimizer):
         )
 
 
+class Adafactor(Optimizer):
+    """Adam's second moment in little memory: one number per row and column of a matrix. The step
+    is `optim.steps.adafactor_update`.
+
+    Args: lr: largest relative step size, and the rate of weight_decay; beta2_decay: exponent of
+          the step in the decay of the moments (0 or less); eps: smallest root of the second moment
+          (None: the dtype's eps), smallest size of a parameter that scales its step; d: longest
+          root mean square of a step before scaling (1 or more); weight_decay: decoupled.
+    """
+
+    def __init__(
+        self,
+        params: Iterable,
+        lr: Any = 1e-2,
+        beta2_decay: float = -0.8,
+        eps: tuple[float | None, float] = (None, 1e-3),
+        d: float = 1.0,
+        weight_decay: float = 0.0,
+        *,
+        foreach: bool | None = None,
+        maximize: bool = False,
+    ):
+        super().__init__(
+            params,
+            dict(
+                lr=lr,
+                beta2_decay=beta2_decay,
+                eps=eps,
+                d=d,
+                weight_decay=weight_decay,
+                foreach=foreach,
+                maximize=maximize,
+            ),
+        )
+
+    def check(self, group: dict[str, Any]) -> None:
+        super().check({name: value for name, value in group.items() if name != "eps"})
+        if not all(eps is None or eps >= 0 for eps in group["eps"]):
+            raise ShapeError(
+                f"Adafactor: eps must be 0 or more (the first may be None), got {group['eps']}."
+                " Use (None, 1e-3), for example."
+            )
+        if group["beta2_decay"] > 0 or group["d"] < 1:
+            raise ShapeError(
+                "Adafactor: beta2_decay must be 0 or less and d 1 or more, got"
+                f" {group['beta2_decay']} and {group['d']}. Use -0.8 and 1, for example."
+            )
+
+    def _state_shape(self, name: str, p: Tensor) -> tuple[int, ...]:
+        if name == "row_var":
+            return (*p.shape[:-1], 1)
+        if name == "col_var":
+            return (*p.shape[:-2], 1, p.shape[-1])
+        return super()._state_shape(name, p)
+
+    def update(self, param: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
+        if not state:
+            state["step"] = tensor(0.0)
+            for name in ("row_var", "col_var") if param.ndim > 1 else ("variance",):
+                shape = self._state_shape(name, param)
+                state[name] = zeros(shape, dtype=param.dtype, device=param.device)
+        matrix = "row_var" in state
+        eps1, eps2 = group["eps"]
+        adafactor_update(
+            param.device,
+            param.array,
+            param.grad.array,
+            state["row_var"].array if matrix else None,
+            state["col_var"].array if matrix else None,
+            None if matrix else state["variance"].array,
+            step_of(state),
+            float(group["lr"]),
+            group["beta2_decay"],
+            finfo(param.dtype).eps if eps1 is None else eps1,
+            eps2,
+            group["d"],
+            group["weight_decay"],
+            group["maximize"],
+        )
+
+
 class Rprop(Optimizer):
     """Step sizes that grow while the sign stays and shrink when it turns; the step is
-    `ops.update.rprop_update`.
+    `optim.steps.rprop_update`.
 
     Args: lr: the first step size; etas: factors to shrink and to grow; step_sizes: smallest and
           largest. For full batches.
@@ -254,7 +343,7 @@ class Rprop(Optimizer):
 
 class Lion(Optimizer):
     """Steps of one size in every element, in the direction of a blended momentum; the step is
-    `ops.update.lion_update`.
+    `optim.steps.lion_update`.
 
     Args: betas: blend for the direction, decay of the momentum. Use an lr 3 to 10 times smaller
           than Adam's.

@@ -16,7 +16,7 @@ SUFFICIENT_DECREASE, CURVATURE = 1e-4, 0.9  # the constants of the strong Wolfe 
 
 
 class Point(NamedTuple):
-    """A place on the search line: step length, loss, gradient there, and the slope along the line."""
+    """A point of the search line: step length, loss, gradient, and the slope along the line."""
 
     t: float
     f: float

@@ -16,7 +16,7 @@ from .steps import muon_update
 
 class Muon(Optimizer):
     """For the weight matrices of hidden layers only (embeddings, biases and the last layer: AdamW);
-    the step is `ops.update.muon_update`.
+    the step is `optim.steps.muon_update`.
 
     Args: momentum, nesterov: as in SGD; ns_coefficients, ns_steps: of the Newton-Schulz iteration;
           eps: smallest norm to divide by; adjust_lr_fn: "original" (default: lr grows with

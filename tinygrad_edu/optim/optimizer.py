@@ -217,14 +217,20 @@ class Optimizer:
         ]
         self.state = state
 
+    def _state_shape(self, name: str, p: Tensor) -> tuple[int, ...]:
+        """The shape that the entry `name` of p's state has, if it is no single number."""
+        return p.shape
+
     def _adopted(self, name: str, value: Any, p: Tensor) -> Any:
-        """A saved value as a copy on the parameter's device, and in its dtype if it has its shape."""
+        """A saved value as a copy on the parameter's device; all but "step" in its dtype."""
         if not isinstance(value, Tensor):
             return copy.deepcopy(value)
-        if value.ndim and value.shape != p.shape:
+        shape = self._state_shape(name, p)
+        if value.ndim and value.shape != shape:
             raise ShapeError(
-                f"{self._name()}.load_state_dict: {name} must have the parameter's shape {p.shape},"
-                f" got {value.shape}. Load the state of the same model."
+                f"{self._name()}.load_state_dict: {name} must have shape {tuple(shape)} for the"
+                f" parameter {tuple(p.shape)}, got {tuple(value.shape)}. Load the state of the same"
+                " model."
             )
         dtype = p.dtype if name != "step" and value.is_floating_point() else None
         return value.detach().clone().to(dtype=dtype, device=p.device)

@@ -1,9 +1,9 @@
 """Optimiser steps: one function per method, on raw arrays, changing `param` and its state in place.
 
-Called with a device, a function runs its kernel, or with the device's array module for `xp` what
-stands here. `grad` is read only. Each function needs at most two temporaries of param's size; the
-rest is written with `out=`. Rates are plain numbers, given anew at every call. `step` counts from
-1.
+Call a function with a device: it runs the device's kernel if there is one, and otherwise the code
+here with the device's array module as `xp`. `grad` is only read. Most functions need at most two
+temporaries of param's size; the rest is written with `out=`. Rates are plain numbers, passed at
+every call. `step` counts from 1.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from ..engine.updates import update
 
 
 def effective_grad(xp: Any, param: Any, grad: Any, weight_decay: float, maximize: bool) -> Any:
-    """The direction to go down: grad (turned round to maximise) plus weight_decay · param. A new
-    array if it differs from grad.
+    """The direction to go down: grad (negated to maximise) plus weight_decay·param.
+
+    A new array if it differs from grad.
     """
     if maximize:
         grad = -grad
@@ -186,6 +187,93 @@ def adagrad_update(
     param -= change
 
 
+def root_mean_square(xp: Any, array: Any) -> float:
+    return math.sqrt(float((array * array).mean()))
+
+
+@update
+def adafactor_update(
+    xp: Any,
+    param: Any,
+    grad: Any,
+    row_var: Any,
+    col_var: Any,
+    variance: Any,
+    step: int,
+    lr: float,
+    beta2_decay: float,
+    eps1: float,
+    eps2: float,
+    d: float = 1.0,
+    weight_decay: float = 0.0,
+    maximize: bool = False,
+) -> None:
+    """Adafactor: the second moment of a matrix is kept as one number per row and per column.
+
+    Math:   β = 1 − t^beta2_decay;   a = max(eps2, rms(p))·min(lr, 1/√t)
+            r ← β·r + (1 − β)·mean of g² over columns;   c ← the same over rows
+            v = r c / max(mean of r, eps1)          (vectors: v ← β·v + (1 − β)·g²)
+            u = g / max(√v, eps1)
+            p ← p·(1 − lr·weight_decay) − a·u / max(1, rms(u) / d)
+    Shape:  param (..., n, m): row_var (..., n, 1), col_var (..., 1, m), variance None
+            param (n) or (): row_var and col_var None, variance as param
+    Reference: N. Shazeer, M. Stern, 2018, "Adafactor: adaptive learning rates with sublinear
+               memory cost", algorithms 4 and 5.
+    """
+    beta = 1 - step**beta2_decay
+    length = max(eps2, root_mean_square(xp, param)) * min(lr, 1 / math.sqrt(step))
+    if weight_decay:
+        param *= 1 - lr * weight_decay
+    g = -grad if maximize else grad
+    square = g * g
+    if variance is None:
+        blend(row_var, square.mean(axis=-1, keepdims=True), beta)
+        blend(col_var, square.mean(axis=-2, keepdims=True), beta)
+        second = row_var * col_var  # (..., n, m)
+        second /= xp.maximum(row_var.mean(axis=-2, keepdims=True), eps1)
+    else:
+        blend(variance, square, beta)
+        second = variance
+    change = xp.sqrt(xp.maximum(second, eps1 * eps1))
+    change = xp.divide(g, change, out=change)
+    change *= length / max(1.0, root_mean_square(xp, change) / d)
+    param -= change
+
+
+@update
+def asgd_update(
+    xp: Any,
+    param: Any,
+    grad: Any,
+    ax: Any,
+    eta: float,
+    mu: float,
+    lambd: float = 1e-4,
+    weight_decay: float = 0.0,
+    maximize: bool = False,
+) -> None:
+    """Averaged gradient descent: `ax` is the mean of the parameters since step t0.
+
+    Math:   p ← p·(1 − lambd·eta) − eta·g;   ax ← ax + mu·(p − ax)
+    Args: eta: step size and mu: share of the new parameters in the mean (1: ax ← p), see
+          `asgd_rates`.
+    Reference: B. Polyak, A. Juditsky, 1992, "Acceleration of stochastic approximation by
+               averaging".
+    """
+    g = effective_grad(xp, param, grad, weight_decay, maximize)
+    param *= 1 - lambd * eta
+    param -= g * eta
+    if mu == 1:
+        ax[...] = param
+    else:
+        ax += (param - ax) * mu
+
+
+def asgd_rates(step: int, lr: float, lambd: float, alpha: float, t0: float) -> tuple[float, float]:
+    """eta and mu of the step after `step`: lr / (1 + lambd·lr·t)^alpha and 1 / max(1, t − t0)."""
+    return lr / (1 + lambd * lr * step) ** alpha, 1 / max(1, step - t0)
+
+
 @update
 def adadelta_update(
     xp: Any,
@@ -309,7 +397,9 @@ def radam_update(
     """Rectified Adam: momentum only, until the second moment has seen enough steps to be trusted.
 
     Math:   ρ∞ = 2 / (1 − β2) − 1;   ρ = ρ∞ − 2t·β2ᵗ / (1 − β2ᵗ);   m̂, v as in Adam
-            ρ > 5: p ← p − lr·r·m̂·√(1 − β2ᵗ) / (√v + eps),  r = √((ρ−4)(ρ−2)ρ∞ / ((ρ∞−4)(ρ∞−2)ρ));   else p ← p − lr·m̂
+            ρ > 5: p ← p − lr·r·m̂·√(1 − β2ᵗ) / (√v + eps),
+                   r = √((ρ − 4)(ρ − 2)ρ∞ / ((ρ∞ − 4)(ρ∞ − 2)ρ))
+            else:  p ← p − lr·m̂
     Reference: L. Liu et al., 2020, "On the variance of the adaptive learning rate and beyond",
                algorithm 2.
     """
@@ -344,11 +434,11 @@ def rprop_update(
     step_max: float = 50.0,
     maximize: bool = False,
 ) -> None:
-    """Resilient propagation: only the gradient's sign counts; each element has a step size of its
-    own.
+    """Resilient propagation: only the gradient's sign counts; each element has its own step size.
 
-    Math:   g·prev > 0: step ← min(step·η⁺, max);   < 0: step ← max(step·η⁻, min) and g ← 0;   p ← p
-            − sign(g)·step
+    Math:   g·prev > 0: step ← min(step·η⁺, max)
+            g·prev < 0: step ← max(step·η⁻, min) and g ← 0
+            p ← p − sign(g)·step
     Reference: M. Riedmiller, H. Braun, 1993, "A direct adaptive method for faster backpropagation
                learning".
     """
@@ -394,8 +484,9 @@ def lion_update(
 def orthogonalized(
     xp: Any, matrix: Any, coefficients: tuple[float, float, float], steps: int, eps: float
 ) -> Any:
-    """About U Vᵀ of the SVD U S Vᵀ: Newton-Schulz steps X ← a X + (b A + c A²) X with A = X Xᵀ push
-    all singular values towards 1.
+    """About U Vᵀ of the SVD U S Vᵀ.
+
+    Math:   X ← a X + (b A + c A²) X, A = X Xᵀ (Newton-Schulz) pushes all singular values towards 1
     """
     a, b, c = coefficients
     wide = matrix.shape[0] <= matrix.shape[1]
@@ -422,11 +513,12 @@ def muon_update(
     steps: int = 5,
     eps: float = 1e-7,
 ) -> None:
-    """Muon: SGD with momentum, its direction orthogonalized. `scale` fits lr to the matrix's shape;
-    decay is straight on the parameter.
+    """Muon: SGD with momentum whose direction is orthogonalized; weight decay is decoupled.
 
-    Math: buf ← μ buf + (1 − μ) g;   u = μ buf + (1 − μ) g if nesterov, else buf;   p ← (1 − lr λ) p
-          − lr scale orth(u)
+    Math:   b ← μ·b + (1 − μ)·g;   u = μ·b + (1 − μ)·g if nesterov, else b
+            p ← (1 − lr·weight_decay)·p − lr·scale·orth(u)
+    Args: scale: fits lr to the matrix's shape.
+    Reference: K. Jordan et al., 2024, "Muon: an optimizer for hidden layers in neural networks".
     """
     blend(buf, grad, momentum)
     direction = momentum * buf + (1 - momentum) * grad if nesterov else buf
@@ -444,7 +536,7 @@ def norm_update(xp: Any, total: Any, grad: Any) -> None:
 def clip_update(xp: Any, array: Any, norm: Any, most: float) -> None:
     """array ← array · min(1, most / (norm + 10⁻⁶)), `norm` an array of one element.
 
-    No one looks at it: nothing waits for the device.
+    The factor is never read on the host, so nothing waits for the device.
     """
     factor = most / (norm + 1e-6)
     array *= xp.where(factor >= 1, xp.ones_like(factor), factor)

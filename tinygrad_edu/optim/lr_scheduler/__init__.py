@@ -1,4 +1,4 @@
-"""Learning-rate schedules: make one around an optimiser, call `step()` after each epoch (or batch)."""
+"""Learning-rate schedules: make one for an optimiser, call `step()` after each epoch (or batch)."""
 
 from .base import LRScheduler
 from .combine import ChainedScheduler, SequentialLR
