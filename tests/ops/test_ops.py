@@ -38,11 +38,11 @@ INTERNAL = PIECES | set(
     keep_where
     ctc_negative_log ctc_occupation
     cofactors solve_matrices cholesky_lower qr_parts pseudo_inverse
-    adaptive_max adaptive_sum add_at add_to alias batch_normalization cast cast_like clamp_numbers clone_contiguous columns_image convolution
-    convolution_input convolution_weight count_integers diagonal_embed einsum_pair embed embed_rows euclidean_distances exponential_unit held_above
-    image_columns index_tensor largest_at layer_normalization length log_softmax_backward max_pool max_pool_positions max_pool_spread max_pool_take
-    median_dim mul_mask multiply_at nanmedian_dim nonzero_matrix pad_constant places_in polygamma_of put_at recurrence resample scatter_zeros setitem
-    smallest_at softmax_backward strided_back sum_pool sum_spread sum_to take_at take_rows times_taken trunc_divide unfold_back unique_parts zero_at
+    adaptive_max adaptive_sum alias batch_normalization cast cast_like clamp_numbers convolution
+    convolution_input convolution_weight count_integers einsum_pair euclidean_distances exponential_unit held_above
+    layer_normalization length log_softmax_backward max_pool max_pool_positions max_pool_spread max_pool_take
+    median_dim mul_mask nanmedian_dim places_in polygamma_of recurrence resample
+    softmax_backward sum_pool sum_spread sum_to trunc_divide unique_parts
     zeros_raw
 """.split()
 )

@@ -19,7 +19,7 @@ from .indexing import embedding, indexing, scatter
 from .layers import adaptive, attention, convolution, ctc, loss, normalization, pooling, recurrent
 from .linalg import distance, factorization, linalg, matmul
 from .reduction import norms, order, reduction, scan, softmax
-from .shape import diagonal, fold, joining, padding, shape
+from .shape import copies, diagonal, fold, joining, padding, views
 
 aliases.install()
 _unfinished = [name for name, op in registry.items() if isinstance(op, Op) and op.rules is None]

@@ -26,30 +26,31 @@ def turned(x):
     return None
 
 
-def transposes(x):
-    found = float32(x) and not x.flags.c_contiguous and turned(x)
+def transposes(input):
+    found = float32(input) and not input.flags.c_contiguous and turned(input)
     if not found:
         return False
     batch, rows, cols = found[1]
     return batch <= MOST and rows <= 32 * MOST and cols < 2**31 - 32
 
 
-def launch(fn, x):
-    out, (memory, (batch, rows, cols)) = fn.empty(x.shape, x), turned(x)
+def launch(fn, input):
+    memory, (batch, rows, cols) = turned(input)
+    out = fn.empty(input.shape, input)
     fn((ceil_div(cols, 32), ceil_div(rows, 32), batch), (32, 8), (out, memory, rows, cols))
     return out
 
 
 @kernel("clone_contiguous_1_naive", supports=transposes)
-def clone_contiguous_1_naive(fn, x, /):
-    return launch(fn, x)
+def clone_contiguous_1_naive(fn, input):
+    return launch(fn, input)
 
 
 @kernel("clone_contiguous_2_shared", supports=transposes)
-def clone_contiguous_2_shared(fn, x, /):
-    return launch(fn, x)
+def clone_contiguous_2_shared(fn, input):
+    return launch(fn, input)
 
 
 @kernel("clone_contiguous_3_padded", supports=transposes)
-def clone_contiguous_3_padded(fn, x, /):
-    return launch(fn, x)
+def clone_contiguous_3_padded(fn, input):
+    return launch(fn, input)

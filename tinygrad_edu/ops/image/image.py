@@ -211,10 +211,8 @@ def pixel_shuffle(F, input, upscale_factor):
     check_factor("pixel_shuffle", "the number of channels", r * r if r > 0 else r, c)
     k = len(lead)
     split = F.reshape(input, (*lead, c // (r * r), r, r, h, w))
-    return F.reshape(
-        F.permute(split, (*range(k), k, k + 3, k + 1, k + 4, k + 2)),
-        (*lead, c // (r * r), h * r, w * r),
-    )
+    turned = F.permute(split, (*range(k), k, k + 3, k + 1, k + 4, k + 2))
+    return F.reshape(F.clone_contiguous(turned), (*lead, c // (r * r), h * r, w * r))
 
 
 @composite(method=False, cases=[Case([1, 2, 4, 6], 2), Case([1, 3, 6], 3)])
@@ -235,10 +233,8 @@ def pixel_unshuffle(F, input, downscale_factor):
     check_factor("pixel_unshuffle", "the width", r, w)
     k = len(lead)
     split = F.reshape(input, (*lead, c, h // r, r, w // r, r))
-    return F.reshape(
-        F.permute(split, (*range(k), k, k + 2, k + 4, k + 1, k + 3)),
-        (*lead, c * r * r, h // r, w // r),
-    )
+    turned = F.permute(split, (*range(k), k, k + 2, k + 4, k + 1, k + 3))
+    return F.reshape(F.clone_contiguous(turned), (*lead, c * r * r, h // r, w // r))
 
 
 @composite(method=False, cases=[Case([1, 6, 2, 2], 3), Case([2, 4, 3], 2)])
@@ -257,4 +253,4 @@ def channel_shuffle(F, input, groups):
     n, c, *rest = input.shape
     check_factor("channel_shuffle", "the number of channels", groups, c)
     split = F.reshape(input, (n, groups, c // groups, *rest))
-    return F.reshape(F.transpose(split, 1, 2), (n, c, *rest))
+    return F.reshape(F.clone_contiguous(F.transpose(split, 1, 2)), (n, c, *rest))

@@ -1,4 +1,4 @@
-"""Indexing, joining and splitting: `x[...]`, gather and scatter, cat and split."""
+"""Indexing: `x[...]`, `x[...] = value`, masks and coordinates."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ...engine.backward import functional, mode
 from ...engine.case import Case, bools, ints, positive
 from ...engine.device import registry
 from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError
-from ...engine.op import composite, op
+from ...engine.op import Array, composite, piece
 from ...engine.tensor import Tensor
 from ...engine.views import check_writable, written
 
@@ -81,82 +81,88 @@ def is_basic(index):
     )
 
 
-@op(
+@piece(
     view=True,
-    method=False,
     cases=[
         Case([3, 4], (1, slice(None))),
         Case([3, 4], (slice(None), slice(1, None, 2))),
         Case([3, 4], (None, Ellipsis, 2)),
+        Case([3, 4], (1, 2)),
+        Case([3], 1),
         Case([3, 4], ([2, 0, 2],)),
         Case([3, 4], ([[True, False, True, True], [False] * 4, [True] * 4],)),
     ],
 )
-def getitem(xp, x, /, index):
+def getitem(xp, input: Array, index):
     """`x[index]`: ints, slices with steps, None, Ellipsis, integer and boolean arrays, mixed.
 
-    Math:   out = x[index];   d x = zeros with g added at index
+    Math:   out = input[index];   d input = zeros with g added at index
     """
-    return x[arrays(xp, index)]
+    index = arrays(xp, index)
+    out = input[index]
+    if isinstance(out, type(input)):
+        return out
+    # NumPy copies a single element out as a number; with `...` it stays a view without dims
+    return input[(*index, ...) if isinstance(index, tuple) else (index, ...)]
 
 
-getitem.vjp(x=lambda F, g, x_shape, index: F.embed(g, x_shape, index))
+getitem.vjp(input=lambda F, g, input_shape, index: F.embed(g, input_shape, index))
 
 
-@op(method=False)
-def embed(xp, x, /, shape, index):
-    """Zeros of `shape` with x added at `index` (repeated indexes add up): the transpose of getitem.
+@piece(cases=[Case([4], (3, 4), (1,)), Case([3, 2], (3, 2), ([2, 0, 2],))])
+def embed(xp, input: Array, shape, index):
+    """Zeros of `shape` with input added at `index` (repeated indexes add up): the transpose of
+    getitem.
 
-    Math:   out[index] += x;   d x = g[index]
+    Math:   out[index] += input;   d input = g[index]
     """
-    out = xp.zeros(shape, x.dtype)
+    out = xp.zeros(shape, input.dtype)
     if is_basic(index):
-        out[index] = x
+        out[index] = input
     else:
-        xp.add.at(out, arrays(xp, index), x)
+        xp.add.at(out, arrays(xp, index), input)
     return out
 
 
-embed.vjp(x=lambda F, g, index: F.getitem(g, index))
+embed.vjp(input=lambda F, g, index: F.getitem(g, index))
 
 
-@composite(operator="[]", method=False)
-def index_tensor(F, input, index):
-    """What `x[index]` calls.
+def index_tensor(self, index):
+    """`x[index]`."""
+    basic, index = split_index(self.device.xp, index)
+    return getitem(self if basic is None else getitem(self, basic), index)
 
-    Math:   out = x[index]
+
+Tensor.__getitem__ = index_tensor  # type: ignore[attr-defined]
+
+
+@piece(cases=[Case([3, 4], (slice(None), 1)), Case([3], (1,))])
+def zero_at(xp, input: Array, index):
+    """input with zeros at index: the part of a cotangent that `x[index] = v` lets through.
+
+    Math:   out = input, 0 at index;   d input = zero_at(g)
     """
-    basic, index = split_index(input.device.xp, index)
-    return F.getitem(input if basic is None else F.getitem(input, basic), index)
-
-
-@op(method=False)
-def zero_at(xp, x, /, index):
-    """x with zeros at index: the part of a cotangent that `x[index] = v` lets through.
-
-    Math:   out = x, 0 at index;   d x = zero_at(g)
-    """
-    out = xp.array(x)
+    out = xp.array(input)
     out[index] = 0
     return out
 
 
-zero_at.vjp(x=lambda F, g, index: F.zero_at(g, index))
+zero_at.vjp(input=lambda F, g, index: F.zero_at(g, index))
 
 
-@op(method=False)
-def setitem(xp, x, value, /, index):
-    """A copy of x with value at index (`x[index] = value` writes in place and records this).
+@piece(cases=[Case([3, 4], [3], (slice(None), 1)), Case([3, 4], [], (1, 2))])
+def setitem(xp, input: Array, value: Array, index):
+    """A copy of input with value at index (`x[index] = value` writes in place and records this).
 
-    Math:   out = x, value at index;   d x = g, 0 at index,   d value = g[index]
+    Math:   out = input, value at index;   d input = g, 0 at index,   d value = g[index]
     """
-    out = xp.array(x)
+    out = xp.array(input)
     out[index] = value
     return out
 
 
 setitem.vjp(
-    x=lambda F, g, index: F.zero_at(g, index), value=lambda F, g, index: F.getitem(g, index)
+    input=lambda F, g, index: F.zero_at(g, index), value=lambda F, g, index: F.getitem(g, index)
 )
 
 
@@ -222,32 +228,32 @@ def fill_(self, value):
 Tensor.copy_, Tensor.fill_, Tensor.zero_ = copy_, fill_, lambda self: fill_(self, 0)  # type: ignore[attr-defined]
 
 
-@composite(cases=[Case([3, 4], bools(3, 4))])
-def masked_select(F, input, mask):
+@composite(cases=[Case([3, 4], bools(3, 4)), Case([3, 4], bools(4))])
+def masked_select(F, input: Tensor, mask: Tensor):
     """Elements where mask is True, in a row.
 
-    Math:   out = x[mask]
+    Math:   out = input[mask]
     """
-    if input.shape != mask.shape:
-        shape = (input * 0 + mask.to(input.dtype) * 0).shape
-        input, mask = F.broadcast_to(input, shape), F.broadcast_to(mask, shape)
+    input, mask = F.broadcast_tensors(input, mask)
     return F.getitem(input, raw_index(mask))
 
 
-@op(differentiable=False, method=False, cases=[])
-def nonzero_matrix(xp, x, /):
+@piece(differentiable=False, cases=[Case(ints(2, 3, high=2)), Case(ints(high=2))])
+def nonzero_matrix(xp, input: Array):
     """Coordinates of non-zero elements, one a row.
 
-    Math:   out = {i : x_i != 0}
+    Math:   out = {i : input_i != 0}
     """
-    return xp.stack(xp.nonzero(x), -1) if x.ndim else xp.zeros((int(bool(x)), 0), "int64")
+    if not input.ndim:
+        return xp.zeros((int(bool(input)), 0), "int64")
+    return xp.stack(xp.nonzero(input), -1)
 
 
 @composite(cases=[Case(ints(2, 3, high=2), grad=False)])
-def nonzero(F, input, as_tuple=False):
+def nonzero(F, input: Tensor, *, as_tuple: bool = False):
     """Coordinates of non-zero elements, one a row; `as_tuple`: one tensor per dim.
 
-    Math:   out = {i : x_i != 0}
+    Math:   out = {i : input_i != 0}
     """
     found = F.nonzero_matrix(F.reshape(input, (-1,)) if as_tuple and not input.ndim else input)
     return F.unbind(found, 1) if as_tuple else found
@@ -269,16 +275,16 @@ functional.where = registry["where"].function = where  # type: ignore[attr-defin
 
 
 @composite(cases=[Case(ints(2, 3, high=2), grad=False), Case(ints(high=2), grad=False)])
-def argwhere(F, input):
+def argwhere(F, input: Tensor):
     """Coordinates of non-zero elements, one a row.
 
-    Math:   out = {i : x_i != 0}
+    Math:   out = {i : input_i != 0}
     """
     return F.nonzero(input)
 
 
 @composite(method=False, cases=[Case(ints(4, high=12), (3, 4), grad=False)])
-def unravel_index(F, indices, shape):
+def unravel_index(F, indices: Tensor, shape: int | tuple[int, ...]) -> tuple[Tensor, ...]:
     """Coordinates of places counted through a flattened tensor of that shape: one tensor per dim.
 
     Math:   out_d = (indices // product of the later sizes) mod shape_d
@@ -309,7 +315,7 @@ def unravel_index(F, indices, shape):
         Case([3], 4, grad=False),
     ],
 )
-def vander(F, x, N=None, increasing=False):
+def vander(F, x: Tensor, N: int | None = None, increasing: bool = False):
     """Powers of each element, one element a row; falling unless increasing.
 
     Math:   out_ij = x_i^(N - 1 - j)
@@ -320,11 +326,10 @@ def vander(F, x, N=None, increasing=False):
             f"vander: must be a vector, got shape {tuple(x.shape)}. Use linalg.vander for stacks."
         )
     x = x if x.dtype.is_floating_point else x.long()
-    return (
-        F.stack([x**k for k in (range(n) if increasing else reversed(range(n)))], -1)
-        if n
-        else F.reshape(x[:0], (0,)).reshape(x.shape[0], 0)
-    )
+    if not n:
+        return F.reshape(x[:0], (x.shape[0], 0))
+    powers = range(n) if increasing else reversed(range(n))
+    return F.stack([x**k for k in powers], -1)
 
 
 @composite(
@@ -336,7 +341,7 @@ def vander(F, x, N=None, increasing=False):
         Case(ints(3)),
     ],
 )
-def linalg_vander(F, x, *, N=None):
+def linalg_vander(F, x: Tensor, *, N: int | None = None):
     """Powers of each element, rising, one element a row; x may be a stack of vectors.
 
     Math:   out_ij = x_i^j

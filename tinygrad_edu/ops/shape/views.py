@@ -1,0 +1,474 @@
+"""Movement: shapes change, values do not. Most results are views of the same memory."""
+
+from __future__ import annotations
+
+import math
+import weakref
+
+from ...engine.backward import functional
+from ...engine.case import Case, ints
+from ...engine.dtype import as_dtype
+from ...engine.errors import IndexOutOfRange, ShapeError, check_dim
+from ...engine.op import Array, Sizes, composite, op, piece
+from ...engine.tensor import Tensor
+from ...engine.views import check_writable
+
+
+def check_sizes(name, shape):
+    if min(shape, default=0) < -1:
+        raise ShapeError(
+            f"{name}: sizes must be 0 or more, or -1 for the one to be worked out, got"
+            f" {tuple(shape)}. Correct them."
+        )
+
+
+@op(
+    view=True,
+    cases=[Case([2, 6], (3, 4)), Case([2, 6], (-1, 3)), Case([], (1, 1)), Case([0, 3], (3, 0))],
+)
+def reshape(xp, input: Array, shape: Sizes):
+    """Another shape of the same elements; a view where the memory layout allows it.
+
+    Math:   out = input;   d input = g in input's shape
+    """
+    check_sizes("reshape", shape)
+    return input.reshape(shape)
+
+
+reshape.vjp(input=lambda F, g, input_shape: F.reshape(g, input_shape))
+
+
+def shares_memory(a, b):
+    """Whether two Tensors (or raw arrays, of which NumPy tells) look into the same memory."""
+    if not hasattr(a, "device"):
+        return not b.flags.owndata
+    return a.device.storage(a.array) is b.device.storage(b.array)
+
+
+@piece(
+    view=True, differentiable=False, cases=[Case(ints(2, 4), "float64"), Case(ints(), "float64")]
+)
+def view_dtype(xp, input: Array, dtype):
+    """The same bytes read as elements of another dtype.
+
+    Math:   none: the bits stay, the numbers change
+    Shape:  the last size grows or shrinks with the size of an element
+    """
+    return input.view(as_dtype(dtype).numpy)
+
+
+def is_size(value):
+    return hasattr(value, "__index__") or isinstance(value, (tuple, list))
+
+
+@composite(cases=[Case([2, 6], (3, 4)), Case([2, 6], (-1, 3))])
+def view(F, input: Tensor, *shape, dtype=None):
+    """`reshape` that never copies; with a dtype: the same bytes read as that dtype.
+
+    Math:   out = input
+    Args:   dtype: elements of another size change the last size (torch.view(dtype)); no gradient
+            flows unless it is input's own
+    Raises: ShapeError if the memory layout does not allow a view
+    """
+    if dtype is None and len(shape) == 1 and not is_size(shape[0]):
+        shape, dtype = (), shape[0]
+    if dtype is not None:
+        if as_dtype(dtype).numpy != getattr(input, "array", input).dtype:
+            return F.view_dtype(input, dtype)
+        shape = input.shape
+    shape = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
+    check_sizes("view", shape)
+    out = F.reshape(input, tuple(shape))
+    array, source = getattr(out, "array", out), getattr(input, "array", input)
+    if array.size and not source.flags.c_contiguous and not shares_memory(input, out):
+        raise ShapeError(
+            f"view: the memory layout of shape {tuple(input.shape)} does not allow {tuple(shape)}"
+            " without a copy. Use reshape()."
+        )
+    return out
+
+
+@composite(cases=[Case([2, 6], [3, 4])])
+def view_as(F, input: Tensor, other: Tensor):
+    """`view` with other's shape.
+
+    Math:   out = input
+    """
+    return F.view(input, *other.shape)
+
+
+@composite(cases=[Case([2, 6], [3, 4])])
+def reshape_as(F, input: Tensor, other: Tensor):
+    """`reshape` to other's shape.
+
+    Math:   out = input
+    """
+    return F.reshape(input, tuple(other.shape))
+
+
+@composite(cases=[Case([2, 3, 4]), Case([2, 3, 4], 1), Case([2, 3, 4], 0, 1), Case([])])
+def flatten(F, input: Tensor, start_dim: int = 0, end_dim: int = -1):
+    """Dims start_dim..end_dim as one; the tensor itself if that is one dim already.
+
+    Math:   out = input
+    """
+    shape, n = tuple(input.shape), input.ndim
+    a, b = check_dim("flatten", start_dim, n), check_dim("flatten", end_dim, n)
+    if not n:
+        return F.reshape(input, (1,))
+    if a > b:
+        raise ShapeError(
+            f"flatten: start_dim must not come after end_dim, got {start_dim} and {end_dim}. Swap"
+            " them."
+        )
+    if a == b:
+        return input
+    return F.reshape(input, (*shape[:a], math.prod(shape[a : b + 1]), *shape[b + 1 :]))
+
+
+@composite(cases=[Case([2, 12], 1, (3, 4)), Case([6], 0, (2, -1))])
+def unflatten(F, input: Tensor, dim: int, sizes: tuple[int, ...]):
+    """One dim as several.
+
+    Math:   out = input
+    """
+    d = check_dim("unflatten", dim, input.ndim)
+    if not input.ndim:
+        raise IndexOutOfRange(
+            "unflatten: needs at least one dim, got a 0-d tensor. Use reshape() instead."
+        )
+    if not len(sizes):
+        raise ShapeError(
+            "unflatten: sizes must not be empty, got (). Give the sizes that the dim becomes."
+        )
+    return F.reshape(input, (*input.shape[:d], *sizes, *input.shape[d + 1 :]))
+
+
+@composite(cases=[Case([2, 1, 3]), Case([2, 1, 3], 1), Case([2, 1, 3], 0), Case([1, 2, 1], (0, 2))])
+def squeeze(F, input: Tensor, dim: int | tuple[int, ...] | None = None):
+    """Drop dims of size 1: all of them, or those named.
+
+    Math:   out = input
+    """
+    n = input.ndim
+    dims = range(n) if dim is None else dim if isinstance(dim, (tuple, list)) else (dim,)
+    drop = {check_dim("squeeze", d, n) for d in dims}
+    return F.reshape(
+        input, tuple(s for i, s in enumerate(input.shape) if not (i in drop and s == 1))
+    )
+
+
+@op(view=True, cases=[Case([2, 3], 0), Case([2, 3], -1), Case([], 0)])
+def unsqueeze(xp, input: Array, dim: int):
+    """A new dim of size 1 at `dim`.
+
+    Math:   out = input;   d input = g in input's shape
+    """
+    return xp.expand_dims(input, dim)
+
+
+unsqueeze.vjp(input=lambda F, g, input_shape: F.reshape(g, input_shape))
+
+
+@op(view=True, cases=[Case([2, 3, 4], (2, 0, 1)), Case([2, 3, 4], (-1, 0, 1)), Case([], ())])
+def permute(xp, input: Array, dims: Sizes):
+    """Dims in another order.
+
+    Math:   out = input;   d input = g, permuted back
+    """
+    return xp.transpose(input, dims)
+
+
+def inverse(dims):
+    n = len(dims)
+    order = [d % n for d in dims]
+    return tuple(order.index(i) for i in range(n))
+
+
+permute.vjp(input=lambda F, g, dims: F.permute(g, inverse(dims)))
+
+
+@op(
+    view=True,
+    alias=("swapaxes", "swapdims"),
+    cases=[Case([2, 3, 4], 0, 1), Case([2, 3, 4], -1, 0), Case([], 0, -1)],
+)
+def transpose(xp, input: Array, dim0: int, dim1: int):
+    """Two dims exchanged.
+
+    Math:   out = input^T;   d input = g^T
+    """
+    a, b = check_dim("transpose", dim0, input.ndim), check_dim("transpose", dim1, input.ndim)
+    return xp.swapaxes(input, a, b) if input.ndim else input.reshape(())
+
+
+transpose.vjp(input=lambda F, g, dim0, dim1: F.transpose(g, dim0, dim1))
+
+
+@composite(cases=[Case([2, 3]), Case([3]), Case([])])
+def t(F, input: Tensor):
+    """Transpose of a matrix; vectors and numbers stay as they are.
+
+    Math:   out = input^T
+    """
+    if input.ndim > 2:
+        raise ShapeError(
+            f"t: needs at most 2 dims, got shape {tuple(input.shape)}. Use transpose() or mT."
+        )
+    return F.permute(input, tuple(range(input.ndim))[::-1])
+
+
+def reversed_dims(self):
+    """All dims in reverse order: the transpose of a matrix."""
+    return permute(self, tuple(range(self.ndim))[::-1])
+
+
+def matrix_transpose(self):
+    """The last two dims exchanged: the transpose of each matrix of a stack."""
+    if self.ndim < 2:
+        raise ShapeError(f"mT: needs at least 2 dims, got shape {self.shape}. Unsqueeze it first.")
+    return transpose(self, -2, -1)
+
+
+Tensor.T = Tensor.H = property(reversed_dims)  # type: ignore[attr-defined]
+Tensor.mT = Tensor.mH = property(matrix_transpose)  # type: ignore[attr-defined]
+
+
+@composite(cases=[Case([2, 3, 4])])
+def adjoint(F, input: Tensor):
+    """The last two dims exchanged.
+
+    Math:   out = input^T
+    """
+    return F.transpose(input, -2, -1)
+
+
+@composite(
+    alias=("moveaxis",),
+    cases=[Case([2, 3, 4], 0, 2), Case([2, 3, 4], (0, 1), (1, 2)), Case([], 0, -1)],
+)
+def movedim(F, input: Tensor, source: int | tuple[int, ...], destination: int | tuple[int, ...]):
+    """Dims moved to other places, the rest in order.
+
+    Math:   out = input
+    """
+    n = input.ndim
+    source, destination = (
+        [check_dim("movedim", d, n) for d in (v if isinstance(v, (tuple, list)) else (v,))]
+        for v in (source, destination)
+    )
+    once = len(set(source)) == len(source) and len(set(destination)) == len(destination)
+    if len(source) != len(destination) or not once:
+        raise ShapeError(
+            f"movedim: source and destination must be as many different dims, got {source} and"
+            f" {destination}. Name each once."
+        )
+    order = [d for d in range(n) if d not in source]
+    for to, frm in sorted(zip(destination, source)) if n else ():
+        order.insert(to, frm)
+    return F.permute(input, tuple(order))
+
+
+# ---- stretching ----------------------------------------------------------------------------------
+
+
+@op(view=True, cases=[Case([3], (2, 3)), Case([2, 1], (2, 3)), Case([], (2, 2)), Case([2], (1, 2))])
+def broadcast_to(xp, input: Array, shape: Sizes):
+    """Repeated along new and size-1 dims, without a copy.
+
+    Math:   out = input;   d input = g, summed back
+    Note:   a stretched result must not be written to: several elements share one place in memory
+    """
+    wide = xp.broadcast_to(input, shape)  # NumPy's view is read-only
+    return wide if wide.size != input.size else input.reshape(wide.shape)
+
+
+broadcast_to.vjp(input=lambda F, g, input_shape: F.sum_to(g, input_shape))
+
+
+@composite(cases=[Case([2, 1], (2, 3)), Case([3], (2, -1))])
+def expand(F, input: Tensor, *size):
+    """`broadcast_to` where -1 keeps a size.
+
+    Math:   out = input
+    """
+    size = tuple(size[0] if len(size) == 1 and isinstance(size[0], (tuple, list)) else size)
+    lead = len(size) - input.ndim
+    if lead < 0 or any(s == -1 for s in size[:lead]):
+        raise ShapeError(
+            f"expand: size must cover all {input.ndim} dims (-1 only for existing ones), got"
+            f" {size} for shape {tuple(input.shape)}. Add the missing sizes."
+        )
+    return F.broadcast_to(
+        input, tuple(input.shape[i - lead] if s == -1 else s for i, s in enumerate(size))
+    )
+
+
+@composite(cases=[Case([2, 1], [2, 3])])
+def expand_as(F, input: Tensor, other: Tensor):
+    """`expand` to other's shape.
+
+    Math:   out = input
+    """
+    return F.broadcast_to(input, tuple(other.shape))
+
+
+@composite(method=False, cases=[Case([2, 1], [3]), Case([1], [2, 3], [])])
+def broadcast_tensors(F, *tensors: Tensor) -> tuple[Tensor, ...]:
+    """Tensors repeated to one common shape, without copies.
+
+    Math:   out_k = tensor_k
+    """
+    shape = F.broadcast_shapes(*(x.shape for x in tensors))
+    return tuple(x if tuple(x.shape) == shape else F.broadcast_to(x, shape) for x in tensors)
+
+
+@composite(method=False, cases=[Case((2, 1), (3,), grad=False), Case((), (4, 1), grad=False)])
+def broadcast_shapes(F, *shapes) -> tuple[int, ...]:
+    """The shape that tensors of these shapes broadcast to.
+
+    Math:   out_d = the size that is not 1
+    """
+    shapes = [(shape,) if isinstance(shape, int) else tuple(shape) for shape in shapes]
+    out = []
+    for d in range(-max(map(len, shapes), default=0), 0):
+        sizes = {shape[d] for shape in shapes if len(shape) >= -d} - {1}
+        if len(sizes) > 1:
+            raise ShapeError(
+                "broadcast_shapes: sizes must be equal or 1, counted from the last dim, got"
+                f" {shapes}. Reshape or unsqueeze one of them."
+            )
+        out.append(sizes.pop() if sizes else 1)
+    return tuple(out)
+
+
+# ---- more dims, windows of memory ----------------------------------------------------------------
+
+
+@composite(cases=[Case([2, 3])])
+def ravel(F, input: Tensor):
+    """All elements in a row; a view where the memory layout allows it.
+
+    Math:   out = input
+    """
+    return F.reshape(input, (-1,))
+
+
+def at_least(n, place):
+    def body(F, *tensors):
+        def raised(x):
+            return F.reshape(x, place(tuple(x.shape))) if x.ndim < n else x
+
+        if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
+            return tuple(map(raised, tensors[0]))
+        many = tuple(map(raised, tensors))
+        return many[0] if len(many) == 1 else many
+
+    body.__name__ = f"atleast_{n}d"
+    body.__doc__ = (
+        f"Dims of size 1 added to a tensor, or each of several, with fewer than {n}.\n\n"
+        "Math:   out = input"
+    )
+    composite(
+        body,
+        method=False,
+        cases=[Case([]), Case([2]), Case([2, 3]), Case([2, 3, 2]), Case([], [2])],
+    )
+
+
+at_least(1, lambda shape: (1,))
+at_least(2, lambda shape: (1, *shape) if shape else (1, 1))
+at_least(3, lambda shape: {0: (1, 1, 1), 1: (1, *shape, 1), 2: (*shape, 1)}[len(shape)])
+
+
+@op(
+    view=True,
+    cases=[Case([3, 4], (2, 2), (1, 2)), Case([6], (2, 3), (1, 1), 1), Case([3, 4], (), ())],
+)
+def as_strided(
+    xp,
+    input: Array,
+    size: tuple[int, ...],
+    stride: tuple[int, ...],
+    storage_offset: int | None = None,
+):
+    """A view with sizes and strides of your own on a contiguous tensor; elements may appear more
+    than once.
+
+    Math:   out_i = input.flat[storage_offset + sum_d i_d stride_d];   d input = g added where each
+            element came from
+    Args:   stride, storage_offset: in elements
+    """
+    offset = storage_offset or 0
+    last = offset + sum((n - 1) * s for n, s in zip(size, stride))
+    if (
+        len(size) != len(stride)
+        or any(v < 0 for v in (*size, *stride, offset))
+        or (0 not in size and last >= input.size)
+        or not input.flags.c_contiguous
+    ):
+        raise ShapeError(
+            f"as_strided: size {tuple(size)}, stride {tuple(stride)} and storage_offset {offset}"
+            f" must stay within a contiguous tensor of {input.size} elements, got shape"
+            f" {input.shape}. Make it contiguous() or the sizes smaller."
+        )
+    return xp.lib.stride_tricks.as_strided(
+        input.reshape(-1)[offset:], size, tuple(s * input.itemsize for s in stride)
+    )
+
+
+@piece(cases=[Case([2, 2], (3, 4), (1, 2), 3), Case([], (2,), (), 1)])
+def strided_back(xp, input: Array, shape, stride, offset):
+    """Zeros of `shape` with input added where as_strided took it from.
+
+    Math:   out.flat[offset + sum_d i_d stride_d] += input_i;   d input = as_strided(g)
+    """
+    out = xp.zeros(shape, input.dtype)
+    places = offset + sum(
+        (i * s for i, s in zip(xp.indices(input.shape, sparse=True), stride)),
+        xp.zeros(input.shape, "int64"),
+    )
+    xp.add.at(out.reshape(-1), places, input)
+    return out
+
+
+as_strided.vjp(
+    input=lambda F, g, input_shape, stride, storage_offset: F.strided_back(
+        g, input_shape, stride, storage_offset or 0
+    )
+)
+strided_back.vjp(
+    input=lambda F, g, input_shape, stride, offset: F.as_strided(
+        F.contiguous(g), input_shape, stride, offset
+    )
+)
+
+
+# ---- in place ------------------------------------------------------------------------------------
+
+
+def changed_in_place(name):
+    """`name_`: the tensor itself takes the new shape, over the same memory."""
+
+    def method(self, *args, **kwargs):
+        check_writable(name + "_", self)
+        old = Tensor(self.array, self.device, self.node)
+        old.base, old.steps, old.views = self.base, self.steps, self.views
+        for reference in old.views or ():  # views of this tensor look at its old shape from now on
+            if reference() is not None:
+                reference().base = old
+        new = getattr(functional, name)(old, *args, **kwargs)
+        self.array, self.node = new.array, new.node
+        self.base, self.steps, self.views = new.base, new.steps, None
+        if self.base is not None:
+            self.base.views.append(weakref.ref(self, self.base.views.remove))
+        return self
+
+    method.__name__ = name + "_"
+    method.__doc__ = f"In-place version of {name}: the tensor itself changes shape."
+    setattr(Tensor, name + "_", method)
+
+
+for _name in ("squeeze", "unsqueeze", "transpose", "t"):
+    changed_in_place(_name)
+Tensor.swapaxes_ = Tensor.swapdims_ = Tensor.transpose_  # type: ignore[attr-defined]
