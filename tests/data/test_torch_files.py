@@ -191,10 +191,10 @@ def test_a_tensor_written_by_hand_is_read():
 def test_hostile_claims_are_refused_quickly_and_take_no_memory(pickled, words):
     file = archive(pickled, s0=np.arange(6, dtype="<f4").tobytes())
     tracemalloc.start()
-    begun = time.perf_counter()
+    begun = time.process_time()
     with pytest.raises(CheckpointError, match=words):
         load(file)
-    assert time.perf_counter() - begun < 0.5
+    assert time.process_time() - begun < 2
     assert tracemalloc.get_traced_memory()[1] < 5_000_000
     tracemalloc.stop()
 
@@ -216,12 +216,12 @@ def test_files_with_changed_bytes_are_read_or_refused_but_never_crash_or_take_lo
         data = bytearray(good)
         for _ in range(rng.randint(1, 4)):
             data[rng.randrange(len(data))] = rng.randrange(256)
-        begun = time.perf_counter()
+        begun = time.process_time()
         try:
             load(io.BytesIO(bytes(data[: rng.choice([len(data), rng.randrange(len(data))])])))
         except CheckpointError:
             pass
-        assert time.perf_counter() - begun < 0.5
+        assert time.process_time() - begun < 2
 
 
 def test_an_ordered_dict_with_metadata_loses_only_the_metadata():
