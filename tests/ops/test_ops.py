@@ -37,12 +37,10 @@ INTERNAL = PIECES | set(
     fill_at lstm_sequence_backward gru_sequence_backward rnn_sequence_backward
     keep_where
     ctc_negative_log ctc_occupation
-    cofactors solve_matrices cholesky_lower qr_parts pseudo_inverse
-    adaptive_max adaptive_sum alias batch_normalization cast cast_like clamp_numbers convolution
-    convolution_input convolution_weight count_integers einsum_pair euclidean_distances exponential_unit held_above
-    layer_normalization length log_softmax_backward max_pool max_pool_positions max_pool_spread max_pool_take
-    median_dim mul_mask nanmedian_dim places_in polygamma_of recurrence resample
-    softmax_backward sum_pool sum_spread sum_to trunc_divide unique_parts
+    adaptive_max adaptive_sum alias batch_normalization cast clamp_numbers convolution
+    convolution_input convolution_weight exponential_unit
+    layer_normalization max_pool max_pool_positions max_pool_spread max_pool_take
+    mul_mask polygamma_of resample sum_pool sum_spread trunc_divide
     zeros_raw
 """.split()
 )
@@ -144,8 +142,6 @@ def test_only_the_values_that_a_formula_names_are_kept(name):
 
 TORCH_NAMES = {
     "true_divide": "true_divide",
-    "max_dim": None,
-    "min_dim": None,
     "getitem": None,
     "index_tensor": None,
     "conv": None,

@@ -37,14 +37,7 @@ ALIASES = {
     "lt": "less",
     "le": "less_equal",
     "ne": "not_equal",
-    "outer": "ger",
     "digamma": "psi",
-    "linalg_inv": "inverse",
-    "linalg_det": "det",
-    "linalg_slogdet": "slogdet",
-    "matrix_exp": "linalg_matrix_exp",
-    "matrix_power": "linalg_matrix_power",
-    "matmul": "linalg_matmul",
 }
 
 

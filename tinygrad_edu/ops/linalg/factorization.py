@@ -8,7 +8,18 @@ from ...engine.case import Case, Sample
 from ...engine.errors import GraphError, ShapeError
 from ...engine.op import Array, composite, op, piece
 from ...engine.tensor import Tensor
-from .linalg import POSITIVE, SQUARE, STACK, TALL, WIDE, check_matrix, identity, mT
+from .linalg import (
+    POSITIVE,
+    SQUARE,
+    STACK,
+    TALL,
+    WIDE,
+    check_matrix,
+    each_matrix,
+    identity,
+    mT,
+    refuse_failures,
+)
 
 
 @piece(cases=[Case(POSITIVE, grad=False)])
@@ -42,6 +53,45 @@ def linalg_cholesky(F, A: Tensor, *, upper: bool = False):
     Note:   A's symmetry is not checked; its gradient is symmetric
     """
     return mT(F, F.cholesky_lower(mT(F, A))) if upper else F.cholesky_lower(A)
+
+
+@piece(outputs=("L", "info"), cases=[Case(POSITIVE, grad=False)])
+def checked_cholesky(xp, input: Array):
+    """Lower Cholesky factor, and per matrix 0 or the size of the first leading block that is not
+    positive-definite.
+
+    Math:   L L^T = input;   d input as of cholesky_lower
+    """
+
+    def first_block(matrix):
+        for k in range(1, matrix.shape[-1]):
+            try:
+                xp.linalg.cholesky(matrix[:k, :k])
+            except xp.linalg.LinAlgError:
+                return k
+        return matrix.shape[-1]
+
+    return each_matrix(xp, xp.linalg.cholesky, input, first_block)
+
+
+checked_cholesky.vjp(input=lambda F, gs, L: cholesky_vjp(F, gs[0], L))
+CholeskyInfo = namedtuple("linalg_cholesky_ex", ("L", "info"))
+
+
+@composite(method=False, cases=[Case(POSITIVE, grad=False), Case(POSITIVE, upper=True, grad=False)])
+def linalg_cholesky_ex(
+    F, A: Tensor, *, upper: bool = False, check_errors: bool = False
+) -> tuple[Tensor, ...]:
+    """Cholesky factor that does not raise: `info` is 0, or the size of the first leading block that
+    is not positive-definite; the factor of such a matrix is NaN.
+
+    Math:   L L^T = A (upper: U^T U = A)
+    """
+    check_matrix("linalg.cholesky_ex", A, True)
+    factor, info = F.checked_cholesky(mT(F, A) if upper else A)
+    if check_errors:
+        refuse_failures("linalg.cholesky_ex", info, "positive-definite")
+    return CholeskyInfo(mT(F, factor) if upper else factor, info)
 
 
 @composite(cases=[Case(POSITIVE, grad=False), Case(POSITIVE, True, grad=False)])
@@ -78,16 +128,19 @@ def cholesky_inverse(F, L: Tensor, upper: bool = False):
     return F.cholesky_solve(identity(F, L.shape[-1], L), L, upper)
 
 
-@piece(outputs=("Q", "R"), cases=[])
-def qr_parts(xp, x: Array, mode: str):
+@piece(
+    outputs=("Q", "R"),
+    cases=[Case(SQUARE, "reduced"), Case(TALL, "reduced"), Case(WIDE, "reduced")],
+)
+def qr_parts(xp, input: Array, mode: str):
     """Orthonormal columns times an upper triangle.
 
-    Math:   Q R = x;   d x = (gQ + Q copyltu(M)) R^-T, M = R gR^T - gQ^T Q, copyltu: the lower
-            triangle mirrored
+    Math:   Q R = input;   d input = (gQ + Q copyltu(M)) R^-T, M = R gR^T - gQ^T Q, copyltu: the
+            lower triangle mirrored
     Reference: S. Walter, L. Lehmann, 2018, "Algorithmic differentiation of linear algebra functions
                with application in optimum experimental design"
     """
-    return tuple(xp.linalg.qr(x, mode))
+    return tuple(xp.linalg.qr(input, mode))
 
 
 def qr_square_vjp(F, gq, gr, q, r):
@@ -96,8 +149,8 @@ def qr_square_vjp(F, gq, gr, q, r):
     return mT(F, F.solve_matrices(r, mT(F, gq + F.matmul(q, mirrored))))
 
 
-def qr_vjp(F, gs, x, Q, R, mode, x_shape):
-    m, n = x_shape[-2:]
+def qr_vjp(F, gs, input, Q, R, mode, input_shape):
+    m, n = input_shape[-2:]
     gq, gr = gs
     if mode == "complete" and m > n:
         raise GraphError(
@@ -106,7 +159,7 @@ def qr_vjp(F, gs, x, Q, R, mode, x_shape):
         )
     if m >= n:
         return qr_square_vjp(F, gq, gr, Q, R)
-    left, right = F.narrow(R, -1, 0, m), F.narrow(x, -1, m, n - m)
+    left, right = F.narrow(R, -1, 0, m), F.narrow(input, -1, m, n - m)
     g_left, g_right = F.narrow(gr, -1, 0, m), F.narrow(gr, -1, m, n - m)
     return F.cat(
         [
@@ -117,8 +170,8 @@ def qr_vjp(F, gs, x, Q, R, mode, x_shape):
     )
 
 
-qr_parts.vjp(x=qr_vjp)
-QR = namedtuple("QR", ("Q", "R"))
+qr_parts.vjp(input=qr_vjp)
+QR = namedtuple("linalg_qr", ("Q", "R"))
 
 
 @composite(
@@ -132,7 +185,7 @@ QR = namedtuple("QR", ("Q", "R"))
         Case(TALL, "complete", grad=False),
     ],
 )
-def linalg_qr(F, A: Tensor, mode: str = "reduced"):
+def linalg_qr(F, A: Tensor, mode: str = "reduced") -> tuple[Tensor, ...]:
     """Q with orthonormal columns and R upper triangular.
 
     Math:   Q R = A
@@ -147,6 +200,19 @@ def linalg_qr(F, A: Tensor, mode: str = "reduced"):
         )
     q, r = F.qr_parts(A, "reduced" if mode == "r" else mode)
     return QR(F.zeros(0, dtype=A.dtype, device=A.device), r.detach()) if mode == "r" else QR(q, r)
+
+
+OlderQR = namedtuple("qr", ("Q", "R"))
+
+
+@composite(cases=[Case(SQUARE), Case(TALL), Case(TALL, False, grad=False)])
+def qr(F, input: Tensor, some: bool = True) -> tuple[Tensor, ...]:
+    """Q with orthonormal columns and R upper triangular; the older form of linalg.qr.
+
+    Math:   Q R = input
+    Args:   some: the reduced Q and R, not the complete ones
+    """
+    return OlderQR(*F.linalg_qr(input, "reduced" if some else "complete"))
 
 
 @op(
@@ -199,6 +265,27 @@ def svd_vjp(F, gs, U, S, Vh, A_shape):
 
 
 linalg_svd.vjp(A=svd_vjp)
+
+
+OlderSVD = namedtuple("svd", ("U", "S", "V"))
+
+
+@composite(cases=[Case(TALL, torch=False), Case(TALL, compute_uv=False, torch=False)])
+def svd(F, input: Tensor, some: bool = True, compute_uv: bool = True) -> tuple[Tensor, ...]:
+    """Singular value decomposition; the older form of linalg.svd, with V in place of V^T.
+
+    Math:   U diag(S) V^T = input
+    Args:   some: the reduced U and V. compute_uv: False gives zeros for U and V
+    """
+    if compute_uv:
+        u, s, vh = F.linalg_svd(input, not some)
+        return OlderSVD(u, s, mT(F, vh))
+    check_matrix("svd", input)
+    u, v = (
+        F.zeros((*input.shape[:-2], n, n), dtype=input.dtype, device=input.device)
+        for n in input.shape[-2:]
+    )
+    return OlderSVD(u, F.linalg_svdvals(input), v)
 
 
 @composite(method=False, cases=[Case(SQUARE), Case(TALL), Case(STACK)])

@@ -45,7 +45,7 @@ def check_matrix(name, x, square=False):
 # ---- inverse, determinant, solving ---------------------------------------------------------------
 
 
-@op(method=False, cases=[Case(SQUARE), Case(STACK)])
+@op(method=False, alias=("inverse",), cases=[Case(SQUARE), Case(STACK)])
 def linalg_inv(xp, A: Array):
     """Inverse.
 
@@ -61,6 +61,7 @@ linalg_inv.vjp(A=lambda F, g, out: -F.matmul(mT(F, out), F.matmul(g, mT(F, out))
 
 @op(
     method=False,
+    alias=("det",),
     cases=[
         Case(SQUARE),
         Case(STACK),
@@ -85,7 +86,7 @@ def each(F, g):
 linalg_det.vjp(A=lambda F, g, A: each(F, g) * F.cofactors(A))
 
 
-@piece
+@piece(cases=[Case(SQUARE), Case(STACK)])
 def cofactors(xp, input: Array):
     """Cofactors, by way of the singular values, so that singular matrices have them too.
 
@@ -108,7 +109,12 @@ def cofactors_vjp(F, g, input, out):
 cofactors.vjp(input=cofactors_vjp)
 
 
-@op(method=False, outputs=("sign", "logabsdet"), cases=[Case(SQUARE), Case(STACK)])
+@op(
+    method=False,
+    alias=("slogdet",),
+    outputs=("sign", "logabsdet"),
+    cases=[Case(SQUARE), Case(STACK)],
+)
 def linalg_slogdet(xp, A: Array):
     """Sign and logarithm of the absolute determinant, which do not overflow.
 
@@ -136,7 +142,7 @@ def logdet(F, input: Tensor):
     return F.where(sign < 0, float("nan"), size)
 
 
-@piece(types="match", cases=[])
+@piece(types="match", cases=[Case(SQUARE, [3, 2]), Case(STACK, [2, 2, 1])])
 def solve_matrices(xp, a: Array, b: Array):
     """Solution of a X = b for matrices.
 
@@ -196,12 +202,157 @@ def linalg_solve_triangular(
     return F.linalg_solve(A + identity(F, A.shape[-1], A) if unitriangular else A, B, left=left)
 
 
+# ---- forms that report failures instead of raising -----------------------------------------------
+
+
+def each_matrix(xp, function, input, first_failure):
+    """`function` of a stack of matrices, and 0 for each; a matrix that it refuses gives NaN and the
+    number that `first_failure(matrix)` finds.
+    """
+    info = xp.zeros(input.shape[:-2], "int32")
+    try:
+        return function(input), info
+    except xp.linalg.LinAlgError:
+        out = xp.full_like(input, xp.nan)
+    for i in xp.ndindex(info.shape):
+        try:
+            out[i] = function(input[i])
+        except xp.linalg.LinAlgError:
+            info[i] = first_failure(input[i])
+    return out, info
+
+
+def refuse_failures(name, info, wanted):
+    """Raise for the matrices that have a number other than 0 (`check_errors=True`)."""
+    if bool((info != 0).any()):
+        raise ShapeError(
+            f"{name}: each matrix must be {wanted}, got failures at {info.tolist()}. Omit"
+            " check_errors to have them marked in info."
+        )
+
+
+@piece(outputs=("inverse", "info"), cases=[Case(SQUARE), Case(STACK)])
+def checked_inverse(xp, input: Array):
+    """Inverse, and per matrix 0 or the number (from 1) of the first column that depends on those
+    before it.
+
+    Math:   inverse = input^-1;   d input = -inverse^T g inverse^T
+    """
+
+    def first_dependent(matrix):
+        n = matrix.shape[-1]
+        ranks = (int(xp.linalg.matrix_rank(matrix[:, : k + 1])) for k in range(n))
+        return next((k + 1 for k, rank in enumerate(ranks) if rank <= k), n)
+
+    return each_matrix(xp, xp.linalg.inv, input, first_dependent)
+
+
+checked_inverse.vjp(
+    input=lambda F, gs, inverse: -F.matmul(mT(F, inverse), F.matmul(gs[0], mT(F, inverse)))
+)
+InverseInfo = namedtuple("linalg_inv_ex", ("inverse", "info"))
+
+
+@composite(method=False, cases=[Case(SQUARE), Case(STACK)])
+def linalg_inv_ex(F, A: Tensor, *, check_errors: bool = False) -> tuple[Tensor, ...]:
+    """Inverse that does not raise: `info` is 0, or the number of the pivot that is 0 for a singular
+    matrix, whose inverse is NaN.
+
+    Math:   inverse = A^-1
+    """
+    check_matrix("linalg.inv_ex", A, True)
+    inverse, info = F.checked_inverse(A)
+    if check_errors:
+        refuse_failures("linalg.inv_ex", info, "invertible")
+    return InverseInfo(inverse, info)
+
+
+SolveInfo = namedtuple("linalg_solve_ex", ("result", "info"))
+
+
+@composite(method=False, cases=[Case(SQUARE, [3]), Case(STACK, [2, 2, 3])])
+def linalg_solve_ex(
+    F, A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False
+) -> tuple[Tensor, ...]:
+    """linalg.solve that does not raise: `info` is 0, or the number of the pivot that is 0 for a
+    singular matrix, whose result is NaN.
+
+    Math:   result = A^-1 B
+    """
+    check_matrix("linalg.solve_ex", A, True)
+    info = F.linalg_inv_ex(A.detach())[1]
+    if check_errors:
+        refuse_failures("linalg.solve_ex", info, "invertible")
+    failed = F.unsqueeze(F.unsqueeze(info != 0, -1), -1)
+    solvable = F.where(failed, identity(F, A.shape[-1], A) * float("nan"), A)
+    return SolveInfo(F.linalg_solve(solvable, B, left=left), info)
+
+
+# ---- tensors as matrices -------------------------------------------------------------------------
+
+
+@composite(method=False, cases=[Case([2, 2, 4]), Case([4, 2, 2], ind=1)])
+def linalg_tensorinv(F, A: Tensor, ind: int = 2):
+    """Inverse of a tensor as a matrix: its first `ind` dims are the rows, the others the columns.
+
+    Math:   tensordot(out, A, A.ndim - ind) = identity
+    """
+    rows, columns = tuple(A.shape[:ind]), tuple(A.shape[ind:])
+    if ind <= 0 or math.prod(rows) != math.prod(columns):
+        raise ShapeError(
+            "linalg.tensorinv: ind must be positive and the sizes before and after dim ind must"
+            f" have equal products, got shape {tuple(A.shape)} and ind {ind}. Reshape A."
+        )
+    n = math.prod(rows)
+    return F.reshape(F.linalg_inv(F.reshape(A, (n, n))), (*columns, *rows))
+
+
+@composite(method=False, cases=[Case([2, 3, 6], [2, 3]), Case([6, 2, 3], [2, 3], dims=(0,))])
+def linalg_tensorsolve(F, A: Tensor, B: Tensor, dims: tuple[int, ...] | None = None):
+    """The X with tensordot(A, X, X.ndim) = B.
+
+    Math:   out = A^-1 B, with A as a matrix of B.numel() rows
+    Args:   dims: dims of A that are moved to its end first
+    """
+    if dims is not None:
+        A = F.movedim(A, tuple(dims), tuple(range(A.ndim - len(dims), A.ndim)))
+    shape, n = tuple(A.shape[B.ndim :]), B.numel()
+    if math.prod(shape) != n or A.numel() != n * n:
+        raise ShapeError(
+            "linalg.tensorsolve: A must have as many elements as a square matrix with one row per"
+            f" element of B, got {tuple(A.shape)} and {tuple(B.shape)}. Reshape one of them."
+        )
+    return F.reshape(F.linalg_solve(F.reshape(A, (n, n)), F.reshape(B, (-1,))), shape)
+
+
 # ---- pseudo-inverse and least squares ------------------------------------------------------------
 
 
-@piece(cases=[])
-def pseudo_inverse(xp, input: Array, atol, rtol):
-    """Moore-Penrose inverse: singular values up to max(atol, rtol s_max) count as 0.
+def tolerance(F, s, sizes, atol, rtol):
+    """What a singular value must exceed to count, per matrix: max(atol, rtol s_max).
+
+    Without either, rtol is the larger of the two sizes times the dtype's precision.
+    """
+    if rtol is None:
+        precision = float(s.device.xp.finfo(s.dtype.numpy).eps)
+        zero = F.zeros((), dtype=s.dtype, device=s.device)
+        default = max(sizes) * precision
+        rtol = default if atol is None else F.where(as_like(F, atol, s) > zero, zero, default)
+    relative = F.amax(s, -1) * as_like(F, rtol, s)
+    bound = relative if atol is None else F.maximum(relative, as_like(F, atol, s))
+    return F.unsqueeze(bound, -1)
+
+
+def as_like(F, value, like):
+    """A number or a tensor, in the dtype of a Tensor and on its device."""
+    if hasattr(value, "array"):
+        return value.to(like.dtype)
+    return F.full((), value, dtype=like.dtype, device=like.device)
+
+
+@piece(cases=[Case(TALL, Sample(values=[0.1])), Case(STACK, Sample(values=[[0.1], [0.2]]))])
+def pseudo_inverse(xp, input: Array, bound: Array):
+    """Moore-Penrose inverse: singular values up to `bound` count as 0.
 
     Math:   out = P = V diag(1/s) U^T;   d input = -P^T g P^T + (I - input P) g^T P P^T + P^T P g^T
             (I - P input)
@@ -209,13 +360,9 @@ def pseudo_inverse(xp, input: Array, atol, rtol):
                least squares problems", eq. 4.12
     """
     u, s, vh = xp.linalg.svd(input, False)
-    if rtol is None:
-        rtol = xp.finfo(input.dtype).eps * max(input.shape[-2:]) if not atol else 0.0
-    keep = s > xp.maximum(atol or 0.0, rtol * s.max(-1, keepdims=True)) if s.size else s > 0
-    return xp.matmul(
-        xp.swapaxes(vh, -1, -2) * xp.where(keep, 1 / xp.where(keep, s, 1), 0)[..., None, :],
-        xp.swapaxes(u, -1, -2),
-    )
+    keep = s > bound
+    inverse = xp.where(keep, 1 / xp.where(keep, s, 1), 0)
+    return xp.matmul(xp.swapaxes(vh, -1, -2) * inverse[..., None, :], xp.swapaxes(u, -1, -2))
 
 
 def pseudo_inverse_vjp(F, g, input, out):
@@ -231,29 +378,62 @@ def pseudo_inverse_vjp(F, g, input, out):
     )
 
 
-pseudo_inverse.vjp(input=pseudo_inverse_vjp)
+pseudo_inverse.vjp(input=pseudo_inverse_vjp, bound=None)
+
+
+@piece(cases=[Case(POSITIVE, grad=False), Case(STACK, grad=False)])
+def mirrored(xp, input: Array):
+    """The symmetric matrix whose lower triangle is the input's.
+
+    Math:   out = tril(input) + tril(input, -1)^T;   d input = (g + g^T) / 2, as if the input were
+            symmetric
+    """
+    return xp.tril(input) + xp.swapaxes(xp.tril(input, -1), -1, -2)
+
+
+mirrored.vjp(input=lambda F, g: (g + mT(F, g)) * 0.5)
 
 
 @composite(
     method=False,
-    cases=[Case(SQUARE), Case(TALL), Case(WIDE), Case(STACK), Case(POSITIVE, hermitian=True)],
+    cases=[
+        Case(SQUARE),
+        Case(TALL),
+        Case(WIDE),
+        Case(STACK),
+        Case(POSITIVE, hermitian=True, grad=False),
+        Case(SQUARE, hermitian=True, grad=False),
+        Case(TALL, atol=1.3, grad=False),
+        Case(TALL, rtol=0.7),
+    ],
 )
 def linalg_pinv(
-    F, A: Tensor, rcond: float | None = None, hermitian: bool = False, *, atol=None, rtol=None
+    F,
+    A: Tensor,
+    rcond: float | Tensor | None = None,
+    hermitian: bool = False,
+    *,
+    atol: float | Tensor | None = None,
+    rtol: float | Tensor | None = None,
 ):
     """Pseudo-inverse.
 
     Math:   out = A^+, with A A^+ A = A and A^+ A A^+ = A^+
     Args:   atol, rtol: singular values up to max(atol, rtol s_max) count as 0; rtol is max(M, N)
-            times the dtype's precision by default.
-            rcond: the older name of rtol. hermitian: accepted; A is symmetric
+            times the dtype's precision by default. Tensors give each matrix its own.
+            rcond: the older name of rtol. hermitian: A is symmetric, only its lower triangle is
+            read
     """
-    check_matrix("linalg.pinv", A)
-    return F.pseudo_inverse(A, atol, rcond if rtol is None else rtol)
+    check_matrix("linalg.pinv", A, hermitian)
+    if not A.numel():
+        return F.zeros((*A.shape[:-2], A.shape[-1], A.shape[-2]), dtype=A.dtype, device=A.device)
+    x = F.mirrored(A) if hermitian else A
+    s = F.linalg_svdvals(x.detach())
+    return F.pseudo_inverse(x, tolerance(F, s, x.shape[-2:], atol, rcond if rtol is None else rtol))
 
 
 @composite(cases=[Case(TALL), Case(SQUARE)])
-def pinverse(F, input: Tensor, rcond: float | None = 1e-15):
+def pinverse(F, input: Tensor, rcond: float | Tensor = 1e-15):
     """Pseudo-inverse.
 
     Math:   out = input^+
@@ -261,7 +441,8 @@ def pinverse(F, input: Tensor, rcond: float | None = 1e-15):
     return F.linalg_pinv(input, rcond)
 
 
-LeastSquares = namedtuple("LeastSquares", ("solution", "residuals", "rank", "singular_values"))
+LeastSquares = namedtuple("linalg_lstsq", ("solution", "residuals", "rank", "singular_values"))
+DRIVERS = (None, "gels", "gelsy", "gelsd", "gelss")
 
 
 @composite(
@@ -270,22 +451,29 @@ LeastSquares = namedtuple("LeastSquares", ("solution", "residuals", "rank", "sin
         Case(TALL, [3, 2], torch=False),
         Case(SQUARE, [3, 1], torch=False),
         Case(WIDE, [2, 2], torch=False),
+        Case(TALL, [3], driver="gelsd", grad=False, torch=False),
     ],
 )
-def linalg_lstsq(F, A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None):
+def linalg_lstsq(
+    F, A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None
+) -> tuple[Tensor, ...]:
     """The X for which |A X - B| is least; of several the shortest.
 
     Math:   solution = A^+ B, residuals = the columns' sums of squares of A X - B
-    Returns: solution, residuals, rank, singular_values
-    Args:   driver: decides, as in PyTorch, what else is there: residuals with "gels", "gelss",
-            "gelsd" if A is tall and of full rank, singular_values
-            with "gelss", "gelsd"; the solution is always A^+ B
+    Args:   driver: decides, as in PyTorch, which of the other results are empty: residuals need
+            "gels", "gelss" or "gelsd" and a tall A of full rank, rank needs another driver than
+            "gels", singular_values need "gelss" or "gelsd". The solution is always A^+ B
     """
     check_matrix("linalg.lstsq", A)
-    if A.dtype.name != B.dtype.name:
+    if A.dtype is not B.dtype:
         raise DTypeError(
             f"linalg.lstsq: A and B must have one dtype, got {A.dtype.name} and {B.dtype.name}."
             " Convert one of them."
+        )
+    if driver not in DRIVERS:
+        raise ShapeError(
+            f"linalg.lstsq: driver must be one of {DRIVERS}, got {driver!r}. Omit it for the"
+            " default."
         )
     vector = B.ndim == A.ndim - 1
     wide = F.unsqueeze(B, -1) if vector else B
@@ -294,43 +482,53 @@ def linalg_lstsq(F, A: Tensor, B: Tensor, rcond: float | None = None, *, driver:
     m, n = A.shape[-2:]
     empty = F.zeros(0, dtype=A.dtype, device=A.device)
     full = driver in ("gels", "gelss", "gelsd") and m > n and bool(F.all(rank == n))
-    left = F.sum((F.matmul(A, solution) - wide) ** 2, -2) if full else empty
     return LeastSquares(
         F.squeeze(solution, -1) if vector else solution,
-        left,
-        rank,
-        F.linalg_svdvals(A) if driver in ("gelsd", "gelss") else empty,
+        F.sum((F.matmul(A, solution) - wide) ** 2, -2) if full else empty,
+        rank if driver != "gels" else F.zeros(0, dtype="int64", device=A.device),
+        F.linalg_svdvals(A.detach()) if driver in ("gelsd", "gelss") else empty,
     )
 
 
 @composite(
     method=False,
-    cases=[Case(TALL, grad=False), Case(Sample(values=[[1.0, 2.0], [2.0, 4.0]]), grad=False)],
+    cases=[
+        Case(TALL, grad=False),
+        Case(Sample(values=[[1.0, 2.0], [2.0, 4.0]]), grad=False),
+        Case(SQUARE, atol=1.7, grad=False),
+        Case(SQUARE, hermitian=True, grad=False),
+    ],
 )
-def linalg_matrix_rank(F, A: Tensor, tol=None, hermitian: bool = False, *, atol=None, rtol=None):
+def linalg_matrix_rank(
+    F,
+    A: Tensor,
+    tol: float | Tensor | None = None,
+    hermitian: bool = False,
+    *,
+    atol: float | Tensor | None = None,
+    rtol: float | Tensor | None = None,
+):
     """How many singular values are above max(atol, rtol s_max).
 
     Math:   out = |{i : s_i > tolerance}|
+    Args:   atol, rtol: as for linalg.pinv. tol: the older name of atol. hermitian: A is symmetric,
+            only its lower triangle is read
     """
-    check_matrix("linalg.matrix_rank", A)
-    s = F.linalg_svdvals(A.detach())
-    atol = tol if atol is None else atol
-    rtol = (
-        (0.0 if atol else max(A.shape[-2:]) * float(A.device.xp.finfo(A.dtype.numpy).eps))
-        if rtol is None
-        else rtol
-    )
-    return (
-        F.sum(s > F.clamp(F.amax(s, -1, True) * rtol, min=atol or 0.0), -1)
-        if s.shape[-1]
-        else F.zeros(A.shape[:-2], dtype="int64")
-    )
+    check_matrix("linalg.matrix_rank", A, hermitian)
+    if not A.numel():
+        return F.zeros(A.shape[:-2], dtype="int64", device=A.device)
+    x = A.detach()
+    s = F.linalg_svdvals(F.mirrored(x) if hermitian else x)
+    return F.sum(s > tolerance(F, s, A.shape[-2:], tol if atol is None else atol, rtol), -1)
 
 
 # ---- powers and chains ---------------------------------------------------------------------------
 
 
-@composite(cases=[Case(SQUARE, 3), Case(SQUARE, 0, second=False), Case(SQUARE, -2), Case(STACK, 5)])
+@composite(
+    alias=("linalg_matrix_power",),
+    cases=[Case(SQUARE, 3), Case(SQUARE, 0, second=False), Case(SQUARE, -2), Case(STACK, 5)],
+)
 def matrix_power(F, input: Tensor, n: int):
     """A matrix multiplied n times with itself (n < 0: its inverse), by repeated squaring.
 
@@ -341,6 +539,8 @@ def matrix_power(F, input: Tensor, n: int):
         return F.matrix_power(F.linalg_inv(input), -n)
     if n == 0:
         return F.broadcast_to(identity(F, input.shape[-1], input), input.shape) + input * 0
+    if n == 1:
+        return F.clone(input)
     out, power = None, input
     while n:
         if n & 1:
@@ -369,7 +569,8 @@ PADE = [
 
 
 @composite(
-    cases=[Case(SQUARE), Case(STACK), Case(Sample(values=[[6.0, 3.0], [-2.0, 5.0]]), rtol=1e-3)]
+    alias=("linalg_matrix_exp",),
+    cases=[Case(SQUARE), Case(STACK), Case(Sample(values=[[6.0, 3.0], [-2.0, 5.0]]), rtol=1e-3)],
 )
 def matrix_exp(F, input: Tensor):
     """Exponential of a matrix: a rational function of input / 2^s, squared s times.
@@ -463,4 +664,4 @@ def chain_matmul(F, *matrices: Tensor):
 
     Math:   out = x_1 x_2 ... x_n
     """
-    return matrices[0] if len(matrices) == 1 else F.linalg_multi_dot(matrices)
+    return F.clone(matrices[0]) if len(matrices) == 1 else F.linalg_multi_dot(matrices)

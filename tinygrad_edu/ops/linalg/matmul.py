@@ -14,6 +14,7 @@ from ...engine.tensor import Tensor
 @op(
     operator="@",
     types="match",
+    alias=("linalg_matmul",),
     cases=[
         Case([2, 3], [3, 4]),
         Case([3], [3]),
@@ -31,15 +32,34 @@ def matmul(xp, input: Array, other: Array):
     Math:   out = a b;   d a = g b^T,   d b = a^T g
     Shape:  a (*, M, K), b (*, K, N), out (*, M, N)
     """
-    # one large product instead of many small ones
-    if input.ndim > 2 and other.ndim == 2 and input.size and input.flags.c_contiguous:
-        return xp.matmul(input.reshape(-1, input.shape[-1]), other).reshape(
-            *input.shape[:-1], other.shape[-1]
+    try:
+        if input.ndim <= 2 or other.ndim != 2 or not (input.size and input.flags.c_contiguous):
+            return xp.matmul(input, other)
+        # one large product instead of many small ones
+        flat = xp.matmul(input.reshape(-1, input.shape[-1]), other)
+        return flat.reshape(*input.shape[:-1], other.shape[-1])
+    except ValueError as error:
+        raise ShapeError(misfit(input.shape, other.shape)) from error
+
+
+def misfit(a, b):
+    """What is wrong with the shapes of a product."""
+    if not (a and b):
+        return f"matmul: both tensors must have at least one dim, got {a} and {b}. Use mul."
+    k = b[-2] if len(b) > 1 else b[0]
+    if a[-1] != k:
+        place = "second-last size" if len(b) > 1 else "size"
+        return (
+            f"matmul: the last size of input and the {place} of other must be equal, got {a[-1]}"
+            f" and {k} in {a} @ {b}. Transpose or reshape one of them."
         )
-    return xp.matmul(input, other)
+    return (
+        f"matmul: the leading sizes must broadcast, got {a[:-2]} and {b[:-2]} in {a} @ {b}."
+        " Reshape or unsqueeze one of them."
+    )
 
 
-def matmul_d_a(F, g, other, input_shape, other_shape):
+def matmul_d_input(F, g, other, input_shape, other_shape):
     if len(input_shape) == 1 and len(other_shape) == 1:
         return F.mul(other, g)
     if len(other_shape) == 1:
@@ -49,7 +69,7 @@ def matmul_d_a(F, g, other, input_shape, other_shape):
     return F.matmul(g, F.transpose(other, -1, -2))
 
 
-def matmul_d_b(F, g, input, input_shape, other_shape):
+def matmul_d_other(F, g, input, input_shape, other_shape):
     if len(input_shape) == 1 and len(other_shape) == 1:
         return F.mul(input, g)
     if len(other_shape) == 1:
@@ -62,7 +82,7 @@ def matmul_d_b(F, g, input, input_shape, other_shape):
     return F.matmul(F.transpose(input, -1, -2), g)
 
 
-matmul.vjp(input=matmul_d_a, other=matmul_d_b)
+matmul.vjp(input=matmul_d_input, other=matmul_d_other)
 
 
 @op(
@@ -130,26 +150,53 @@ def bilinear(F, input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | N
     return out if bias is None else out + bias
 
 
-def product(name, dims_a, dims_b, text, cases):
-    def body(F, input, other):
-        if input.ndim != dims_a or other.ndim != dims_b:
-            raise ShapeError(
-                f"{name}: needs a {dims_a}-d and a {dims_b}-d tensor, got shapes"
-                f" {tuple(input.shape)} and {tuple(other.shape)}. Use matmul for other cases."
-            )
-        return F.matmul(input, other)
-
-    body.__name__, body.__doc__ = name, f"{text}\n\nMath:   out = input other"
-    composite(body, cases=cases)
+def product(F, name, input, other, dims):
+    """A matrix product of operands with exactly these numbers of dims."""
+    if (input.ndim, other.ndim) != dims:
+        raise ShapeError(
+            f"{name}: needs a {dims[0]}-d and a {dims[1]}-d tensor, got shapes"
+            f" {tuple(input.shape)} and {tuple(other.shape)}. Use matmul for other cases."
+        )
+    return F.matmul(input, other)
 
 
-product("mm", 2, 2, "Product of two matrices.", [Case([2, 3], [3, 4])])
-product("bmm", 3, 3, "Products of two stacks of matrices.", [Case([2, 2, 3], [2, 3, 4])])
-product("mv", 2, 1, "Matrix times vector.", [Case([2, 3], [3])])
-product("dot", 1, 1, "Inner product of two vectors.", [Case([3], [3])])
+@composite(cases=[Case([2, 3], [3, 4])])
+def mm(F, input: Tensor, mat2: Tensor):
+    """Product of two matrices.
+
+    Math:   out = input mat2
+    """
+    return product(F, "mm", input, mat2, (2, 2))
 
 
-@composite(cases=[Case([3], [4])])
+@composite(cases=[Case([2, 2, 3], [2, 3, 4])])
+def bmm(F, input: Tensor, mat2: Tensor):
+    """Products of two stacks of matrices.
+
+    Math:   out_b = input_b mat2_b
+    """
+    return product(F, "bmm", input, mat2, (3, 3))
+
+
+@composite(cases=[Case([2, 3], [3])])
+def mv(F, input: Tensor, vec: Tensor):
+    """Matrix times vector.
+
+    Math:   out = input vec
+    """
+    return product(F, "mv", input, vec, (2, 1))
+
+
+@composite(cases=[Case([3], [3])])
+def dot(F, input: Tensor, tensor: Tensor):
+    """Inner product of two vectors.
+
+    Math:   out = sum_i input_i tensor_i
+    """
+    return product(F, "dot", input, tensor, (1, 1))
+
+
+@composite(alias=("ger",), cases=[Case([3], [4])])
 def outer(F, input: Tensor, vec2: Tensor):
     """Outer product of two vectors.
 
@@ -184,7 +231,7 @@ def baddbmm(F, input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1
     return added(F, input, F.bmm(batch1, batch2), beta, alpha, "baddbmm")
 
 
-@piece(types="match")
+@piece(types="match", cases=[Case([2, 3], [3, 4], (0, 1), (1, 2), (0, 2))])
 def einsum_pair(xp, a: Array, b: Array, left: tuple, right: tuple, result: tuple):
     """Sum over indexes of a product of two.
 
@@ -346,6 +393,8 @@ def linalg_vecdot(F, x: Tensor, y: Tensor, *, dim: int = -1):
         Case([2, 3], [3, 4], 1),
         Case([2, 2], [2, 2], 2),
         Case([2], [3], 0),
+        Case([2, 1], [3, 4], 1),
+        Case([2, 3, 4], [1, 4, 5], ((1, 2), (0, 1))),
     ],
 )
 def tensordot(F, a: Tensor, b: Tensor, dims=2):
@@ -353,6 +402,7 @@ def tensordot(F, a: Tensor, b: Tensor, dims=2):
     dims named for each.
 
     Math:   out = sum over the paired dims of a b
+    Note:   a paired dim of size 1 broadcasts
     """
     if hasattr(dims, "tolist"):
         dims = dims.tolist()
@@ -366,27 +416,24 @@ def tensordot(F, a: Tensor, b: Tensor, dims=2):
         [check_dim("tensordot", d, x.ndim) for d in ((v,) if isinstance(v, int) else v)]
         for v, x in zip(dims, (a, b))
     )
-    if len(left) != len(right) or any(a.shape[i] != b.shape[j] for i, j in zip(left, right)):
+    pairs = [(i, j, {a.shape[i], b.shape[j]} - {1}) for i, j in zip(left, right)]
+    if len(left) != len(right) or any(len(sizes) > 1 for _, _, sizes in pairs):
         raise ShapeError(
             f"tensordot: paired dims must have equal sizes, got dims {left} of {tuple(a.shape)} and"
             f" {right} of {tuple(b.shape)}. Pair others."
         )
-    free_a, free_b = (
-        [d for d in range(a.ndim) if d not in left],
-        [d for d in range(b.ndim) if d not in right],
-    )
-    n = 1
-    for d in left:
-        n *= a.shape[d]
-    a2 = F.reshape(
-        F.permute(a, (*free_a, *left)), (-1 if n else math.prod(a.shape[d] for d in free_a), n)
-    )
-    b2 = F.reshape(
-        F.permute(b, (*right, *free_b)), (n, -1 if n else math.prod(b.shape[d] for d in free_b))
-    )
-    return F.reshape(
-        F.matmul(a2, b2), (*(a.shape[d] for d in free_a), *(b.shape[d] for d in free_b))
-    )
+    for i, j, _ in pairs:  # a size of 1 broadcasts: sum the other dim
+        if a.shape[i] == 1 != b.shape[j]:
+            b = F.sum(b, j, True, dtype=b.dtype)
+        elif b.shape[j] == 1 != a.shape[i]:
+            a = F.sum(a, i, True, dtype=a.dtype)
+    free_a = [d for d in range(a.ndim) if d not in left]
+    free_b = [d for d in range(b.ndim) if d not in right]
+    shape_a, shape_b = [a.shape[d] for d in free_a], [b.shape[d] for d in free_b]
+    n = math.prod(a.shape[d] for d in left)
+    a2 = F.reshape(F.permute(a, (*free_a, *left)), (math.prod(shape_a), n))
+    b2 = F.reshape(F.permute(b, (*right, *free_b)), (n, math.prod(shape_b)))
+    return F.reshape(F.matmul(a2, b2), (*shape_a, *shape_b))
 
 
 @composite(cases=[Case([2, 3], [2, 2]), Case([2], [3]), Case([2, 2, 1], [3, 2])])
@@ -488,20 +535,18 @@ def addbmm(F, input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1,
 
 
 def added(F, input, product, beta, alpha, name):
-    """beta input + alpha product; beta = 0 leaves the input out, NaN and all."""
+    """beta input + alpha product; beta = 0 ignores the input, NaN and all.
+
+    As in PyTorch, integers take the whole part of beta and alpha.
+    """
     if input.dtype is not product.dtype:
         raise DTypeError(
             f"{name}: all tensors must have one dtype, got {input.dtype.name} and"
             f" {product.dtype.name}. Convert one of them."
         )
-    if not input.dtype.is_floating_point and float in (type(beta), type(alpha)):
-        raise DTypeError(
-            f"{name}: beta and alpha must be whole numbers for {input.dtype.name}, got {beta} and"
-            f" {alpha}. Convert the input with .float()."
-        )
+    if not input.dtype.is_floating_point:
+        beta, alpha = int(beta), int(alpha)
     product = product if alpha == 1 else product * alpha
-    return (
-        product + (input if beta == 1 else input * beta)
-        if beta != 0
-        else F.broadcast_to(product, F.broadcast_shapes(product.shape, input.shape))
-    )
+    if beta == 0:
+        return F.broadcast_to(product, F.broadcast_shapes(product.shape, input.shape))
+    return product + (input if beta == 1 else input * beta)

@@ -236,20 +236,19 @@ def cov(
     for given in (fweights, aweights):
         if given is not None:
             weight = given if weight is None else weight * given
-    n = x.shape[1]
     if weight is None:
-        centred, total = x - F.mean(x, 1, True), float(n)
-        scale = total - correction
+        total, centred = float(x.shape[1]), x - F.mean(x, 1, True)
+        weighted, scale = centred, total - correction
     else:
         weight = weight.to(x.dtype)
-        total = float(F.sum(weight))
+        total = F.sum(weight)
         centred = x - F.sum(x * weight, 1, True) / total
-        scale = total - correction * (
-            float(F.sum(weight * aweights)) / total if aweights is not None else 1.0
-        )
-    product = F.matmul(centred, F.transpose(centred if weight is None else centred * weight, 0, 1))
+        weighted = centred * weight
+        mean_weight = 1.0 if aweights is None else F.sum(weight * aweights) / total
+        scale = total - mean_weight * correction
+    product = F.matmul(centred, F.transpose(weighted, 0, 1))
     # too few observations: NaN or inf, as PyTorch has it
-    out = product / scale if scale > 0 else product * inf
+    out = product / scale if float(scale) > 0 else product * inf
     return F.reshape(out, ()) if x.shape[0] == 1 else out
 
 

@@ -9,7 +9,7 @@ from collections import namedtuple
 
 from ...engine.case import Case, Sample, ints, positive
 from ...engine.dtype import check_number
-from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError
+from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError, check_dim
 from ...engine.op import Array, composite, op, piece
 from ...engine.tensor import Tensor
 
@@ -89,6 +89,7 @@ def topk(xp, input: Array, k: int, dim: int = -1, largest: bool = True, sorted: 
     """The k largest (or smallest) along dim, in order; NaN counts as largest.
 
     Math:   values = first k of sorted input;   d input = g put back
+    Note:   of equal elements the earlier ones are taken; PyTorch leaves open which
     """
     check_number("topk", input)
     n = input.shape[dim] if input.ndim else 1
@@ -104,86 +105,127 @@ def topk(xp, input: Array, k: int, dim: int = -1, largest: bool = True, sorted: 
 topk.vjp(input=put_back)
 
 
+def value_at_rank(xp, input, rank, dim, keepdim):
+    """The element that has this rank along dim when sorted, and its index."""
+    index = xp.take_along_axis(xp.argsort(input, axis=dim, kind="stable"), rank, dim)
+    values = xp.take_along_axis(input, index, dim)
+    return (values, index) if keepdim else (values.squeeze(dim), index.squeeze(dim))
+
+
 @op(outputs=("values", "indices"), cases=[Case([3, 5], 2), Case([3, 5], 1, 0, True), Case([], 1)])
 def kthvalue(xp, input: Array, k: int, dim: int = -1, keepdim: bool = False):
     """The k-th smallest along dim (k counts from 1), with its index.
 
     Math:   values = sorted input at k - 1;   d input = g at the index
+    Note:   equal elements are ranked in their order; PyTorch leaves open which index it gives
     """
     n = input.shape[dim] if input.ndim else 1
     if not 1 <= k <= n:
         raise ShapeError(f"kthvalue: k must be in [1, {n}], got {k}. Choose another k.")
     if not input.ndim:
         return xp.array(input), xp.zeros((), "int64")
-    index = xp.take(xp.argsort(input, axis=dim, kind="stable"), xp.asarray([k - 1]), axis=dim)
-    values = xp.take_along_axis(input, index, dim)
-    return (values, index) if keepdim else (values.squeeze(dim), index.squeeze(dim))
+    shape = tuple(1 if d == dim % input.ndim else n for d, n in enumerate(input.shape))
+    return value_at_rank(xp, input, xp.full(shape, k - 1), dim, keepdim)
 
 
 kthvalue.vjp(input=put_back_one)
 
 
-def middle(name, ignore, text):
-    def forward(xp, input: Array, dim: int, keepdim: bool = False):
-        if not input.ndim:
-            return xp.array(input), xp.zeros((), "int64")
-        if not input.shape[dim]:
-            raise IndexOutOfRange(
-                f"{name}: needs elements along dim {dim}, got shape {input.shape}. Choose another"
-                " dim."
-            )
-        nans = (input != input).sum(axis=dim, keepdims=True)
-        rank = (
-            (input.shape[dim] - nans - 1) // 2 if ignore else (input.shape[dim] - 1) // 2 + 0 * nans
+def check_elements(name, input, dim):
+    check_dim(name, dim, input.ndim)
+    if not input.shape[dim]:
+        raise IndexOutOfRange(
+            f"{name}: needs elements along dim {dim}, got shape {input.shape}. Choose another dim."
         )
-        rank = xp.maximum(rank, 0)
-        order = xp.argsort(input, axis=dim, kind="stable")
-        if not ignore:  # the first NaN, if there is one
-            rank = xp.where(nans > 0, input.shape[dim] - nans, rank)
-        index = xp.take_along_axis(order, rank, dim)
-        values = xp.take_along_axis(input, index, dim)
-        return (values, index) if keepdim else (values.squeeze(dim), index.squeeze(dim))
-
-    forward.__name__ = f"{name}_dim"
-    forward.__doc__ = f"{text}\n\nMath:   values = sorted x at (n - 1) // 2;   d x = g at the index"
-    op(
-        forward, method=False, outputs=("values", "indices"), cases=[Case([3, 4], 1, torch=False)]
-    ).vjp(input=put_back_one)
-
-    def whole(F, input, dim=None, keepdim=False):
-        if dim is not None:
-            return getattr(F, f"{name}_dim")(input, dim, keepdim)
-        flat = F.reshape(input, (-1,))
-        if not flat.shape[0]:
-            return F.sum(input) * float("nan")
-        value = getattr(F, f"{name}_dim")(flat, 0)[0]
-        ties = flat == value.detach() if hasattr(value, "detach") else flat == value
-        if not input.dtype.name.startswith("float"):
-            return value
-        ties = F.where(F.any(ties), ties, flat != flat)
-        share = F.cast_like(ties, flat)  # ties share the gradient
-        return F.sum(F.where(ties, flat, 0.0) * share) / F.sum(share)
-
-    whole.__name__ = name
-    whole.__doc__ = (
-        f"{text}; of all elements, or along `dim` with its index.\n\nMath:   out = sorted x at (n -"
-        " 1) // 2"
-    )
-    composite(
-        whole,
-        cases=[
-            Case([3, 3]),
-            Case([3, 4], 1),
-            Case([3, 5], 0, True),
-            Case(NAN, 1, grad=False),
-            Case(NAN, grad=False),
-            Case(ints(5)),
-        ],
-    )
 
 
-middle("median", False, "Median, the lower of two middle elements; NaN if there is one.")
-middle("nanmedian", True, "Median of what is not NaN, the lower of two middle elements.")
+MIDDLE = [Case([3, 4], 1), Case([3, 5], 0, keepdim=True), Case([], 0)]
+
+
+@piece(outputs=("values", "indices"), cases=MIDDLE)
+def median_dim(xp, input: Array, dim: int, keepdim: bool = False):
+    """Median along one dim, the lower of two middle elements, or the first NaN, with its index.
+
+    Math:   values = sorted input at (N - 1) // 2;   d input = g at the index
+    """
+    if not input.ndim:
+        return xp.array(input), xp.zeros((), "int64")
+    check_elements("median", input, dim)
+    n, nans = input.shape[dim], (input != input).sum(axis=dim, keepdims=True)
+    rank = xp.where(nans > 0, n - nans, (n - 1) // 2)
+    return value_at_rank(xp, input, rank, dim, keepdim)
+
+
+median_dim.vjp(input=put_back_one)
+
+
+@piece(outputs=("values", "indices"), cases=MIDDLE)
+def nanmedian_dim(xp, input: Array, dim: int, keepdim: bool = False):
+    """Median of the elements along one dim that are not NaN, with its index.
+
+    Math:   values = sorted input at (N - 1) // 2, N counting what is not NaN;   d input = g at the
+            index
+    """
+    if not input.ndim:
+        return xp.array(input), xp.zeros((), "int64")
+    check_elements("nanmedian", input, dim)
+    numbers = (input == input).sum(axis=dim, keepdims=True)
+    return value_at_rank(xp, input, xp.maximum((numbers - 1) // 2, 0), dim, keepdim)
+
+
+nanmedian_dim.vjp(input=put_back_one)
+
+
+def median_of_all(F, input, along):
+    """The median of all elements; ties share the gradient."""
+    flat = F.reshape(input, (-1,))
+    if not flat.shape[0]:
+        return F.sum(input) * math.nan
+    value = along(flat, 0)[0]
+    if not input.dtype.is_floating_point:
+        return value
+    ties = flat == value.detach()
+    ties = F.where(F.any(ties), ties, flat != flat)  # no tie at all: the median is NaN
+    share = F.cast_like(ties, flat)
+    return F.sum(F.where(ties, flat, 0.0) * share) / F.sum(share)
+
+
+MEDIANS = [
+    Case([3, 3]),
+    Case([3, 4], 1),
+    Case([3, 5], 0, True),
+    Case(NAN, 1, grad=False),
+    Case(NAN, grad=False),
+    Case(ints(5)),
+]
+
+
+@composite(cases=MEDIANS)
+def median(
+    F, input: Tensor, dim: int | None = None, keepdim: bool = False
+) -> Tensor | tuple[Tensor, ...]:
+    """Median, the lower of two middle elements; NaN if there is one. Of all elements, or along
+    `dim` with its index.
+
+    Math:   out = sorted input at (N - 1) // 2
+    """
+    if dim is None:
+        return median_of_all(F, input, F.median_dim)
+    return F.median_dim(input, dim, keepdim)
+
+
+@composite(cases=MEDIANS)
+def nanmedian(
+    F, input: Tensor, dim: int | None = None, keepdim: bool = False
+) -> Tensor | tuple[Tensor, ...]:
+    """Median of what is not NaN, the lower of two middle elements. Of all elements, or along `dim`
+    with its index.
+
+    Math:   out = sorted input at (N - 1) // 2, N counting what is not NaN
+    """
+    if dim is None:
+        return median_of_all(F, input, F.nanmedian_dim)
+    return F.nanmedian_dim(input, dim, keepdim)
 
 
 @op(
@@ -221,11 +263,13 @@ def mode(xp, input: Array, dim: int = -1, keepdim: bool = False):
 
 
 mode.vjp(input=put_back_one)
-Extremes = namedtuple("Extremes", ("min", "max"))
+Extremes = namedtuple("aminmax", ("min", "max"))
 
 
 @composite(cases=[Case([3, 4]), Case([3, 4], dim=1), Case([3, 4], dim=0, keepdim=True)])
-def aminmax(F, input: Tensor, *, dim: int | None = None, keepdim: bool = False):
+def aminmax(
+    F, input: Tensor, *, dim: int | None = None, keepdim: bool = False
+) -> tuple[Tensor, ...]:
     """Smallest and largest element.
 
     Math:   min input, max input
@@ -368,7 +412,7 @@ def nansum(
 
     Math:   out = sum of input without NaN
     """
-    clean = F.where(F.isnan(input), 0.0, input) if input.dtype.name.startswith("float") else input
+    clean = F.where(F.isnan(input), 0.0, input) if input.dtype.is_floating_point else input
     return F.sum(clean, dim, keepdim, dtype=dtype)
 
 
@@ -380,7 +424,7 @@ def nanmean(
 
     Math:   out = sum of input without NaN / how many these are
     """
-    if not input.dtype.name.startswith("float"):
+    if not input.dtype.is_floating_point:
         raise DTypeError(
             f"nanmean: must be a floating-point tensor, got {input.dtype.name}. Convert it with"
             " x.float()."
@@ -392,10 +436,12 @@ def nanmean(
 # ---- distinct values, places, counts: integers out, no gradients ---------------------------------
 
 
-@piece(differentiable=False, outputs=True)
+@piece(differentiable=False, outputs=True, cases=[Case(ints(7), None), Case(ints(5, 2, high=2), 0)])
 def unique_parts(xp, input: Array, dim: int | None):
     """Sorted distinct values (or slices along dim), the place of each element among them, and their
     counts.
+
+    Math:   values[inverse] = input
     """
     values, inverse, counts = xp.unique(input, return_inverse=True, return_counts=True, axis=dim)
     return values, inverse.reshape(input.shape if dim is None else -1), counts
@@ -421,7 +467,7 @@ def unique(
     return_inverse: bool = False,
     return_counts: bool = False,
     dim: int | None = None,
-):
+) -> Tensor | tuple[Tensor, ...]:
     """Distinct values, sorted; where each element went; how often each occurs.
 
     Math:   out = the set of input
@@ -441,7 +487,7 @@ def unique_consecutive(
     return_inverse: bool = False,
     return_counts: bool = False,
     dim: int | None = None,
-):
+) -> Tensor | tuple[Tensor, ...]:
     """Each run of equal neighbours once; where each element went; how long each run is.
 
     Math:   out = input without repeats of the neighbour
@@ -472,10 +518,18 @@ def unique_consecutive(
     )
 
 
-@piece(differentiable=False)
+@piece(
+    differentiable=False,
+    cases=[
+        Case(Sample(values=[-0.5, 0.0, 0.7]), [2, 3], False, False),
+        Case(Sample(values=[[0, 1], [0, 2]]), ints(2, 3), True, True),
+    ],
+)
 def places_in(xp, sequence: Array, values: Array, right: bool, int32: bool):
     """Where each value would stand in a sorted sequence (each row in its own, if the sequence has
     several dims).
+
+    Math:   out = number of elements < values (right: <= values)
     """
     side, kind = "right" if right else "left", "int32" if int32 else "int64"
     if sequence.ndim <= 1:
@@ -570,9 +624,75 @@ def histc(xp, input: Array, bins: int = 100, min: float = 0, max: float = 0):
     return xp.bincount(place.reshape(-1), minlength=bins).astype(input.dtype)
 
 
-@piece(differentiable=False, cases=[])
+Histogram = namedtuple("histogram", ("hist", "bin_edges"))
+
+
+@composite(
+    cases=[
+        Case([10], 4, grad=False),
+        Case([2, 5], 3, range=(-1.0, 1.5), grad=False),
+        Case([10], Sample(values=[-2.0, 0.5, 1.0]), density=True, grad=False),
+        Case([6], 3, weight=None, density=True, grad=False),
+    ]
+)
+def histogram(
+    F,
+    input: Tensor,
+    bins: int | Tensor,
+    *,
+    range: tuple[float, float] | None = None,
+    weight: Tensor | None = None,
+    density: bool = False,
+) -> tuple[Tensor, ...]:
+    """How many elements, or what weight, falls into each bin, and the edges of the bins. The last
+    bin includes its right edge; elements outside do not count.
+
+    Math:   hist_b = sum [edges_b <= input < edges_{b+1}] weight
+    Args:   bins: how many equal bins, or their edges. range: the outer edges of equal bins, by
+            default the smallest and the largest element. density: divide by the total weight and
+            the widths, so that the area is 1
+    """
+    if not input.dtype.is_floating_point:
+        raise DTypeError(
+            f"histogram: must be a floating-point tensor, got {input.dtype.name}. Convert it with"
+            " x.float()."
+        )
+    x = F.reshape(input.detach(), (-1,))
+    edges = bins.detach() if hasattr(bins, "array") else equal_bins(F, x, bins, range)
+    n = edges.shape[0] - 1
+    place = F.bucketize(x, edges, right=True) - 1
+    place = F.where(x == edges[-1], n - 1, place)
+    inside = (place >= 0) & (place < n)
+    weights = F.ones_like(x) if weight is None else F.reshape(weight.detach(), (-1,))
+    hist = F.count_integers(place[inside], weights[inside], n).to(x.dtype)
+    if density:
+        hist = hist / F.sum(hist) / F.diff(edges)
+    return Histogram(hist, edges)
+
+
+def equal_bins(F, x, bins, span):
+    """The edges of `bins` equal bins over `span` or over all elements."""
+    if span is not None:
+        low, high = map(float, span)
+    else:
+        low, high = (float(F.amin(x)), float(F.amax(x))) if x.shape[0] else (0.0, 0.0)
+    if not (bins > 0 and low <= high and math.isfinite(low) and math.isfinite(high)):
+        raise ShapeError(
+            f"histogram: needs bins > 0 and a finite, rising range, got bins={bins} and range"
+            f" [{low}, {high}]. Correct them."
+        )
+    if low == high:
+        low, high = (low - 0.5, high + 0.5) if x.shape[0] else (low, high + 1.0)
+    steps = F.arange(bins + 1, dtype=x.dtype, device=x.device) * ((high - low) / bins) + low
+    return F.where(steps >= high, high, steps)
+
+
+@piece(differentiable=False, cases=[Case(ints(8, high=4)), Case(ints(4, high=3), [4], 5)])
 def count_integers(xp, input: Array, weights: Array | None = None, minlength: int = 0):
-    """bincount of raw arrays."""
+    """How often each integer occurs, or the sum of the weights there.
+
+    Math:   out_v = sum [input = v] weights
+    """
     return xp.bincount(input, weights, minlength)
 
 
