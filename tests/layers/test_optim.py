@@ -7,6 +7,7 @@ from __future__ import annotations
 import copy
 import inspect
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -412,6 +413,126 @@ def test_schedule_gives_pytorchs_rates(name):
     )
 
 
+def scheduled(package, name, steps: int = 0):
+    groups = [
+        {"params": [package.zeros(1, requires_grad=True)]},
+        {"params": [package.zeros(1, requires_grad=True)], "lr": 0.4},
+    ]
+    o = package.optim.SGD(groups, lr=0.2, momentum=0.9)
+    s = SCHEDULES[name](package.optim.lr_scheduler, o)
+    for _ in range(steps):
+        o.step(), s.step()
+    return o, s
+
+
+def assert_equal_up_to_rounding(a, b):
+    assert type(a) is type(b)
+    if isinstance(a, dict):
+        assert a.keys() == b.keys()
+        for key in a:
+            assert_equal_up_to_rounding(a[key], b[key])
+    elif isinstance(a, (list, tuple)):
+        assert len(a) == len(b)
+        for x, y in zip(a, b):
+            assert_equal_up_to_rounding(x, y)
+    else:
+        assert a == (pytest.approx(b, rel=1e-9) if isinstance(b, float) else b)
+
+
+@pytest.mark.parametrize("steps", [0, 1, 9, 17])
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_schedules_state_dict_is_pytorchs_and_goes_both_ways(name, steps):
+    torch = pytest.importorskip("torch")
+    (o, s), (o2, s2) = scheduled(te, name, steps), scheduled(torch, name, steps)
+    assert_equal_up_to_rounding(s.state_dict(), s2.state_dict())
+    (o3, s3), (o4, s4) = scheduled(te, name), scheduled(torch, name)
+    s3.load_state_dict(copy.deepcopy(s2.state_dict())), s4.load_state_dict(s.state_dict())
+    for here, there in ((o3, o2), (o4, o)):
+        for group, other in zip(here.param_groups, there.param_groups):
+            group.update({k: v for k, v in other.items() if k != "params"})
+    for _ in range(10):
+        for opt, schedule in ((o, s), (o3, s3), (o4, s4)):
+            opt.step(), schedule.step()
+        for opt in (o3, o4):
+            for group, other in zip(opt.param_groups, o.param_groups):
+                assert group.keys() == other.keys()
+                assert group["lr"] == pytest.approx(other["lr"], rel=1e-9)
+                assert group["momentum"] == pytest.approx(other["momentum"], rel=1e-9)
+
+
+@pytest.mark.parametrize("cls", ["OneCycleLR", "CyclicLR"])
+@pytest.mark.parametrize("optimizer", ["SGD", "Adam"])
+def test_cycles_put_their_bounds_into_the_groups(cls, optimizer):
+    torch = pytest.importorskip("torch")
+    groups = []
+    for package in (te, torch):
+        o = getattr(package.optim, optimizer)([package.zeros(1, requires_grad=True)])
+        settings = (1.0, 10) if cls == "OneCycleLR" else (0.1, 1.0)
+        getattr(package.optim.lr_scheduler, cls)(o, *settings)
+        groups.append({k: v for k, v in o.param_groups[0].items() if k != "params"})
+    assert_equal_up_to_rounding(*groups)
+
+
+def test_plateaus_state_dict_is_pytorchs():
+    torch = pytest.importorskip("torch")
+    states = []
+    for package in (te, torch):
+        o = package.optim.SGD([package.zeros(1, requires_grad=True)], lr=0.1)
+        s = package.optim.lr_scheduler.ReduceLROnPlateau(o, patience=1)
+        for value in (1.0, 0.9, 0.95, 0.97):
+            s.step(value)
+        states.append(s.state_dict())
+    assert_equal_up_to_rounding(*states)
+
+
+@pytest.mark.parametrize("closure", [False, True])
+@pytest.mark.parametrize("name", ["SGD", "LBFGS"])
+def test_a_schedule_stepped_before_its_optimiser_warns(name, closure):
+    p = te.zeros(1, requires_grad=True)
+
+    def loss():
+        return (p * p).sum()
+
+    for first in ("optimiser", "schedule"):
+        o = getattr(optim, name)([p])
+        s = lr_scheduler.StepLR(o, 2)
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            if first == "optimiser":
+                o.step(loss) if name == "LBFGS" or closure else o.step()
+            s.step(), s.step()
+        assert len(seen) == (first == "schedule")
+    assert "optimizer.step() must come before scheduler.step()" in str(seen[0].message)
+
+
+def test_a_schedule_fills_a_rate_that_is_a_tensor():
+    rate = te.tensor(0.5)
+    o = optim.SGD([te.zeros(1, requires_grad=True)], lr=rate)
+    s = lr_scheduler.ExponentialLR(o, 0.5)
+    o.step(), s.step()
+    assert o.param_groups[0]["lr"] is rate and rate.item() == 0.25
+    last = s.get_last_lr()
+    o.step(), s.step()
+    assert last[0].item() == 0.25
+
+
+def test_callable_objects_of_a_schedule_are_saved_with_it():
+    class Decay:
+        def __init__(self, base):
+            self.base = base
+
+        def __call__(self, t):
+            return self.base**t
+
+    o = optim.SGD([te.zeros(1, requires_grad=True)])
+    state = lr_scheduler.LambdaLR(o, Decay(0.5)).state_dict()
+    assert state["lr_lambdas"] == [{"base": 0.5}]
+    other = lr_scheduler.LambdaLR(o, Decay(0.9))
+    other.load_state_dict(state)
+    assert other.lr_lambdas[0].base == 0.5
+
+
+@pytest.mark.filterwarnings("ignore:.*must come before")
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_saved_and_loaded_schedule_continues_exactly(name):
     def make():

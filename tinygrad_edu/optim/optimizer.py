@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
 from typing import Any
 
 from ..autograd import enable_grad, no_grad
@@ -21,6 +22,13 @@ class Optimizer:
           one for each group of parameters with settings of its own; defaults: settings of groups
           that do not have them.
     """
+
+    _opt_called = False  # whether step() was called: a schedule warns if it is stepped first
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "step" in vars(cls):
+            cls.step = noted(cls.step)  # type: ignore[method-assign]
 
     def __init__(self, params: Iterable, defaults: dict[str, Any]):
         self.defaults = defaults
@@ -128,6 +136,7 @@ class Optimizer:
         Args: closure: clears the gradients, computes the loss, calls backward and returns the loss.
         Returns: the closure's loss, or None.
         """
+        self._opt_called = True
         for hook in tuple(self._pre_hooks.values()):
             hook(self, (closure,), {})
         loss = None
@@ -250,6 +259,17 @@ class Optimizer:
                 *(f"    {name}: {group[name]}" for name in sorted(group) if name != "params"),
             ]
         return f"{self._name()} (\n" + "\n".join(lines) + "\n)"
+
+
+def noted(step: Callable) -> Callable:
+    """`step` of a subclass, which also notes that it was called."""
+
+    @wraps(step)
+    def run(self: Optimizer, *args: Any, **kwargs: Any) -> Any:
+        self._opt_called = True
+        return step(self, *args, **kwargs)
+
+    return run
 
 
 def step_of(state: dict[str, Any]) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...engine.errors import ShapeError
 from ..optimizer import Optimizer
-from .base import LRScheduler
+from .base import LRScheduler, set_rate
 
 
 class SequentialLR(LRScheduler):
@@ -33,20 +33,17 @@ class SequentialLR(LRScheduler):
                 "SequentialLR: all schedules must have been made for this optimiser, got one that"
                 " was not. Pass the same optimiser everywhere."
             )
-        self.optimizer, self._schedulers, self._milestones = (
-            optimizer,
-            list(schedulers),
-            list(milestones),
-        )
+        self._attach(optimizer)
+        self._schedulers, self._milestones = list(schedulers), list(milestones)
+        for scheduler in schedulers:
+            scheduler._undo()
+        for group in optimizer.param_groups:
+            set_rate(group, group["initial_lr"])
+        self.restart()
         self.last_epoch = last_epoch + 1
-        for group in optimizer.param_groups:  # take back what the schedules did when they were made
-            group["lr"] = group["initial_lr"]
-        self.base_lrs = [group["initial_lr"] for group in optimizer.param_groups]
-        self._schedulers[0].restart()
-        self._last_lr = self.current
 
     def step(self) -> None:
-        """Go on by one epoch."""
+        """Advance by one epoch."""
         self.last_epoch += 1
         i = bisect_right(self._milestones, self.last_epoch)
         if i and self._milestones[i - 1] == self.last_epoch:
@@ -54,6 +51,16 @@ class SequentialLR(LRScheduler):
         else:
             self._schedulers[i].step()
         self._last_lr = self.current
+
+    def restart(self) -> None:
+        """Set the rates of epoch 0."""
+        self.last_epoch = 0
+        self._schedulers[bisect_right(self._milestones, 0)].restart()
+        self._last_lr = self.current
+
+    def _undo(self) -> None:
+        for scheduler in self._schedulers:
+            scheduler._undo()
 
     def state_dict(self) -> dict[str, Any]:
         """Everything but the optimiser, with the state of every schedule."""
@@ -69,14 +76,14 @@ class SequentialLR(LRScheduler):
 
 
 class ChainedScheduler(LRScheduler):
-    """Several schedules stepped together, each changing the rate that the one before left."""
+    """Several schedules stepped together; each changes the rate that the one before has set."""
 
     def __init__(self, schedulers: Sequence[Any], optimizer: Optimizer | None = None):
         if not schedulers:
             raise ShapeError(
                 "ChainedScheduler: needs at least one schedule, got none. Pass a list of schedules."
             )
-        self.optimizer = optimizer or schedulers[0].optimizer
+        self._attach(optimizer or schedulers[0].optimizer)
         if any(s.optimizer is not self.optimizer for s in schedulers):
             raise ShapeError(
                 "ChainedScheduler: all schedules must have been made for one optimiser, got"
@@ -86,10 +93,22 @@ class ChainedScheduler(LRScheduler):
         self._last_lr = self.current
 
     def step(self) -> None:
-        """Go on by one epoch."""
+        """Advance by one epoch."""
         for scheduler in self._schedulers:
             scheduler.step()
         self._last_lr = self.current
+
+    def restart(self) -> None:
+        """Set the rates of epoch 0."""
+        self._schedulers[0].restart()
+        for scheduler in self._schedulers[1:]:
+            scheduler.last_epoch = -1
+            scheduler._update_lr()
+        self._last_lr = self.current
+
+    def _undo(self) -> None:
+        for scheduler in self._schedulers:
+            scheduler._undo()
 
     def state_dict(self) -> dict[str, Any]:
         """The state of every schedule."""

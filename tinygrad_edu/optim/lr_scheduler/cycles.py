@@ -8,7 +8,7 @@ from typing import Any
 
 from ...engine.errors import ShapeError
 from ..optimizer import Optimizer
-from .base import LRScheduler, for_each_group
+from .base import LRScheduler, for_each_group, restore_function, saved_function, set_rate
 
 
 class CosineAnnealingWarmRestarts(LRScheduler):
@@ -38,7 +38,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         super().__init__(optimizer, last_epoch)
 
     def step(self, epoch: float | None = None) -> None:
-        """Go on by one epoch, or to `epoch`."""
+        """Advance by one epoch, or to `epoch`."""
         t = self.last_epoch + 1 if epoch is None else epoch
         if t < 0:
             raise ShapeError(
@@ -49,7 +49,11 @@ class CosineAnnealingWarmRestarts(LRScheduler):
         while self.T_cur >= self.T_i:
             self.T_cur -= self.T_i
             self.T_i *= self.T_mult
-        self._set(self.get_lr())
+        self._recompute()
+
+    def restart(self) -> None:
+        """Set the rates of epoch 0."""
+        self.step(0)
 
     def get_lr(self) -> list[float]:
         share = (1 + math.cos(math.pi * self.T_cur / self.T_i)) / 2
@@ -59,18 +63,27 @@ class CosineAnnealingWarmRestarts(LRScheduler):
 class _Momentum(LRScheduler):
     """A schedule that also moves momentum (or Adam's first beta) against the rate."""
 
-    def _uses_betas(self) -> bool:
-        defaults = self.optimizer.defaults
+    use_beta1: bool
+
+    def _start_momenta(self, base_momentum: Any, max_momentum: Any, last_epoch: int) -> None:
+        """Put the bounds, and at the start the highest momentum, into the groups."""
+        name, defaults = type(self).__name__, self.optimizer.defaults
         if "momentum" not in defaults and "betas" not in defaults:
             raise ShapeError(
-                f"{type(self).__name__}: cycle_momentum needs an optimiser with momentum or betas,"
-                f" got {type(self.optimizer).__name__}. Pass cycle_momentum=False."
+                f"{name}: cycle_momentum needs an optimiser with momentum or betas, got"
+                f" {type(self.optimizer).__name__}. Pass cycle_momentum=False."
             )
-        return "betas" in defaults
+        self.use_beta1 = "betas" in defaults
+        lows = for_each_group(name, "base_momentum", base_momentum, self.optimizer)
+        highs = for_each_group(name, "max_momentum", max_momentum, self.optimizer)
+        if last_epoch == -1:
+            self._set_momenta(highs)
+            for group, low, high in zip(self.optimizer.param_groups, lows, highs):
+                group["max_momentum"], group["base_momentum"] = high, low
 
     def _set_momenta(self, momenta: list[float]) -> None:
         for group, m in zip(self.optimizer.param_groups, momenta):
-            if "betas" in self.optimizer.defaults:
+            if self.use_beta1:
                 group["betas"] = (m, *group["betas"][1:])
             else:
                 group["momentum"] = m
@@ -81,7 +94,7 @@ class CyclicLR(_Momentum):
 
     Args: step_size_up, step_size_down: batches to go up and down; mode: "triangular", "triangular2"
           (half the height each cycle), "exp_range" (times gamma each batch); scale_fn, scale_mode:
-          a height of your own, of the cycle or batch number.
+          a function of the cycle or batch number in their place.
     Reference: L. Smith, 2017, "Cyclical learning rates for training neural networks".
     """
 
@@ -106,56 +119,60 @@ class CyclicLR(_Momentum):
                 f"CyclicLR: mode must be triangular, triangular2 or exp_range, got {mode!r}. Use"
                 " one of those, or pass scale_fn."
             )
+        self._attach(optimizer)
         lows = for_each_group("CyclicLR", "base_lr", base_lr, optimizer)
         if last_epoch == -1:
             for group, lr in zip(optimizer.param_groups, lows):
-                group["lr"] = group["initial_lr"] = lr
+                set_rate(group, lr)
         self.max_lrs = for_each_group("CyclicLR", "max_lr", max_lr, optimizer)
-        self.up, self.down = (
-            step_size_up,
-            (step_size_up if step_size_down is None else step_size_down),
-        )
-        self.mode, self.gamma, self.scale_fn = mode, gamma, scale_fn
-        self.scale_mode = (
-            scale_mode if scale_fn else "iterations" if mode == "exp_range" else "cycle"
-        )
-        self.optimizer, self.cycle_momentum = optimizer, cycle_momentum
+        down = step_size_up if step_size_down is None else step_size_down
+        self.total_size = float(step_size_up + down)
+        self.step_ratio = step_size_up / self.total_size
+        self.mode, self.gamma, self._scale_fn_custom = mode, gamma, scale_fn
+        if scale_fn is None:
+            scale_mode = "iterations" if mode == "exp_range" else "cycle"
+        self.scale_mode = scale_mode
+        self.cycle_momentum = cycle_momentum
         if cycle_momentum:
-            self._uses_betas()
             self.base_momentums = for_each_group(
                 "CyclicLR", "base_momentum", base_momentum, optimizer
             )
             self.max_momentums = for_each_group("CyclicLR", "max_momentum", max_momentum, optimizer)
-            self._set_momenta(self.max_momentums)
+            self._start_momenta(base_momentum, max_momentum, last_epoch)
         super().__init__(optimizer, last_epoch)
+        self.base_lrs = lows
 
-    def scale(self, x: float) -> float:
+    def scale_fn(self, x: float) -> float:
         """The height of cycle (or batch) x, as a share of max_lr − base_lr."""
-        if self.scale_fn is not None:
-            return self.scale_fn(x)
-        return {"triangular": 1.0, "triangular2": 0.5 ** (x - 1), "exp_range": self.gamma**x}[
-            self.mode
-        ]
+        if self._scale_fn_custom is not None:
+            return self._scale_fn_custom(x)
+        if self.mode == "exp_range":
+            return self.gamma**x
+        return 0.5 ** (x - 1) if self.mode == "triangular2" else 1.0
 
     def get_lr(self) -> list[float]:
-        length = self.up + self.down
-        cycle = math.floor(1 + self.last_epoch / length)
-        x = 1 + self.last_epoch / length - cycle  # position within the cycle, from 0 to 1
-        top = self.up / length
+        cycle = math.floor(1 + self.last_epoch / self.total_size)
+        x = 1 + self.last_epoch / self.total_size - cycle  # position in the cycle, from 0 to 1
+        top = self.step_ratio
         share = x / top if x <= top else (x - 1) / (top - 1)
-        share *= self.scale(cycle if self.scale_mode == "cycle" else self.last_epoch)
+        share *= self.scale_fn(cycle if self.scale_mode == "cycle" else self.last_epoch)
         if self.cycle_momentum:
-            self._set_momenta(
-                [
-                    high - (high - low) * share
-                    for low, high in zip(self.base_momentums, self.max_momentums)
-                ]
-            )
+            bounds = zip(self.base_momentums, self.max_momentums)
+            self._set_momenta([high - (high - low) * share for low, high in bounds])
         return [low + (high - low) * share for low, high in zip(self.base_lrs, self.max_lrs)]
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything but the optimiser and scale_fn: give these again when continuing."""
-        return {name: value for name, value in super().state_dict().items() if name != "scale_fn"}
+        """Everything but the optimiser and a function scale_fn: pass it again to resume. Of a
+        callable object it holds the attributes.
+        """
+        return {**super().state_dict(), "_scale_fn_custom": saved_function(self._scale_fn_custom)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue from what `state_dict` returned, with this schedule's own scale_fn."""
+        function = self._scale_fn_custom
+        super().load_state_dict(state_dict)
+        restore_function(function, state_dict["_scale_fn_custom"])
+        self._scale_fn_custom = function
 
 
 class OneCycleLR(_Momentum):
@@ -199,51 +216,60 @@ class OneCycleLR(_Momentum):
                 f" cos or linear, got {total_steps}, {pct_start} and {anneal_strategy!r}. Correct"
                 " them."
             )
-        self.total_steps, self.anneal_strategy, self.cycle_momentum, self.optimizer = (
-            total_steps,
-            anneal_strategy,
-            cycle_momentum,
-            optimizer,
-        )
-        top = pct_start * total_steps - 1
-        # the batch at which each phase ends
-        self.ends = [top, *([2 * top] if three_phase else []), total_steps - 1]
-        self.rates = []  # per group: the rate at the start, then at the end of each phase
-        for group, high in zip(
-            optimizer.param_groups, for_each_group("OneCycleLR", "max_lr", max_lr, optimizer)
-        ):
-            first = high / div_factor
-            self.rates.append(
-                [first, high, *([first] if three_phase else []), first / final_div_factor]
-            )
-            if last_epoch == -1:
-                group["initial_lr"] = first
-        if cycle_momentum:
-            self._uses_betas()
-            lows = for_each_group("OneCycleLR", "base_momentum", base_momentum, optimizer)
-            highs = for_each_group("OneCycleLR", "max_momentum", max_momentum, optimizer)
-            self.momenta = [
-                [high, low, high, *([high] if three_phase else [])]
-                for low, high in zip(lows, highs)
+        self._attach(optimizer)
+        self.total_steps, self._anneal_func_type = total_steps, anneal_strategy
+        top = float(pct_start * total_steps) - 1
+        if three_phase:
+            self._schedule_phases = [
+                phase(top, "initial_lr max_lr max_momentum base_momentum"),
+                phase(2 * top, "max_lr initial_lr base_momentum max_momentum"),
+                phase(total_steps - 1, "initial_lr min_lr max_momentum max_momentum"),
             ]
+        else:
+            self._schedule_phases = [
+                phase(top, "initial_lr max_lr max_momentum base_momentum"),
+                phase(total_steps - 1, "max_lr min_lr base_momentum max_momentum"),
+            ]
+        highs = for_each_group("OneCycleLR", "max_lr", max_lr, optimizer)
+        if last_epoch == -1:
+            for group, high in zip(optimizer.param_groups, highs):
+                group["initial_lr"], group["max_lr"] = high / div_factor, high
+                group["min_lr"] = group["initial_lr"] / final_div_factor
+        self.cycle_momentum = cycle_momentum
+        if cycle_momentum:
+            self._start_momenta(base_momentum, max_momentum, last_epoch)
         super().__init__(optimizer, last_epoch)
 
     def between(self, start: float, end: float, share: float) -> float:
         """From start (share 0) to end (share 1)."""
-        if self.anneal_strategy == "linear":
+        if self._anneal_func_type == "linear":
             return start + (end - start) * share
         return end + (start - end) * (1 + math.cos(math.pi * share)) / 2
 
     def get_lr(self) -> list[float]:
-        t = self.last_epoch
+        t, phases = self.last_epoch, self._schedule_phases
         if t > self.total_steps:
             raise ShapeError(
                 f"OneCycleLR: may be stepped total_steps={self.total_steps} times, got step {t}."
                 " Give the true number of batches."
             )
-        phase = next((i for i, end in enumerate(self.ends) if t <= end), len(self.ends) - 1)
-        start = self.ends[phase - 1] if phase else 0
-        share = (t - start) / (self.ends[phase] - start)
+        i = next((i for i, p in enumerate(phases) if t <= p["end_step"]), len(phases) - 1)
+        begin, end = (phases[i - 1]["end_step"] if i else 0), phases[i]["end_step"]
+        share = (t - begin) / (end - begin)
+
+        def values(kind: str) -> list[float]:
+            start, stop = phases[i]["start_" + kind], phases[i]["end_" + kind]
+            groups = self.optimizer.param_groups
+            return [self.between(group[start], group[stop], share) for group in groups]
+
         if self.cycle_momentum:
-            self._set_momenta([self.between(m[phase], m[phase + 1], share) for m in self.momenta])
-        return [self.between(r[phase], r[phase + 1], share) for r in self.rates]
+            self._set_momenta(values("momentum"))
+        return values("lr")
+
+
+def phase(end_step: float, names: str) -> dict[str, Any]:
+    """The part of a cycle up to `end_step`: what rate and momentum go from and to, as the names of
+    group entries.
+    """
+    keys = ("start_lr", "end_lr", "start_momentum", "end_momentum")
+    return {"end_step": end_step, **dict(zip(keys, names.split()))}

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...engine.errors import ShapeError
 from ..optimizer import Optimizer
-from .base import LRScheduler, for_each_group
+from .base import LRScheduler, for_each_group, set_rate
 
 
 class ReduceLROnPlateau(LRScheduler):
@@ -36,20 +36,14 @@ class ReduceLROnPlateau(LRScheduler):
                 "ReduceLROnPlateau: needs factor below 1, mode min or max, threshold_mode rel or"
                 f" abs, got {factor}, {mode!r} and {threshold_mode!r}. Correct them."
             )
-        self.optimizer = optimizer
-        self.mode, self.factor, self.patience, self.threshold, self.threshold_mode = (
-            mode,
-            factor,
-            patience,
-            threshold,
-            threshold_mode,
-        )
-        self.cooldown, self.eps, self.min_lrs = (
-            cooldown,
-            eps,
-            for_each_group("ReduceLROnPlateau", "min_lr", min_lr, optimizer),
-        )
-        self.best = math.inf if mode == "min" else -math.inf
+        self._attach(optimizer)
+        self.mode, self.factor, self.patience = mode, factor, patience
+        self.threshold, self.threshold_mode = threshold, threshold_mode
+        self.cooldown, self.eps = cooldown, eps
+        self.min_lrs = for_each_group("ReduceLROnPlateau", "min_lr", min_lr, optimizer)
+        self.default_min_lr = None if isinstance(min_lr, (list, tuple)) else min_lr
+        self.mode_worse = math.inf if mode == "min" else -math.inf
+        self.best = self.mode_worse
         self.num_bad_epochs = self.cooldown_counter = self.last_epoch = 0
         self._last_lr = self.current
 
@@ -60,7 +54,7 @@ class ReduceLROnPlateau(LRScheduler):
             return sign * value < sign * self.best - self.threshold
         return sign * value < sign * self.best * (1 - sign * self.threshold)
 
-    def step(self, metrics: Any) -> None:  # type: ignore[override]  # the one schedule that is told something
+    def step(self, metrics: Any) -> None:  # type: ignore[override]  # the only schedule with an argument
         """Look at a new value of the measurement."""
         value = float(metrics)
         self.last_epoch += 1
@@ -72,11 +66,23 @@ class ReduceLROnPlateau(LRScheduler):
             self.cooldown_counter -= 1
             self.num_bad_epochs = 0
         if self.num_bad_epochs > self.patience:
-            reduced = [
-                max(lr * self.factor, least) for lr, least in zip(self.current, self.min_lrs)
-            ]
-            self._set(
-                [new if old - new > self.eps else old for old, new in zip(self.current, reduced)]
-            )
+            self.reduce()
             self.cooldown_counter, self.num_bad_epochs = self.cooldown, 0
         self._last_lr = self.current
+
+    def reduce(self) -> None:
+        """Multiply the rates by factor, unless the reduction would be smaller than eps."""
+        groups = self.optimizer.param_groups
+        if len(groups) != len(self.min_lrs):
+            if self.default_min_lr is None:
+                raise ShapeError(
+                    "ReduceLROnPlateau: min_lr must have one value for each group, got"
+                    f" {len(self.min_lrs)} for {len(groups)} groups. Append to min_lrs after"
+                    " add_param_group."
+                )
+            self.min_lrs = [self.default_min_lr] * len(groups)
+        for group, least in zip(groups, self.min_lrs):
+            old = float(group["lr"])
+            new = max(old * self.factor, least)
+            if old - new > self.eps:
+                set_rate(group, new)

@@ -9,19 +9,19 @@ from typing import Any
 
 from ...engine.errors import ShapeError
 from ..optimizer import Optimizer
-from .base import LRScheduler, for_each_group
+from .base import LRScheduler, for_each_group, restore_function, saved_function
 
 
 class _Factor(LRScheduler):
-    """A schedule that multiplies the rate that is there by `factor()`."""
+    """A schedule that multiplies the present rate by `multiplier()`."""
 
-    def factor(self) -> float:
+    def multiplier(self) -> float:
         """The factor from epoch last_epoch − 1 to last_epoch (at 0: from the base rate)."""
         raise NotImplementedError
 
     def get_lr(self) -> list[float]:
-        factor = self.factor()
-        return [lr * factor for lr in self.current]
+        multiplier = self.multiplier()
+        return [lr * multiplier for lr in self.current]
 
 
 class StepLR(_Factor):
@@ -33,7 +33,7 @@ class StepLR(_Factor):
         self.step_size, self.gamma = step_size, gamma
         super().__init__(optimizer, last_epoch)
 
-    def factor(self) -> float:
+    def multiplier(self) -> float:
         return self.gamma if self.last_epoch and self.last_epoch % self.step_size == 0 else 1.0
 
 
@@ -50,7 +50,7 @@ class MultiStepLR(_Factor):
         self.milestones, self.gamma = Counter(milestones), gamma
         super().__init__(optimizer, last_epoch)
 
-    def factor(self) -> float:
+    def multiplier(self) -> float:
         return self.gamma ** self.milestones[self.last_epoch]
 
 
@@ -61,7 +61,7 @@ class ExponentialLR(_Factor):
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
 
-    def factor(self) -> float:
+    def multiplier(self) -> float:
         return self.gamma if self.last_epoch else 1.0
 
 
@@ -77,13 +77,13 @@ class ConstantLR(_Factor):
     ):
         if not 0 <= factor <= 1:
             raise ShapeError(f"ConstantLR: factor must be from 0 to 1, got {factor}. Correct it.")
-        self.share, self.total_iters = factor, total_iters
+        self.factor, self.total_iters = factor, total_iters
         super().__init__(optimizer, last_epoch)
 
-    def factor(self) -> float:
+    def multiplier(self) -> float:
         if self.last_epoch == 0:
-            return self.share
-        return 1 / self.share if self.last_epoch == self.total_iters else 1.0
+            return self.factor
+        return 1 / self.factor if self.last_epoch == self.total_iters else 1.0
 
 
 class LinearLR(_Factor):
@@ -109,7 +109,7 @@ class LinearLR(_Factor):
         """The share of the base rate at epoch t."""
         return self.start_factor + (self.end_factor - self.start_factor) * t / self.total_iters
 
-    def factor(self) -> float:
+    def multiplier(self) -> float:
         if self.last_epoch == 0:
             return self.start_factor
         return (
@@ -128,7 +128,7 @@ class PolynomialLR(_Factor):
         self.total_iters, self.power = total_iters, power
         super().__init__(optimizer, last_epoch)
 
-    def factor(self) -> float:
+    def multiplier(self) -> float:
         t, total = self.last_epoch, self.total_iters
         return ((total - t) / (total - t + 1)) ** self.power if 0 < t <= total else 1.0
 
@@ -150,7 +150,7 @@ class CosineAnnealingLR(LRScheduler):
         t, T = self.last_epoch, self.T_max
         if t == 0:
             return self.current
-        # the rate that is there is eta_min: nothing to scale, so start from the base rate
+        # the present rate is eta_min: there is nothing to scale, so start from the base rate
         if (t - 1) % (2 * T) == T:
             return [
                 lr + (base - self.eta_min) * (1 - math.cos(math.pi / T)) / 2
@@ -173,8 +173,18 @@ class LambdaLR(LRScheduler):
         return [base * f(self.last_epoch) for base, f in zip(self.base_lrs, self.lr_lambdas)]
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything but the optimiser and the functions: give these again when continuing."""
-        return {name: value for name, value in super().state_dict().items() if name != "lr_lambdas"}
+        """Everything but the optimiser and the functions: pass these again to resume. Of callable
+        objects it holds the attributes.
+        """
+        return {**super().state_dict(), "lr_lambdas": [saved_function(f) for f in self.lr_lambdas]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Continue from what `state_dict` returned, with this schedule's own functions."""
+        functions = self.lr_lambdas
+        super().load_state_dict(state_dict)
+        for function, saved in zip(functions, self.lr_lambdas):
+            restore_function(function, saved)
+        self.lr_lambdas = functions
 
 
 class MultiplicativeLR(LambdaLR):
