@@ -147,7 +147,6 @@ TORCH_NAMES = {
     "conv": None,
     "where": "where",
     "copy": None,
-    "bce_terms": None,
     "dropout_keyed": None,
     "unfold": "unfold_copy",
     "im2col": "unfold",

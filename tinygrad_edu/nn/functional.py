@@ -1,114 +1,294 @@
 """The functions behind the layers, under the names they have in `torch.nn.functional`.
 
-The ops themselves stand in `tinygrad_edu.functional`. What is added here is what only layers and
-losses take: `inplace=` for activations, and the old `size_average=` and `reduce=` for losses.
+The ops themselves are declared in `ops/`. This module adds only what layers need beyond them: the
+argument `inplace` of activations, their forms with an underscore, and the poolings that always
+return indices.
 """
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable
-from functools import partial, wraps
-from typing import Any
-
 from .. import functional as ops
-from ..engine.device import registry
 from ..engine.tensor import Tensor
-from ..engine.views import make_inplace
+from ..functional import (  # noqa: F401
+    adaptive_avg_pool1d,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool3d,
+    adaptive_max_pool1d,
+    adaptive_max_pool2d,
+    adaptive_max_pool3d,
+    affine_grid,
+    alpha_dropout,
+    avg_pool1d,
+    avg_pool2d,
+    avg_pool3d,
+    batch_norm,
+    bilinear,
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cdist,
+    channel_shuffle,
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+    cosine_embedding_loss,
+    cosine_similarity,
+    cross_entropy,
+    ctc_loss,
+    dropout,
+    dropout1d,
+    dropout2d,
+    dropout3d,
+    embedding,
+    embedding_bag,
+    feature_alpha_dropout,
+    fold,
+    gaussian_nll_loss,
+    gelu,
+    glu,
+    grid_sample,
+    group_norm,
+    gumbel_softmax,
+    hardshrink,
+    hinge_embedding_loss,
+    huber_loss,
+    instance_norm,
+    interpolate,
+    kl_div,
+    l1_loss,
+    layer_norm,
+    linear,
+    local_response_norm,
+    log_softmax,
+    logsigmoid,
+    lp_pool1d,
+    lp_pool2d,
+    lp_pool3d,
+    margin_ranking_loss,
+    max_pool1d,
+    max_pool2d,
+    max_pool3d,
+    max_unpool1d,
+    max_unpool2d,
+    max_unpool3d,
+    mse_loss,
+    multi_margin_loss,
+    multilabel_margin_loss,
+    multilabel_soft_margin_loss,
+    nll_loss,
+    normalize,
+    one_hot,
+    pad,
+    pairwise_distance,
+    pdist,
+    pixel_shuffle,
+    pixel_unshuffle,
+    poisson_nll_loss,
+    prelu,
+    rms_norm,
+    scaled_dot_product_attention,
+    sigmoid,
+    smooth_l1_loss,
+    soft_margin_loss,
+    softmax,
+    softmin,
+    softplus,
+    softshrink,
+    softsign,
+    tanh,
+    tanhshrink,
+    triplet_margin_loss,
+    triplet_margin_with_distance_loss,
+    upsample,
+)
+from ..functional import im2col as unfold  # noqa: F401  # Tensor.unfold is another function
 
-PLAIN = """
-    linear bilinear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d fold
-    max_pool1d max_pool2d max_pool3d avg_pool1d avg_pool2d avg_pool3d lp_pool1d lp_pool2d lp_pool3d max_unpool1d max_unpool2d max_unpool3d
-    adaptive_avg_pool1d adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d
-    batch_norm layer_norm group_norm instance_norm rms_norm local_response_norm normalize
-    embedding embedding_bag one_hot pad interpolate upsample grid_sample affine_grid pixel_shuffle pixel_unshuffle channel_shuffle
-    sigmoid tanh logsigmoid softsign tanhshrink hardshrink softshrink softplus glu gelu prelu softmin softmax log_softmax gumbel_softmax
-    cosine_similarity pairwise_distance cdist pdist scaled_dot_product_attention ctc_loss
-""".split()
-ACTIVATIONS = "relu relu6 leaky_relu rrelu elu selu celu silu mish hardtanh hardsigmoid hardswish threshold".split()
-DROPOUTS = "dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout".split()
-LOSSES = """
-    cross_entropy nll_loss mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy binary_cross_entropy_with_logits kl_div
-    poisson_nll_loss gaussian_nll_loss hinge_embedding_loss margin_ranking_loss cosine_embedding_loss soft_margin_loss multi_margin_loss
-    multilabel_margin_loss multilabel_soft_margin_loss triplet_margin_loss triplet_margin_with_distance_loss
-""".split()
-
-# those that had `size_average` and `reduce`
-OLD = set(LOSSES) - {"huber_loss", "gaussian_nll_loss", "triplet_margin_with_distance_loss"}
+# ---- activations: with `inplace` the result replaces the values of input -------------------------
 
 
-def with_inplace(name: str) -> Callable:
-    """An activation that also takes `inplace=True`: the result then replaces the input's values."""
-    plain, inplace_form = getattr(ops, name), make_inplace(registry[name])
-
-    @wraps(plain)
-    def call(input: Tensor, *args: Any, inplace: bool = False, **kwargs: Any) -> Tensor:
-        return (inplace_form if inplace else plain)(input, *args, **kwargs)
-
-    return call
+def relu(input: Tensor, inplace: bool = False) -> Tensor:
+    """max(0, x)."""
+    return input.relu_() if inplace else ops.relu(input)
 
 
-def legacy_reduction(size_average: bool | None, reduce: bool | None) -> str:
-    """What the arguments that came before `reduction` mean."""
-    reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
-    warnings.warn(
-        f"size_average and reduce are out of date: use reduction={reduction!r}.",
-        FutureWarning,
-        stacklevel=3,
-    )
-    return reduction
+def relu6(input: Tensor, inplace: bool = False) -> Tensor:
+    """min(max(0, x), 6)."""
+    return input.copy_(ops.relu6(input.clone())) if inplace else ops.relu6(input)
 
 
-def with_legacy(name: str) -> Callable:
-    """A loss that also takes the old `size_average` and `reduce`, by position too."""
-    plain = getattr(ops, name)
-    order = list(registry[name].order)
-    if name in OLD:
-        order.insert(order.index("reduction"), "reduce")
-        order.insert(
-            next(
-                order.index(n)
-                for n in ("ignore_index", "eps", "reduce")
-                if n in order and (n != "eps" or name == "poisson_nll_loss")
-            ),
-            "size_average",
-        )
-
-    @wraps(plain)
-    def call(
-        *args: Any, size_average: bool | None = None, reduce: bool | None = None, **kwargs: Any
-    ) -> Tensor:
-        kwargs = {**dict(zip(order[2:], args[2:])), **kwargs}
-        size_average, reduce = (
-            kwargs.pop("size_average", size_average),
-            kwargs.pop("reduce", reduce),
-        )
-        if size_average is not None or reduce is not None:
-            kwargs["reduction"] = legacy_reduction(size_average, reduce)
-        return plain(*args[:2], **kwargs)
-
-    return call
+def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
+    """x where x > 0, else negative_slope · x."""
+    if inplace:
+        return input.copy_(ops.leaky_relu(input.clone(), negative_slope))
+    return ops.leaky_relu(input, negative_slope)
 
 
-def _fill(table: dict[str, Any]) -> None:
-    for names, make in (
-        (PLAIN, lambda name: getattr(ops, name)),
-        (ACTIVATIONS, with_inplace),
-        (DROPOUTS, lambda name: getattr(ops, name)),
-        (LOSSES, with_legacy),
-    ):
-        for name in names:
-            if name in registry or hasattr(ops, name):
-                table[name] = make(name)
+def rrelu(
+    input: Tensor,
+    lower: float = 1 / 8,
+    upper: float = 1 / 3,
+    training: bool = False,
+    inplace: bool = False,
+) -> Tensor:
+    """leaky_relu whose slope is drawn from [lower, upper], or is their mean when not training."""
+    if inplace:
+        return input.copy_(ops.rrelu(input.clone(), lower, upper, training))
+    return ops.rrelu(input, lower, upper, training)
 
 
-_fill(globals())
-# PyTorch's in-place forms
-for _name in "relu leaky_relu rrelu elu selu celu hardtanh threshold".split():
-    globals()[_name + "_"] = make_inplace(registry[_name])
-for _kind in ("max_pool", "adaptive_max_pool"):
-    for _n in (1, 2, 3):
-        globals()[f"{_kind}{_n}d_with_indices"] = partial(
-            getattr(ops, f"{_kind}{_n}d"), return_indices=True
-        )
-unfold = ops.im2col  # the Tensor method of that name is another function
+def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """x where x > 0, else alpha (eˣ − 1)."""
+    return input.copy_(ops.elu(input.clone(), alpha)) if inplace else ops.elu(input, alpha)
+
+
+def selu(input: Tensor, inplace: bool = False) -> Tensor:
+    """elu with the scale and alpha that keep mean 0 and variance 1."""
+    return input.copy_(ops.selu(input.clone())) if inplace else ops.selu(input)
+
+
+def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """max(0, x) + min(0, alpha (e^(x / alpha) − 1))."""
+    return input.copy_(ops.celu(input.clone(), alpha)) if inplace else ops.celu(input, alpha)
+
+
+def silu(input: Tensor, inplace: bool = False) -> Tensor:
+    """x σ(x), also called swish."""
+    return input.copy_(ops.silu(input.clone())) if inplace else ops.silu(input)
+
+
+def mish(input: Tensor, inplace: bool = False) -> Tensor:
+    """x tanh(ln(1 + eˣ))."""
+    return input.copy_(ops.mish(input.clone())) if inplace else ops.mish(input)
+
+
+def hardtanh(
+    input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
+) -> Tensor:
+    """x held between min_val and max_val."""
+    if inplace:
+        return input.copy_(ops.hardtanh(input.clone(), min_val, max_val))
+    return ops.hardtanh(input, min_val, max_val)
+
+
+def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
+    """min(max(0, x / 6 + 1/2), 1)."""
+    return input.copy_(ops.hardsigmoid(input.clone())) if inplace else ops.hardsigmoid(input)
+
+
+def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
+    """x · hardsigmoid(x)."""
+    return input.copy_(ops.hardswish(input.clone())) if inplace else ops.hardswish(input)
+
+
+def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
+    """x where x > threshold, else value."""
+    if inplace:
+        return input.copy_(ops.threshold(input.clone(), threshold, value))
+    return ops.threshold(input, threshold, value)
+
+
+def relu_(input: Tensor) -> Tensor:
+    """`relu` in place."""
+    return relu(input, inplace=True)
+
+
+def leaky_relu_(input: Tensor, negative_slope: float = 0.01) -> Tensor:
+    """`leaky_relu` in place."""
+    return leaky_relu(input, negative_slope, inplace=True)
+
+
+def rrelu_(
+    input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False
+) -> Tensor:
+    """`rrelu` in place."""
+    return rrelu(input, lower, upper, training, inplace=True)
+
+
+def elu_(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """`elu` in place."""
+    return elu(input, alpha, inplace=True)
+
+
+def selu_(input: Tensor) -> Tensor:
+    """`selu` in place."""
+    return selu(input, inplace=True)
+
+
+def celu_(input: Tensor, alpha: float = 1.0) -> Tensor:
+    """`celu` in place."""
+    return celu(input, alpha, inplace=True)
+
+
+def hardtanh_(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
+    """`hardtanh` in place."""
+    return hardtanh(input, min_val, max_val, inplace=True)
+
+
+def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:
+    """`threshold` in place."""
+    return input.copy_(ops.threshold(input.clone(), threshold, value))
+
+
+# ---- poolings that always return (values, indices) -----------------------------------------------
+
+
+def max_pool1d_with_indices(
+    input: Tensor,
+    kernel_size: int | tuple[int, ...],
+    stride: int | tuple[int, ...] | None = None,
+    padding: int | tuple[int, ...] = 0,
+    dilation: int | tuple[int, ...] = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = True,
+) -> tuple[Tensor, Tensor]:
+    """`max_pool1d` with the indices; `return_indices` has no effect."""
+    return max_pool1d(input, kernel_size, stride, padding, dilation, ceil_mode, True)
+
+
+def max_pool2d_with_indices(
+    input: Tensor,
+    kernel_size: int | tuple[int, ...],
+    stride: int | tuple[int, ...] | None = None,
+    padding: int | tuple[int, ...] = 0,
+    dilation: int | tuple[int, ...] = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = True,
+) -> tuple[Tensor, Tensor]:
+    """`max_pool2d` with the indices; `return_indices` has no effect."""
+    return max_pool2d(input, kernel_size, stride, padding, dilation, ceil_mode, True)
+
+
+def max_pool3d_with_indices(
+    input: Tensor,
+    kernel_size: int | tuple[int, ...],
+    stride: int | tuple[int, ...] | None = None,
+    padding: int | tuple[int, ...] = 0,
+    dilation: int | tuple[int, ...] = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = True,
+) -> tuple[Tensor, Tensor]:
+    """`max_pool3d` with the indices; `return_indices` has no effect."""
+    return max_pool3d(input, kernel_size, stride, padding, dilation, ceil_mode, True)
+
+
+def adaptive_max_pool1d_with_indices(
+    input: Tensor, output_size: int | None, return_indices: bool = True
+) -> tuple[Tensor, Tensor]:
+    """`adaptive_max_pool1d` with the indices; `return_indices` has no effect."""
+    return adaptive_max_pool1d(input, output_size, True)
+
+
+def adaptive_max_pool2d_with_indices(
+    input: Tensor, output_size: int | tuple[int | None, ...] | None, return_indices: bool = True
+) -> tuple[Tensor, Tensor]:
+    """`adaptive_max_pool2d` with the indices; `return_indices` has no effect."""
+    return adaptive_max_pool2d(input, output_size, True)
+
+
+def adaptive_max_pool3d_with_indices(
+    input: Tensor, output_size: int | tuple[int | None, ...] | None, return_indices: bool = True
+) -> tuple[Tensor, Tensor]:
+    """`adaptive_max_pool3d` with the indices; `return_indices` has no effect."""
+    return adaptive_max_pool3d(input, output_size, True)

@@ -10,8 +10,8 @@ from typing import Any
 
 from ..engine.errors import ShapeError
 from ..engine.tensor import Tensor
+from ..ops.layers.loss import legacy_reduction
 from .declared import Declared
-from .functional import legacy_reduction
 
 
 class _Loss(Declared):

@@ -6,19 +6,48 @@
 from __future__ import annotations
 
 import math
+import sys
+import warnings
+from collections.abc import Callable
 from typing import Any
 
-from ...engine.case import Array, Case, ints, positive
+from ...engine.case import Case, Sample, ints, positive
 from ...engine.dtype import check_float
 from ...engine.errors import ShapeError
-from ...engine.op import composite, op
+from ...engine.op import Array, composite, piece
+from ...engine.tensor import Tensor
 
 X = [3, 5]
-SIGNS = Array(3, values=[1.0, -1.0, 1.0])
+SIGNS = Sample(3, values=[1.0, -1.0, 1.0])
+PACKAGE = __name__.partition(".")[0]
 
 
-def reduce(F: Any, name: str, loss: Any, reduction: str) -> Any:
-    """All the losses, their mean or their sum."""
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn at the line that called this package."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith(PACKAGE):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
+
+
+def legacy_reduction(size_average: bool | None, reduce: bool | None) -> str:
+    """The reduction that the arguments which came before it mean."""
+    reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
+    warn(f"size_average and reduce are deprecated: use reduction={reduction!r}.", FutureWarning)
+    return reduction
+
+
+def reduced(
+    F: Any,
+    name: str,
+    loss: Any,
+    reduction: str,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+) -> Any:
+    """All the losses, their mean or their sum. The deprecated arguments overrule `reduction`."""
+    if size_average is not None or reduce is not None:
+        reduction = legacy_reduction(size_average, reduce)
     if reduction == "mean":
         return F.mean(loss)
     if reduction == "sum":
@@ -30,20 +59,41 @@ def reduce(F: Any, name: str, loss: Any, reduction: str) -> Any:
     )
 
 
-def weighted(F: Any, name: str, loss: Any, weight: Any, reduction: str) -> Any:
-    """The weighted losses reduced; their mean is over the sum of the weights."""
-    if weight is None:
-        return reduce(F, name, loss, reduction)
-    if tuple(weight.shape) != tuple(loss.shape):
+def warn_if_broadcast(name: str, input: Any, target: Any) -> None:
+    """(64, 1) beside (64,) gives 4096 differences, which is hardly ever meant."""
+    if tuple(input.shape) != tuple(target.shape):
+        warn(
+            f"{name}: target has the shape {tuple(target.shape)}, but input has"
+            f" {tuple(input.shape)}. They are broadcast, which is likely to give a wrong loss."
+            " Reshape one of them."
+        )
+
+
+def check_weight(name: str, input: Any, weight: Any) -> None:
+    if weight is not None and tuple(weight.shape) != tuple(input.shape):
         raise ShapeError(
-            f"{name}: weight must have the shape {tuple(loss.shape)} of input, got"
+            f"{name}: weight must have the shape {tuple(input.shape)} of input, got"
             f" {tuple(weight.shape)}. Expand it."
         )
-    return (
-        F.sum(loss * weight) / F.sum(weight)
-        if reduction == "mean"
-        else reduce(F, name, loss * weight, reduction)
-    )
+
+
+def weighted(
+    F: Any,
+    name: str,
+    loss: Any,
+    weight: Any,
+    reduction: str,
+    size_average: bool | None,
+    reduce: bool | None,
+) -> Any:
+    """The weighted losses reduced; their mean is over the sum of the weights."""
+    if weight is None:
+        return reduced(F, name, loss, reduction, size_average, reduce)
+    if size_average is not None or reduce is not None:
+        reduction = legacy_reduction(size_average, reduce)
+    if reduction == "mean":
+        return F.sum(loss * weight) / F.sum(weight)
+    return reduced(F, name, loss * weight, reduction)
 
 
 @composite(
@@ -52,82 +102,112 @@ def weighted(F: Any, name: str, loss: Any, weight: Any, reduction: str) -> Any:
         Case(X, X),
         Case(X, X, reduction="sum"),
         Case(X, X, reduction="none"),
-        Case(X, [5]),
-        Case(X, X, "mean", positive(3, 5), torch=False),
+        Case(X, X, None, None, "mean", positive(3, 5)),
     ],
 )
-def mse_loss(F: Any, input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Any:
+def mse_loss(
+    F: Any,
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
     """Squared error.
 
     Math:   (x − y)² · weight; the mean is over the sum of the weights.
     """
+    warn_if_broadcast("mse_loss", input, target)
+    check_weight("mse_loss", input, weight)
     d = input - target
-    return weighted(F, "mse_loss", d * d, weight, reduction)
+    return weighted(F, "mse_loss", d * d, weight, reduction, size_average, reduce)
 
 
 @composite(
     method=False,
-    cases=[
-        Case(X, X),
-        Case(X, X, reduction="sum"),
-        Case(X, X, "mean", positive(3, 5), torch=False),
-    ],
+    cases=[Case(X, X), Case(X, X, reduction="sum"), Case(X, X, None, None, "mean", positive(3, 5))],
 )
-def l1_loss(F: Any, input: Any, target: Any, reduction: str = "mean", weight: Any = None) -> Any:
+def l1_loss(
+    F: Any,
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    weight: Tensor | None = None,
+) -> Tensor:
     """Absolute error.
 
-    Math:   |x − y| · weight; the mean is over the sum of the weights. Note: the gradient is 0 where
-            x = y.
+    Math:   |x − y| · weight; the mean is over the sum of the weights.
+    Note:   the gradient is 0 where x = y.
     """
-    return weighted(F, "l1_loss", F.abs(input - target), weight, reduction)
+    warn_if_broadcast("l1_loss", input, target)
+    check_weight("l1_loss", input, weight)
+    loss = F.abs(input - target)
+    return weighted(F, "l1_loss", loss, weight, reduction, size_average, reduce)
 
 
 @composite(
     method=False, cases=[Case(X, X), Case(X, X, beta=0.5, reduction="sum"), Case(X, X, beta=0.0)]
 )
 def smooth_l1_loss(
-    F: Any, input: Any, target: Any, reduction: str = "mean", beta: float = 1.0
-) -> Any:
+    F: Any,
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    beta: float = 1.0,
+) -> Tensor:
     """Squared error near 0, absolute error further out.
 
     Math:   ½d²/beta where d = |x − y| < beta, else d − ½beta; beta 0 gives l1_loss.
     """
     if beta < 0:
         raise ShapeError(f"smooth_l1_loss: beta must be 0 or more, got {beta}. Correct it.")
-    d = F.abs(input - target)
-    return reduce(
-        F,
-        "smooth_l1_loss",
-        F.where(d < beta, d * d * (0.5 / beta), d - 0.5 * beta) if beta else d,
-        reduction,
-    )
+    warn_if_broadcast("smooth_l1_loss", input, target)
+    loss = d = F.abs(input - target)
+    if beta:
+        loss = F.where(d < beta, d * d * (0.5 / beta), d - 0.5 * beta)
+    return reduced(F, "smooth_l1_loss", loss, reduction, size_average, reduce)
 
 
-@composite(method=False, cases=[Case(X, X), Case(X, X, delta=0.5, reduction="sum")])
+@composite(
+    method=False,
+    cases=[
+        Case(X, X),
+        Case(X, X, delta=0.5, reduction="sum"),
+        Case(X, X, "mean", 1.0, positive(3, 5)),
+    ],
+)
 def huber_loss(
-    F: Any, input: Any, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Any = None
-) -> Any:
-    """Squared error up to delta, straight on with that slope beyond.
+    F: Any,
+    input: Tensor,
+    target: Tensor,
+    reduction: str = "mean",
+    delta: float = 1.0,
+    weight: Tensor | None = None,
+) -> Tensor:
+    """Squared error up to delta, and a line of slope delta beyond it.
 
     Math:   ½d² where d = |x − y| < delta, else delta (d − ½delta); times weight.
-
     Reference: P. Huber, 1964, "Robust estimation of a location parameter".
     """
     if delta <= 0:
         raise ShapeError(f"huber_loss: delta must be above 0, got {delta}. Correct it.")
+    warn_if_broadcast("huber_loss", input, target)
+    check_weight("huber_loss", input, weight)
     d = F.abs(input - target)
     loss = F.where(d < delta, 0.5 * d * d, delta * (d - 0.5 * delta))
-    return reduce(F, "huber_loss", loss if weight is None else loss * weight, reduction)
+    return reduced(F, "huber_loss", loss if weight is None else loss * weight, reduction)
 
 
-@op(
-    types="match",
-    method=False,
-    cases=[
-        Case(positive(3, 4, low=0.05, high=0.95), positive(3, 4, low=0.05, high=0.95), torch=False)
-    ],
-)
-def bce_terms(xp: Any, input: Any, target: Any, /) -> Any:
+PROBABILITIES = positive(3, 4, low=0.05, high=0.95)
+
+
+@piece(types="match", cases=[Case(PROBABILITIES, PROBABILITIES)])
+def bce_terms(xp: Any, input: Array, target: Array) -> Any:
     """The binary cross-entropy of each probability.
 
     Math:   −(y log x + (1 − y) log(1 − x)), each logarithm held at −100 or above
@@ -166,18 +246,19 @@ bce_terms.vjp(
 @composite(
     method=False,
     cases=[
-        Case(positive(3, 4, low=0.05, high=0.95), positive(3, 4, low=0.05, high=0.95)),
-        Case(
-            positive(3, 4, low=0.05, high=0.95),
-            positive(3, 4, low=0.05, high=0.95),
-            positive(4),
-            reduction="sum",
-        ),
+        Case(PROBABILITIES, PROBABILITIES),
+        Case(PROBABILITIES, PROBABILITIES, positive(4), reduction="sum"),
     ],
 )
 def binary_cross_entropy(
-    F: Any, input: Any, target: Any, weight: Any = None, reduction: str = "mean"
-) -> Any:
+    F: Any,
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
     """Cross-entropy of probabilities with yes-or-no targets.
 
     Math:   −(y log x + (1 − y) log(1 − x)) · weight, x a probability.
@@ -188,14 +269,16 @@ def binary_cross_entropy(
             f" and {tuple(target.shape)}. Reshape one of them."
         )
     loss = F.bce_terms(input, target)
-    return reduce(F, "binary_cross_entropy", loss if weight is None else loss * weight, reduction)
+    loss = loss if weight is None else loss * weight
+    return reduced(F, "binary_cross_entropy", loss, reduction, size_average, reduce)
 
 
 @composite(
     method=False,
     cases=[
-        Case([3, 4], positive(3, 4, low=0.05, high=0.95)),
-        Case([3, 4], positive(3, 4, low=0.05, high=0.95), positive(4), pos_weight=None),
+        Case([3, 4], PROBABILITIES),
+        Case([3, 4], PROBABILITIES, positive(4)),
+        Case([3, 4], PROBABILITIES, None, None, None, "mean", positive(4)),
         Case(
             positive(3, low=-500.0, high=500.0), positive(3, low=0.05, high=0.95), reduction="sum"
         ),
@@ -203,17 +286,19 @@ def binary_cross_entropy(
 )
 def binary_cross_entropy_with_logits(
     F: Any,
-    input: Any,
-    target: Any,
-    weight: Any = None,
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
     reduction: str = "mean",
-    pos_weight: Any = None,
-) -> Any:
+    pos_weight: Tensor | None = None,
+) -> Tensor:
     """Binary cross-entropy of sigmoid(x).
 
-    Math: −(pos_weight · y log σ(x) + (1 − y) log(1 − σ(x))) · weight = ((1 − y) x − (1 +
-          (pos_weight − 1) y) log σ(x)) · weight
-    Note: log σ(x) is computed without overflow.
+    Math:   −(pos_weight · y log σ(x) + (1 − y) log(1 − σ(x))) · weight
+            = ((1 − y) x − (1 + (pos_weight − 1) y) log σ(x)) · weight
+    Note:   log σ(x) is computed without overflow.
     """
     if tuple(input.shape) != tuple(target.shape):
         raise ShapeError(
@@ -222,12 +307,10 @@ def binary_cross_entropy_with_logits(
         )
     check_float("binary_cross_entropy_with_logits", target, "target")
     log_sigmoid = F.logsigmoid(input)
-    loss = (1 - target) * input - (
-        log_sigmoid if pos_weight is None else (1 + (pos_weight - 1) * target) * log_sigmoid
-    )
-    return reduce(
-        F, "binary_cross_entropy_with_logits", loss if weight is None else loss * weight, reduction
-    )
+    factor = 1 if pos_weight is None else 1 + (pos_weight - 1) * target
+    loss = (1 - target) * input - factor * log_sigmoid
+    loss = loss if weight is None else loss * weight
+    return reduced(F, "binary_cross_entropy_with_logits", loss, reduction, size_average, reduce)
 
 
 @composite(
@@ -239,8 +322,14 @@ def binary_cross_entropy_with_logits(
     ],
 )
 def kl_div(
-    F: Any, input: Any, target: Any, reduction: str = "mean", log_target: bool = False
-) -> Any:
+    F: Any,
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    log_target: bool = False,
+) -> Tensor:
     """Kullback-Leibler divergence of target probabilities from log-probabilities.
 
     Math:   y (log y − x), x log-probabilities, 0 where y = 0. reduction "batchmean": the sum over
@@ -250,9 +339,9 @@ def kl_div(
         loss = F.exp(target) * (target - input)
     else:
         loss = F.xlogy(target, target) - target * input
-    if reduction == "batchmean":
+    if reduction == "batchmean" and size_average is None and reduce is None:
         return F.sum(loss) / input.shape[0] if input.ndim else loss
-    return reduce(F, "kl_div", loss, reduction)
+    return reduced(F, "kl_div", loss, reduction, size_average, reduce)
 
 
 @composite(
@@ -265,13 +354,15 @@ def kl_div(
 )
 def poisson_nll_loss(
     F: Any,
-    input: Any,
-    target: Any,
+    input: Tensor,
+    target: Tensor,
     log_input: bool = True,
     full: bool = False,
+    size_average: bool | None = None,
     eps: float = 1e-8,
+    reduce: bool | None = None,
     reduction: str = "mean",
-) -> Any:
+) -> Tensor:
     """Negative log-likelihood of counts under Poisson rates.
 
     Math:   eˣ − y x, or x − y log(x + eps) without log_input; full adds Stirling's y log y − y + ½
@@ -281,7 +372,13 @@ def poisson_nll_loss(
     if full:
         y = F.where(target > 1, target, 1.0)
         loss = loss + F.where(target > 1, y * F.log(y) - y + 0.5 * F.log(2 * math.pi * y), 0.0)
-    return reduce(F, "poisson_nll_loss", loss, reduction)
+    return reduced(F, "poisson_nll_loss", loss, reduction, size_average, reduce)
+
+
+def fits_variance(shape: tuple[int, ...], wanted: tuple[int, ...]) -> bool:
+    """Whether `shape` is the wanted one, or has size 1 in one dim where that has more."""
+    other = [a for a, b in zip(shape, wanted) if a != b]
+    return len(shape) == len(wanted) and other in ([], [1])
 
 
 @composite(
@@ -289,78 +386,97 @@ def poisson_nll_loss(
     cases=[
         Case(X, X, positive(3, 5)),
         Case(X, X, positive(3, 1), full=True),
+        Case(X, X, positive(1, 5)),
         Case(X, X, positive(3), reduction="sum"),
     ],
 )
 def gaussian_nll_loss(
     F: Any,
-    input: Any,
-    target: Any,
-    var: Any,
+    input: Tensor,
+    target: Tensor,
+    var: Tensor | float,
     full: bool = False,
     eps: float = 1e-6,
     reduction: str = "mean",
-) -> Any:
+) -> Tensor:
     """Negative log-likelihood of targets under normal distributions.
 
-    Math:   ½ (log v + (x − y)² / v), v = max(var, eps); full adds ½ log 2π. var may have size 1 or
-            no entry for the last dim.
+    Math:   ½ (log v + (x − y)² / v), v = max(var, eps); full adds ½ log 2π.
+    Args:   var: of input's shape, without its last dim, or with size 1 in one dim.
     """
     if isinstance(var, (int, float)):
-        var = input * 0 + var
-    if tuple(var.shape) != tuple(input.shape):
-        if tuple(var.shape) == tuple(input.shape[:-1]):
-            var = F.unsqueeze(var, -1)
-        elif tuple(var.shape) != (*input.shape[:-1], 1):
-            raise ShapeError(
-                f"gaussian_nll_loss: var must have the input's shape {tuple(input.shape)}, with 1"
-                f" or nothing for the last dim, got {tuple(var.shape)}. Reshape it."
-            )
-    if (var < 0).any():
+        var = F.full_like(input, var)
+    if tuple(var.shape) == tuple(input.shape[:-1]):
+        var = F.unsqueeze(var, -1)
+    elif not fits_variance(tuple(var.shape), tuple(input.shape)):
+        raise ShapeError(
+            f"gaussian_nll_loss: var must have the input's shape {tuple(input.shape)}, with size 1"
+            f" in one dim at most, or lack the last dim, got {tuple(var.shape)}. Reshape it."
+        )
+    if bool((var < 0).any()):
         raise ShapeError(
             "gaussian_nll_loss: var must be 0 or more, got a negative value. Learn its logarithm,"
             " or square it."
         )
-    # the gradient flows as if it were not held
+    # the gradient flows as if var were not held above eps
     var = var + F.where(var < eps, eps - var, 0.0).detach()
     d = input - target
     loss = 0.5 * (F.log(var) + d * d / var) + (0.5 * math.log(2 * math.pi) if full else 0.0)
-    return reduce(F, "gaussian_nll_loss", loss, reduction)
+    return reduced(F, "gaussian_nll_loss", loss, reduction)
 
 
 @composite(method=False, cases=[Case([3], SIGNS), Case([3], SIGNS, margin=0.5, reduction="sum")])
 def hinge_embedding_loss(
-    F: Any, input: Any, target: Any, margin: float = 1.0, reduction: str = "mean"
-) -> Any:
+    F: Any,
+    input: Tensor,
+    target: Tensor,
+    margin: float = 1.0,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
     """Small distances for pairs labelled 1, larger than the margin for those labelled -1.
 
     Math:   x where y = 1, max(0, margin − x) where y = −1.
     """
-    loss = F.where(target != 1, F.clamp(margin - input, min=0.0), 0.0) + F.where(
-        target != -1, input, 0.0
-    )
-    return reduce(F, "hinge_embedding_loss", loss, reduction)
+    alike = F.where(target != -1, input, 0.0)
+    apart = F.where(target != 1, F.clamp(margin - input, min=0.0), 0.0)
+    loss = alike + apart
+    return reduced(F, "hinge_embedding_loss", loss, reduction, size_average, reduce)
 
 
 @composite(
     method=False, cases=[Case([3], [3], SIGNS), Case([3], [3], SIGNS, margin=0.5, reduction="sum")]
 )
 def margin_ranking_loss(
-    F: Any, input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean"
-) -> Any:
+    F: Any,
+    input1: Tensor,
+    input2: Tensor,
+    target: Tensor,
+    margin: float = 0.0,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
     """The first input above the second by a margin (target 1), or below (target -1).
 
     Math:   max(0, −y (x1 − x2) + margin).
     """
-    return reduce(
-        F, "margin_ranking_loss", F.clamp(-target * (input1 - input2) + margin, min=0.0), reduction
-    )
+    loss = F.clamp(-target * (input1 - input2) + margin, min=0.0)
+    return reduced(F, "margin_ranking_loss", loss, reduction, size_average, reduce)
 
 
 @composite(method=False, cases=[Case(X, X, SIGNS), Case(X, X, SIGNS, margin=0.1, reduction="sum")])
 def cosine_embedding_loss(
-    F: Any, input1: Any, input2: Any, target: Any, margin: float = 0.0, reduction: str = "mean"
-) -> Any:
+    F: Any,
+    input1: Tensor,
+    input2: Tensor,
+    target: Tensor,
+    margin: float = 0.0,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
     """Small angles for pairs labelled 1, large for those labelled -1.
 
     Math:   1 − cos(x1, x2) where y = 1, max(0, cos − margin) where y = −1.
@@ -372,20 +488,29 @@ def cosine_embedding_loss(
             " Reshape it."
         )
     eps = 1e-12  # under the root, so that zero vectors have a gradient
-    cos = F.sum(input1 * input2, -1) / F.sqrt(
-        (F.sum(input1 * input1, -1) + eps) * (F.sum(input2 * input2, -1) + eps)
-    )
-    loss = F.where(target == 1, 1 - cos, F.where(target == -1, F.clamp(cos - margin, min=0.0), 0.0))
-    return reduce(F, "cosine_embedding_loss", loss, reduction)
+    square1 = F.sum(input1 * input1, -1) + eps
+    square2 = F.sum(input2 * input2, -1) + eps
+    cos = F.sum(input1 * input2, -1) / F.sqrt(square1 * square2)
+    apart = F.where(target == -1, F.clamp(cos - margin, min=0.0), 0.0)
+    loss = F.where(target == 1, 1 - cos, apart)
+    return reduced(F, "cosine_embedding_loss", loss, reduction, size_average, reduce)
 
 
 @composite(method=False, cases=[Case([3], SIGNS), Case([3], SIGNS, reduction="sum")])
-def soft_margin_loss(F: Any, input: Any, target: Any, reduction: str = "mean") -> Any:
+def soft_margin_loss(
+    F: Any,
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
     """Logistic loss of scores with targets 1 and -1.
 
     Math:   log(1 + e^(−y x)), y = ±1.
     """
-    return reduce(F, "soft_margin_loss", -F.logsigmoid(target * input), reduction)
+    loss = -F.logsigmoid(target * input)
+    return reduced(F, "soft_margin_loss", loss, reduction, size_average, reduce)
 
 
 @composite(
@@ -394,26 +519,31 @@ def soft_margin_loss(F: Any, input: Any, target: Any, reduction: str = "mean") -
         Case([3, 4], ints(3, high=4)),
         Case([3, 4], ints(3, high=4), 2, 0.5, positive(4), reduction="sum"),
         Case([4], ints(high=4)),
+        Case([], ints(high=1)),
     ],
 )
 def multi_margin_loss(
     F: Any,
-    input: Any,
-    target: Any,
+    input: Tensor,
+    target: Tensor,
     p: int = 1,
     margin: float = 1.0,
-    weight: Any = None,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
     reduction: str = "mean",
-) -> Any:
+) -> Tensor:
     """The target class ahead of every other by a margin.
 
     Math:   Σ_{i ≠ y} weight[y] · max(0, margin − x[y] + x[i])^p / C.
     """
-    if p not in (1, 2) or input.ndim not in (1, 2):
+    if p not in (1, 2) or input.ndim > 2:
         raise ShapeError(
             f"multi_margin_loss: p must be 1 or 2 and input (N, C) or (C), got {p} and"
             f" {tuple(input.shape)}. Correct them."
         )
+    if input.ndim == 0:  # one class
+        input = F.unsqueeze(input, 0)
     C = input.shape[-1]
     at = F.unsqueeze(target, -1)
     gap = F.relu(margin - F.gather(input, -1, at) + input)
@@ -422,10 +552,10 @@ def multi_margin_loss(
         gap = gap * gap
     if weight is not None:
         gap = gap * weight[target][..., None]
-    return reduce(F, "multi_margin_loss", F.sum(gap, -1) / C, reduction)
+    return reduced(F, "multi_margin_loss", F.sum(gap, -1) / C, reduction, size_average, reduce)
 
 
-LABELS = Array(2, 4, values=[[3, 0, -1, 1], [1, -1, 0, 2]])
+LABELS = Sample(2, 4, values=[[3, 0, -1, 1], [1, -1, 0, 2]])
 
 
 @composite(
@@ -433,25 +563,40 @@ LABELS = Array(2, 4, values=[[3, 0, -1, 1], [1, -1, 0, 2]])
     cases=[
         Case([2, 4], LABELS),
         Case([2, 4], LABELS, reduction="sum"),
-        Case([4], Array(4, values=[2, 1, -1, 0])),
+        Case([4], Sample(4, values=[2, 1, -1, 0])),
+        Case([], ints(high=1)),
     ],
 )
-def multilabel_margin_loss(F: Any, input: Any, target: Any, reduction: str = "mean") -> Any:
+def multilabel_margin_loss(
+    F: Any,
+    input: Tensor,
+    target: Tensor,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
     """Each of several target classes ahead of every other class by a margin.
 
     Math:   Σ_{y right, i wrong} max(0, 1 − x[y] + x[i]) / C. The right classes are those before the
             first −1 in target's row.
     """
+    if input.ndim == 0:  # one class
+        input = F.unsqueeze(input, 0)
+    if target.ndim == 0:
+        target = F.unsqueeze(target, 0)
+    if input.ndim > 2 or tuple(target.shape) != tuple(input.shape):
+        raise ShapeError(
+            "multilabel_margin_loss: input and target must both be (N, C) or (C), got"
+            f" {tuple(input.shape)} and {tuple(target.shape)}. Reshape one of them."
+        )
     C = input.shape[-1]
     there = F.cumsum(target < 0, -1) == 0  # (…, C): entries before the first −1
     safe = F.where(there, target, 0)
     right = (F.one_hot(safe, C) * there[..., None]).sum(-2) > 0  # (…, C): classes that are right
-    # (…, label, class)
-    gap = F.relu(1 - F.gather(input, -1, safe)[..., :, None] + input[..., None, :])
+    gap = 1 - F.gather(input, -1, safe)[..., :, None] + input[..., None, :]  # (…, label, class)
     counts = there[..., :, None] & ~right[..., None, :]
-    return reduce(
-        F, "multilabel_margin_loss", F.sum(F.where(counts, gap, 0.0), (-2, -1)) / C, reduction
-    )
+    loss = F.sum(F.where(counts, F.relu(gap), 0.0), (-2, -1)) / C
+    return reduced(F, "multilabel_margin_loss", loss, reduction, size_average, reduce)
 
 
 @composite(
@@ -462,19 +607,21 @@ def multilabel_margin_loss(F: Any, input: Any, target: Any, reduction: str = "me
     ],
 )
 def multilabel_soft_margin_loss(
-    F: Any, input: Any, target: Any, weight: Any = None, reduction: str = "mean"
-) -> Any:
+    F: Any,
+    input: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+) -> Tensor:
     """A logistic loss per class, averaged over the classes.
 
     Math:   −mean over classes of (y log σ(x) + (1 − y) log σ(−x)) · weight.
     """
     loss = -(target * F.logsigmoid(input) + (1 - target) * F.logsigmoid(-input))
-    return reduce(
-        F,
-        "multilabel_soft_margin_loss",
-        F.mean(loss if weight is None else loss * weight, -1),
-        reduction,
-    )
+    loss = F.mean(loss if weight is None else loss * weight, -1)
+    return reduced(F, "multilabel_soft_margin_loss", loss, reduction, size_average, reduce)
 
 
 @composite(
@@ -483,15 +630,17 @@ def multilabel_soft_margin_loss(
 )
 def triplet_margin_loss(
     F: Any,
-    anchor: Any,
-    positive: Any,
-    negative: Any,
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
     margin: float = 1.0,
     p: float = 2.0,
     eps: float = 1e-6,
     swap: bool = False,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
     reduction: str = "mean",
-) -> Any:
+) -> Tensor:
     """The anchor nearer to the positive than to the negative by a margin.
 
     Math:   max(0, |a − p| − |a − n| + margin), distances of order p; swap: |p − n| where it is
@@ -502,17 +651,16 @@ def triplet_margin_loss(
     """
     if margin <= 0 or len({anchor.ndim, positive.ndim, negative.ndim}) > 1:
         raise ShapeError(
-            "triplet_margin_loss: margin must be above 0 and the inputs have equally many dims,"
-            f" got {margin} and shapes {tuple(anchor.shape)}, {tuple(positive.shape)},"
+            "triplet_margin_loss: margin must be above 0, and all inputs must have the same number"
+            f" of dims, got {margin} and shapes {tuple(anchor.shape)}, {tuple(positive.shape)},"
             f" {tuple(negative.shape)}. Correct them."
         )
-    near, far = (
-        F.pairwise_distance(anchor, positive, p, eps),
-        F.pairwise_distance(anchor, negative, p, eps),
-    )
+    near = F.pairwise_distance(anchor, positive, p, eps)
+    far = F.pairwise_distance(anchor, negative, p, eps)
     if swap:
         far = F.minimum(far, F.pairwise_distance(positive, negative, p, eps))
-    return reduce(F, "triplet_margin_loss", F.clamp(near - far + margin, min=0.0), reduction)
+    loss = F.clamp(near - far + margin, min=0.0)
+    return reduced(F, "triplet_margin_loss", loss, reduction, size_average, reduce)
 
 
 @composite(
@@ -520,23 +668,26 @@ def triplet_margin_loss(
 )
 def triplet_margin_with_distance_loss(
     F: Any,
-    anchor: Any,
-    positive: Any,
-    negative: Any,
+    anchor: Tensor,
+    positive: Tensor,
+    negative: Tensor,
     *,
-    distance_function: Any = None,
+    distance_function: Callable[[Tensor, Tensor], Tensor] | None = None,
     margin: float = 1.0,
     swap: bool = False,
     reduction: str = "mean",
-) -> Any:
+) -> Tensor:
     """triplet_margin_loss with a distance of your own (default: pairwise_distance).
 
-    Math: max(0, d(a, p) − d(a, n) + margin).
+    Math:   max(0, d(a, p) − d(a, n) + margin).
     """
+    if margin <= 0:
+        raise ShapeError(
+            f"triplet_margin_with_distance_loss: margin must be above 0, got {margin}. Correct it."
+        )
     distance = F.pairwise_distance if distance_function is None else distance_function
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
         far = F.minimum(far, distance(positive, negative))
-    return reduce(
-        F, "triplet_margin_with_distance_loss", F.clamp(near - far + margin, min=0.0), reduction
-    )
+    loss = F.clamp(near - far + margin, min=0.0)
+    return reduced(F, "triplet_margin_with_distance_loss", loss, reduction)
