@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 import math
 import pickle
 import weakref
@@ -937,3 +938,35 @@ def test_parameters_go_to_a_vector_and_back():
     )
     with pytest.raises(ValueError, match="as many elements"):
         nn.utils.vector_to_parameters(te.zeros(7), net.parameters())
+
+
+@pytest.mark.parametrize(
+    "make, meant",
+    [
+        (lambda: nn.Linear(2, 3, biass=False), "bias"),
+        (lambda: nn.Conv2d(1, 1, 3, padd=1), "padding"),
+        (lambda: nn.LSTM(2, 3, numlayers=2), "num_layers"),
+        (lambda: nn.LeakyReLU(slope=0.1), "negative_slope"),
+        (lambda: nn.CrossEntropyLoss(label_smooth=0.1), "label_smoothing"),
+        (lambda: nn.TransformerEncoderLayer(4, 2, batchfirst=True), "batch_first"),
+    ],
+)
+def test_a_misspelt_argument_is_answered_with_the_one_that_was_meant(make, meant):
+    with pytest.raises(TypeError, match=f"must be among .*Did you mean '{meant}'"):
+        make()
+
+
+def test_checking_names_leaves_signatures_and_users_classes_alone():
+    assert list(inspect.signature(nn.Linear).parameters)[:3] == [
+        "in_features",
+        "out_features",
+        "bias",
+    ]
+
+    class Mine(nn.Module):
+        def __init__(self, **kwargs):
+            super().__init__()
+            self.kwargs = kwargs
+
+    assert Mine(anything=1).kwargs == {"anything": 1}
+    assert not hasattr(Mine.__init__, "__wrapped__")

@@ -11,6 +11,7 @@ from ..engine.errors import DTypeError
 from ..engine.tensor import Tensor
 from . import functional as F
 from .module import Module
+from .names import unknown_name
 
 
 @dataclass_transform(eq_default=False)
@@ -56,6 +57,9 @@ class Declared(Module):
     def __init__(self, *args: Any, **kwargs: Any):
         super().__init__()
         signature: inspect.Signature = self._signature
+        for name in kwargs:
+            if name not in self._fields:
+                raise unknown_name(self._get_name(), name, self._fields)
         try:
             settings = signature.bind(*args, **kwargs)
         except TypeError as error:

@@ -14,6 +14,7 @@ from ..engine.errors import DTypeError
 from ..engine.tensor import Tensor
 from . import state
 from .hooks import BackwardHooks, RemovableHandle
+from .names import check_names
 from .parameter import Buffer, Parameter
 
 TABLES = ("_parameters", "_buffers", "_modules")
@@ -39,6 +40,10 @@ class Module:
     """
 
     training: bool
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        check_names(cls)
 
     def __init__(self) -> None:
         # written directly: __setattr__ needs the tables that are being made here

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from ..engine.errors import ShapeError
 from ..engine.tensor import Tensor
 from ..functional import tensor, zeros_like
 from .optimizer import Optimizer, rate_there, step_of
@@ -72,15 +73,32 @@ class Adam(Optimizer):
             ),
         )
 
+    def check(self, group: dict[str, Any]) -> None:
+        super().check(group)
+        kinds = [isinstance(beta, Tensor) for beta in group["betas"]]
+        if kinds[0] != kinds[1]:
+            raise ShapeError(
+                f"{self._name()}: betas must be two numbers or two tensors, got {group['betas']}."
+                " Convert one of them."
+            )
+        rates = (group["lr"], *group["betas"])
+        unread = group["foreach"] and not group["capturable"]
+        if unread and any(isinstance(rate, Tensor) for rate in rates):
+            raise ShapeError(
+                f"{self._name()}: lr and betas must be numbers with foreach=True and"
+                " capturable=False, got a tensor. Convert it with float(), or omit foreach."
+            )
+
     def update(self, param: Tensor, group: dict[str, Any], state: dict[str, Any]) -> None:
-        start(
-            state, param, "exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group["amsgrad"] else [])
-        )
-        step, lr = (
-            (counted_there(state, param), rate_there(group["lr"], param))
-            if group["capturable"]
-            else (step_of(state), float(group["lr"]))
-        )
+        start(state, param, "exp_avg", "exp_avg_sq")
+        if group["amsgrad"] and "max_exp_avg_sq" not in state:
+            state["max_exp_avg_sq"] = zeros_like(param)
+        step: Any
+        if group["capturable"]:
+            step, lr = counted_there(state, param), rate_there(group["lr"], param)
+        else:
+            step, lr = step_of(state), float(group["lr"])
+        beta1, beta2 = (float(beta) for beta in group["betas"])
         adam_update(
             param.device,
             param.array,
@@ -90,7 +108,8 @@ class Adam(Optimizer):
             state["max_exp_avg_sq"].array if group["amsgrad"] else None,
             step,
             lr,
-            *group["betas"],
+            beta1,
+            beta2,
             group["eps"],
             group["weight_decay"],
             group["maximize"],

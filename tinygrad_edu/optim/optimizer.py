@@ -12,6 +12,7 @@ from ..autograd import enable_grad, no_grad
 from ..engine.errors import DTypeError, GraphError, ShapeError
 from ..engine.hooks import RemovableHandle
 from ..engine.tensor import Tensor
+from ..nn.names import check_names
 
 
 class Optimizer:
@@ -27,6 +28,7 @@ class Optimizer:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        check_names(cls)
         if "step" in vars(cls):
             cls.step = noted(cls.step)  # type: ignore[method-assign]
 
@@ -36,6 +38,11 @@ class Optimizer:
         self.param_groups: list[dict[str, Any]] = []
         self._pre_hooks: OrderedDict = OrderedDict()
         self._post_hooks: OrderedDict = OrderedDict()
+        if callable(getattr(params, "parameters", None)):
+            raise DTypeError(
+                f"{self._name()}: params must be an iterable of tensors or of dicts, got the module"
+                f" {type(params).__name__}. Pass model.parameters()."
+            )
         if isinstance(params, (Tensor, Mapping)):
             raise DTypeError(
                 f"{self._name()}: params must be an iterable of tensors or of dicts, got a single"
@@ -67,9 +74,36 @@ class Optimizer:
             )
         params = [params] if isinstance(params, Tensor) else list(params)
         group = {**self.defaults, **param_group}
-        if params and all(isinstance(p, tuple) for p in params):
-            group["param_names"] = [name for name, _ in params]
+        names = [p[0] for p in params if isinstance(p, tuple)]
+        if names:
+            self._check_all_named(names, params)
+            group["param_names"] = names
             params = [p for _, p in params]
+        self._check_named_alike(group)
+        self._check_parameters(params)
+        group["params"] = params
+        self.check(group)
+        self.param_groups.append(group)
+
+    def _check_all_named(self, names: list[str], params: list[Any]) -> None:
+        if len(names) < len(params):
+            raise ShapeError(
+                f"{self._name()}: all parameters of a group must have names, or none, got names for"
+                f" {len(names)} of {len(params)}. Pass model.named_parameters()."
+            )
+
+    def _check_named_alike(self, group: dict[str, Any]) -> None:
+        for other in self.param_groups:
+            if ("param_names" in other) != ("param_names" in group):
+                raise ShapeError(
+                    f"{self._name()}: all groups must have names, or none, got a group"
+                    f" {'with' if 'param_names' in group else 'without'} names after groups"
+                    f" {'with' if 'param_names' in other else 'without'}. Use named_parameters() or"
+                    " parameters() for all."
+                )
+
+    def _check_parameters(self, params: list[Any]) -> None:
+        """Raise unless all are leaves that no group holds yet."""
         known = {id(p) for other in self.param_groups for p in other["params"]}
         for i, p in enumerate(params):
             if not isinstance(p, Tensor):
@@ -89,12 +123,19 @@ class Optimizer:
                     f" shape {p.shape}, again. Remove one of them."
                 )
             known.add(id(p))
-        group["params"] = params
-        self.check(group)
-        self.param_groups.append(group)
 
     def check(self, group: dict[str, Any]) -> None:
         """Raise if a setting of `group` is out of range."""
+        if isinstance(group.get("lr"), Tensor) and group["lr"].numel() != 1:
+            raise ShapeError(
+                f"{self._name()}: lr must be a number or a tensor of 1 element, got shape"
+                f" {tuple(group['lr'].shape)}. Use one group for each rate."
+            )
+        if group.get("foreach") and group.get("fused"):
+            raise ShapeError(
+                f"{self._name()}: at most one of foreach and fused may be True, got both. Omit them:"
+                " they change nothing."
+            )
         for name in (
             "lr",
             "eps",

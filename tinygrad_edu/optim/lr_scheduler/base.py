@@ -9,6 +9,7 @@ from typing import Any
 
 from ...engine.errors import DTypeError, ShapeError
 from ...engine.tensor import Tensor
+from ...nn.names import check_names
 from ..optimizer import Optimizer
 
 
@@ -27,6 +28,10 @@ class LRScheduler:
     _step_count = 0
     _is_initial = False  # whether the first rates are being set
     _get_lr_called_within_step = False  # get_lr() of a subclass may look at it
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        check_names(cls)
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1):
         self._attach(optimizer)
