@@ -23,9 +23,10 @@ def shifted(F, x, dim, first):
 
 
 def sum_dtype(x, dtype):
-    return (
-        as_dtype(dtype).numpy if dtype is not None else x.dtype if x.dtype.kind == "f" else "int64"
-    )
+    """The dtype in which PyTorch adds and multiplies: integers in int64."""
+    if dtype is not None:
+        return as_dtype(dtype).numpy
+    return x.dtype if x.dtype.kind == "f" else "int64"
 
 
 @op(inplace=True, cases=[*ALONG, Case(ints(2, 3), 1), Case([], 0), Case([0, 3], 0)])
@@ -34,11 +35,9 @@ def cumsum(xp, input: Array, dim: int, *, dtype=None):
 
     Math:   out_i = sum_{j<=i} input_j;   d input_i = sum_{j>=i} g_j
     """
-    return (
-        xp.cumsum(input, axis=dim, dtype=sum_dtype(input, dtype))
-        if input.ndim
-        else input.astype(sum_dtype(input, dtype))
-    )
+    check_dim("cumsum", dim, input.ndim)
+    wanted = sum_dtype(input, dtype)
+    return xp.cumsum(input, axis=dim, dtype=wanted) if input.ndim else input.astype(wanted)
 
 
 cumsum.vjp(
@@ -48,12 +47,12 @@ cumsum.vjp(
 )
 
 
-@piece(cases=[])
+@piece(cases=[Case([2, 3], [2, 3], 1), Case([3, 2], [3, 2], 0)])
 def recurrence(xp, a: Array, b: Array, dim: int):
-    """What the formulas of products need: out_i = b_i + a_i out_{i-1} along dim.
+    """A linear recurrence along dim, for the formulas of running products.
 
-    Math:   d b_i = G_i = u_i + a_{i+1} G_{i+1} (the same recurrence from the end),   d a_i = G_i
-            out_{i-1}
+    Math:   out_i = b_i + a_i out_{i-1};   d b_i = G_i = g_i + a_{i+1} G_{i+1} (the same recurrence
+            from the end),   d a_i = G_i out_{i-1}
     """
     out = xp.array(xp.moveaxis(b, dim, 0))
     a = xp.moveaxis(a, dim, 0)
@@ -83,11 +82,9 @@ def cumprod(xp, input: Array, dim: int, *, dtype=None):
             prod_{i<j<=k} input_j
     Note:   exact where elements are 0, since nothing is divided
     """
-    return (
-        xp.cumprod(input, axis=dim, dtype=sum_dtype(input, dtype))
-        if input.ndim
-        else input.astype(sum_dtype(input, dtype))
-    )
+    check_dim("cumprod", dim, input.ndim)
+    wanted = sum_dtype(input, dtype)
+    return xp.cumprod(input, axis=dim, dtype=wanted) if input.ndim else input.astype(wanted)
 
 
 cumprod.vjp(
@@ -112,6 +109,7 @@ def logcumsumexp(xp, input: Array, dim: int):
 
     Math:   out_i = ln sum_{j<=i} e^{input_j};   d input_i = sum_{k>=i} g_k e^{input_i - out_k}
     """
+    check_dim("logcumsumexp", dim, input.ndim)
     return xp.logaddexp.accumulate(input, axis=dim) if input.ndim else xp.array(input)
 
 
@@ -126,37 +124,50 @@ def logcumsumexp_vjp(F, g, input, out, input_shape, dim):
 logcumsumexp.vjp(input=logcumsumexp_vjp)
 
 
-def running_best(name, accumulate, word, compare):
-    def forward(xp, input: Array, dim: int):
-        if not input.ndim:
-            return xp.array(input), xp.zeros((), "int64")
-        best = getattr(xp, accumulate).accumulate(input, axis=dim)
-        shape = [1] * input.ndim
-        shape[dim] = -1
-        places = xp.arange(input.shape[dim]).reshape(shape)
-        index = xp.maximum.accumulate(
-            xp.where((input == best) | (input != input), places, 0), axis=dim
-        )
-        return best, index
-
-    forward.__name__ = name
-    forward.__doc__ = (
-        f"Running {word}, with the index of its last occurrence.\n\nMath:   values_i ="
-        f" {compare}_{{j<=i}} x_j;   d x = g added at the indices"
-    )
-
-    def formula(F, gs, indices, input_shape, dim):
-        return F.scatter_zeros(gs[0], indices, dim, input_shape) if input_shape else gs[0]
-
-    op(
-        forward,
-        outputs=("values", "indices"),
-        cases=[*ALONG, Case(Sample(values=[1.0, 1.0, float("nan"), 2.0]), 0, grad=False)],
-    ).vjp(input=formula)
+def running_best(xp, input, best, dim):
+    """The running extremes `best`, and the index of the last occurrence of each."""
+    shape = [1] * input.ndim
+    shape[dim] = -1
+    places = xp.arange(input.shape[dim]).reshape(shape)
+    found = xp.where((input == best) | (input != input), places, 0)
+    return best, xp.maximum.accumulate(found, axis=dim)
 
 
-running_best("cummax", "maximum", "maximum", "max")
-running_best("cummin", "minimum", "minimum", "min")
+def running_best_vjp(F, gs, indices, input_shape, dim):
+    return F.scatter_zeros(gs[0], indices, dim, input_shape) if input_shape else gs[0]
+
+
+TIES = Case(Sample(values=[1.0, 1.0, float("nan"), 2.0]), 0, grad=False)
+
+
+@op(outputs=("values", "indices"), cases=[*ALONG, TIES])
+def cummax(xp, input: Array, dim: int):
+    """Running maximum, with the index of its last occurrence.
+
+    Math:   values_i = max_{j<=i} input_j;   d input = g added at the indices
+    """
+    check_dim("cummax", dim, input.ndim)
+    if not input.ndim:
+        return xp.array(input), xp.zeros((), "int64")
+    return running_best(xp, input, xp.maximum.accumulate(input, axis=dim), dim)
+
+
+cummax.vjp(input=running_best_vjp)
+
+
+@op(outputs=("values", "indices"), cases=[*ALONG, TIES])
+def cummin(xp, input: Array, dim: int):
+    """Running minimum, with the index of its last occurrence.
+
+    Math:   values_i = min_{j<=i} input_j;   d input = g added at the indices
+    """
+    check_dim("cummin", dim, input.ndim)
+    if not input.ndim:
+        return xp.array(input), xp.zeros((), "int64")
+    return running_best(xp, input, xp.minimum.accumulate(input, axis=dim), dim)
+
+
+cummin.vjp(input=running_best_vjp)
 
 
 @composite(
@@ -248,8 +259,8 @@ def cumulative_trapezoid(F, y: Tensor, x: Tensor | None = None, *, dx=None, dim:
     ],
 )
 def gradient(
-    F, input: Tensor, *, spacing=1, dim: int | tuple[int, ...] | None = None, edge_order: int = 1
-):
+    F, input: Tensor, *, spacing=None, dim: int | tuple[int, ...] | None = None, edge_order: int = 1
+) -> tuple[Tensor, ...]:
     """Slopes of sampled values, by central differences, one tensor per dim.
 
     Math:   out_i = (input_{i+1} - input_{i-1}) / 2h inside; at the ends one-sided of order
@@ -263,6 +274,7 @@ def gradient(
             check_dim("gradient", d, input.ndim) for d in ((dim,) if isinstance(dim, int) else dim)
         ]
     )
+    spacing = 1 if spacing is None else spacing
     steps = list(spacing) if isinstance(spacing, (tuple, list)) else [spacing] * len(dims)
     if (
         len(steps) != len(dims)
@@ -278,36 +290,46 @@ def gradient(
 
 
 def slopes(F, x, d, h, edge_order):
+    """The slope at each point along dim d: at both ends from one side, else from two neighbours."""
+    if hasattr(h, "shape") and h.ndim:
+        return uneven_slopes(F, x, d, F.diff(h), edge_order)
     n = x.shape[d]
 
     def at(start, length):
         return F.narrow(x, d, start, length)
 
-    # even steps: the neighbour in the middle has no weight, so its NaN does not count
-    if not (hasattr(h, "shape") and h.ndim):
-        middle = (at(2, n - 2) - at(0, n - 2)) / (2 * h)
-        if edge_order == 1:
-            return F.cat([(at(1, 1) - at(0, 1)) / h, middle, (at(n - 1, 1) - at(n - 2, 1)) / h], d)
-        return F.cat(
-            [
-                (at(1, 1) * 4 - at(0, 1) * 3 - at(2, 1)) / (2 * h),
-                middle,
-                (at(n - 1, 1) * 3 - at(n - 2, 1) * 4 + at(n - 3, 1)) / (2 * h),
-            ],
-            d,
-        )
-    widths = F.reshape(F.diff(h), tuple(-1 if k == d else 1 for k in range(x.ndim)))
-    a, b = F.narrow(widths, d, 0, n - 2), F.narrow(widths, d, 1, n - 2)
+    # the point itself has no weight, so its NaN does not count
+    middle = (at(2, n - 2) - at(0, n - 2)) / (2 * h)
+    if edge_order == 1:
+        left, right = (at(1, 1) - at(0, 1)) / h, (at(n - 1, 1) - at(n - 2, 1)) / h
+    else:
+        left = (at(1, 1) * 4 - at(0, 1) * 3 - at(2, 1)) / (2 * h)
+        right = (at(n - 1, 1) * 3 - at(n - 2, 1) * 4 + at(n - 3, 1)) / (2 * h)
+    return F.cat([left, middle, right], d)
+
+
+def uneven_slopes(F, x, d, widths, edge_order):
+    """The same where neighbours are `widths` apart: closer ones weigh more."""
+    n = x.shape[d]
+    widths = F.reshape(widths, tuple(-1 if k == d else 1 for k in range(x.ndim)))
+
+    def at(start, length):
+        return F.narrow(x, d, start, length)
+
+    def width(start, length=1):
+        return F.narrow(widths, d, start, length)
+
+    a, b = width(0, n - 2), width(1, n - 2)
     middle = (
         at(0, n - 2) * (-b / (a * (a + b)))
         + at(1, n - 2) * ((b - a) / (a * b))
         + at(2, n - 2) * (a / (b * (a + b)))
     )
-    first, last = F.narrow(widths, d, 0, 1), F.narrow(widths, d, n - 2, 1)
+    first, last = width(0), width(n - 2)
     if edge_order == 1:
         left, right = (at(1, 1) - at(0, 1)) / first, (at(n - 1, 1) - at(n - 2, 1)) / last
     else:
-        second, before = F.narrow(widths, d, 1, 1), F.narrow(widths, d, n - 3, 1)
+        second, before = width(1), width(n - 3)
         left = (
             at(0, 1) * (-(2 * first + second) / (first * (first + second)))
             + at(1, 1) * ((first + second) / (first * second))

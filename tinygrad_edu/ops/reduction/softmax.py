@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from ...engine.arrays import capture
 from ...engine.case import Case, Sample, ints, positive
+from ...engine.dtype import as_dtype
 from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError
 from ...engine.op import Array, composite, op, piece
 from ...engine.tensor import Tensor
 from ..indexing.scatter import positions
 from .reduction import axes, spread
 
-LAST = [Case([2, 3], -1), Case([2, 3, 4], 1), Case([2, 3], dim=0), Case([], 0)]
+LAST = [
+    Case([2, 3], -1),
+    Case([2, 3, 4], 1),
+    Case([2, 3], dim=0),
+    Case([], 0),
+    Case(ints(2, 3), 1, dtype="float64", torch=False),
+]
 
 
-def shifted(xp, x, dim):
-    """x minus its largest, so that exp cannot overflow (with an infinite largest the result is NaN,
-    as in PyTorch).
+def shifted(xp, x, dim, dtype):
+    """x minus its largest along dim, in `dtype`, so that exp cannot overflow (with an infinite
+    largest the result is NaN, as in PyTorch).
     """
+    if dtype is not None:
+        x = x.astype(as_dtype(dtype).numpy)
     return x - x.max(axis=dim, keepdims=True) if x.size else xp.array(x)
 
 
@@ -26,13 +35,12 @@ def softmax(xp, input: Array, dim: int, dtype=None):
 
     Math:   out_i = e^input_i / sum_j e^input_j;   d input = out (g - sum_j g_j out_j)
     Note:   computed from input - max input, so nothing overflows
+    Args:   dtype: computed and returned in this dtype, by default in the input's
     """
-    if not input.ndim:
-        return xp.exp(input - input)
-    e = shifted(xp, input, dim)
-    xp.exp(e, out=e)
-    e /= e.sum(axis=dim, keepdims=True)
-    return e
+    axis = axes("softmax", dim, input.ndim)
+    e = shifted(xp, input, axis, dtype)
+    e = xp.exp(e, out=e) if input.ndim else xp.exp(e)
+    return e / e.sum() if axis is None else xp.divide(e, e.sum(axis=axis, keepdims=True), out=e)
 
 
 softmax.vjp(input=lambda F, g, out, dim: F.softmax_backward(g, out, dim))
@@ -67,10 +75,9 @@ def log_softmax(xp, input: Array, dim: int, dtype=None):
 
     Math:   out_i = input_i - ln sum_j e^input_j;   d input = g - e^out sum_j g_j
     """
-    if not input.ndim:
-        return input - input
-    s = shifted(xp, input, dim)
-    s -= xp.log(xp.exp(s).sum(axis=dim, keepdims=True))
+    axis = axes("log_softmax", dim, input.ndim)
+    s = shifted(xp, input, axis, dtype)
+    s -= xp.log(xp.exp(s).sum(axis=axis, keepdims=True))
     return s
 
 
