@@ -15,7 +15,7 @@ from .elementwise import (
     transcendental,
 )
 from .image import grid, image, resample
-from .indexing import embedding, indexing, scatter
+from .indexing import embedding, indexing, scatter, slices
 from .layers import adaptive, attention, convolution, ctc, loss, normalization, pooling, recurrent
 from .linalg import distance, factorization, linalg, matmul
 from .reduction import norms, order, reduction, scan, softmax
