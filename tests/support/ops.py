@@ -16,7 +16,6 @@ CASES = [
     pytest.param(name, case, id=f"{name}-{case}") for name, op in OPS.items() for case in op.cases
 ]
 PIECES = {name for name, op in OPS.items() if op.is_piece}  # not public: PyTorch has no such name
-RENAMED = {"unfold": "unfold_copy", "im2col": "nn.functional.unfold"}  # PyTorch's names
 RANDOM = {"rrelu", "gumbel_softmax"}
 ALWAYS_FLOAT64 = {"float_power"}
 
@@ -129,7 +128,7 @@ def results(name, case, device, order=0):
 
 def torch_function(torch, name):
     """PyTorch's function of that op, or None."""
-    dotted = OPS[name].torch or RENAMED.get(name)
+    dotted = OPS[name].torch
     if dotted:
         return reduce(getattr, dotted.split("."), torch)
     if name.startswith("linalg_"):

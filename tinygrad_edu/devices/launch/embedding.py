@@ -39,7 +39,7 @@ def take(fn, index, weight, start):
 
 
 @kernel("take_rows_1_naive", supports=table)
-def take_rows_1_naive(fn, index, weight, /, padding_idx=None, scale_grad_by_freq=False):
+def take_rows_1_naive(fn, index, weight, padding_idx=None, scale_grad_by_freq=False):
     return take(
         fn,
         index,
@@ -49,7 +49,7 @@ def take_rows_1_naive(fn, index, weight, /, padding_idx=None, scale_grad_by_freq
 
 
 @kernel("take_rows_2_elements", supports=table)
-def take_rows_2_elements(fn, index, weight, /, padding_idx=None, scale_grad_by_freq=False):
+def take_rows_2_elements(fn, index, weight, padding_idx=None, scale_grad_by_freq=False):
     return take(
         fn,
         index,
@@ -59,7 +59,7 @@ def take_rows_2_elements(fn, index, weight, /, padding_idx=None, scale_grad_by_f
 
 
 @kernel("take_rows_3_vectors", supports=table_of_float4)
-def take_rows_3_vectors(fn, index, weight, /, padding_idx=None, scale_grad_by_freq=False):
+def take_rows_3_vectors(fn, index, weight, padding_idx=None, scale_grad_by_freq=False):
     return take(
         fn,
         index,
@@ -70,14 +70,14 @@ def take_rows_3_vectors(fn, index, weight, /, padding_idx=None, scale_grad_by_fr
     )
 
 
-def rows_for_table(x, index, shape):
+def rows_for_table(input, index, shape):
     return (
         index.dtype == "int64"
-        and float32(x)
+        and float32(input)
         and len(shape) == 2
-        and x.shape == (*index.shape, shape[1])
+        and input.shape == (*index.shape, shape[1])
         and math.prod(shape) < 2**31
-        and x.size < 2**31 - 4096
+        and input.size < 2**31 - 4096
     )
 
 
@@ -88,24 +88,24 @@ def zeros(fn, shape, like):
 
 
 @kernel("embed_rows_1_atomics", supports=rows_for_table)
-def embed_rows_1_atomics(fn, x, index, /, shape):
-    out = zeros(fn, shape, x)
+def embed_rows_1_atomics(fn, input, index, shape):
+    out = zeros(fn, shape, input)
     fn(
-        (ceil_div(x.size, 256),),
+        (ceil_div(input.size, 256),),
         (256,),
-        (out, fn.contiguous(x), fn.contiguous(index), x.size, *shape),
+        (out, fn.contiguous(input), fn.contiguous(index), input.size, *shape),
     )
     return out
 
 
 @kernel("embed_rows_2_segments", supports=rows_for_table)
-def embed_rows_2_segments(fn, x, index, /, shape):
-    out = zeros(fn, shape, x)
-    if x.size:
+def embed_rows_2_segments(fn, input, index, shape):
+    out = zeros(fn, shape, input)
+    if input.size:
         ranked, order = fn.device.F.sort(index.reshape(-1))
         fn(
             (ceil_div(index.size, 4),),
             (32, 4),
-            (out, fn.contiguous(x), ranked, order, index.size, *shape),
+            (out, fn.contiguous(input), ranked, order, index.size, *shape),
         )
     return out

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ...engine.arrays import check_index
 from ...engine.backward import functional
-from ...engine.case import Array, Case, ints
+from ...engine.case import Case, Sample, ints
 from ...engine.dtype import check_float
 from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError
-from ...engine.op import composite, op
+from ...engine.op import Array, composite, op, piece
 from ...engine.tensor import Tensor
 
 
@@ -16,18 +16,18 @@ from ...engine.tensor import Tensor
     differentiable=False,
     cases=[Case(ints(4, high=3), 3), Case(ints(2, 2, high=3), 5)],
 )
-def one_hot(xp, x, /, num_classes=-1):
+def one_hot(xp, tensor: Array, num_classes: int = -1):
     """Rows of an identity matrix.
 
-    Math:   out[i, c] = [x_i = c]
+    Math:   out[i, c] = [tensor_i = c]
     """
-    n = int(x.max()) + 1 if num_classes == -1 else num_classes
-    check_index("one_hot", x, n, -1)
-    return (x[..., None] == xp.arange(n)).astype("int64")
+    n = int(tensor.max()) + 1 if num_classes == -1 else num_classes
+    check_index("one_hot", tensor, n, -1)
+    return (tensor[..., None] == xp.arange(n)).astype("int64")
 
 
-@op(method=False, cases=[])
-def take_rows(xp, index, weight, /, padding_idx=None, scale_grad_by_freq=False):
+@piece(cases=[Case(ints(2, 3, high=5), [5, 4]), Case(ints(3, high=5), [5, 2], 1)])
+def take_rows(xp, index: Array, weight: Array, padding_idx=None, scale_grad_by_freq=False):
     """Rows of a table.
 
     Math:   out_i = weight[index_i];   d weight = g added at index (nothing at padding_idx;
@@ -48,8 +48,8 @@ def take_rows_vjp(F, g, index, weight_shape, padding_idx, scale_grad_by_freq):
 take_rows.vjp(index=None, weight=take_rows_vjp)
 
 
-@op(method=False, differentiable=False)
-def times_taken(xp, index, /):
+@piece(differentiable=False, cases=[Case(ints(2, 3)), Case(ints(0))])
+def times_taken(xp, index: Array):
     """For each index, how often it occurs.
 
     Math:   out_i = |{j : index_j = index_i}|
@@ -57,18 +57,18 @@ def times_taken(xp, index, /):
     return xp.bincount(index.reshape(-1))[index] if index.size else index
 
 
-@op(method=False)
-def embed_rows(xp, x, index, /, shape):
-    """Zeros of `shape` with rows of x added at index: the transpose of taking rows.
+@piece(cases=[Case([2, 3, 4], ints(2, 3, high=5), (5, 4)), Case([3], ints(high=2), (2, 3))])
+def embed_rows(xp, input: Array, index: Array, shape):
+    """Zeros of `shape` with rows of input added at index: the transpose of taking rows.
 
-    Math:   out[index_i] += x_i;   d x = g[index]
+    Math:   out[index_i] += input_i;   d input = g[index]
     """
-    out = xp.zeros(shape, x.dtype)
-    xp.add.at(out, index, x)
+    out = xp.zeros(shape, input.dtype)
+    xp.add.at(out, index, input)
     return out
 
 
-embed_rows.vjp(x=lambda F, g, index: F.take_rows(index, g), index=None)
+embed_rows.vjp(input=lambda F, g, index: F.take_rows(index, g), index=None)
 
 
 def check_table(name, input, weight, padding_idx):
@@ -106,18 +106,18 @@ def renormalize(input, weight, max_norm, norm_type):
         Case(ints(2, 3, high=5), [5, 4]),
         Case(ints(3, low=1, high=5), [5, 2], padding_idx=0),
         Case(ints(high=3), [3, 2]),
-        Case(Array(values=[1, 0, 1]), [3, 2], scale_grad_by_freq=True, grad=False),
+        Case(Sample(values=[1, 0, 1]), [3, 2], scale_grad_by_freq=True, grad=False),
     ],
 )
 def embedding(
     F,
-    input,
-    weight,
-    padding_idx=None,
-    max_norm=None,
-    norm_type=2.0,
-    scale_grad_by_freq=False,
-    sparse=False,
+    input: Tensor,
+    weight: Tensor,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
 ):
     """Rows of a table.
 
@@ -134,69 +134,34 @@ def embedding(
     return F.take_rows(input, weight, padding_idx, scale_grad_by_freq)
 
 
-BAG, STARTS = Array(values=[1, 2, 4, 4, 3]), Array(values=[0, 2, 2])
+BAG, STARTS = Sample(values=[1, 2, 4, 4, 3]), Sample(values=[0, 2, 2])
 
 
-@composite(
-    method=False,
-    cases=[
-        Case(ints(2, 3, high=5), [5, 4]),
-        Case(BAG, [5, 2], STARTS),
-        Case(BAG, [5, 2], STARTS, mode="sum"),
-        Case(BAG, [5, 2], STARTS, mode="max"),
-        Case(BAG, [5, 2], STARTS, padding_idx=4),
-        Case(ints(2, 3, high=5), [5, 4], mode="sum", per_sample_weights=None),
-        Case(BAG, [5, 2], Array(values=[0, 1, 5]), mode="sum", include_last_offset=True),
-    ],
-)
-def embedding_bag(
-    F,
-    input,
-    weight,
-    offsets=None,
-    max_norm=None,
-    norm_type=2.0,
-    scale_grad_by_freq=False,
-    mode="mean",
-    sparse=False,
-    per_sample_weights=None,
-    include_last_offset=False,
-    padding_idx=None,
-):
-    """Sum, mean or maximum of bags of rows.
-
-    Math:   out_b = sum over i in bag b of w_i weight[input_i] (mode mean: over the size; max: the
-            largest of each column)
-    Shape:  input (B, N) without offsets: a bag a row; or (N) with offsets (B), where each bag
-            starts. out (B, D)
-    Note:   an empty bag gives zeros; rows of padding_idx count nothing
-    """
+def bag_of_each(F, input, offsets, include_last_offset):
+    """(the number of each element's bag, how many bags)."""
     if input.ndim == 2 and offsets is None:
-        bags, n = (
-            F.reshape(F.arange(input.shape[0], device=input.device), (-1, 1)) + F.zeros_like(input),
-            input.shape[0],
-        )
-    elif input.ndim == 1 and offsets is not None and offsets.ndim == 1:
-        raw, total = offsets.tolist(), input.shape[0]
-        if not raw or raw[0] != 0 or raw != sorted(raw) or raw[-1] > total:
-            raise ShapeError(
-                f"embedding_bag: offsets must start with 0, rise and stay within {total}, got"
-                f" {raw}. Give where each bag starts."
-            )
-        n = len(raw) - include_last_offset
-        ends = raw[1:] if include_last_offset else [*raw[1:], total]
-        bags = F.tensor(
-            [b for b, (start, end) in enumerate(zip(raw, ends)) for _ in range(end - start)],
-            dtype="int64",
-            device=input.device,
-        )
-    else:
+        rows = F.reshape(F.arange(input.shape[0], device=input.device), (-1, 1))
+        return F.reshape(rows + F.zeros_like(input), (-1,)), input.shape[0]
+    if input.ndim != 1 or offsets is None or offsets.ndim != 1:
         raise ShapeError(
             "embedding_bag: needs input (B, N) alone or input (N) with offsets (B), got input"
             f" {tuple(input.shape)} and offsets"
             f" {None if offsets is None else tuple(offsets.shape)}. Leave offsets out for rows of"
             " equal length."
         )
+    raw, total = offsets.tolist(), input.shape[0]
+    if not raw or raw[0] != 0 or raw != sorted(raw) or raw[-1] > total:
+        raise ShapeError(
+            f"embedding_bag: offsets must start with 0, rise and stay within {total}, got {raw}."
+            " Give where each bag starts."
+        )
+    # include_last_offset: what comes after the last offset belongs to no bag
+    ends = raw[1:] if include_last_offset else [*raw[1:], total]
+    bags = [b for b, (start, end) in enumerate(zip(raw, ends)) for _ in range(end - start)]
+    return F.tensor(bags, dtype="int64", device=input.device), len(ends)
+
+
+def check_bag(input, weight, mode, scale_grad_by_freq, per_sample_weights):
     if mode not in ("sum", "mean", "max") or mode == "max" and scale_grad_by_freq:
         raise ShapeError(
             "embedding_bag: mode must be 'sum', 'mean' or 'max' ('max' without"
@@ -210,43 +175,69 @@ def embedding_bag(
             f"embedding_bag: per_sample_weights must have input's shape {tuple(input.shape)} and"
             f" mode be 'sum', got {tuple(per_sample_weights.shape)} and {mode!r}. Change them."
         )
-    rows = F.embedding(
-        F.reshape(input, (-1,)),
-        weight,
-        padding_idx,
-        max_norm,
-        norm_type,
-        scale_grad_by_freq,
-        sparse,
-    )
-    bags = F.reshape(bags, (-1,))
-    # include_last_offset: what comes after the last offset belongs to no bag
-    if bags.shape[0] < rows.shape[0]:
-        rows = F.narrow(rows, 0, 0, bags.shape[0])
-    if per_sample_weights is not None:
-        rows = rows * F.unsqueeze(F.reshape(per_sample_weights, (-1,)), -1)
-    if padding_idx is not None:
-        keep = F.nonzero(F.reshape(input, (-1,))[: bags.shape[0]] != padding_idx % weight.shape[0])[
-            :, 0
-        ]
-        rows, bags = F.index_select(rows, 0, keep), F.index_select(bags, 0, keep)
-    zeros = F.zeros(n, weight.shape[1], dtype=weight.dtype, device=weight.device)
+
+
+def reduce_bags(F, rows, bags, n, mode):
+    """Rows (N, D) combined by bag: (n, D)."""
+    zeros = F.zeros(n, rows.shape[1], dtype=rows.dtype, device=rows.device)
     if mode == "max":
-        return F.scatter_reduce(
-            zeros,
-            0,
-            F.broadcast_to(F.unsqueeze(bags, -1), rows.shape),
-            rows,
-            "amax",
-            include_self=False,
-        )
+        wide = F.broadcast_to(F.unsqueeze(bags, -1), tuple(rows.shape))
+        return F.scatter_reduce(zeros, 0, wide, rows, "amax", include_self=False)
     out = F.index_add(zeros, 0, bags, rows)
-    if mode == "mean":
-        sizes = F.index_add(
-            F.zeros(n, dtype=weight.dtype, device=weight.device),
-            0,
-            bags,
-            F.ones(bags.shape[0], dtype=weight.dtype, device=weight.device),
-        )
-        out = out / F.clamp(F.unsqueeze(sizes, -1), min=1)
-    return out
+    if mode == "sum":
+        return out
+    nothing = F.zeros(n, dtype=rows.dtype, device=rows.device)
+    ones = F.ones(bags.shape[0], dtype=rows.dtype, device=rows.device)
+    sizes = F.index_add(nothing, 0, bags, ones)
+    return out / F.clamp(F.unsqueeze(sizes, -1), min=1)
+
+
+@composite(
+    method=False,
+    cases=[
+        Case(ints(2, 3, high=5), [5, 4]),
+        Case(BAG, [5, 2], STARTS),
+        Case(BAG, [5, 2], STARTS, mode="sum"),
+        Case(BAG, [5, 2], STARTS, mode="max"),
+        Case(BAG, [5, 2], STARTS, padding_idx=4),
+        Case(ints(2, 3, high=5), [5, 4], mode="sum", per_sample_weights=None),
+        Case(BAG, [5, 2], Sample(values=[0, 1, 5]), mode="sum", include_last_offset=True),
+    ],
+)
+def embedding_bag(
+    F,
+    input: Tensor,
+    weight: Tensor,
+    offsets: Tensor | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    mode: str = "mean",
+    sparse: bool = False,
+    per_sample_weights: Tensor | None = None,
+    include_last_offset: bool = False,
+    padding_idx: int | None = None,
+):
+    """Sum, mean or maximum of bags of rows.
+
+    Math:   out_b = sum over i in bag b of w_i weight[input_i] (mode mean: over the size; max: the
+            largest of each column)
+    Shape:  input (B, N) without offsets: a bag a row; or (N) with offsets (B), where each bag
+            starts. out (B, D)
+    Note:   an empty bag gives zeros; rows of padding_idx count nothing
+    """
+    bags, n = bag_of_each(F, input, offsets, include_last_offset)
+    check_bag(input, weight, mode, scale_grad_by_freq, per_sample_weights)
+    numbers = F.reshape(input, (-1,))
+    rows = F.embedding(
+        numbers, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq, sparse
+    )
+    if bags.shape[0] < rows.shape[0]:
+        numbers, rows = numbers[: bags.shape[0]], F.narrow(rows, 0, 0, bags.shape[0])
+    if per_sample_weights is not None:
+        weights = F.reshape(per_sample_weights, (-1,))[: bags.shape[0]]
+        rows = rows * F.unsqueeze(weights, -1)
+    if padding_idx is not None:
+        keep = F.nonzero(numbers != padding_idx % weight.shape[0])[:, 0]
+        rows, bags = F.index_select(rows, 0, keep), F.index_select(bags, 0, keep)
+    return reduce_bags(F, rows, bags, n, mode)

@@ -6,62 +6,71 @@ from __future__ import annotations
 
 from ...engine.case import Case
 from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError
-from ...engine.op import composite, op
+from ...engine.op import Array, composite, op, piece
+from ...engine.tensor import Tensor
 from ..layers.convolution import columns, out_size, tap_slices, taps, volume
 from ..layers.convolution import pad as padded
 
 
 @op(
     view=True,
+    torch="unfold_copy",
     cases=[Case([7], 0, 3, 2), Case([2, 5, 3], 1, 2, 1), Case([2, 4], -1, 4, 1), Case([], 0, 1, 1)],
 )
-def unfold(xp, x, /, dimension, size, step):
+def unfold(xp, input: Array, dimension: int, size: int, step: int):
     """Windows of `size` elements, one every `step`, along one dim; a view with the window as last
     dim. nn.functional.unfold is `im2col`.
 
-    Math:   out[..., i, ..., t] = x[..., step i + t, ...];   d x = g added where it came from
+    Math:   out[..., i, ..., t] = input[..., step i + t, ...];   d input = g added where it came
+            from
     Shape:  (..., n, ...) to (..., (n - size) // step + 1, ..., size)
     """
-    dims = max(x.ndim, 1)
+    dims = max(input.ndim, 1)
     if not -dims <= dimension < dims:
         raise IndexOutOfRange(
             f"unfold: dimension must be in [{-dims}, {dims - 1}], got {dimension}. Count from 0 or"
             " back from -1."
         )
-    d, n = dimension % dims, x.shape[dimension] if x.ndim else 1
+    d, n = dimension % dims, input.shape[dimension] if input.ndim else 1
     if not 0 <= size <= n or step < 1:
         raise ShapeError(
             f"unfold: size must be in [0, {n}] along dim {dimension} and step at least 1, got"
             f" {size} and {step}. Correct them."
         )
-    if not x.ndim:
-        return x.reshape(1)[:size]
+    if not input.ndim:
+        return input.reshape(1)[:size]
     return xp.lib.stride_tricks.as_strided(
-        x,
-        (*x.shape[:d], (n - size) // step + 1, *x.shape[d + 1 :], size),
-        (*x.strides[:d], x.strides[d] * step, *x.strides[d + 1 :], x.strides[d]),
+        input,
+        (*input.shape[:d], (n - size) // step + 1, *input.shape[d + 1 :], size),
+        (*input.strides[:d], input.strides[d] * step, *input.strides[d + 1 :], input.strides[d]),
     )
 
 
-unfold.vjp(x=lambda F, g, x_shape, dimension, step: F.unfold_back(g, x_shape, dimension, step))
+unfold.vjp(
+    input=lambda F, g, input_shape, dimension, step: F.unfold_back(g, input_shape, dimension, step)
+)
 
 
-@op(method=False)
-def unfold_back(xp, x, /, shape, dimension, step):
+@piece(cases=[Case([3, 3], (7,), 0, 2), Case([1], (), 0, 1)])
+def unfold_back(xp, input: Array, shape, dimension, step):
     """Zeros of `shape` with each window added at its place: the transpose of `unfold`.
 
-    Math:   out[..., step i + t, ...] += x[..., i, ..., t];   d x = unfold(g)
+    Math:   out[..., step i + t, ...] += input[..., i, ..., t];   d input = unfold(g)
     """
-    out = xp.zeros(shape, x.dtype)
+    out = xp.zeros(shape, input.dtype)
     if not shape:
-        return out + x.sum()
+        return out + input.sum()
     d = dimension % len(shape)
-    for t in range(x.shape[-1]):
-        out[(slice(None),) * d + (slice(t, t + (x.shape[d] - 1) * step + 1, step),)] += x[..., t]
+    for t in range(input.shape[-1]):
+        out[(slice(None),) * d + (slice(t, t + (input.shape[d] - 1) * step + 1, step),)] += input[
+            ..., t
+        ]
     return out
 
 
-unfold_back.vjp(x=lambda F, g, x_shape, dimension, step: F.unfold(g, dimension, x_shape[-1], step))
+unfold_back.vjp(
+    input=lambda F, g, input_shape, dimension, step: F.unfold(g, dimension, input_shape[-1], step)
+)
 
 
 def pair(name, what, value, least):
@@ -88,45 +97,46 @@ def settings(name, input, kernel_size, dilation, padding, stride):
     )
 
 
-@op(method=False)
-def image_columns(xp, x, /, kernel, dilation, padding, stride):
+@piece(cases=[Case([1, 2, 4, 5], (2, 3), (1, 1), (1, 0), (2, 1))])
+def image_columns(xp, input: Array, kernel, dilation, padding, stride):
     """The patches of images as columns of a matrix.
 
-    Math:   out[n, (c, t), p] = x[n, c, stride p + dilation t - padding];   d x = columns_image(g)
+    Math:   out[n, (c, t), p] = input[n, c, stride p + dilation t - padding];
+            d input = columns_image(g)
     Shape:  (N, C, H, W) to (N, C KH KW, P)
     """
-    size = out_size(x.shape[2:], kernel, stride, padding, dilation)
-    return columns(xp, padded(xp, x, padding), kernel, size, stride, dilation).reshape(
-        x.shape[0], x.shape[1] * volume(kernel), volume(size)
+    size = out_size(input.shape[2:], kernel, stride, padding, dilation)
+    return columns(xp, padded(xp, input, padding), kernel, size, stride, dilation).reshape(
+        input.shape[0], input.shape[1] * volume(kernel), volume(size)
     )
 
 
-@op(method=False)
-def columns_image(xp, x, /, size, kernel, dilation, padding, stride):
+@piece(cases=[Case([1, 4, 6], (4, 4), (2, 2), (1, 1), (1, 0), (2, 2))])
+def columns_image(xp, input: Array, size, kernel, dilation, padding, stride):
     """Columns added up where their patches were in images of `size`: the transpose of
     image_columns.
 
-    Math:   out[n, c, stride p + dilation t - padding] += x[n, (c, t), p];   d x = image_columns(g)
+    Math:   out[n, c, stride p + dilation t - padding] += input[n, (c, t), p];
+            d input = image_columns(g)
     """
     spatial = out_size(size, kernel, stride, padding, dilation)
-    patches = x.reshape(x.shape[0], x.shape[1] // volume(kernel), *kernel, *spatial)
-    out = xp.zeros((*patches.shape[:2], *(n + 2 * p for n, p in zip(size, padding))), x.dtype)
+    patches = input.reshape(input.shape[0], input.shape[1] // volume(kernel), *kernel, *spatial)
+    out = xp.zeros((*patches.shape[:2], *(n + 2 * p for n, p in zip(size, padding))), input.dtype)
     for tap in taps(kernel):
         out[(slice(None), slice(None), *tap_slices(tap, spatial, stride, dilation))] += patches[
             (slice(None), slice(None), *tap)
         ]
-    return xp.ascontiguousarray(
-        out[(slice(None), slice(None), *(slice(p, p + n) for p, n in zip(padding, size)))]
-    )
+    inside = (slice(None), slice(None), *(slice(p, p + n) for p, n in zip(padding, size)))
+    return xp.ascontiguousarray(out[inside])
 
 
 image_columns.vjp(
-    x=lambda F, g, x_shape, kernel, dilation, padding, stride: F.columns_image(
-        g, x_shape[2:], kernel, dilation, padding, stride
+    input=lambda F, g, input_shape, kernel, dilation, padding, stride: F.columns_image(
+        g, input_shape[2:], kernel, dilation, padding, stride
     )
 )
 columns_image.vjp(
-    x=lambda F, g, kernel, dilation, padding, stride: F.image_columns(
+    input=lambda F, g, kernel, dilation, padding, stride: F.image_columns(
         g, kernel, dilation, padding, stride
     )
 )
@@ -134,16 +144,24 @@ columns_image.vjp(
 
 @composite(
     method=False,
+    torch="nn.functional.unfold",
     cases=[
         Case([2, 3, 4, 5], 2),
         Case([1, 2, 5, 4], (3, 2), (1, 2), (1, 0), (2, 1)),
         Case([2, 4, 4], 3, 1, 1, 2),
     ],
 )
-def im2col(F, input, kernel_size, dilation=1, padding=0, stride=1):
+def im2col(
+    F,
+    input: Tensor,
+    kernel_size: int | tuple[int, ...],
+    dilation: int | tuple[int, ...] = 1,
+    padding: int | tuple[int, ...] = 0,
+    stride: int | tuple[int, ...] = 1,
+):
     """`nn.functional.unfold`: the patches of images as columns.
 
-    Math:   out[n, (c, t), p] = x[n, c, stride p + dilation t - padding]
+    Math:   out[n, (c, t), p] = input[n, c, stride p + dilation t - padding]
     Shape:  (N, C, H, W) or (C, H, W) to (N, C KH KW, P) or (C KH KW, P), P the number of windows
     """
     given = settings("unfold", input, kernel_size, dilation, padding, stride)
@@ -158,11 +176,9 @@ def im2col(F, input, kernel_size, dilation=1, padding=0, stride=1):
             "unfold: the window must fit into the padded input, got input sizes"
             f" {tuple(input.shape[-2:])} and kernel {kernel}. Use a smaller kernel."
         )
-    return (
-        F.image_columns(input, *given)
-        if input.ndim == 4
-        else F.squeeze(F.image_columns(F.unsqueeze(input, 0), *given), 0)
-    )
+    if input.ndim == 4:
+        return F.image_columns(input, *given)
+    return F.squeeze(F.image_columns(F.unsqueeze(input, 0), *given), 0)
 
 
 @composite(
@@ -173,17 +189,23 @@ def im2col(F, input, kernel_size, dilation=1, padding=0, stride=1):
         Case([18, 4], (4, 4), 3, 1, 1, 2),
     ],
 )
-def fold(F, input, output_size, kernel_size, dilation=1, padding=0, stride=1):
+def fold(
+    F,
+    input: Tensor,
+    output_size: int | tuple[int, ...],
+    kernel_size: int | tuple[int, ...],
+    dilation: int | tuple[int, ...] = 1,
+    padding: int | tuple[int, ...] = 0,
+    stride: int | tuple[int, ...] = 1,
+):
     """Columns added up where their patches were: the transpose of `nn.functional.unfold`, not its
     inverse where patches overlap.
 
-    Math:   out[n, c, stride p + dilation t - padding] += x[n, (c, t), p]
+    Math:   out[n, c, stride p + dilation t - padding] += input[n, (c, t), p]
     Shape:  (N, C KH KW, P) or (C KH KW, P) to (N, C, *output_size) or (C, *output_size)
     """
-    given, size = (
-        settings("fold", input, kernel_size, dilation, padding, stride),
-        pair("fold", "output_size", output_size, 1),
-    )
+    given = settings("fold", input, kernel_size, dilation, padding, stride)
+    size = pair("fold", "output_size", output_size, 1)
     kernel, dilation, padding, stride = given
     count = volume(out_size(size, kernel, stride, padding, dilation))
     if (
@@ -198,8 +220,6 @@ def fold(F, input, output_size, kernel_size, dilation=1, padding=0, stride=1):
             f" {size}, got shape {tuple(input.shape)}. Check output_size, kernel_size, dilation,"
             " padding and stride."
         )
-    return (
-        F.columns_image(input, size, *given)
-        if input.ndim == 3
-        else F.squeeze(F.columns_image(F.unsqueeze(input, 0), size, *given), 0)
-    )
+    if input.ndim == 3:
+        return F.columns_image(input, size, *given)
+    return F.squeeze(F.columns_image(F.unsqueeze(input, 0), size, *given), 0)

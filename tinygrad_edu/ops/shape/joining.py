@@ -4,12 +4,13 @@ coordinates.
 
 from __future__ import annotations
 
+import math
 from itertools import combinations as choices
 from itertools import combinations_with_replacement as repeated_choices
 
-from ...engine.case import Array, Case
+from ...engine.case import Case, Sample
 from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError, check_dim
-from ...engine.op import composite, op
+from ...engine.op import Array, composite, op
 from ...engine.tensor import Tensor
 
 
@@ -19,29 +20,49 @@ def size_along(name, input, dim):
     return input.shape[check_dim(name, dim, input.ndim)]
 
 
+def check_joinable(shapes, dim):
+    """Refuse tensors that differ in more than the size along dim; name the first that does."""
+    plain = [i for i, shape in enumerate(shapes) if shape != (0,)]
+    first = shapes[plain[0]]
+    for i in plain:
+        shape = shapes[i]
+        same = len(shape) == len(first) and all(
+            n == m or d == dim for d, (n, m) in enumerate(zip(first, shape))
+        )
+        if not same:
+            raise ShapeError(
+                f"cat: tensors must have one shape but for dim {dim}, got {shapes!r:.600}, where"
+                f" tensor {i} differs from tensor {plain[0]}. Reshape or pad it."
+            )
+
+
 @op(
-    variadic=True,
     types="promote",
     method=False,
+    alias=("concat", "concatenate"),
     cases=[
-        Case((Array(2, 3), Array(1, 3))),
-        Case((Array(2, 3), Array(2, 2)), 1),
-        Case((Array(2), Array(3), Array(1)), -1),
-        Case((Array(2, 3), Array(0), Array(1, 3))),
+        Case((Sample(2, 3), Sample(1, 3))),
+        Case((Sample(2, 3), Sample(2, 2)), 1),
+        Case((Sample(2), Sample(3), Sample(1)), -1),
+        Case((Sample(2, 3), Sample(0), Sample(1, 3))),
     ],
 )
-def cat(xp, tensors, /, dim=0):
+def cat(xp, tensors: list[Array], dim: int = 0):
     """Tensors joined along an existing dim.
 
-    Math:   out = [x_1, x_2, ...];   d x_i = its slice of g
+    Math:   out = [tensor_1, tensor_2, ...];   d tensor_i = its slice of g
     Shape:  equal but for dim
     """
     # PyTorch lets an empty vector stand beside anything
     rest = [x for x in tensors if x.shape != (0,)] or list(tensors)
-    d = check_dim("cat", dim, rest[0].ndim)
-    if not rest[0].ndim:
+    if any(not x.ndim for x in rest):
         raise ShapeError("cat: tensors must have at least one dim, got a 0-d one. Use stack().")
-    return xp.concatenate(rest, axis=d)
+    d = check_dim("cat", dim, rest[0].ndim)
+    try:
+        return xp.concatenate(rest, axis=d)
+    except ValueError:
+        check_joinable([tuple(x.shape) for x in tensors], d)
+        raise
 
 
 def cat_vjp(F, g, tensors_shape, dim):
@@ -59,20 +80,26 @@ cat.vjp(tensors=cat_vjp)
 
 
 @op(
-    variadic=True,
     types="promote",
     method=False,
     cases=[
-        Case((Array(2, 3), Array(2, 3))),
-        Case((Array(2, 3), Array(2, 3)), -1),
-        Case((Array(), Array(), Array()), 0),
+        Case((Sample(2, 3), Sample(2, 3))),
+        Case((Sample(2, 3), Sample(2, 3)), -1),
+        Case((Sample(), Sample(), Sample()), 0),
     ],
 )
-def stack(xp, tensors, /, dim=0):
+def stack(xp, tensors: list[Array], dim: int = 0):
     """Tensors of one shape joined along a new dim.
 
-    Math:   out[i] = x_i;   d x_i = g[i]
+    Math:   out[i] = tensor_i;   d tensor_i = g[i]
     """
+    shapes = [tuple(x.shape) for x in tensors]
+    odd = next((i for i, shape in enumerate(shapes) if shape != shapes[0]), None)
+    if odd is not None:
+        raise ShapeError(
+            f"stack: tensors must have one shape, got {shapes!r:.600}, where tensor {odd} differs"
+            " from tensor 0. Use cat() to join along an existing dim."
+        )
     return xp.stack(tensors, axis=dim)
 
 
@@ -84,10 +111,10 @@ stack.vjp(
 
 
 @composite(cases=[Case([3, 4], 0, 1, 2), Case([3, 4], -1, 0, 3)])
-def narrow(F, input, dim, start, length):
+def narrow(F, input: Tensor, dim: int, start: int | Tensor, length: int):
     """`length` elements from `start` along dim, a view.
 
-    Math:   out = x[..., start:start + length, ...]
+    Math:   out = input[..., start:start + length, ...]
     """
     d = check_dim("narrow", dim, input.ndim)
     n = input.shape[d] if input.ndim else 0
@@ -102,10 +129,10 @@ def narrow(F, input, dim, start, length):
 
 
 @composite(cases=[Case([3, 4], 0, 1), Case([3, 4], -1, -1)])
-def select(F, input, dim, index):
+def select(F, input: Tensor, dim: int, index: int):
     """One element along dim, which goes away; a view.
 
-    Math:   out = x[..., index, ...]
+    Math:   out = input[..., index, ...]
     """
     if not input.ndim:
         raise IndexOutOfRange("select: needs at least one dim, got a 0-d tensor. Use it as it is.")
@@ -113,10 +140,10 @@ def select(F, input, dim, index):
 
 
 @composite(cases=[Case([3, 4]), Case([2, 3], 1)])
-def unbind(F, input, dim=0):
+def unbind(F, input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     """A tuple of all elements along dim.
 
-    Math:   out_i = x[..., i, ...]
+    Math:   out_i = input[..., i, ...]
     """
     if not input.ndim:
         raise IndexOutOfRange("unbind: needs at least one dim, got a 0-d tensor. Use it as it is.")
@@ -126,12 +153,14 @@ def unbind(F, input, dim=0):
 
 
 @composite(cases=[Case([5, 2], 2), Case([5, 2], (1, 4)), Case([2, 4], 2, dim=1)])
-def split(F, input, split_size_or_sections, dim=0):
+def split(
+    F, tensor: Tensor, split_size_or_sections: int | list[int], dim: int = 0
+) -> tuple[Tensor, ...]:
     """Pieces along dim: of one size (the last may be smaller), or of the sizes given.
 
-    Math:   out = consecutive slices of x
+    Math:   out = consecutive slices of tensor
     """
-    n, sizes = size_along("split", input, dim), split_size_or_sections
+    n, sizes = size_along("split", tensor, dim), split_size_or_sections
     if isinstance(sizes, int):
         if sizes < 0 or not sizes and n:
             raise ShapeError(
@@ -145,14 +174,14 @@ def split(F, input, split_size_or_sections, dim=0):
             " sizes."
         )
     starts = [sum(sizes[:i]) for i in range(len(sizes))]
-    return tuple(F.narrow(input, dim, start, size) for start, size in zip(starts, sizes))
+    return tuple(F.narrow(tensor, dim, start, size) for start, size in zip(starts, sizes))
 
 
 @composite(cases=[Case([5, 2], 2), Case([2, 6], 3, 1)])
-def chunk(F, input, chunks, dim=0):
+def chunk(F, input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
     """At most `chunks` pieces of equal size along dim (the last may be smaller).
 
-    Math:   out = consecutive slices of x
+    Math:   out = consecutive slices of input
     """
     n = size_along("chunk", input, dim)
     if chunks < 1:
@@ -163,23 +192,39 @@ def chunk(F, input, chunks, dim=0):
 
 
 @composite(cases=[Case([5, 2], (1, 4)), Case([2, 4], (3, 1), 1)])
-def split_with_sizes(F, input, split_sizes, dim=0):
+def split_with_sizes(F, input: Tensor, split_sizes: list[int], dim: int = 0) -> tuple[Tensor, ...]:
     """Pieces of the sizes given, along dim.
 
-    Math:   out = consecutive slices of x
+    Math:   out = consecutive slices of input
     """
     return F.split(input, tuple(split_sizes), dim)
 
 
-@composite(cases=[Case([5, 2], 2), Case([5, 2], (1, 3)), Case([2, 7], 3, 1), Case([5], (2, 9))])
-def tensor_split(F, input, indices_or_sections, dim=0):
+@composite(
+    cases=[
+        Case([5, 2], 2),
+        Case([5, 2], (1, 3)),
+        Case([2, 7], 3, 1),
+        Case([5], (2, 9)),
+        Case([5], (3, 1)),
+        Case([5], (-2,)),
+    ]
+)
+def tensor_split(
+    F, input: Tensor, indices_or_sections: int | tuple[int, ...] | Tensor, dim: int = 0
+) -> tuple[Tensor, ...]:
     """Pieces along dim: as many as asked for, sizes differing by at most one, or cut before the
     given indexes.
 
-    Math:   out = consecutive slices of x
+    Math:   out = consecutive slices of input
     """
     n, cuts = size_along("tensor_split", input, dim), indices_or_sections
     if isinstance(cuts, Tensor):
+        if cuts.ndim > 1 or cuts.dtype.name != "int64":
+            raise ShapeError(
+                "tensor_split: indices_or_sections must be a number or a vector of int64, got"
+                f" {cuts.dtype.name} {tuple(cuts.shape)}. Convert it with .long()."
+            )
         cuts = cuts.tolist()
     if isinstance(cuts, int):
         if cuts < 1:
@@ -194,7 +239,7 @@ def tensor_split(F, input, indices_or_sections, dim=0):
 
 
 def directed(name, least, dim, axis_word):
-    def body(F, input, indices_or_sections):
+    def body(F, input: Tensor, indices_or_sections: int | tuple[int, ...]) -> tuple[Tensor, ...]:
         if input.ndim < least:
             raise ShapeError(
                 f"{name}: needs at least {least} dim(s), got shape {tuple(input.shape)}. Use"
@@ -212,7 +257,7 @@ def directed(name, least, dim, axis_word):
 
     body.__name__, body.__doc__ = (
         name,
-        f"tensor_split {axis_word}.\n\nMath:   out = consecutive slices of x",
+        f"tensor_split {axis_word}.\n\nMath:   out = consecutive slices of input",
     )
     shape = {1: [4, 2], 2: [4, 2], 3: [2, 2, 4]}[least]
     composite(body, cases=[Case(shape, 2), Case(shape, (1,))])
@@ -223,19 +268,20 @@ directed("vsplit", 2, 0, "along rows (dim 0)")
 directed("dsplit", 3, 2, "along depth (dim 2)")
 
 
-def stacked(name, at_least, dim, text):
-    def body(F, tensors):
+def stacked(name, at_least, dim, text, alias=()):
+    def body(F, tensors: list[Tensor]):
         many = [at_least(F, x) for x in pieces_of(name, tensors)]
         return F.cat(many, 0 if many[0].ndim == 1 else dim)
 
-    body.__name__, body.__doc__ = name, f"{text}\n\nMath:   out = [x_1, x_2, ...]"
+    body.__name__, body.__doc__ = name, f"{text}\n\nMath:   out = [tensor_1, tensor_2, ...]"
     composite(
         body,
         method=False,
+        alias=alias,
         cases=[
-            Case((Array(2, 3), Array(2, 3))),
-            Case((Array(3), Array(3))),
-            Case((Array(), Array())),
+            Case((Sample(2, 3), Sample(2, 3))),
+            Case((Sample(3), Sample(3))),
+            Case((Sample(), Sample())),
         ],
     )
 
@@ -260,6 +306,7 @@ stacked(
     lambda F, x: F.atleast_2d(x),
     0,
     "Tensors on top of each other: joined along dim 0, vectors as rows.",
+    alias=("row_stack",),
 )
 stacked("dstack", lambda F, x: F.atleast_3d(x), 2, "Tensors behind each other: joined along dim 2.")
 stacked(
@@ -278,14 +325,15 @@ stacked(
         Case([2], [3], [], indexing="ij"),
     ],
 )
-def meshgrid(F, *tensors, indexing="ij"):
+def meshgrid(F, *tensors: Tensor, indexing: str | None = None) -> tuple[Tensor, ...]:
     """Vectors repeated over a common grid: one tensor per vector, each of shape (n_1, n_2, ...).
 
     Math:   out_k[i_1, i_2, ...] = x_k[i_k]
-    Args:   indexing: "ij" (matrix order) or "xy" (the first two dims exchanged)
+    Args:   indexing: "ij" (matrix order, the default) or "xy" (the first two dims exchanged)
     """
     if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
         tensors = tuple(tensors[0])
+    indexing = indexing or "ij"
     if len({x.dtype.name for x in tensors}) > 1:
         raise DTypeError(
             f"meshgrid: tensors must have one dtype, got {[x.dtype.name for x in tensors]}. Convert"
@@ -308,7 +356,7 @@ def meshgrid(F, *tensors, indexing="ij"):
 
 
 @composite(method=False, cases=[Case([2], [3]), Case([2])])
-def cartesian_prod(F, *tensors):
+def cartesian_prod(F, *tensors: Tensor):
     """All ways to take one element from each vector, one a row (a single vector comes back as it
     is).
 
@@ -324,8 +372,11 @@ def cartesian_prod(F, *tensors):
     return F.stack([F.reshape(grid, (-1,)) for grid in F.meshgrid(*tensors, indexing="ij")], 1)
 
 
+LARGEST = 2**26  # elements of combinations(): all are listed in Python first
+
+
 @composite(method=False, cases=[Case([4]), Case([3], 2, True), Case([4], 3), Case([2], 3)])
-def combinations(F, input, r=2, with_replacement=False):
+def combinations(F, input: Tensor, r: int = 2, with_replacement: bool = False):
     """All ways to take r elements of a vector, in order, one a row.
 
     Math:   out = {(x_i, x_j, ...) : i < j < ...} (with_replacement: i <= j <= ...)
@@ -337,16 +388,25 @@ def combinations(F, input, r=2, with_replacement=False):
         )
     if not r:
         return F.narrow(input, 0, 0, 0)
-    rows = list((repeated_choices if with_replacement else choices)(range(input.shape[0]), r))
-    index = F.tensor(rows, dtype="int64", device=input.device)
-    return F.reshape(F.index_select(input, 0, F.reshape(index, (-1,))), (len(rows), r))
+    n = input.shape[0]
+    total = n + r - 1 if with_replacement and n else n
+    # of the binomial coefficients only small ones are worked out: from 2^64 on, none fits
+    rows = math.comb(total, r) if min(r, total - r) < 64 else 2**64
+    if rows * r > LARGEST:
+        raise ShapeError(
+            f"combinations: the result must have at most {LARGEST} elements, got {n} elements taken"
+            f" {r} at a time. Take fewer at a time."
+        )
+    way = repeated_choices if with_replacement else choices
+    index = F.tensor(list(way(range(n), r)) if rows else [], dtype="int64", device=input.device)
+    return F.reshape(F.index_select(input, 0, F.reshape(index, (-1,))), (rows, r))
 
 
 @composite(method=False, cases=[Case([2, 3], [1, 2]), Case([2], [], [2, 1])])
-def block_diag(F, *tensors):
+def block_diag(F, *tensors: Tensor):
     """Matrices along the diagonal of one matrix, zeros elsewhere; vectors count as rows.
 
-    Math:   out = diag(x_1, x_2, ...)
+    Math:   out = diag(tensor_1, tensor_2, ...)
     """
     if any(x.ndim > 2 for x in tensors):
         raise DTypeError(

@@ -4,29 +4,35 @@ from __future__ import annotations
 
 from ...engine.case import Case
 from ...engine.errors import ShapeError
-from ...engine.op import composite, op
+from ...engine.op import Array, composite, piece
+from ...engine.tensor import Tensor
 from ..image.resample import Line
 from ..layers.pooling import check_numbers
 
 
-@op(method=False)
-def pad_constant(xp, x, /, pad, value):
+@piece(cases=[Case([3, 4], (1, 2), 0.0), Case([4, 5], (-1, 2, 1, -2), 0.5)])
+def pad_constant(xp, input: Array, pad, value):
     """`pad` with one value; widths as in `pad`.
 
-    Math:   out[i] = x[i - left], else value;   d x = pad_constant(g) with the widths negated: what
-            was added is cut off
+    Math:   out[i] = input[i - left], else value;   d input = pad_constant(g) with the
+            widths negated: what was added is cut off
     """
-    widths = [(0, 0)] * (x.ndim - len(pad) // 2) + [
+    widths = [(0, 0)] * (input.ndim - len(pad) // 2) + [
         (pad[i], pad[i + 1]) for i in range(len(pad) - 2, -1, -2)
     ]
     if min(pad, default=0) < 0:
-        x = x[
-            tuple(slice(max(-low, 0), n - max(-high, 0)) for n, (low, high) in zip(x.shape, widths))
+        input = input[
+            tuple(
+                slice(max(-low, 0), n - max(-high, 0))
+                for n, (low, high) in zip(input.shape, widths)
+            )
         ]
-    return xp.pad(x, [(max(low, 0), max(high, 0)) for low, high in widths], constant_values=value)
+    return xp.pad(
+        input, [(max(low, 0), max(high, 0)) for low, high in widths], constant_values=value
+    )
 
 
-pad_constant.vjp(x=lambda F, g, pad: F.pad_constant(g, tuple(-w for w in pad), 0))
+pad_constant.vjp(input=lambda F, g, pad: F.pad_constant(g, tuple(-w for w in pad), 0))
 
 
 @composite(
@@ -45,12 +51,12 @@ pad_constant.vjp(x=lambda F, g, pad: F.pad_constant(g, tuple(-w for w in pad), 0
         Case([1, 3, 4], (-1, 2), mode="circular"),
     ],
 )
-def pad(F, input, pad, mode="constant", value=None):
+def pad(F, input: Tensor, pad: tuple[int, ...], mode: str = "constant", value: float | None = None):
     """Elements added at both ends of the last dims: (left, right, top, bottom ...), the last dim
     first; negative: taken away.
 
-    Math:   out[i] = x[i - left], else value (constant), or x mirrored (reflect), its ends repeated
-            (replicate), or x wrapped round (circular)
+    Math:   out[i] = input[i - left], else value (constant), or input mirrored (reflect), its ends
+            repeated (replicate), or input wrapped round (circular)
     Note:   all but constant are for the last 1, 2 or 3 dims of an input that has one or two more
     """
     pad, n = tuple(pad), len(pad) // 2
