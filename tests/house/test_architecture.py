@@ -276,3 +276,12 @@ def test_the_examples_run(name, capsys):
     else:
         answers = [round(float(line.rsplit("=")[1])) for line in said.splitlines() if "xor" in line]
         assert answers == [0, 1, 1, 0]
+
+
+def test_the_quick_tests_exist_and_touch_every_folder():
+    conftest = runpy.run_path(str(ROOT / "tests" / "conftest.py"))
+    for name in conftest["QUICK"] | {conftest["FIRST_CASES"]}:
+        file, _, function = name.partition("::")
+        assert f"def {function}" in (ROOT / "tests" / file).read_text(encoding="utf-8"), name
+    rooms = {path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")} - {"typing"}
+    assert rooms == {name.split("/")[0] for name in conftest["QUICK"]}
