@@ -4,7 +4,6 @@ values (N, S, V) in float32.
 
 from __future__ import annotations
 
-from ...engine.once import Once
 from ..rungs import kernel
 from .shapes import ceil_div, float32
 
@@ -35,26 +34,26 @@ def attend(fn, query, key, value, scale, is_causal, rows):
         (out, lse, query, key, value, N, T, S, D, V, scale, int(is_causal)),
         4 * (32 * (D + 1) + 32 * V + rows * D) if rows else 0,
     )
-    return out, lse, Once()
+    return out, lse
 
 
 @kernel("attention_1_warp", supports=takes)
-def attention_1_warp(fn, query, key, value, /, scale, is_causal=False):
+def attention_1_warp(fn, query, key, value, scale, is_causal=False):
     return attend(fn, query, key, value, scale, is_causal, 0)
 
 
 @kernel("attention_2_flash", supports=takes)
-def attention_2_flash(fn, query, key, value, /, scale, is_causal=False):
+def attention_2_flash(fn, query, key, value, scale, is_causal=False):
     return attend(fn, query, key, value, scale, is_causal, 4)
 
 
 @kernel("attention_3_registers", supports=takes)
-def attention_3_registers(fn, query, key, value, /, scale, is_causal=False):
+def attention_3_registers(fn, query, key, value, scale, is_causal=False):
     return attend(fn, query, key, value, scale, is_causal, 16)
 
 
 @kernel("attention_4_mma", supports=takes, pinned_only=True)
-def attention_4_mma(fn, query, key, value, /, scale, is_causal=False):
+def attention_4_mma(fn, query, key, value, scale, is_causal=False):
     query, key, value = map(fn.contiguous, (query, key, value))
     (N, T, D), (S, V) = query.shape, value.shape[1:]
     out, lse, row = fn.empty((N, T, V), query), fn.empty((N, T, 1), query), ceil_div(D, 16) * 8 + 4
@@ -64,7 +63,7 @@ def attention_4_mma(fn, query, key, value, /, scale, is_causal=False):
         (out, lse, query, key, value, N, T, S, D, V, scale, int(is_causal)),
         4 * (96 * row + 20 * 8 * ceil_div(V, 8)),
     )
-    return out, lse, Once()
+    return out, lse
 
 
 def takes_gradient(g, query, key, value, out, lse):
@@ -97,10 +96,10 @@ def gradients(fn, g, query, key, value, out, lse, scale, is_causal, each):
 
 
 @kernel("attention_backward_1_flash", supports=takes_gradient)
-def attention_backward_1_flash(fn, g, query, key, value, out, lse, /, scale, is_causal=False):
+def attention_backward_1_flash(fn, g, query, key, value, out, lse, scale, is_causal=False):
     return gradients(fn, g, query, key, value, out, lse, scale, is_causal, 1)
 
 
 @kernel("attention_backward_2_registers", supports=takes_gradient)
-def attention_backward_2_registers(fn, g, query, key, value, out, lse, /, scale, is_causal=False):
+def attention_backward_2_registers(fn, g, query, key, value, out, lse, scale, is_causal=False):
     return gradients(fn, g, query, key, value, out, lse, scale, is_causal, 2)

@@ -4,7 +4,6 @@ sequences and H units in float32, one or two launches a step.
 
 from __future__ import annotations
 
-from ...engine.once import Once
 from ..rungs import kernel
 from .shapes import ceil_div, float32
 
@@ -53,27 +52,27 @@ def takes_lstm(gx, h0, c0, w_hh):
 
 
 @kernel("lstm_sequence_1_cell", supports=takes_lstm)
-def lstm_sequence_1_cell(fn, gx, h0, c0, w_hh, /):
+def lstm_sequence_1_cell(fn, gx, h0, c0, w_hh):
     gx, h0, c0 = map(fn.contiguous, (gx, h0, c0))
     T, (B, H) = gx.shape[0], h0.shape
     out, gates = fn.empty((2, T, B, H), gx), fn.empty((T, 4, B, H), gx)
     for t in range(T):
         product = fn.device.F.matmul(out[0, t - 1] if t else h0, w_hh.T)
         fn(*per_unit(B, H), (out, gates, gx, product, c0, t, T, B, H))
-    return out, gates, Once()
+    return out, gates
 
 
 @kernel(
     "lstm_sequence_2_fused",
     supports=lambda gx, h0, c0, w_hh: takes_lstm(gx, h0, c0, w_hh) and h0.shape[0] <= 128,
 )
-def lstm_sequence_2_fused(fn, gx, h0, c0, w_hh, /):
+def lstm_sequence_2_fused(fn, gx, h0, c0, w_hh):
     gx, h0, c0, w_hh = map(fn.contiguous, (gx, h0, c0, w_hh))
     T, (B, H) = gx.shape[0], h0.shape
     out, gates = fn.empty((2, T, B, H), gx), fn.empty((T, 4, B, H), gx)
     for t in range(T):
         fn(*tiles(B, H), (out, gates, gx, w_hh, h0, c0, t, T, B, H))
-    return out, gates, Once()
+    return out, gates
 
 
 @kernel(
@@ -84,7 +83,7 @@ def lstm_sequence_2_fused(fn, gx, h0, c0, w_hh, /):
         and gates.shape[2] * gates.shape[3] * 4 < MOST
     ),
 )
-def lstm_sequence_backward_1_cell(fn, g, h0, c0, w_hh, out, gates, /):
+def lstm_sequence_backward_1_cell(fn, g, h0, c0, w_hh, out, gates):
     g, h0, c0, out, gates = map(fn.contiguous, (g, h0, c0, out, gates))
     T, B, H = out.shape[1:]
     dz, dc, dh = fn.empty((T, B, 4 * H), out), fn.empty((B, H), out), None
@@ -108,7 +107,7 @@ def gru_arrays(fn, gx, h0):
 
 
 @kernel("gru_sequence_1_cell", supports=takes_gru)
-def gru_sequence_1_cell(fn, gx, h0, w_hh, b_hh=None, /):
+def gru_sequence_1_cell(fn, gx, h0, w_hh, b_hh=None):
     gx, h0, F, (B, H) = fn.contiguous(gx), fn.contiguous(h0), fn.device.F, h0.shape
     out, gates, hn = gru_arrays(fn, gx, h0)
     for t in range(gx.shape[0]):
@@ -117,20 +116,20 @@ def gru_sequence_1_cell(fn, gx, h0, w_hh, b_hh=None, /):
             *per_unit(B, H),
             (out, gates, hn, gx, product if b_hh is None else F.add(product, b_hh), h0, t, B, H),
         )
-    return out, gates, hn, Once()
+    return out, gates, hn
 
 
 @kernel(
     "gru_sequence_2_fused",
     supports=lambda gx, h0, w_hh, b_hh: takes_gru(gx, h0, w_hh, b_hh) and h0.shape[0] <= 128,
 )
-def gru_sequence_2_fused(fn, gx, h0, w_hh, b_hh=None, /):
+def gru_sequence_2_fused(fn, gx, h0, w_hh, b_hh=None):
     gx, h0, w_hh = map(fn.contiguous, (gx, h0, w_hh))
     b_hh, (B, H) = None if b_hh is None else fn.contiguous(b_hh), h0.shape
     out, gates, hn = gru_arrays(fn, gx, h0)
     for t in range(gx.shape[0]):
         fn(*tiles(B, H), (out, gates, hn, gx, w_hh, b_hh, h0, t, B, H))
-    return out, gates, hn, Once()
+    return out, gates, hn
 
 
 @kernel(
@@ -141,7 +140,7 @@ def gru_sequence_2_fused(fn, gx, h0, w_hh, b_hh=None, /):
         and gates.shape[2] * gates.shape[3] * 3 < MOST
     ),
 )
-def gru_sequence_backward_1_cell(fn, g, h0, w_hh, out, gates, hn, /):
+def gru_sequence_backward_1_cell(fn, g, h0, w_hh, out, gates, hn):
     g, h0, out, gates, hn = map(fn.contiguous, (g, h0, out, gates, hn))
     F, (T, B, H) = fn.device.F, out.shape
     dgx, db, carried, dh = (
@@ -170,7 +169,7 @@ def takes_rnn(gx, h0, w_hh, nonlinearity):
 
 
 @kernel("rnn_sequence_1_cell", supports=takes_rnn)
-def rnn_sequence_1_cell(fn, gx, h0, w_hh, /, nonlinearity="tanh"):
+def rnn_sequence_1_cell(fn, gx, h0, w_hh, nonlinearity="tanh"):
     gx, h0, (B, H) = fn.contiguous(gx), fn.contiguous(h0), h0.shape
     out = fn.empty(gx.shape, gx)
     for t in range(gx.shape[0]):
@@ -186,7 +185,7 @@ def rnn_sequence_1_cell(fn, gx, h0, w_hh, /, nonlinearity="tanh"):
                 int(nonlinearity == "relu"),
             ),
         )
-    return out, Once()
+    return out
 
 
 @kernel(
@@ -195,20 +194,20 @@ def rnn_sequence_1_cell(fn, gx, h0, w_hh, /, nonlinearity="tanh"):
         takes_rnn(gx, h0, w_hh, nonlinearity) and h0.shape[0] <= 128
     ),
 )
-def rnn_sequence_2_fused(fn, gx, h0, w_hh, /, nonlinearity="tanh"):
+def rnn_sequence_2_fused(fn, gx, h0, w_hh, nonlinearity="tanh"):
     gx, h0, w_hh = map(fn.contiguous, (gx, h0, w_hh))
     B, H = h0.shape
     out = fn.empty(gx.shape, gx)
     for t in range(gx.shape[0]):
         fn(*tiles(B, H), (out, gx, w_hh, h0, t, B, H, int(nonlinearity == "relu")))
-    return out, Once()
+    return out
 
 
 @kernel(
     "rnn_sequence_backward_1_cell",
     supports=lambda g, h0, w_hh, out: float32(g, h0, w_hh, out) and out.size > 0 and h0.size < MOST,
 )
-def rnn_sequence_backward_1_cell(fn, g, h0, w_hh, out, /, nonlinearity):
+def rnn_sequence_backward_1_cell(fn, g, h0, w_hh, out, nonlinearity):
     g, h0, out = map(fn.contiguous, (g, h0, out))
     B, H = h0.shape
     slopes, dh = fn.empty(out.shape, out), None

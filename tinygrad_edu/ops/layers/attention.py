@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from ...engine.case import Array, Case, bools
+from ...engine.case import Case, Sample, bools
 from ...engine.errors import DTypeError, ShapeError
-from ...engine.once import Once
-from ...engine.op import composite, op
+from ...engine.op import Array, composite, piece
+from ...engine.tensor import Tensor
 from ...engine.updates import has_kernels
 
 NAME = "scaled_dot_product_attention"
@@ -46,16 +46,17 @@ def check_attention(query, key, value, attn_mask, is_causal, enable_gqa):
         )
 
 
-def attention_reference(F, query, key, value, scale, is_causal):
+def causal(F, scores):
+    """The scores (*, T, S), with -infinity where a key comes after its query."""
+    T, S = scores.shape[-2:]
+    queries = F.reshape(F.arange(T, device=scores.device), (T, 1))
+    return F.masked_fill(scores, F.arange(S, device=scores.device) > queries, -math.inf)
+
+
+def attention_reference(F, query, key, value, scale, is_causal=False):
     scores = F.matmul(query * scale, F.transpose(key, -1, -2))
     if is_causal:
-        T, S = scores.shape[-2:]
-        scores = F.masked_fill(
-            scores,
-            F.arange(S, device=scores.device)
-            > F.reshape(F.arange(T, device=scores.device), (T, 1)),
-            -math.inf,
-        )
+        scores = causal(F, scores)
     return F.matmul(F.softmax(scores, -1), value)
 
 
@@ -68,26 +69,26 @@ def weights_of(xp, query, key, scale, is_causal):
     return scores
 
 
-@op(
-    method=False,
-    residuals=("lse", "once"),
+@piece(
+    residuals=("lse",),
     reference=attention_reference,
     cases=[
-        Case([2, 3, 4], [2, 5, 4], [2, 5, 3], 0.5, torch=False),
-        Case([1, 4, 2], [1, 4, 2], [1, 4, 2], 0.7, True, torch=False),
-        Case([2, 1, 3], [2, 2, 3], [2, 2, 1], 1.0, True, torch=False),
+        Case([2, 3, 4], [2, 5, 4], [2, 5, 3], 0.5),
+        Case([1, 4, 2], [1, 4, 2], [1, 4, 2], 0.7, True),
+        Case([2, 1, 3], [2, 2, 3], [2, 2, 1], 1.0, True),
     ],
 )
-def attention(xp, query, key, value, /, scale, is_causal=False):
-    """Weighted means of the values, without keeping the weights: the backward makes them again from
+def attention(xp, query: Array, key: Array, value: Array, scale: float, is_causal: bool = False):
+    """Weighted means of the values. The weights are not kept: the backward computes them again from
     one number per query.
 
     Math:   s = scale query key^T,   lse_i = ln sum_j e^s_ij,   p_ij = e^(s_ij - lse_i),   out = p
             value;
-            ds = p (g value^T - g out),   d query = scale ds key,   d key = scale ds^T query,   d value = p^T g
+            ds = p (g value^T - g out),   d query = scale ds key,   d key = scale ds^T query,
+            d value = p^T g
     Shape:  query (N, T, D), key (N, S, D), value (N, S, V), out (N, T, V), lse (N, T, 1)
-    Note:   is_causal: query i sees the keys 0 to i. What has no kernels keeps the weights and saves
-            a product: scaled_dot_product_attention
+    Note:   is_causal: query i sees the keys 0 to i. scaled_dot_product_attention uses this op where
+            kernels exist; elsewhere it keeps the weights, which saves a matrix product
     Reference: T. Dao et al., 2022, "FlashAttention: fast and memory-efficient exact attention"
     """
     scores = weights_of(xp, query, key, scale, is_causal)
@@ -95,21 +96,30 @@ def attention(xp, query, key, value, /, scale, is_causal=False):
     scores -= top
     xp.exp(scores, out=scores)
     total = scores.sum(axis=-1, keepdims=True)
-    return xp.matmul(scores, value) / total, top + xp.log(total), Once()
+    return xp.matmul(scores, value) / total, top + xp.log(total)
 
 
-@op(
-    method=False,
+@piece(
     differentiable=False,
     outputs=True,
     cases=[
-        Case([2, 3, 3], [2, 3, 4], [2, 5, 4], [2, 5, 3], [2, 3, 3], [2, 3, 1], 0.5, torch=False),
+        Case([2, 3, 3], [2, 3, 4], [2, 5, 4], [2, 5, 3], [2, 3, 3], [2, 3, 1], 0.5),
         Case(
             [1, 4, 2], [1, 4, 2], [1, 4, 2], [1, 4, 2], [1, 4, 2], [1, 4, 1], 0.7, True, torch=False
         ),
     ],
 )
-def attention_backward(xp, g, query, key, value, out, lse, /, scale, is_causal=False):
+def attention_backward(
+    xp,
+    g: Array,
+    query: Array,
+    key: Array,
+    value: Array,
+    out: Array,
+    lse: Array,
+    scale: float,
+    is_causal: bool = False,
+):
     """The cotangents of query, key and value, from the output's cotangent g, the output and lse.
 
     Math:   see attention
@@ -129,13 +139,36 @@ def attention_backward(xp, g, query, key, value, out, lse, /, scale, is_causal=F
     )
 
 
-def attention_part(k):
-    return lambda F, g, query, key, value, out, lse, once, scale, is_causal: once(
-        k, lambda: F.attention_backward(g, query, key, value, out, lse, scale, is_causal)
+attention.vjp_all(
+    lambda F, g, query, key, value, out, lse, scale, is_causal: F.attention_backward(
+        g, query, key, value, out, lse, scale, is_causal
+    )
+)
+
+
+def fused(query, key, value):
+    """Whether the op `attention` can take these and its device has kernels."""
+    return (
+        query.shape[:-2] == key.shape[:-2] == value.shape[:-2]
+        and min(*query.shape, *value.shape) > 0
+        and has_kernels(query.device)
     )
 
 
-attention.vjp(query=attention_part(0), key=attention_part(1), value=attention_part(2))
+def attention_weights(F, scores, attn_mask, is_causal):
+    """The softmax of the scores (*, T, S) after masking; 0 for queries that may look nowhere."""
+    if is_causal:
+        return F.softmax(causal(F, scores), -1)
+    if attn_mask is None:
+        return F.softmax(scores, -1)
+    boolean = attn_mask.dtype.name == "bool"
+    closed = F.logical_not(attn_mask) if boolean else attn_mask == -math.inf
+    blind = F.all(closed, -1, True)
+    if boolean:
+        scores = F.where(F.logical_and(closed, F.logical_not(blind)), -math.inf, scores)
+    else:
+        scores = scores + F.where(blind, 0.0, attn_mask).to(scores.dtype)
+    return F.where(blind, 0.0, F.softmax(scores, -1))
 
 
 def unmasked(F, query, key, value, scale, is_causal):
@@ -164,52 +197,43 @@ def unmasked(F, query, key, value, scale, is_causal):
             [2, 3, 2],
             [2, 2, 2],
             [2, 2, 2],
-            Array(values=[[True, False], [False, False], [True, True]]),
+            Sample(values=[[True, False], [False, False], [True, True]]),
         ),
         Case([1, 4, 3, 2], [1, 2, 3, 2], [1, 2, 3, 2], is_causal=True, enable_gqa=True),
     ],
 )
 def scaled_dot_product_attention(
     F,
-    query,
-    key,
-    value,
-    attn_mask=None,
-    dropout_p=0.0,
-    is_causal=False,
-    scale=None,
-    enable_gqa=False,
-):
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    *,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
     """Weighted means of the values; the weights are the softmax of how well query and key fit.
 
     Math:   out = softmax(scale query key^T + mask) value
     Shape:  query (*, H, T, D), key (*, H, S, D), value (*, H, S, V), attn_mask broadcasts to (*, H,
             T, S), out (*, H, T, V)
-    Args:   attn_mask: bool, True where a query may look, or numbers to add; dropout_p: chance to
-            drop a weight (always, not only in training);
-            is_causal: query i looks at keys 0 to i; scale: default 1 / sqrt(D); enable_gqa: groups
-            of query heads share a key head
+    Args:   attn_mask: bool, True where a query may look, or numbers to add
+            dropout_p: chance to drop a weight (always, not only in training)
+            is_causal: query i looks at keys 0 to i
+            scale: default 1 / sqrt(D)
+            enable_gqa: groups of query heads share a key head
     Note:   a query that may look nowhere gives 0
     Reference: A. Vaswani et al., 2017, "Attention is all you need", eq. 1; J. Ainslie et al., 2023,
                "GQA"
     """
     check_attention(query, key, value, attn_mask, is_causal, enable_gqa)
-    T, S = query.shape[-2], key.shape[-2]
-    scale = (
-        1 / math.sqrt(query.shape[-1])
-        if scale is None and query.shape[-1]
-        else 1.0
-        if scale is None
-        else scale
-    )
-    if (
-        attn_mask is None
-        and not dropout_p
-        and query.shape[:-2] == key.shape[:-2] == value.shape[:-2]
-        and min(*query.shape, *value.shape) > 0
-        and has_kernels(query.device)
-    ):
+    if scale is None:
+        scale = 1 / math.sqrt(max(query.shape[-1], 1))
+    if not dropout_p and attn_mask is None and fused(query, key, value):
         return unmasked(F, query, key, value, scale, is_causal)
+    T, S = query.shape[-2], key.shape[-2]
     query = query * scale
     lead, grouped = tuple(query.shape[:-2]), enable_gqa and query.shape[-3] != key.shape[-3]
     if grouped:  # the queries of a group in one matrix, below each other
@@ -217,26 +241,7 @@ def scaled_dot_product_attention(
     scores = F.matmul(query, F.transpose(key, -1, -2))
     if grouped:
         scores = F.reshape(scores, (*lead, T, S))
-    blind = None
-    if is_causal:
-        scores = F.masked_fill(
-            scores,
-            F.arange(S, device=scores.device)
-            > F.reshape(F.arange(T, device=scores.device), (T, 1)),
-            -math.inf,
-        )
-    elif attn_mask is not None:
-        closed = (
-            F.logical_not(attn_mask) if attn_mask.dtype.name == "bool" else attn_mask == -math.inf
-        )
-        blind = F.all(closed, -1, True)
-        if attn_mask.dtype.name == "bool":
-            scores = F.where(F.logical_and(closed, F.logical_not(blind)), -math.inf, scores)
-        else:
-            scores = scores + F.where(blind, 0.0, attn_mask).to(scores.dtype)
-    weights = F.softmax(scores, -1)
-    if blind is not None:
-        weights = F.where(blind, 0.0, weights)
+    weights = attention_weights(F, scores, attn_mask, is_causal)
     if dropout_p:
         weights = F.dropout(weights, dropout_p, True)
     if grouped:

@@ -1,17 +1,17 @@
 """Recurrent layers: one op runs over a whole sequence, and its backward runs back through time.
 
-Each op takes the input's share of the gates ready made, `gx = x W_ih^T + b`, one matrix product for
-all steps, and does only what must be done step by step. T steps, B sequences, H hidden units. The
-reference of each op is the same in small ops.
+Each op takes the input's share of the gates, `gx = x W_ih^T + b`, which one matrix product computes
+for all steps, and does only what must be done step by step. T steps, B sequences, H hidden units.
+The reference of each op computes the same with small ops.
 """
 
 from __future__ import annotations
 
-from ...engine.case import Array, Case
+from ...engine.case import Case, Sample, positive
 from ...engine.dtype import check_float
 from ...engine.errors import ShapeError
-from ...engine.once import Once
-from ...engine.op import composite, op
+from ...engine.op import Array, composite, piece
+from ...engine.tensor import Tensor
 
 
 def blocks(z, n):
@@ -67,21 +67,19 @@ def lstm_reference(F, gx, h0, c0, w_hh):
     return F.stack([F.stack(hs), F.stack(cs)])
 
 
-@op(
-    method=False,
-    residuals=("gates", "once"),
+@piece(
+    residuals=("gates",),
     reference=lstm_reference,
-    cases=[
-        Case([3, 2, 8], [2, 2], [2, 2], [8, 2], torch=False),
-        Case([1, 1, 12], [1, 3], [1, 3], [12, 3], torch=False),
-    ],
+    cases=[Case([3, 2, 8], [2, 2], [2, 2], [8, 2]), Case([1, 1, 12], [1, 3], [1, 3], [12, 3])],
 )
-def lstm_sequence(xp, gx, h0, c0, w_hh, /):
+def lstm_sequence(xp, gx: Array, h0: Array, c0: Array, w_hh: Array):
     """A long short-term memory over a sequence.
 
     Math:   [i, f, n, o] = gx_t + W_hh h_{t-1};   c_t = s(f) c_{t-1} + s(i) tanh(n),   h_t = s(o)
             tanh(c_t), s the sigmoid;   out = [h, c];
-            dh_t = g_h + W_hh^T dz_{t+1},   dc_t = g_c + dh_t s(o) (1 - tanh(c_t)^2) + dc_{t+1} s(f_{t+1}),   dz = the gates' slopes times dc, dc, dc, dh
+            dh_t = g_h + W_hh^T dz_{t+1},
+            dc_t = g_c + dh_t s(o) (1 - tanh(c_t)^2) + dc_{t+1} s(f_{t+1}),
+            dz = the gates' slopes times dc, dc, dc, dh
     Shape:  gx (T, B, 4 H), h0, c0 (B, H), w_hh (4 H, H), out (2, T, B, H): all h, all c
     Reference: S. Hochreiter, J. Schmidhuber, 1997, "Long short-term memory"; F. Gers et al., 2000,
                "Learning to forget"
@@ -106,12 +104,23 @@ def lstm_sequence(xp, gx, h0, c0, w_hh, /):
         xp.tanh(c_new, out=h_new)
         h_new *= a[3]
         h, c = h_new, c_new
-    return out, gates, Once()
+    return out, gates
 
 
-@op(method=False, differentiable=False, outputs=True)
-def lstm_sequence_backward(xp, g, h0, c0, w_hh, out, gates, /):
-    """The cotangents of gx, h0, c0 and w_hh."""
+@piece(
+    differentiable=False,
+    outputs=True,
+    cases=[Case([2, 3, 2, 2], [2, 2], [2, 2], [8, 2], [2, 3, 2, 2], positive(3, 4, 2, 2))],
+)
+def lstm_sequence_backward(
+    xp, g: Array, h0: Array, c0: Array, w_hh: Array, out: Array, gates: Array
+):
+    """The cotangents of gx, h0, c0 and w_hh, from the output's cotangent g, the output and the
+    gates.
+
+    Math:   see lstm_sequence
+    Note:   higher orders go through the reference of lstm_sequence
+    """
     T, B, H = out.shape[1:]
     dz, s = xp.empty((T, B, 4 * H), out.dtype), xp.empty((4, B, H), out.dtype)
     dh, dc, tanh_c, slope = (xp.zeros((B, H), out.dtype) for _ in range(4))
@@ -141,13 +150,9 @@ def lstm_sequence_backward(xp, g, h0, c0, w_hh, out, gates, /):
     return dz, dh, dc, weight_gradient(xp, dz, earlier(xp, h0, out[0]))
 
 
-def lstm_part(k):
-    return lambda F, g, h0, c0, w_hh, out, gates, once: once(
-        k, lambda: F.lstm_sequence_backward(g, h0, c0, w_hh, out, gates)
-    )
-
-
-lstm_sequence.vjp(gx=lstm_part(0), h0=lstm_part(1), c0=lstm_part(2), w_hh=lstm_part(3))
+lstm_sequence.vjp_all(
+    lambda F, g, h0, c0, w_hh, out, gates: F.lstm_sequence_backward(g, h0, c0, w_hh, out, gates)
+)
 
 
 # ---- GRU -----------------------------------------------------------------------------------------
@@ -172,32 +177,25 @@ def gru_reference(F, gx, h0, w_hh, b_hh=None):
     return F.stack(hs)
 
 
-@op(
-    method=False,
-    residuals=("gates", "hn", "once"),
+@piece(
+    residuals=("gates", "hn"),
     reference=gru_reference,
-    cases=[
-        Case([3, 2, 6], [2, 2], [6, 2], [6], torch=False),
-        Case([2, 1, 6], [1, 2], [6, 2], torch=False),
-    ],
+    cases=[Case([3, 2, 6], [2, 2], [6, 2], [6]), Case([2, 1, 6], [1, 2], [6, 2])],
 )
-def gru_sequence(xp, gx, h0, w_hh, b_hh=None, /):
+def gru_sequence(xp, gx: Array, h0: Array, w_hh: Array, b_hh: Array | None = None):
     """A gated recurrent unit over a sequence.
 
     Math:   [ar, az, an] = gx_t,   [br, bz, bn] = W_hh h_{t-1} + b_hh;   r = s(ar + br), z = s(az +
             bz), n = tanh(an + r bn),   h_t = (1 - z) n + z h_{t-1};
-            dh_t = g + z_{t+1} dh_{t+1} + W_hh^T db_{t+1},   d an = dh (1 - z) (1 - n^2),   d bn = r d an,   d ar = bn d an r (1 - r),   d az = dh (h_{t-1} - n) z (1 - z)
+            dh_t = g + z_{t+1} dh_{t+1} + W_hh^T db_{t+1},   d an = dh (1 - z) (1 - n^2),
+            d bn = r d an,   d ar = bn d an r (1 - r),   d az = dh (h_{t-1} - n) z (1 - z)
     Shape:  gx (T, B, 3 H), h0 (B, H), w_hh (3 H, H), b_hh (3 H), out (T, B, H)
     Reference: K. Cho et al., 2014, "Learning phrase representations using RNN encoder-decoder"; the
                reset gate after the product, as PyTorch has it
     """
     T, (B, H) = gx.shape[0], h0.shape
-    w, gates, hn, out = (
-        w_hh.T.copy(),
-        xp.empty((T, 3, B, H), gx.dtype),
-        xp.empty((T, B, H), gx.dtype),
-        xp.empty((T, B, H), gx.dtype),
-    )
+    w, gates = w_hh.T.copy(), xp.empty((T, 3, B, H), gx.dtype)
+    hn, out = xp.empty((T, B, H), gx.dtype), xp.empty((T, B, H), gx.dtype)
     share = xp.empty((B, 3 * H), gx.dtype)
     # adding a row is slower than adding a matrix
     bias = None if b_hh is None else xp.broadcast_to(b_hh, share.shape).copy()
@@ -219,24 +217,27 @@ def gru_sequence(xp, gx, h0, w_hh, b_hh=None, /):
         state *= rz[1]
         state += new
         h = state
-    return out, gates, hn, Once()
+    return out, gates, hn
 
 
-@op(method=False, differentiable=False, outputs=True)
-def gru_sequence_backward(xp, g, h0, w_hh, out, gates, hn, /):
-    """The cotangents of gx, h0, w_hh and b_hh."""
+@piece(
+    differentiable=False,
+    outputs=True,
+    cases=[Case([3, 2, 2], [2, 2], [6, 2], [3, 2, 2], positive(3, 3, 2, 2), [3, 2, 2])],
+)
+def gru_sequence_backward(
+    xp, g: Array, h0: Array, w_hh: Array, out: Array, gates: Array, hn: Array
+):
+    """The cotangents of gx, h0, w_hh and b_hh, from the output's cotangent g, the output, the gates
+    and W_hh h + b_hh of the third gate.
+
+    Math:   see gru_sequence
+    Note:   higher orders go through the reference of gru_sequence
+    """
     T, B, H = out.shape
-    dgx, db, before = (
-        xp.empty((T, B, 3 * H), out.dtype),
-        xp.empty((T, B, 3 * H), out.dtype),
-        earlier(xp, h0, out),
-    )
-    s, dh, dn, product = (
-        xp.empty((2, B, H), out.dtype),
-        xp.zeros((B, H), out.dtype),
-        xp.empty((B, H), out.dtype),
-        xp.empty((B, H), out.dtype),
-    )
+    dgx, db = xp.empty((T, B, 3 * H), out.dtype), xp.empty((T, B, 3 * H), out.dtype)
+    before, s = earlier(xp, h0, out), xp.empty((2, B, H), out.dtype)
+    dh, dn, product = (xp.zeros((B, H), out.dtype) for _ in range(3))
     for t in range(T - 1, -1, -1):  # all of a step stays in the cache
         d, dx = blocks(db[t], 3), blocks(dgx[t], 3)
         r, z, new = gates[t]
@@ -259,13 +260,9 @@ def gru_sequence_backward(xp, g, h0, w_hh, out, gates, hn, /):
     return dgx, dh, weight_gradient(xp, db, before), db.reshape(-1, 3 * H).sum(0)
 
 
-def gru_part(k):
-    return lambda F, g, h0, w_hh, out, gates, hn, once: once(
-        k, lambda: F.gru_sequence_backward(g, h0, w_hh, out, gates, hn)
-    )
-
-
-gru_sequence.vjp(gx=gru_part(0), h0=gru_part(1), w_hh=gru_part(2), b_hh=gru_part(3))
+gru_sequence.vjp_all(
+    lambda F, g, h0, w_hh, out, gates, hn: F.gru_sequence_backward(g, h0, w_hh, out, gates, hn)
+)
 
 
 # ---- the simple recurrent network ----------------------------------------------------------------
@@ -279,16 +276,11 @@ def rnn_reference(F, gx, h0, w_hh, nonlinearity):
     return F.stack(hs)
 
 
-@op(
-    method=False,
-    residuals=("once",),
+@piece(
     reference=rnn_reference,
-    cases=[
-        Case([3, 2, 4], [2, 4], [4, 4], "tanh", torch=False),
-        Case([2, 2, 3], [2, 3], [3, 3], "relu", torch=False),
-    ],
+    cases=[Case([3, 2, 4], [2, 4], [4, 4], "tanh"), Case([2, 2, 3], [2, 3], [3, 3], "relu")],
 )
-def rnn_sequence(xp, gx, h0, w_hh, /, nonlinearity="tanh"):
+def rnn_sequence(xp, gx: Array, h0: Array, w_hh: Array, nonlinearity: str = "tanh"):
     """A simple (Elman) recurrent network over a sequence.
 
     Math:   h_t = f(gx_t + W_hh h_{t-1}), f tanh or relu;   dh_t = g + W_hh^T dz_{t+1},   dz_t =
@@ -307,12 +299,23 @@ def rnn_sequence(xp, gx, h0, w_hh, /, nonlinearity="tanh"):
         xp.matmul(h, w, out=state)
         state += gx[t]
         h = xp.tanh(state, out=state) if nonlinearity == "tanh" else xp.maximum(state, 0, out=state)
-    return out, Once()
+    return out
 
 
-@op(method=False, differentiable=False, outputs=True)
-def rnn_sequence_backward(xp, g, h0, w_hh, out, /, nonlinearity):
-    """The cotangents of gx, h0 and w_hh."""
+@piece(
+    differentiable=False,
+    outputs=True,
+    cases=[
+        Case([3, 2, 4], [2, 4], [4, 4], [3, 2, 4], "tanh"),
+        Case([2, 2, 3], [2, 3], [3, 3], [2, 2, 3], "relu"),
+    ],
+)
+def rnn_sequence_backward(xp, g: Array, h0: Array, w_hh: Array, out: Array, nonlinearity: str):
+    """The cotangents of gx, h0 and w_hh, from the output's cotangent g and the output.
+
+    Math:   see rnn_sequence
+    Note:   higher orders go through the reference of rnn_sequence
+    """
     slopes, dh = xp.empty(out.shape, out.dtype), xp.zeros(h0.shape, out.dtype)
     for t in range(out.shape[0] - 1, -1, -1):
         dh += g[t]
@@ -327,22 +330,28 @@ def rnn_sequence_backward(xp, g, h0, w_hh, out, /, nonlinearity):
     return slopes, dh, weight_gradient(xp, slopes, earlier(xp, h0, out))
 
 
-def rnn_part(k):
-    return lambda F, g, h0, w_hh, out, once, nonlinearity: once(
-        k, lambda: F.rnn_sequence_backward(g, h0, w_hh, out, nonlinearity)
+rnn_sequence.vjp_all(
+    lambda F, g, h0, w_hh, out, nonlinearity: F.rnn_sequence_backward(
+        g, h0, w_hh, out, nonlinearity
     )
-
-
-rnn_sequence.vjp(gx=rnn_part(0), h0=rnn_part(1), w_hh=rnn_part(2))
+)
 
 
 # ---- single steps --------------------------------------------------------------------------------
 
 
 @composite(
-    method=False, cases=[Case([2, 3], (Array(2, 4), Array(2, 4)), [16, 3], [16, 4], [16], [16])]
+    method=False, cases=[Case([2, 3], (Sample(2, 4), Sample(2, 4)), [16, 3], [16, 4], [16], [16])]
 )
-def lstm_cell(F, input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
+def lstm_cell(
+    F,
+    input: Tensor,
+    hx: list[Tensor],
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None = None,
+    b_hh: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
     """(h, c) after one step of a long short-term memory.
 
     Math:   [i, f, n, o] = W_ih x + b_ih + W_hh h + b_hh;   c' = s(f) c + s(i) tanh(n),   h' = s(o)
@@ -359,7 +368,15 @@ def lstm_cell(F, input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
         Case([2, 3], [2, 4], [12, 3], [12, 4]),
     ],
 )
-def gru_cell(F, input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
+def gru_cell(
+    F,
+    input: Tensor,
+    hx: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None = None,
+    b_hh: Tensor | None = None,
+) -> Tensor:
     """h after one step of a gated recurrent unit.
 
     Math:   r, z = s(W x + b + U h + d), n = tanh(W x + b + r (U h + d)),   h' = (1 - z) n + z h
@@ -367,19 +384,43 @@ def gru_cell(F, input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
     return gru_step(F, F.linear(input, w_ih, b_ih), F.linear(hx, w_hh, b_hh), hx)
 
 
-def rnn_cell(name, word):
-    def body(F, input, hx, w_ih, w_hh, b_ih=None, b_hh=None):
-        return getattr(F, word)(F.linear(input, w_ih, b_ih) + F.linear(hx, w_hh, b_hh))
-
-    body.__name__, body.__doc__ = (
-        name,
-        (
-            f"h after one step of a simple recurrent network.\n\nMath:   h' = {word}(W_ih x + b_ih"
-            " + W_hh h + b_hh)"
-        ),
-    )
-    composite(body, method=False, cases=[Case([2, 3], [2, 4], [4, 3], [4, 4], [4], [4])])
+def rnn_gate(F, input, hx, w_ih, w_hh, b_ih, b_hh):
+    """The state of a simple recurrent network before its function."""
+    return F.linear(input, w_ih, b_ih) + F.linear(hx, w_hh, b_hh)
 
 
-rnn_cell("rnn_tanh_cell", "tanh")
-rnn_cell("rnn_relu_cell", "relu")
+RNN_CASES = [Case([2, 3], [2, 4], [4, 3], [4, 4], [4], [4])]
+
+
+@composite(method=False, cases=RNN_CASES)
+def rnn_tanh_cell(
+    F,
+    input: Tensor,
+    hx: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None = None,
+    b_hh: Tensor | None = None,
+) -> Tensor:
+    """h after one step of a simple recurrent network.
+
+    Math:   h' = tanh(W_ih x + b_ih + W_hh h + b_hh)
+    """
+    return F.tanh(rnn_gate(F, input, hx, w_ih, w_hh, b_ih, b_hh))
+
+
+@composite(method=False, cases=RNN_CASES)
+def rnn_relu_cell(
+    F,
+    input: Tensor,
+    hx: Tensor,
+    w_ih: Tensor,
+    w_hh: Tensor,
+    b_ih: Tensor | None = None,
+    b_hh: Tensor | None = None,
+) -> Tensor:
+    """h after one step of a simple recurrent network.
+
+    Math:   h' = relu(W_ih x + b_ih + W_hh h + b_hh)
+    """
+    return F.relu(rnn_gate(F, input, hx, w_ih, w_hh, b_ih, b_hh))
