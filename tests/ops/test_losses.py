@@ -50,6 +50,22 @@ def test_size_average_and_reduce_stand_where_pytorch_has_them(name, inputs, more
     np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-9)
 
 
+@pytest.mark.parametrize("name", ["nll_loss", "cross_entropy"])
+@pytest.mark.parametrize(
+    "more", [(None, False), (None, None, 2, False), (None, None, 2, None, "sum")]
+)
+def test_losses_of_class_numbers_take_pytorchs_arguments_by_position(name, more):
+    torch = pytest.importorskip("torch")
+    scores, labels = np.random.default_rng(4).normal(size=(4, 3)), [0, 2, 1, 2]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ours, theirs = (
+            getattr(lib.nn.functional, name)(lib.tensor(scores), lib.tensor(labels), *more)
+            for lib in (tg, torch)
+        )
+    np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-9)
+
+
 @pytest.mark.parametrize("shape", [(4, 3), (4, 1), (4,), (1, 3)])
 def test_the_variance_of_gaussian_nll_may_have_one_dim_of_size_one(shape):
     torch = pytest.importorskip("torch")
