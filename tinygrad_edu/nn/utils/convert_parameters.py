@@ -10,7 +10,7 @@ from ...functional import cat
 
 
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
-    """The elements of all parameters, one after the other, as one vector that is part of the graph."""
+    """The elements of all parameters, one after the other, as one vector with gradient."""
     return cat([p.reshape(-1) for p in parameters])
 
 
