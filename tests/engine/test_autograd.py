@@ -211,7 +211,7 @@ def test_a_changed_kept_value_is_an_error_that_names_op_input_and_versions():
     y = x * 1
     z = y * y
     y.add_(1)
-    with pytest.raises(GraphError, match=r"mul: a \(2,\).*version 1 instead of 0"):
+    with pytest.raises(GraphError, match=r"mul: input \(2,\).*version 1 instead of 0"):
         z.sum().backward()
 
 
@@ -400,7 +400,7 @@ def test_anomaly_mode_names_the_formula_and_line_that_made_a_nan_backward():
     x = leaf(0.0)
     with (
         detect_anomaly(),
-        pytest.raises(GraphError, match=r"sqrt: the vjp formula of input x.*test_autograd.py"),
+        pytest.raises(GraphError, match=r"sqrt: the vjp formula of input.*test_autograd.py"),
     ):
         (x.sqrt() * 0).sum().backward()
 

@@ -34,13 +34,12 @@ from tinygrad_edu.engine.tensor import Tensor
 # them.
 INTERNAL = PIECES | set(
     """
-    fill_at lstm_sequence_backward gru_sequence_backward rnn_sequence_backward
-    keep_where
+    lstm_sequence_backward gru_sequence_backward rnn_sequence_backward
     ctc_negative_log ctc_occupation
-    adaptive_max adaptive_sum alias batch_normalization cast clamp_numbers convolution
-    convolution_input convolution_weight exponential_unit
+    adaptive_max adaptive_sum batch_normalization convolution
+    convolution_input convolution_weight
     layer_normalization max_pool max_pool_positions max_pool_spread max_pool_take
-    mul_mask polygamma_of resample sum_pool sum_spread trunc_divide
+    resample sum_pool sum_spread
     zeros_raw
 """.split()
 )
@@ -141,11 +140,9 @@ def test_only_the_values_that_a_formula_names_are_kept(name):
 # ---- parity with PyTorch -------------------------------------------------------------------------
 
 TORCH_NAMES = {
-    "true_divide": "true_divide",
     "getitem": None,
     "index_tensor": None,
     "conv": None,
-    "where": "where",
     "copy": None,
     "dropout_keyed": None,
     "unfold": "unfold_copy",

@@ -4,16 +4,7 @@ from ..engine.device import registry
 from ..engine.op import Op
 from . import aliases
 from .create import conversion, creation, random
-from .elementwise import (
-    activation,
-    arithmetic,
-    compare,
-    elementwise,
-    error_function,
-    smooth,
-    special,
-    transcendental,
-)
+from .elementwise import activation, arithmetic, compare, operators, special, transcendental
 from .image import grid, image, resample
 from .indexing import embedding, indexing, scatter, slices
 from .layers import adaptive, attention, convolution, ctc, loss, normalization, pooling, recurrent

@@ -18,27 +18,6 @@ def alias(name, of):
 
 
 METHODS = "inverse det slogdet".split()  # of ops whose own name is not one
-ALIASES = {
-    "sub": "subtract",
-    "mul": "multiply",
-    "div": "divide",
-    "neg": "negative",
-    "abs": "absolute",
-    "trunc": "fix",
-    "acos": "arccos",
-    "asin": "arcsin",
-    "atan": "arctan",
-    "acosh": "arccosh",
-    "asinh": "arcsinh",
-    "atanh": "arctanh",
-    "atan2": "arctan2",
-    "gt": "greater",
-    "ge": "greater_equal",
-    "lt": "less",
-    "le": "less_equal",
-    "ne": "not_equal",
-    "digamma": "psi",
-}
 
 
 def install():
@@ -46,6 +25,3 @@ def install():
     for op in list(registry.values()):
         for name in getattr(op, "alias", ()):
             alias(name, op.name)
-    for of, names in ALIASES.items():
-        for name in names.split():
-            alias(name, of)

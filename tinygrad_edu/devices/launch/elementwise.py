@@ -1,5 +1,5 @@
-"""Kernels of all elementwise ops, generated: the op's own forward gives the C expression
-(expression.py), two templates the rest.
+"""Kernels of all ops declared `elementwise`, generated: the op's own forward gives the C expression
+(expression.py), or the plain one of `elementwise=lambda xp, ...`; two templates give the rest.
 
     rung  idea                                        bytes per element, n float32 inputs
     1     one thread an element, any broadcast        4n + 4
@@ -14,10 +14,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import lru_cache
-from itertools import product
 from typing import Any
 
 from ...engine.device import registry
+from ...engine.errors import KernelError
 from ...engine.op import Op
 from ..rungs import kernel
 from ..source import Source, kernels_folder
@@ -29,22 +29,12 @@ TYPES = {"float": "float32", "bool": "bool"}  # of C and of arrays
 MOST = 2**30  # elements: threads are counted in an int
 
 
-def gelu(xp: Any, x: Any, approximate: str) -> tuple:
-    inside = (
-        x * 0.7071067811865476
-        if approximate == "none"
-        else (x + x * x * x * 0.044715) * 0.7978845608028654
+def kinds_of_inputs(op: Op) -> tuple[str, ...]:
+    """The C types of an op's inputs: those of its first case."""
+    samples = dict(zip(op.order, op.cases[0].args))
+    return tuple(
+        "bool" if getattr(samples.get(x), "kind", "") == "bool" else "float" for x in op.inputs
     )
-    gate = ((xp.erf(inside) if approximate == "none" else xp.tanh(inside)) + 1.0) * 0.5
-    return x * gate, gate
-
-
-PLAIN: dict[str, Callable] = {  # forwards that are written for NumPy's speed, in plain words
-    "keep_where": lambda xp, g, condition: xp.where(condition, g, 0.0),
-    "mul_mask": lambda xp, g, y: xp.where(xp.logical_not(y <= 0.0), g, 0.0),
-    "erf": lambda xp, x: xp.erf(x),
-    "gelu": gelu,
-}
 
 
 class Generated:
@@ -54,23 +44,20 @@ class Generated:
 
     def __init__(self, op: Op):
         self.op, self.inputs = op, op.inputs
-        self.forward = PLAIN.get(op.name, op.forward)
+        self.forward = op.elementwise if callable(op.elementwise) else op.forward
         self.results = ("out", *op.residuals)
         sample = {
             name: 0.5 if value is inspect.Parameter.empty else value
             for name, value in op.defaults.items()
         }
-        kinds = sorted(
-            product(("float", "bool"), repeat=len(self.inputs)),
-            key=lambda k: (k.count("bool"), k.index("bool") if "bool" in k else 0),
-        )
-        for self.kinds in kinds[:-1]:  # not all bool
-            try:
-                self.source = self.make(tuple(sample.items()))
-                return
-            except Exception as error:  # noqa: BLE001  # whatever a forward that is not elementwise meets on a symbol
-                self.why = error
-        raise TypeError(f"{op.name} is not elementwise") from self.why
+        self.kinds = kinds_of_inputs(op)
+        try:
+            self.source = self.make(tuple(sample.items()))
+        except (TypeError, AttributeError, ValueError) as error:
+            raise KernelError(
+                f"{op.name}: an elementwise forward must compute one element at a time, got one"
+                f" where {error}. Declare a plain expression: elementwise=lambda xp, ...: ..."
+            ) from error
 
     @lru_cache  # noqa: B019  # one object an op, for the life of the program
     def make(self, attrs: tuple) -> Source:
@@ -323,15 +310,6 @@ def source(op: str, **attrs: Any) -> str:
     return made.make(tuple({**made.op.defaults, **attrs}.items())).text
 
 
-for candidate in list(registry.values()):
-    if (
-        isinstance(candidate, Op)
-        and not candidate.outputs
-        and not candidate.variadic
-        and 1 <= len(candidate.inputs) <= 4
-        and candidate.optional == ()
-    ):
-        try:
-            declare(candidate)
-        except TypeError:
-            continue  # not elementwise
+for candidate in {id(op): op for op in registry.values()}.values():  # each once: some have aliases
+    if getattr(candidate, "elementwise", False):
+        declare(candidate)

@@ -5,7 +5,7 @@ arrays and writes itself down.
 
 So an op's maths stands in one place, its declaration, for NumPy and for the GPU. A forward that
 asks for more than one element at a time (a sum, a shape) finds no such thing on a symbol and
-raises: it is not elementwise.
+raises: it must not be declared elementwise.
 """
 
 from __future__ import annotations

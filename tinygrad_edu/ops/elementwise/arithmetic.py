@@ -1,92 +1,105 @@
-"""More elementwise arithmetic: two-argument functions beyond the operators, and other names of
-functions.
-"""
+"""Elementwise arithmetic that has no operator, from fmax to ldexp."""
 
 from __future__ import annotations
 
 import math
 
-from ...engine.case import Array, Case, ints, positive
+from ...engine.case import Case, Sample, ints, positive
 from ...engine.errors import DTypeError
-from ...engine.op import composite, op
-from . import compare, transcendental  # noqa: F401  # declare what gets other names here
-from .elementwise import zero_gradient
+from ...engine.op import Array, composite, op
+from ...engine.tensor import Tensor
+from .operators import zero_gradient
 
-PAIRS = [Case([2, 3], Array(3, low=-1.9, high=1.7)), Case([2, 3], [2, 3])]
-ODD = Array(values=[0.0, -0.0, float("nan"), float("inf"), -float("inf"), 1.5])
+PAIRS = [Case([2, 3], Sample(3, low=-1.9, high=1.7)), Case([2, 3], [2, 3])]
+ODD = Sample(values=[0.0, -0.0, float("nan"), float("inf"), -float("inf"), 1.5])
 
 
 @op(
+    elementwise=True,
     types="promote",
-    cases=[*PAIRS, Case(ODD, Array(values=[1.0, 1.0, 2.0, float("nan"), 0.0, 1.5]), grad=False)],
+    cases=[*PAIRS, Case(ODD, Sample(values=[1.0, 1.0, 2.0, float("nan"), 0.0, 1.5]), grad=False)],
 )
-def fmax(xp, a, b, /):
+def fmax(xp, input: Array, other: Array):
     """The larger of two; a NaN loses to a number.
 
-    Math:   out = max(a, b);   d a = g [a >= b],   d b = g [a < b]
+    Math:   out = max(input, other);   d input = g [input >= other],   d other = g [input < other]
     """
-    return xp.fmax(a, b)
+    return xp.fmax(input, other)
 
 
 fmax.vjp(
-    a=lambda F, g, a, b: F.where((a >= b) | (b != b), g, g * 0),
-    b=lambda F, g, a, b: F.where((a >= b) | (b != b), g * 0, g),
+    input=lambda F, g, input, other: F.where((input >= other) | (other != other), g, g * 0),
+    other=lambda F, g, input, other: F.where((input >= other) | (other != other), g * 0, g),
 )
 
 
 @op(
+    elementwise=True,
     types="promote",
-    cases=[*PAIRS, Case(ODD, Array(values=[1.0, 1.0, 2.0, float("nan"), 0.0, 1.5]), grad=False)],
+    cases=[*PAIRS, Case(ODD, Sample(values=[1.0, 1.0, 2.0, float("nan"), 0.0, 1.5]), grad=False)],
 )
-def fmin(xp, a, b, /):
+def fmin(xp, input: Array, other: Array):
     """The smaller of two; a NaN loses to a number.
 
-    Math:   out = min(a, b);   d a = g [a <= b],   d b = g [a > b]
+    Math:   out = min(input, other);   d input = g [input <= other],   d other = g [input > other]
     """
-    return xp.fmin(a, b)
+    return xp.fmin(input, other)
 
 
 fmin.vjp(
-    a=lambda F, g, a, b: F.where((a <= b) | (b != b), g, g * 0),
-    b=lambda F, g, a, b: F.where((a <= b) | (b != b), g * 0, g),
+    input=lambda F, g, input, other: F.where((input <= other) | (other != other), g, g * 0),
+    other=lambda F, g, input, other: F.where((input <= other) | (other != other), g * 0, g),
 )
 
 
-@op(types="promote", inplace=True, cases=[Case([2, 3], positive(3)), Case([2, 1], [3])])
-def hypot(xp, a, b, /):
+@op(
+    elementwise=True,
+    types="promote",
+    inplace=True,
+    cases=[Case([2, 3], positive(3)), Case([2, 1], [3])],
+)
+def hypot(xp, input: Array, other: Array):
     """Length of the hypotenuse, without overflow on the way.
 
-    Math:   out = sqrt(a^2 + b^2);   d a = g a / out,   d b = g b / out
+    Math:   out = sqrt(input^2 + other^2);   d input = g input / out,   d other = g other / out
     """
-    return xp.hypot(a, b)
+    return xp.hypot(input, other)
 
 
-hypot.vjp(a=lambda g, a, out: g * (a / out), b=lambda g, b, out: g * (b / out))
+hypot.vjp(
+    input=lambda g, input, out: g * (input / out), other=lambda g, other, out: g * (other / out)
+)
 
 
-@op(types="float", cases=[Case([2, 3], [3]), Case([2, 3], [2, 3])])
-def logaddexp(xp, a, b, /):
+@op(elementwise=True, types="float", cases=[Case([2, 3], [3]), Case([2, 3], [2, 3])])
+def logaddexp(xp, input: Array, other: Array):
     """Logarithm of a sum of exponentials.
 
-    Math:   out = ln(e^a + e^b);   d a = g sigmoid(a - b),   d b = g sigmoid(b - a)
+    Math:   out = ln(e^input + e^other);   d input = g sigmoid(input - other),
+            d other = g sigmoid(other - input)
     """
-    return xp.logaddexp(a, b)
+    return xp.logaddexp(input, other)
 
 
-logaddexp.vjp(a=lambda F, g, a, b: g * F.sigmoid(a - b), b=lambda F, g, a, b: g * F.sigmoid(b - a))
+logaddexp.vjp(
+    input=lambda F, g, input, other: g * F.sigmoid(input - other),
+    other=lambda F, g, input, other: g * F.sigmoid(other - input),
+)
 
 
 @op(types="float", cases=[Case([2, 3], [3])])
-def logaddexp2(xp, a, b, /):
+def logaddexp2(xp, input: Array, other: Array):
     """Logarithm to base 2 of a sum of powers of two.
 
-    Math:   out = log2(2^a + 2^b);   d a = g / (1 + 2^(b - a)),   d b = g / (1 + 2^(a - b))
+    Math:   out = log2(2^input + 2^other);   d input = g / (1 + 2^(other - input)),
+            d other = g / (1 + 2^(input - other))
     """
-    return xp.logaddexp2(a, b)
+    return xp.logaddexp2(input, other)
 
 
 logaddexp2.vjp(
-    a=lambda F, g, a, b: g / (F.exp2(b - a) + 1), b=lambda F, g, a, b: g / (F.exp2(a - b) + 1)
+    input=lambda F, g, input, other: g / (F.exp2(other - input) + 1),
+    other=lambda F, g, input, other: g / (F.exp2(input - other) + 1),
 )
 
 
@@ -99,113 +112,128 @@ logaddexp2.vjp(
         Case(ints(3)),
     ],
 )
-def nan_to_num(xp, x, /, nan=None, posinf=None, neginf=None):
-    """NaN replaced by `nan` (default 0), infinities by `posinf` and `neginf` (default the dtype's
-    largest and smallest number).
+def nan_to_num(
+    xp,
+    input: Array,
+    nan: float | None = None,
+    posinf: float | None = None,
+    neginf: float | None = None,
+):
+    """Replace NaN and infinities by finite numbers.
 
-    Math:   d x = g where x is finite, else 0
+    Math:   out = input where it is finite;   d input = g where input is finite, else 0
+    Args:   nan: default 0; posinf, neginf: default the dtype's largest and smallest number
     """
-    if x.dtype.kind != "f":
-        return xp.array(x)
-    return xp.nan_to_num(x, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)
+    if input.dtype.kind != "f":
+        return xp.array(input)
+    return xp.nan_to_num(input, nan=0.0 if nan is None else nan, posinf=posinf, neginf=neginf)
 
 
-nan_to_num.vjp(x=lambda F, g, x: F.where(F.isfinite(x), g, g * 0))
+nan_to_num.vjp(input=lambda F, g, input: F.where(F.isfinite(input), g, g * 0))
 
 
-@op(types="float", inplace=True, cases=[Case([2, 3], [3]), Case([2, 3], -1.5)])
-def copysign(xp, a, b, /):
-    """|a| with the sign of b.
+@op(elementwise=True, types="float", inplace=True, cases=[Case([2, 3], [3]), Case([2, 3], -1.5)])
+def copysign(xp, input: Array, other: Array):
+    """The absolute value of input with the sign of other.
 
-    Math:   d a = g out / a (0 where a = 0),   d b = 0
+    Math:   out = |input| sign(other);   d input = g out / input (0 where input = 0),   d other = 0
     """
-    return xp.copysign(a, b)
+    return xp.copysign(input, other)
 
 
 copysign.vjp(
-    a=lambda F, g, a, out: g * F.where(a == 0, a * 0, out / F.where(a == 0, a * 0 + 1, a)),
-    b=zero_gradient,
+    input=lambda F, g, input, out: (
+        g * F.where(input == 0, input * 0, out / F.where(input == 0, 1.0, input))
+    ),
+    other=zero_gradient,
 )
 
 
-@op(types="match", inplace=True, differentiable=False, cases=[Case(ODD, Array(6), grad=False)])
-def heaviside(xp, x, values, /):
+@op(
+    elementwise=True,
+    types="match",
+    inplace=True,
+    differentiable=False,
+    cases=[Case(ODD, Sample(6), grad=False)],
+)
+def heaviside(xp, input: Array, values: Array):
     """0 below zero (and for NaN), 1 above, `values` at zero.
 
-    Math:   out = [x > 0] + values [x = 0]
+    Math:   out = [input > 0] + values [input = 0]
     """
-    return xp.where(x == 0, values, (x > 0).astype(x.dtype))
+    return xp.where(input == 0, values, (input > 0).astype(input.dtype))
 
 
 @composite(
     inplace=True,
     cases=[
         Case(positive(2, 3), 2),
-        Case(positive(2, 3), Array(3)),
+        Case(positive(2, 3), Sample(3)),
         Case(ints(3, low=1, high=4), 0.5),
     ],
 )
-def float_power(F, input, exponent):
+def float_power(F, input: Tensor, exponent: Tensor | float):
     """Power in float64.
 
     Math:   out = input^exponent
     """
-    wide = [x.double() if hasattr(x, "array") else x for x in (input, exponent)]
-    return F.pow(*wide)
+    base, power = (x.double() if hasattr(x, "array") else x for x in (input, exponent))
+    return F.pow(base, power)
 
 
-@op(inplace=True, types="float", cases=[Case([2, 3])])
-def deg2rad(xp, x, /):
+@op(elementwise=True, inplace=True, types="float", cases=[Case([2, 3])])
+def deg2rad(xp, input: Array):
     """Degrees as radians.
 
-    Math:   out = x pi / 180;   d x = g pi / 180
+    Math:   out = input pi / 180;   d input = g pi / 180
     """
-    return x * (math.pi / 180)
+    return input * (math.pi / 180)
 
 
-deg2rad.vjp(x=lambda g: g * (math.pi / 180))
+deg2rad.vjp(input=lambda g: g * (math.pi / 180))
 
 
-@op(inplace=True, types="float", cases=[Case([2, 3])])
-def rad2deg(xp, x, /):
+@op(elementwise=True, inplace=True, types="float", cases=[Case([2, 3])])
+def rad2deg(xp, input: Array):
     """Radians as degrees.
 
-    Math:   out = x 180 / pi;   d x = g 180 / pi
+    Math:   out = input 180 / pi;   d input = g 180 / pi
     """
-    return x * (180 / math.pi)
+    return input * (180 / math.pi)
 
 
-rad2deg.vjp(x=lambda g: g * (180 / math.pi))
+rad2deg.vjp(input=lambda g: g * (180 / math.pi))
 
 
-@op(differentiable=False, cases=[Case(ODD), Case([2, 3])])
-def signbit(xp, x, /):
+@op(elementwise=True, differentiable=False, cases=[Case(ODD), Case([2, 3])])
+def signbit(xp, input: Array):
     """Whether the sign bit is set (True for -0.0).
 
-    Math:   out = [x < 0]
+    Math:   out = [input < 0]
     """
-    return xp.signbit(x) if x.dtype.kind == "f" else x < 0
+    return xp.signbit(input) if input.dtype.kind == "f" else input < 0
 
 
-@op(inplace=True, cases=[Case([2, 3])])
-def frac(xp, x, /):
-    """What follows the point, with the sign of x.
+@op(elementwise=True, inplace=True, cases=[Case([2, 3])])
+def frac(xp, input: Array):
+    """The fractional part, with the sign of input.
 
-    Math:   out = x - trunc(x);   d x = g
+    Math:   out = input - trunc(input);   d input = g
     """
-    if x.dtype.kind != "f":
+    if input.dtype.kind != "f":
         raise DTypeError(
-            f"frac: must be a floating-point tensor, got {x.dtype}. Convert it with x.float()."
+            f"frac: input must be a floating-point tensor, got {input.dtype}. Convert it with"
+            " .float()."
         )
-    return x - xp.trunc(x)
+    return input - xp.trunc(input)
 
 
-frac.vjp(x=lambda g: g)
+frac.vjp(input=lambda g: g)
 
 
 @composite(inplace=True, cases=[Case([2, 3], ints(3))])
-def ldexp(F, input, other):
-    """A number from its fraction and its power of two.
+def ldexp(F, input: Tensor, other: Tensor):
+    """Input times two to the power of other.
 
     Math:   out = input 2^other
     """
@@ -214,41 +242,34 @@ def ldexp(F, input, other):
     )
 
 
-@composite(inplace=True, cases=[Case([2, 3])])
-def sgn(F, input):
-    """`sign`, the name for complex numbers too.
-
-    Math:   out = sign(x)
-    """
-    return F.sign(input)
-
-
 @op(
-    inplace=True,
+    operator="<<",
     types="promote",
+    inplace=True,
     differentiable=False,
-    cases=[Case(ints(2, 3, high=9), ints(3, high=4))],
+    cases=[Case(ints(2, 3, high=9), ints(3, high=4)), Case(ints(3, high=9), 2)],
 )
-def bitwise_left_shift(xp, a, b, /):
+def bitwise_left_shift(xp, input: Array, other: Array):
     """Bits shifted to the left.
 
-    Math:   out = a 2^b, bits shifted to the left
+    Math:   out = input 2^other
     """
-    return xp.left_shift(a, b)
+    return xp.left_shift(input, other)
 
 
 @op(
-    inplace=True,
+    operator=">>",
     types="promote",
+    inplace=True,
     differentiable=False,
-    cases=[Case(ints(2, 3, low=-9, high=9), ints(3, high=4))],
+    cases=[Case(ints(2, 3, low=-9, high=9), ints(3, high=4)), Case(ints(3, high=9), 2)],
 )
-def bitwise_right_shift(xp, a, b, /):
+def bitwise_right_shift(xp, input: Array, other: Array):
     """Bits shifted to the right.
 
-    Math:   out = floor(a / 2^b), bits shifted to the right
+    Math:   out = floor(input / 2^other)
     """
-    return xp.right_shift(a, b)
+    return xp.right_shift(input, other)
 
 
 @op(
@@ -257,12 +278,12 @@ def bitwise_right_shift(xp, a, b, /):
     inplace=True,
     cases=[Case(ints(2, 3, low=-9, high=30), ints(3, high=12))],
 )
-def gcd(xp, a, b, /):
+def gcd(xp, input: Array, other: Array):
     """Greatest common divisor of integers.
 
-    Math:   out = gcd(a, b)
+    Math:   out = gcd(input, other)
     """
-    return xp.gcd(a, b)
+    return xp.gcd(input, other)
 
 
 @op(
@@ -271,68 +292,66 @@ def gcd(xp, a, b, /):
     inplace=True,
     cases=[Case(ints(2, 3, low=-9, high=30), ints(3, high=12))],
 )
-def lcm(xp, a, b, /):
+def lcm(xp, input: Array, other: Array):
     """Least common multiple of integers.
 
-    Math:   out = lcm(a, b)
+    Math:   out = lcm(input, other)
     """
-    return xp.lcm(a, b)
+    return xp.lcm(input, other)
 
 
-@op(differentiable=False, cases=[Case(ODD), Case(ints(3))])
-def isposinf(xp, x, /):
-    """Whether it is +inf.
+@op(
+    types="match",
+    inplace=True,
+    differentiable=False,
+    cases=[Case([2, 3], [3], grad=False), Case(ODD, Sample(6), grad=False)],
+)
+def nextafter(xp, input: Array, other: Array):
+    """The next number of the dtype after input, in the direction of other.
 
-    Math:   out = [x = +inf]
+    Math:   out = input where input = other, else the neighbour of input that is nearer to other
     """
-    return xp.isinf(x) & (x > 0)
+    return xp.nextafter(input, other)
 
 
-@op(differentiable=False, cases=[Case(ODD), Case(ints(3))])
-def isneginf(xp, x, /):
-    """Whether it is -inf.
+@op(elementwise=True, differentiable=False, cases=[Case(ODD), Case(ints(3))])
+def isposinf(xp, input: Array):
+    """Whether input is +inf.
 
-    Math:   out = [x = -inf]
+    Math:   out = [input = +inf]
     """
-    return xp.isinf(x) & (x < 0)
+    return xp.isinf(input) & (input > 0)
+
+
+@op(elementwise=True, differentiable=False, cases=[Case(ODD), Case(ints(3))])
+def isneginf(xp, input: Array):
+    """Whether input is -inf.
+
+    Math:   out = [input = -inf]
+    """
+    return xp.isinf(input) & (input < 0)
 
 
 @op(differentiable=False, cases=[Case([2, 3])])
-def isreal(xp, x, /):
-    """Whether the number is real: always True here.
+def isreal(xp, input: Array):
+    """Whether the number is real: always True, as there are no complex numbers here.
 
     Math:   out = True
     """
-    return xp.ones(x.shape, dtype=bool)
-
-
-@composite(inplace=True, cases=[Case([2, 3], -0.3), Case([2, 3], [3])])
-def clamp_min(F, input, min):
-    """Values below `min` become min.
-
-    Math:   out = max(x, min)
-    """
-    return F.clamp(input, min=min)
-
-
-@composite(inplace=True, cases=[Case([2, 3], 0.3), Case([2, 3], [3])])
-def clamp_max(F, input, max):
-    """Values above `max` become max.
-
-    Math:   out = min(x, max)
-    """
-    return F.clamp(input, max=max)
+    return xp.ones(input.shape, dtype=bool)
 
 
 @composite(
     method=False,
     cases=[
         Case(ints(4, high=5), ints(2, high=5)),
-        Case([2, 3], Array(values=[0.5])),
+        Case([2, 3], Sample(values=[0.5])),
         Case(ints(4, high=5), ints(2, high=5), invert=True),
     ],
 )
-def isin(F, elements, test_elements, *, assume_unique=False, invert=False):
+def isin(
+    F, elements: Tensor, test_elements: Tensor, *, assume_unique: bool = False, invert: bool = False
+):
     """Which elements occur among `test_elements`.
 
     Math:   out_i = [elements_i in test_elements]

@@ -2,91 +2,219 @@
 
 from __future__ import annotations
 
-from ...engine.case import Array, Case, bools, ints
-from ...engine.op import composite, op
+from ...engine.case import Case, Sample, bools, ints
+from ...engine.op import Array, composite, op
+from ...engine.tensor import Tensor
 
 PAIRS = [Case([2, 3], [2, 3]), Case([2, 3], 0.3), Case(ints(2, 3), ints(3))]
-
-
-def comparison(name, symbol, ufunc):
-    def forward(xp, a, b, /):
-        return getattr(xp, ufunc)(a, b)
-
-    forward.__name__ = name
-    forward.__doc__ = f"Whether a {symbol} b, elementwise.\n\nMath:   out = [a {symbol} b]"
-    op(forward, operator=symbol, types="promote", differentiable=False, inplace=True, cases=PAIRS)
-
-
-for _name, _symbol, _ufunc in (
-    ("eq", "==", "equal"),
-    ("ne", "!=", "not_equal"),
-    ("lt", "<", "less"),
-    ("le", "<=", "less_equal"),
-    ("gt", ">", "greater"),
-    ("ge", ">=", "greater_equal"),
-):
-    comparison(_name, _symbol, _ufunc)
-
-
-def logic(name, symbol, inputs, ufunc, doc, cases, **options):
-    if inputs == 1:
-
-        def forward(xp, x, /):
-            return getattr(xp, ufunc)(x)
-
-    else:
-
-        def forward(xp, a, b, /):  # type: ignore[misc]
-            return getattr(xp, ufunc)(a, b)
-
-    forward.__name__ = name
-    forward.__doc__ = f"{doc}\n\nMath:   out = {name}"
-    op(forward, operator=symbol, differentiable=False, cases=cases, **options)
-
-
 MASKS = [Case(bools(2, 3), bools(3)), Case(bools(2, 3), bools(2, 3))]
 WHOLE = [*MASKS, Case(ints(2, 3, high=9), ints(3, high=9))]
-logic(
-    "bitwise_and", "&", 2, "bitwise_and", "And, bit by bit.", WHOLE, types="promote", inplace=True
-)
-logic("bitwise_or", "|", 2, "bitwise_or", "Or, bit by bit.", WHOLE, types="promote", inplace=True)
-logic(
-    "bitwise_xor",
-    "^",
-    2,
-    "bitwise_xor",
-    "Exclusive or, bit by bit.",
-    WHOLE,
+SPECIAL = [Case(Sample(values=[0.0, float("nan"), float("inf"), -float("inf"), 1.0]))]
+
+
+@op(
+    operator="==",
     types="promote",
+    differentiable=False,
     inplace=True,
+    elementwise=True,
+    cases=PAIRS,
 )
-logic(
-    "bitwise_not",
-    "~",
-    1,
-    "invert",
-    "Not, bit by bit.",
-    [Case(bools(2, 3)), Case(ints(3, high=9))],
+def eq(xp, input: Array, other: Array):
+    """Whether input equals other, elementwise.
+
+    Math:   out = [input == other]
+    """
+    return xp.equal(input, other)
+
+
+@op(
+    operator="!=",
+    types="promote",
+    differentiable=False,
     inplace=True,
+    alias=("not_equal",),
+    elementwise=True,
+    cases=PAIRS,
 )
-logic("logical_and", None, 2, "logical_and", "Whether both are non-zero.", WHOLE, inplace=True)
-logic("logical_or", None, 2, "logical_or", "Whether either is non-zero.", WHOLE, inplace=True)
-logic(
-    "logical_xor", None, 2, "logical_xor", "Whether exactly one is non-zero.", WHOLE, inplace=True
-)
-logic(
-    "logical_not",
-    None,
-    1,
-    "logical_not",
-    "Whether it is zero.",
-    [Case(bools(2, 3)), Case([3])],
+def ne(xp, input: Array, other: Array):
+    """Whether input differs from other, elementwise.
+
+    Math:   out = [input != other]
+    """
+    return xp.not_equal(input, other)
+
+
+@op(
+    operator="<",
+    types="promote",
+    differentiable=False,
     inplace=True,
+    alias=("less",),
+    elementwise=True,
+    cases=PAIRS,
 )
-SPECIAL = [Case(Array(values=[0.0, float("nan"), float("inf"), -float("inf"), 1.0]))]
-logic("isnan", None, 1, "isnan", "Whether it is NaN.", SPECIAL)
-logic("isinf", None, 1, "isinf", "Whether it is infinite.", SPECIAL)
-logic("isfinite", None, 1, "isfinite", "Whether it is neither infinite nor NaN.", SPECIAL)
+def lt(xp, input: Array, other: Array):
+    """Whether input is less than other, elementwise.
+
+    Math:   out = [input < other]
+    """
+    return xp.less(input, other)
+
+
+@op(
+    operator="<=",
+    types="promote",
+    differentiable=False,
+    inplace=True,
+    alias=("less_equal",),
+    elementwise=True,
+    cases=PAIRS,
+)
+def le(xp, input: Array, other: Array):
+    """Whether input is at most other, elementwise.
+
+    Math:   out = [input <= other]
+    """
+    return xp.less_equal(input, other)
+
+
+@op(
+    operator=">",
+    types="promote",
+    differentiable=False,
+    inplace=True,
+    alias=("greater",),
+    elementwise=True,
+    cases=PAIRS,
+)
+def gt(xp, input: Array, other: Array):
+    """Whether input is greater than other, elementwise.
+
+    Math:   out = [input > other]
+    """
+    return xp.greater(input, other)
+
+
+@op(
+    operator=">=",
+    types="promote",
+    differentiable=False,
+    inplace=True,
+    alias=("greater_equal",),
+    elementwise=True,
+    cases=PAIRS,
+)
+def ge(xp, input: Array, other: Array):
+    """Whether input is at least other, elementwise.
+
+    Math:   out = [input >= other]
+    """
+    return xp.greater_equal(input, other)
+
+
+@op(operator="&", types="promote", differentiable=False, inplace=True, cases=WHOLE)
+def bitwise_and(xp, input: Array, other: Array):
+    """And, bit by bit.
+
+    Math:   out = input and other, for each bit
+    """
+    return xp.bitwise_and(input, other)
+
+
+@op(operator="|", types="promote", differentiable=False, inplace=True, cases=WHOLE)
+def bitwise_or(xp, input: Array, other: Array):
+    """Or, bit by bit.
+
+    Math:   out = input or other, for each bit
+    """
+    return xp.bitwise_or(input, other)
+
+
+@op(operator="^", types="promote", differentiable=False, inplace=True, cases=WHOLE)
+def bitwise_xor(xp, input: Array, other: Array):
+    """Exclusive or, bit by bit.
+
+    Math:   out = input xor other, for each bit
+    """
+    return xp.bitwise_xor(input, other)
+
+
+@op(
+    operator="~",
+    differentiable=False,
+    inplace=True,
+    cases=[Case(bools(2, 3)), Case(ints(3, high=9))],
+)
+def bitwise_not(xp, input: Array):
+    """Not, bit by bit.
+
+    Math:   out = not input, for each bit
+    """
+    return xp.invert(input)
+
+
+@op(differentiable=False, inplace=True, cases=WHOLE)
+def logical_and(xp, input: Array, other: Array):
+    """Whether both are non-zero.
+
+    Math:   out = [input != 0] and [other != 0]
+    """
+    return xp.logical_and(input, other)
+
+
+@op(differentiable=False, inplace=True, cases=WHOLE)
+def logical_or(xp, input: Array, other: Array):
+    """Whether at least one is non-zero.
+
+    Math:   out = [input != 0] or [other != 0]
+    """
+    return xp.logical_or(input, other)
+
+
+@op(differentiable=False, inplace=True, cases=WHOLE)
+def logical_xor(xp, input: Array, other: Array):
+    """Whether exactly one is non-zero.
+
+    Math:   out = [input != 0] xor [other != 0]
+    """
+    return xp.logical_xor(input, other)
+
+
+@op(differentiable=False, inplace=True, cases=[Case(bools(2, 3)), Case([3])])
+def logical_not(xp, input: Array):
+    """Whether input is zero.
+
+    Math:   out = [input = 0]
+    """
+    return xp.logical_not(input)
+
+
+@op(differentiable=False, elementwise=True, cases=SPECIAL)
+def isnan(xp, input: Array):
+    """Whether input is NaN.
+
+    Math:   out = [input != input]
+    """
+    return xp.isnan(input)
+
+
+@op(differentiable=False, elementwise=True, cases=SPECIAL)
+def isinf(xp, input: Array):
+    """Whether input is infinite.
+
+    Math:   out = [|input| = inf]
+    """
+    return xp.isinf(input)
+
+
+@op(differentiable=False, elementwise=True, cases=SPECIAL)
+def isfinite(xp, input: Array):
+    """Whether input is neither infinite nor NaN.
+
+    Math:   out = [|input| < inf]
+    """
+    return xp.isfinite(input)
 
 
 @op(
@@ -94,19 +222,25 @@ logic("isfinite", None, 1, "isfinite", "Whether it is neither infinite nor NaN."
     differentiable=False,
     cases=[
         Case([2, 3], [2, 3]),
-        Case(Array(values=[1.0, float("nan")]), Array(values=[1.0, float("nan")]), equal_nan=True),
+        Case(
+            Sample(values=[1.0, float("nan")]), Sample(values=[1.0, float("nan")]), equal_nan=True
+        ),
     ],
 )
-def isclose(xp, a, b, /, rtol=1e-5, atol=1e-8, equal_nan=False):
+def isclose(
+    xp, input: Array, other: Array, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+):
     """Whether two values are nearly equal.
 
-    Math:   out = [|a - b| <= atol + rtol |b|]
+    Math:   out = [|input - other| <= atol + rtol |other|]
     """
-    return xp.isclose(a, b, rtol=rtol, atol=atol, equal_nan=equal_nan)
+    return xp.isclose(input, other, rtol=rtol, atol=atol, equal_nan=equal_nan)
 
 
 @composite(cases=[Case([2, 3], [2, 3], grad=False)])
-def allclose(F, input, other, rtol=1e-5, atol=1e-8, equal_nan=False):
+def allclose(
+    F, input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> bool:
     """Whether all values are nearly equal, as a Python bool.
 
     Math:   all |input - other| <= atol + rtol |other|
@@ -115,8 +249,8 @@ def allclose(F, input, other, rtol=1e-5, atol=1e-8, equal_nan=False):
 
 
 @composite(cases=[Case([2, 3], [2, 3], grad=False), Case([2, 3], [3], grad=False)])
-def equal(F, input, other):
-    """Whether shapes and all values are equal, as a Python bool.
+def equal(F, input: Tensor, other: Tensor) -> bool:
+    """Whether the shapes and all values are equal, as a Python bool.
 
     Math:   input = other
     """

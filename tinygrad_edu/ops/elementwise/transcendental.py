@@ -4,308 +4,326 @@ each.
 
 from __future__ import annotations
 
-from ...engine.case import Array, Case, positive
-from ...engine.op import composite, op
+from ...engine.case import Case, Sample, positive
+from ...engine.op import Array, composite, op
+from ...engine.tensor import Tensor
 
 ONE = [Case([2, 3]), Case([]), Case([0, 3])]
 POSITIVE = [Case(positive(2, 3)), Case(positive()), Case(positive(0, 3))]
-INSIDE = [Case(Array(2, 3, low=-0.9, high=0.9)), Case(Array(low=-0.9, high=0.9))]
+INSIDE = [Case(Sample(2, 3, low=-0.9, high=0.9)), Case(Sample(low=-0.9, high=0.9))]
 
 
-@op(inplace=True, types="float", cases=ONE)
-def exp(xp, x, /):
+@op(elementwise=True, inplace=True, types="float", cases=ONE)
+def exp(xp, input: Array):
     """Exponential.
 
-    Math:   out = e^x;   d x = g out
+    Math:   out = e^input;   d input = g out
     """
-    return xp.exp(x)
+    return xp.exp(input)
 
 
-exp.vjp(x=lambda g, out: g * out)
+exp.vjp(input=lambda g, out: g * out)
 
 
-@op(inplace=True, types="float", cases=ONE)
-def exp2(xp, x, /):
+@op(elementwise=True, inplace=True, types="float", cases=ONE)
+def exp2(xp, input: Array):
     """Power of two.
 
-    Math:   out = 2^x;   d x = g out ln 2
+    Math:   out = 2^input;   d input = g out ln 2
     """
-    return xp.exp2(x)
+    return xp.exp2(input)
 
 
-exp2.vjp(x=lambda g, out: g * (out * 0.6931471805599453))
+exp2.vjp(input=lambda g, out: g * (out * 0.6931471805599453))
 
 
-@op(inplace=True, types="float", cases=ONE)
-def expm1(xp, x, /):
-    """e^x - 1, exact near 0.
+@op(elementwise=True, inplace=True, types="float", cases=ONE)
+def expm1(xp, input: Array):
+    """Exponential minus one, exact near 0.
 
-    Math:   out = e^x - 1;   d x = g (out + 1)
+    Math:   out = e^input - 1;   d input = g (out + 1)
     """
-    return xp.expm1(x)
+    return xp.expm1(input)
 
 
-expm1.vjp(x=lambda g, out: g * (out + 1))
+expm1.vjp(input=lambda g, out: g * (out + 1))
 
 
-@op(inplace=True, types="float", cases=POSITIVE)
-def log(xp, x, /):
+@op(elementwise=True, inplace=True, types="float", cases=POSITIVE)
+def log(xp, input: Array):
     """Natural logarithm.
 
-    Math:   out = ln x;   d x = g / x
+    Math:   out = ln input;   d input = g / input
     """
-    return xp.log(x)
+    return xp.log(input)
 
 
-log.vjp(x=lambda g, x: g / x)
+log.vjp(input=lambda g, input: g / input)
 
 
-@op(inplace=True, types="float", cases=POSITIVE)
-def log2(xp, x, /):
+@op(elementwise=True, inplace=True, types="float", cases=POSITIVE)
+def log2(xp, input: Array):
     """Logarithm to base 2.
 
-    Math:   out = log2 x;   d x = g / (x ln 2)
+    Math:   out = log2 input;   d input = g / (input ln 2)
     """
-    return xp.log2(x)
+    return xp.log2(input)
 
 
-log2.vjp(x=lambda g, x: g / (x * 0.6931471805599453))
+log2.vjp(input=lambda g, input: g / (input * 0.6931471805599453))
 
 
-@op(inplace=True, types="float", cases=POSITIVE)
-def log10(xp, x, /):
+@op(elementwise=True, inplace=True, types="float", cases=POSITIVE)
+def log10(xp, input: Array):
     """Logarithm to base 10.
 
-    Math:   out = log10 x;   d x = g / (x ln 10)
+    Math:   out = log10 input;   d input = g / (input ln 10)
     """
-    return xp.log10(x)
+    return xp.log10(input)
 
 
-log10.vjp(x=lambda g, x: g / (x * 2.302585092994046))
+log10.vjp(input=lambda g, input: g / (input * 2.302585092994046))
 
 
-@op(inplace=True, types="float", cases=POSITIVE)
-def log1p(xp, x, /):
-    """ln(1 + x), exact near 0.
+@op(elementwise=True, inplace=True, types="float", cases=POSITIVE)
+def log1p(xp, input: Array):
+    """Natural logarithm of 1 + input, exact near 0.
 
-    Math:   out = ln(1 + x);   d x = g / (1 + x)
+    Math:   out = ln(1 + input);   d input = g / (1 + input)
     """
-    return xp.log1p(x)
+    return xp.log1p(input)
 
 
-log1p.vjp(x=lambda g, x: g / (x + 1))
+log1p.vjp(input=lambda g, input: g / (input + 1))
 
 
-@op(inplace=True, types="float", cases=POSITIVE)
-def sqrt(xp, x, /):
+@op(elementwise=True, inplace=True, types="float", cases=POSITIVE)
+def sqrt(xp, input: Array):
     """Square root.
 
-    Math:   out = sqrt(x);   d x = g / (2 out)
+    Math:   out = sqrt(input);   d input = g / (2 out)
     Note:   the gradient at 0 is infinite, as in PyTorch
     """
-    return xp.sqrt(x)
+    return xp.sqrt(input)
 
 
-sqrt.vjp(x=lambda g, out: g / (out * 2))
+sqrt.vjp(input=lambda g, out: g / (out * 2))
 
 
-@op(inplace=True, types="float", cases=POSITIVE)
-def rsqrt(xp, x, /):
+@op(elementwise=True, inplace=True, types="float", cases=POSITIVE)
+def rsqrt(xp, input: Array):
     """Reciprocal square root.
 
-    Math:   out = 1 / sqrt(x);   d x = -g out^3 / 2
+    Math:   out = 1 / sqrt(input);   d input = -g out^3 / 2
     """
-    return 1 / xp.sqrt(x)
+    return 1 / xp.sqrt(input)
 
 
-rsqrt.vjp(x=lambda g, out: g * (out * out * out * -0.5))
+rsqrt.vjp(input=lambda g, out: g * (out * out * out * -0.5))
 
 
 @composite(inplace=True, cases=ONE)
-def square(F, input):
+def square(F, input: Tensor):
     """Square.
 
-    Math:   out = x x
+    Math:   out = input input
     """
     return F.pow(input, 2)
 
 
-@op(inplace=True, types="float", cases=POSITIVE)
-def reciprocal(xp, x, /):
-    """One over x.
+@op(elementwise=True, inplace=True, types="float", cases=POSITIVE)
+def reciprocal(xp, input: Array):
+    """Reciprocal.
 
-    Math:   out = 1 / x;   d x = -g out^2
+    Math:   out = 1 / input;   d input = -g out^2
     """
-    return 1 / x
+    return 1 / input
 
 
-reciprocal.vjp(x=lambda g, out: -g * (out * out))
+reciprocal.vjp(input=lambda g, out: -g * (out * out))
 
 
-@op(inplace=True, types="float", cases=ONE)
-def sin(xp, x, /):
+@op(elementwise=True, inplace=True, types="float", cases=ONE)
+def sin(xp, input: Array):
     """Sine.
 
-    Math:   out = sin x;   d x = g cos x
+    Math:   out = sin input;   d input = g cos input
     """
-    return xp.sin(x)
+    return xp.sin(input)
 
 
-sin.vjp(x=lambda F, g, x: g * F.cos(x))
+sin.vjp(input=lambda F, g, input: g * F.cos(input))
 
 
-@op(inplace=True, types="float", cases=ONE)
-def cos(xp, x, /):
+@op(elementwise=True, inplace=True, types="float", cases=ONE)
+def cos(xp, input: Array):
     """Cosine.
 
-    Math:   out = cos x;   d x = -g sin x
+    Math:   out = cos input;   d input = -g sin input
     """
-    return xp.cos(x)
+    return xp.cos(input)
 
 
-cos.vjp(x=lambda F, g, x: -g * F.sin(x))
+cos.vjp(input=lambda F, g, input: -g * F.sin(input))
 
 
-@op(inplace=True, types="float", cases=INSIDE)
-def tan(xp, x, /):
+@op(elementwise=True, inplace=True, types="float", cases=INSIDE)
+def tan(xp, input: Array):
     """Tangent.
 
-    Math:   out = tan x;   d x = g (1 + out^2)
+    Math:   out = tan input;   d input = g (1 + out^2)
     """
-    return xp.tan(x)
+    return xp.tan(input)
 
 
-tan.vjp(x=lambda g, out: g * (out * out + 1))
+tan.vjp(input=lambda g, out: g * (out * out + 1))
 
 
-@op(inplace=True, types="float", cases=ONE)
-def tanh(xp, x, /):
+@op(elementwise=True, inplace=True, types="float", cases=ONE)
+def tanh(xp, input: Array):
     """Hyperbolic tangent.
 
-    Math:   out = tanh x;   d x = g (1 - out^2)
+    Math:   out = tanh input;   d input = g (1 - out^2)
     """
-    return xp.tanh(x)
+    return xp.tanh(input)
 
 
-tanh.vjp(x=lambda g, out: g * (1 - out * out))
+tanh.vjp(input=lambda g, out: g * (1 - out * out))
 
 
-@op(inplace=True, types="float", cases=ONE)
-def sinh(xp, x, /):
+@op(elementwise=True, inplace=True, types="float", cases=ONE)
+def sinh(xp, input: Array):
     """Hyperbolic sine.
 
-    Math:   out = sinh x;   d x = g cosh x
+    Math:   out = sinh input;   d input = g cosh input
     """
-    return xp.sinh(x)
+    return xp.sinh(input)
 
 
-sinh.vjp(x=lambda F, g, x: g * F.cosh(x))
+sinh.vjp(input=lambda F, g, input: g * F.cosh(input))
 
 
-@op(inplace=True, types="float", cases=ONE)
-def cosh(xp, x, /):
+@op(elementwise=True, inplace=True, types="float", cases=ONE)
+def cosh(xp, input: Array):
     """Hyperbolic cosine.
 
-    Math:   out = cosh x;   d x = g sinh x
+    Math:   out = cosh input;   d input = g sinh input
     """
-    return xp.cosh(x)
+    return xp.cosh(input)
 
 
-cosh.vjp(x=lambda F, g, x: g * F.sinh(x))
+cosh.vjp(input=lambda F, g, input: g * F.sinh(input))
 
 
-@op(inplace=True, types="float", cases=INSIDE)
-def asin(xp, x, /):
+@op(elementwise=True, inplace=True, alias=("arcsin",), types="float", cases=INSIDE)
+def asin(xp, input: Array):
     """Inverse sine.
 
-    Math:   out = arcsin x;   d x = g / sqrt(1 - x^2)
+    Math:   out = arcsin input;   d input = g / sqrt(1 - input^2)
     """
-    return xp.arcsin(x)
+    return xp.arcsin(input)
 
 
-asin.vjp(x=lambda F, g, x: g * F.rsqrt(1 - x * x))
+asin.vjp(input=lambda F, g, input: g * F.rsqrt(1 - input * input))
 
 
-@op(inplace=True, types="float", cases=INSIDE)
-def acos(xp, x, /):
+@op(elementwise=True, inplace=True, alias=("arccos",), types="float", cases=INSIDE)
+def acos(xp, input: Array):
     """Inverse cosine.
 
-    Math:   out = arccos x;   d x = -g / sqrt(1 - x^2)
+    Math:   out = arccos input;   d input = -g / sqrt(1 - input^2)
     """
-    return xp.arccos(x)
+    return xp.arccos(input)
 
 
-acos.vjp(x=lambda F, g, x: -g * F.rsqrt(1 - x * x))
+acos.vjp(input=lambda F, g, input: -g * F.rsqrt(1 - input * input))
 
 
-@op(inplace=True, types="float", cases=ONE)
-def atan(xp, x, /):
+@op(elementwise=True, inplace=True, alias=("arctan",), types="float", cases=ONE)
+def atan(xp, input: Array):
     """Inverse tangent.
 
-    Math:   out = arctan x;   d x = g / (1 + x^2)
+    Math:   out = arctan input;   d input = g / (1 + input^2)
     """
-    return xp.arctan(x)
+    return xp.arctan(input)
 
 
-atan.vjp(x=lambda g, x: g / (x * x + 1))
+atan.vjp(input=lambda g, input: g / (input * input + 1))
 
 
 @op(
+    elementwise=True,
     inplace=True,
+    alias=("arctan2",),
     types="float",
     cases=[Case([2, 3], positive(3)), Case([2, 1], [3]), Case([2], positive(2))],
 )
-def atan2(xp, a, b, /):
-    """The angle of the point (b, a), from -pi to pi.
+def atan2(xp, input: Array, other: Array):
+    """The angle of the point (other, input), from -pi to pi.
 
-    Math:   out = arctan(a / b) in the right quadrant;   d a = g b / (a^2 + b^2),   d b = -g a /
-            (a^2 + b^2)
+    Math:   out = arctan(input / other) in the right quadrant;   d input = g other / r,
+            d other = -g input / r, r = input^2 + other^2
+    Note:   the gradient at (0, 0) is 0, as in PyTorch
     """
-    return xp.arctan2(a, b)
+    return xp.arctan2(input, other)
 
 
-atan2.vjp(a=lambda g, a, b: g * (b / (a * a + b * b)), b=lambda g, a, b: g * (-a / (a * a + b * b)))
+def squared_radius(F, input, other):
+    """input^2 + other^2, but 1 at (0, 0), where the angle has no gradient."""
+    r = input * input + other * other
+    return F.where(r == 0, 1.0, r)
 
 
-@op(inplace=True, types="float", cases=ONE)
-def asinh(xp, x, /):
+atan2.vjp(
+    input=lambda F, g, input, other: g * (other / squared_radius(F, input, other)),
+    other=lambda F, g, input, other: g * (-input / squared_radius(F, input, other)),
+)
+
+
+@op(elementwise=True, inplace=True, alias=("arcsinh",), types="float", cases=ONE)
+def asinh(xp, input: Array):
     """Inverse hyperbolic sine.
 
-    Math:   out = arsinh x;   d x = g / sqrt(x^2 + 1)
+    Math:   out = arsinh input;   d input = g / sqrt(input^2 + 1)
     """
-    return xp.arcsinh(x)
+    return xp.arcsinh(input)
 
 
-asinh.vjp(x=lambda F, g, x: g * F.rsqrt(x * x + 1))
+asinh.vjp(input=lambda F, g, input: g * F.rsqrt(input * input + 1))
 
 
 @op(
-    inplace=True, types="float", cases=[Case(positive(2, 3, low=1.2, high=4)), Case(positive(0, 3))]
+    elementwise=True,
+    inplace=True,
+    alias=("arccosh",),
+    types="float",
+    cases=[Case(positive(2, 3, low=1.2, high=4)), Case(positive(0, 3))],
 )
-def acosh(xp, x, /):
+def acosh(xp, input: Array):
     """Inverse hyperbolic cosine.
 
-    Math:   out = arcosh x;   d x = g / sqrt(x^2 - 1)
+    Math:   out = arcosh input;   d input = g / sqrt(input^2 - 1)
     """
-    return xp.arccosh(x)
+    return xp.arccosh(input)
 
 
-acosh.vjp(x=lambda F, g, x: g * F.rsqrt(x * x - 1))
+acosh.vjp(input=lambda F, g, input: g * F.rsqrt(input * input - 1))
 
 
-@op(inplace=True, types="float", cases=INSIDE)
-def atanh(xp, x, /):
+@op(elementwise=True, inplace=True, alias=("arctanh",), types="float", cases=INSIDE)
+def atanh(xp, input: Array):
     """Inverse hyperbolic tangent.
 
-    Math:   out = artanh x;   d x = g / (1 - x^2)
+    Math:   out = artanh input;   d input = g / (1 - input^2)
     """
-    return xp.arctanh(x)
+    return xp.arctanh(input)
 
 
-atanh.vjp(x=lambda g, x: g / (1 - x * x))
+atanh.vjp(input=lambda g, input: g / (1 - input * input))
 
 
 @op(
+    elementwise=True,
     inplace=True,
     types="float",
     cases=[
@@ -314,21 +332,21 @@ atanh.vjp(x=lambda g, x: g / (1 - x * x))
         Case(positive(2, 3, low=0.1, high=0.9), eps=1e-6),
     ],
 )
-def logit(xp, x, /, eps=None):
-    """Inverse of the sigmoid. `eps`: clamp x to [eps, 1 - eps] first.
+def logit(xp, input: Array, eps: float | None = None):
+    """Inverse of the sigmoid. If `eps` is given, input is first clamped to [eps, 1 - eps].
 
-    Math:   out = ln(x / (1 - x));   d x = g / (x (1 - x)), 0 where clamped
+    Math:   out = ln(input / (1 - input));   d input = g / (input (1 - input)), 0 where clamped
     """
-    z = x if eps is None else xp.clip(x, eps, 1 - eps)
+    z = input if eps is None else xp.clip(input, eps, 1 - eps)
     return xp.log(z / (1 - z))
 
 
-def logit_vjp(F, g, x, eps):
+def logit_vjp(F, g, input, eps):
     if eps is None:
-        return F.where((x < 0) | (x > 1), float("nan"), g / (x * (1 - x)))
-    inside = (x >= eps) & (x <= 1 - eps)
-    z = F.where(inside, x, 0.5)
+        return F.where((input < 0) | (input > 1), float("nan"), g / (input * (1 - input)))
+    inside = (input >= eps) & (input <= 1 - eps)
+    z = F.where(inside, input, 0.5)
     return F.where(inside, g / (z * (1 - z)), 0.0)
 
 
-logit.vjp(x=logit_vjp)
+logit.vjp(input=logit_vjp)

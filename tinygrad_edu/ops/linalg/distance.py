@@ -63,7 +63,7 @@ def length_vjp(F, g, input, out, p, dim, keepdim):
 length.vjp(input=length_vjp)
 
 
-@piece(cases=[])
+@piece(elementwise=True, cases=[Case([2, 3], 0.1, grad=False)])
 def held_above(xp, input: Array, low: float):
     """x or `low`, whichever is more; the gradient takes no notice.
 
