@@ -79,6 +79,7 @@ DIFFERENT: dict = {
     "rms_norm": {"dtype": "the weight is promoted"},
     "bincount": {"graph": "counts have no gradient; PyTorch fails in backward"},
     "heaviside": {"graph": "no gradient; PyTorch fails in backward"},
+    "histogram": {"graph": "as bincount"},
     "cholesky_inverse": {"gradient": "PyTorch's has entries in the triangle that is not read"},
     "cholesky_solve": {"gradient": "as cholesky_inverse"},
     "dist": {"accepted": "bool counts as 0 and 1"},
