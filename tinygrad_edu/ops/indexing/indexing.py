@@ -97,10 +97,12 @@ def getitem(xp, input: Array, index):
     """`x[index]`: ints, slices with steps, None, Ellipsis, integer and boolean arrays, mixed.
 
     Math:   out = input[index];   d input = zeros with g added at index
+    Note:   bounds of index arrays are the array library's to check: NumPy raises, CuPy wraps them
+            around without a word, as a look at the values would stop the GPU
     """
     index = arrays(xp, index)
     out = input[index]
-    if isinstance(out, type(input)):
+    if isinstance(out, xp.ndarray):
         return out
     # NumPy copies a single element out as a number; with `...` it stays a view without dims
     return input[(*index, ...) if isinstance(index, tuple) else (index, ...)]

@@ -87,7 +87,8 @@ def index_copy(F, input: Tensor, dim: int, index: Tensor, source: Tensor):
     source = check_source("index_copy", input, where, dim, source)
     if input.ndim:
         return F.setitem(input, source, where)
-    return F.reshape(F.narrow(source, 0, source.numel() - 1, 1), ())
+    last = F.reshape(F.narrow(source, 0, source.numel() - 1, 1), ())
+    return F.setitem(input, last, (Ellipsis,))
 
 
 @composite(
@@ -117,9 +118,10 @@ def index_fill(F, input: Tensor, dim: int, index: Tensor, value: Tensor | float)
         value = value.to(input.dtype)
     else:
         value = F.full((), value, dtype=input.dtype, device=input.device)
-    if not input.ndim:
-        return value if raw.size else F.clone(input)
-    return F.setitem(input, value, (slice(None),) * d + (raw,))
+    if not raw.size:
+        return F.clone(input)
+    where = (slice(None),) * d + (raw,) if input.ndim else (Ellipsis,)
+    return F.setitem(input, value, where)
 
 
 @composite(
@@ -158,7 +160,7 @@ def index_reduce(
 
 
 def checked_indices(name, input, indices):
-    """A tuple of index tensors as an index; the bounds are NumPy's to check."""
+    """A tuple of index tensors as an index; for their bounds see getitem."""
     if not isinstance(indices, (tuple, list)):
         raise DTypeError(
             f"{name}: indices must be a tuple of tensors, one per dim, got"
