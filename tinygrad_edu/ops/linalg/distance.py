@@ -13,7 +13,17 @@ from ...engine.tensor import Tensor
 X = [3, 5]
 
 
-@piece(types="float", cases=[])
+@piece(
+    types="float",
+    cases=[
+        Case([2, 3]),
+        Case([2, 3], 1.0, 0, second=False),
+        Case([2, 3], 3.0, 1, True),
+        Case([2, 3], 0.5),
+        Case([2, 3], inf, second=False),
+        Case([2, 3], 0.0, grad=False),
+    ],
+)
 def length(xp, input: Array, p: float = 2.0, dim: int = -1, keepdim: bool = False):
     """Norm of order p along dim, with a gradient everywhere: 0 where the norm is 0.
 
@@ -23,20 +33,15 @@ def length(xp, input: Array, p: float = 2.0, dim: int = -1, keepdim: bool = Fals
     if p == 2:
         return xp.sqrt((input * input).sum(axis=dim, keepdims=keepdim))
     if p == 0:
-        return xp.where(xp.isnan(input), input, (input != 0).astype(input.dtype)).sum(
-            axis=dim, keepdims=keepdim
-        )
+        counted = xp.where(xp.isnan(input), input, (input != 0).astype(input.dtype))
+        return counted.sum(axis=dim, keepdims=keepdim)
     size = xp.absolute(input)
-    if p in (1, inf, -inf):
-        return (
-            size.sum(axis=dim, keepdims=keepdim)
-            if p == 1
-            else (
-                size.max(axis=dim, keepdims=keepdim)
-                if p > 0
-                else size.min(axis=dim, keepdims=keepdim)
-            )
-        )
+    if p == 1:
+        return size.sum(axis=dim, keepdims=keepdim)
+    if p == inf:
+        return size.max(axis=dim, keepdims=keepdim)
+    if p == -inf:
+        return size.min(axis=dim, keepdims=keepdim)
     return (size**p).sum(axis=dim, keepdims=keepdim) ** (1 / p)
 
 
@@ -65,7 +70,7 @@ length.vjp(input=length_vjp)
 
 @piece(elementwise=True, cases=[Case([2, 3], 0.1, grad=False)])
 def held_above(xp, input: Array, low: float):
-    """x or `low`, whichever is more; the gradient takes no notice.
+    """The input, raised to at least `low`; the gradient passes unchanged.
 
     Math:   out = max(input, low);   d input = g
     """
@@ -128,7 +133,7 @@ def pairwise_distance(
     return F.length(x1 - x2 + eps, p, -1, keepdim)
 
 
-@piece(types="match", cases=[])
+@piece(types="match", cases=[Case([3, 4], [2, 4]), Case([2, 3, 4], [2, 2, 4])])
 def euclidean_distances(xp, x1: Array, x2: Array):
     """All distances between two sets of vectors by one matrix product.
 
@@ -196,7 +201,7 @@ def cdist(F, x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = MODES[0
         raise ShapeError(f"cdist: p must be 0 or more, got {p}. Use 2 for the common distance.")
     if compute_mode not in MODES:
         raise ShapeError(
-            f"cdist: compute_mode must be one of {MODES}, got {compute_mode!r}. Leave it out for"
+            f"cdist: compute_mode must be one of {MODES}, got {compute_mode!r}. Omit it for"
             " the first."
         )
     if p == 2 and (

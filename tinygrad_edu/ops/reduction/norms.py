@@ -1,4 +1,4 @@
-"""Norms of vectors and matrices, and what is measured with them."""
+"""Norms of vectors and matrices, and what is built on them: distance, covariance."""
 
 from __future__ import annotations
 
@@ -180,7 +180,7 @@ def linalg_cond(F, A: Tensor, p=None):
 def dist(F, input: Tensor, other: Tensor, p=2):
     """Norm of the difference, over all elements.
 
-    Math:   out = |input - y|_p
+    Math:   out = |input - other|_p
     """
     return F.norm(input - other, float(p))
 

@@ -12,6 +12,7 @@ from ...engine.dtype import check_number
 from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError, check_dim
 from ...engine.op import Array, composite, op, piece
 from ...engine.tensor import Tensor
+from ..create.creation import linspace
 
 NAN = Sample(values=[[3.0, float("nan"), 1.0], [2.0, 5.0, 4.0]])
 
@@ -683,8 +684,7 @@ def equal_bins(F, x, bins, span):
         )
     if low == high:
         low, high = (low - 0.5, high + 0.5) if x.shape[0] else (low, high + 1.0)
-    steps = F.arange(bins + 1, dtype=x.dtype, device=x.device) * ((high - low) / bins) + low
-    return F.where(steps >= high, high, steps)
+    return linspace(low, high, bins + 1, dtype=x.dtype, device=x.device)
 
 
 @piece(differentiable=False, cases=[Case(ints(8, high=4)), Case(ints(4, high=3), [4], 5)])
