@@ -34,10 +34,8 @@ from tinygrad_edu.engine.tensor import Tensor
 # them.
 INTERNAL = PIECES | set(
     """
-    lstm_sequence_backward gru_sequence_backward rnn_sequence_backward
     ctc_negative_log ctc_occupation
-    adaptive_max adaptive_sum batch_normalization convolution
-    convolution_input convolution_weight
+    adaptive_max adaptive_sum batch_normalization
     layer_normalization max_pool max_pool_positions max_pool_spread max_pool_take
     resample sum_pool sum_spread
     zeros_raw

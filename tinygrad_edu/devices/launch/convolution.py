@@ -83,7 +83,7 @@ def forward(fn, input, weight, bias, stride, padding, dilation, groups, tiles):
 
 @kernel("convolution_1_direct", supports=takes_forward)
 def convolution_1_direct(
-    fn, input, weight, bias=None, /, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1
+    fn, input, weight, bias=None, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1
 ):
     return forward(fn, input, weight, bias, stride, padding, dilation, groups, False)
 
@@ -106,7 +106,7 @@ def patches_of(input, weight, stride, padding, dilation):
 
 @kernel("convolution_2_im2col", supports=takes_patches)
 def convolution_2_im2col(
-    fn, input, weight, bias=None, /, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1
+    fn, input, weight, bias=None, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1
 ):
     input, weight, N, (O, K) = (
         fn.contiguous(input),
@@ -136,7 +136,7 @@ def convolution_2_im2col(
 
 @kernel("convolution_3_implicit", supports=takes_forward)
 def convolution_3_implicit(
-    fn, input, weight, bias=None, /, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1
+    fn, input, weight, bias=None, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1
 ):
     return forward(fn, input, weight, bias, stride, padding, dilation, groups, True)
 
@@ -153,7 +153,7 @@ def takes_input(y, weight, size, stride):
 
 
 @kernel("convolution_input_1_gather", supports=takes_input)
-def convolution_input_1_gather(fn, y, weight, /, size, stride, padding, dilation, groups):
+def convolution_input_1_gather(fn, y, weight, size, stride, padding, dilation, groups):
     y, weight, out = fn.contiguous(y), fn.contiguous(weight), fn.empty(tuple(size), y)
     if out.size:
         fn(
@@ -200,10 +200,10 @@ def weight_gradient(fn, y, input, size, stride, padding, dilation, groups, threa
 
 
 @kernel("convolution_weight_1_naive", supports=takes_weight)
-def convolution_weight_1_naive(fn, y, input, /, size, stride, padding, dilation, groups):
+def convolution_weight_1_naive(fn, y, input, size, stride, padding, dilation, groups):
     return weight_gradient(fn, y, input, size, stride, padding, dilation, groups, False)
 
 
 @kernel("convolution_weight_2_block", supports=takes_weight)
-def convolution_weight_2_block(fn, y, input, /, size, stride, padding, dilation, groups):
+def convolution_weight_2_block(fn, y, input, size, stride, padding, dilation, groups):
     return weight_gradient(fn, y, input, size, stride, padding, dilation, groups, True)

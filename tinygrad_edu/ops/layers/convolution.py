@@ -1,5 +1,5 @@
 """Convolution over 1, 2 or 3 spatial dims, and its two transposes. Each is linear in each input,
-and each one's gradients are the other two.
+and the gradients of each are the other two.
 
 The work is one matrix product per block of images: `columns` lays the patches of a block out as a
 matrix small enough to stay in the cache (im2col), so the patch matrix of a whole batch never exists
@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from ...engine.case import Case
 from ...engine.errors import ShapeError
-from ...engine.op import composite, op
+from ...engine.op import Array, composite, piece
+from ...engine.tensor import Tensor
 
 BLOCK_BYTES = 1 << 20  # of patches at a time: half of a typical L2 cache
 
@@ -101,9 +102,22 @@ def check(input, weight, bias, stride, padding, dilation, groups):
     return size
 
 
-@op(types="match", method=False)
+@piece(
+    types="match",
+    cases=[
+        Case([2, 3, 5, 6], [4, 3, 3, 2], [4]),
+        Case([1, 4, 7, 6], [4, 2, 3, 3], None, (2, 1), (1, 0), (1, 2), 2),
+    ],
+)
 def convolution(
-    xp, input, weight, bias=None, /, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1
+    xp,
+    input: Array,
+    weight: Array,
+    bias: Array | None = None,
+    stride: tuple[int, ...] = (1, 1),
+    padding: tuple[int, ...] = (0, 0),
+    dilation: tuple[int, ...] = (1, 1),
+    groups: int = 1,
 ):
     """Cross-correlation of images with kernels.
 
@@ -129,8 +143,23 @@ def convolution(
     return out.reshape(n, weight.shape[0], *size)
 
 
-@op(types="match", method=False)
-def convolution_input(xp, y, weight, /, size, stride, padding, dilation, groups):
+@piece(
+    types="match",
+    cases=[
+        Case([2, 4, 3, 5], [4, 3, 3, 2], (2, 3, 5, 6), (1, 1), (0, 0), (1, 1), 1),
+        Case([1, 4, 4, 2], [4, 2, 3, 3], (1, 4, 7, 6), (2, 1), (1, 0), (1, 2), 2),
+    ],
+)
+def convolution_input(
+    xp,
+    y: Array,
+    weight: Array,
+    size: tuple[int, ...],
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+    dilation: tuple[int, ...],
+    groups: int,
+):
     """The transpose of `convolution` in its input: what each input element gave to y (`size`: shape
     of the input).
 
@@ -154,8 +183,23 @@ def convolution_input(xp, y, weight, /, size, stride, padding, dilation, groups)
     )
 
 
-@op(types="match", method=False)
-def convolution_weight(xp, y, input, /, size, stride, padding, dilation, groups):
+@piece(
+    types="match",
+    cases=[
+        Case([2, 4, 3, 5], [2, 3, 5, 6], (4, 3, 3, 2), (1, 1), (0, 0), (1, 1), 1),
+        Case([1, 4, 4, 2], [1, 4, 7, 6], (4, 2, 3, 3), (2, 1), (1, 0), (1, 2), 2),
+    ],
+)
+def convolution_weight(
+    xp,
+    y: Array,
+    input: Array,
+    size: tuple[int, ...],
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+    dilation: tuple[int, ...],
+    groups: int,
+):
     """The transpose of `convolution` in its weight (`size`: shape of the weight).
 
     Math:   out[o, c, t] = sum_{n, p} y[n, o, p] input[n, c, stride p + dilation t - padding]
@@ -232,7 +276,16 @@ def same_padding(F, input, kernel, dilation):
     return input, tuple(t // 2 for t in total)
 
 
+def check_kernel(name, weight):
+    if min(weight.shape[2:], default=1) < 1:
+        raise ShapeError(
+            f"{name}: the kernel's sizes must be at least 1, got a weight of shape"
+            f" {tuple(weight.shape)}. Choose a larger kernel_size."
+        )
+
+
 def convolve(F, n, input, weight, bias, stride, padding, dilation, groups):
+    check_kernel(f"conv{n}d", weight)
     stride, dilation = spread(stride, n), spread(dilation, n)
     batched = input.ndim == n + 2
     if not batched and input.ndim == n + 1:
@@ -251,6 +304,7 @@ def convolve(F, n, input, weight, bias, stride, padding, dilation, groups):
 
 
 def upsample(F, n, input, weight, bias, stride, padding, output_padding, groups, dilation):
+    check_kernel(f"conv_transpose{n}d", weight)
     stride, padding, dilation, extra = (
         spread(v, n) for v in (stride, padding, dilation, output_padding)
     )
@@ -267,21 +321,10 @@ def upsample(F, n, input, weight, bias, stride, padding, output_padding, groups,
             f"conv_transpose{n}d: output_padding must be smaller than stride or dilation, got"
             f" {extra} with {stride} and {dilation}. Use a smaller one."
         )
-    sizes = (
-        (s - 1) * st - 2 * p + d * (k - 1) + e + 1
-        for s, st, p, d, k, e in zip(
-            input.shape[2:], stride, padding, dilation, weight.shape[2:], extra
-        )
-    )
-    out = F.convolution_input(
-        input,
-        weight,
-        (input.shape[0], weight.shape[1] * groups, *sizes),
-        stride,
-        padding,
-        dilation,
-        groups,
-    )
+    dims = zip(input.shape[2:], stride, padding, dilation, weight.shape[2:], extra)
+    sizes = [(s - 1) * st - 2 * p + d * (k - 1) + e + 1 for s, st, p, d, k, e in dims]
+    size = (input.shape[0], weight.shape[1] * groups, *sizes)
+    out = F.convolution_input(input, weight, size, stride, padding, dilation, groups)
     if bias is not None:
         out = out + F.reshape(bias, (-1,) + (1,) * n)
     return out if batched else F.squeeze(out, 0)
@@ -291,7 +334,16 @@ def upsample(F, n, input, weight, bias, stride, padding, output_padding, groups,
     method=False,
     cases=[Case([2, 4, 7], [6, 4, 3], [6]), Case([2, 4, 7], [6, 2, 3], None, 2, 1, 2, 2)],
 )
-def conv1d(F, input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+def conv1d(
+    F,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: int | tuple[int, ...] = 1,
+    padding: int | tuple[int, ...] | str = 0,
+    dilation: int | tuple[int, ...] = 1,
+    groups: int = 1,
+) -> Tensor:
     """`convolution` over one spatial dim.
 
     Math:   see convolution
@@ -311,7 +363,16 @@ def conv1d(F, input, weight, bias=None, stride=1, padding=0, dilation=1, groups=
         Case([1, 4, 5, 5], [4, 1, 3, 3], None, groups=4),
     ],
 )
-def conv2d(F, input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+def conv2d(
+    F,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: int | tuple[int, ...] = 1,
+    padding: int | tuple[int, ...] | str = 0,
+    dilation: int | tuple[int, ...] = 1,
+    groups: int = 1,
+) -> Tensor:
     """`convolution` over two spatial dims; padding in numbers, "same" or "valid".
 
     Math:   see convolution
@@ -327,7 +388,16 @@ def conv2d(F, input, weight, bias=None, stride=1, padding=0, dilation=1, groups=
         Case([1, 2, 4, 4, 4], [2, 1, 3, 3, 3], None, 2, 1, 1, 2),
     ],
 )
-def conv3d(F, input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+def conv3d(
+    F,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: int | tuple[int, ...] = 1,
+    padding: int | tuple[int, ...] | str = 0,
+    dilation: int | tuple[int, ...] = 1,
+    groups: int = 1,
+) -> Tensor:
     """`convolution` over three spatial dims.
 
     Math:   see convolution
@@ -338,8 +408,16 @@ def conv3d(F, input, weight, bias=None, stride=1, padding=0, dilation=1, groups=
 
 @composite(method=False, cases=[Case([2, 4, 5], [4, 3, 3], [3], 2, 1, 1)])
 def conv_transpose1d(
-    F, input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
-):
+    F,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: int | tuple[int, ...] = 1,
+    padding: int | tuple[int, ...] = 0,
+    output_padding: int | tuple[int, ...] = 0,
+    groups: int = 1,
+    dilation: int | tuple[int, ...] = 1,
+) -> Tensor:
     """The transpose of `conv1d`: spreads each input element over the output.
 
     Math:   see convolution_input
@@ -357,8 +435,16 @@ def conv_transpose1d(
     ],
 )
 def conv_transpose2d(
-    F, input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
-):
+    F,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: int | tuple[int, ...] = 1,
+    padding: int | tuple[int, ...] = 0,
+    output_padding: int | tuple[int, ...] = 0,
+    groups: int = 1,
+    dilation: int | tuple[int, ...] = 1,
+) -> Tensor:
     """The transpose of `conv2d`.
 
     Math:   see convolution_input
@@ -370,8 +456,16 @@ def conv_transpose2d(
 
 @composite(method=False, cases=[Case([1, 2, 3, 2, 3], [2, 3, 2, 2, 2], [3], 2)])
 def conv_transpose3d(
-    F, input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1
-):
+    F,
+    input: Tensor,
+    weight: Tensor,
+    bias: Tensor | None = None,
+    stride: int | tuple[int, ...] = 1,
+    padding: int | tuple[int, ...] = 0,
+    output_padding: int | tuple[int, ...] = 0,
+    groups: int = 1,
+    dilation: int | tuple[int, ...] = 1,
+) -> Tensor:
     """The transpose of `conv3d`.
 
     Math:   see convolution_input
