@@ -109,7 +109,7 @@ def test_the_ladder_takes_fours_where_they_fit_and_leaves_other_dtypes_to_the_ge
     top = {r.number: r for r in ladders["matmul"] if not r.pinned_only}
 
     def fits(rung, a, b):
-        return top[rung].fits({"a": emu().asarray(a), "b": emu().asarray(b)})
+        return top[rung].fits({"input": emu().asarray(a), "other": emu().asarray(b)})
 
     assert (
         fits(7, random(8, 4), random(4, 8))
@@ -117,7 +117,7 @@ def test_the_ladder_takes_fours_where_they_fit_and_leaves_other_dtypes_to_the_ge
         and not fits(7, random(8, 4), random(4, 6))
     )
     skewed = emu().asarray(random(33))[1:].reshape(8, 4)  # starts 4 bytes after a multiple of 16
-    assert not top[7].fits({"a": skewed, "b": emu().asarray(random(4, 8))}) and fits(
+    assert not top[7].fits({"input": skewed, "other": emu().asarray(random(4, 8))}) and fits(
         5, random(8, 5), random(5, 8)
     )
     assert not fits(5, random(2, 3), random(4, 2)) and not fits(

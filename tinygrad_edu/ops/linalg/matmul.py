@@ -29,8 +29,8 @@ from ...engine.tensor import Tensor
 def matmul(xp, input: Array, other: Array):
     """Matrix product; leading dims broadcast, 1-d operands are vectors.
 
-    Math:   out = a b;   d a = g b^T,   d b = a^T g
-    Shape:  a (*, M, K), b (*, K, N), out (*, M, N)
+    Math:   out = input other;   d input = g other^T,   d other = input^T g
+    Shape:  input (*, M, K), other (*, K, N), out (*, M, N)
     """
     try:
         if input.ndim <= 2 or other.ndim != 2 or not (input.size and input.flags.c_contiguous):
@@ -98,8 +98,8 @@ matmul.vjp(input=matmul_d_input, other=matmul_d_other)
 def linear(xp, input: Array, weight: Array, bias: Array | None = None):
     """Affine map, one 2-D product.
 
-    Math:   out = input weight^T + bias;   d input = g weight,   d weight = g^T input,   d bias =
-            sum g
+    Math:   out = input weight^T + bias;   d input = g weight,   d weight = g^T input,
+            d bias = sum g
     Shape:  input (*, I), weight (O, I), bias (O), out (*, O)
     """
     if weight.ndim != 2 or input.ndim == 0 or input.shape[-1] != weight.shape[1]:

@@ -329,11 +329,13 @@ def nanquantile(
     return quantiles(F, "nanquantile", input, q, dim, keepdim, interpolation, True)
 
 
-def quantiles(F, name, input, q, dim, keepdim, interpolation, ignore):
-    rules = ("linear", "lower", "higher", "midpoint", "nearest")
-    if interpolation not in rules:
-        raise ValueError(
-            f"{name}: interpolation must be one of {', '.join(rules)}, got {interpolation!r}. Use"
+RULES = ("linear", "lower", "higher", "midpoint", "nearest")
+
+
+def check_quantile(F, name, input, shares, interpolation):
+    if interpolation not in RULES:
+        raise ShapeError(
+            f"{name}: interpolation must be one of {', '.join(RULES)}, got {interpolation!r}. Use"
             " one of these."
         )
     if input.dtype.name not in ("float32", "float64"):
@@ -341,7 +343,6 @@ def quantiles(F, name, input, q, dim, keepdim, interpolation, ignore):
             f"{name}: must be a float32 or float64 tensor, got {input.dtype.name}. Convert it with"
             " x.float()."
         )
-    shares = q if hasattr(q, "array") else F.tensor(q, dtype=input.dtype, device=input.device)
     if shares.ndim > 1 or shares.numel() and not bool(F.all((shares >= 0) & (shares <= 1))):
         raise ShapeError(
             f"{name}: q must be a number or a 1-d tensor of numbers from 0 to 1, got"
@@ -351,58 +352,53 @@ def quantiles(F, name, input, q, dim, keepdim, interpolation, ignore):
         raise ShapeError(
             f"{name}: needs at least one element, got shape {tuple(input.shape)}. Check the input."
         )
-    x = (
-        F.reshape(input, (-1,))
-        if dim is None
-        else F.movedim(input, dim, -1)
-        if input.ndim
-        else F.reshape(input, (1,))
-    )
-    values = F.sort(x, -1)[0]
-    n = F.sum(F.logical_not(F.isnan(x)), -1, True) if ignore else x.shape[-1]
-    rank = (
-        F.reshape(shares, (-1, *(1,) * x.ndim)) * F.clamp(n - 1, min=0)
-        if ignore
-        else F.reshape(shares, (-1, *(1,) * x.ndim)) * (n - 1)
-    )
+
+
+def neighbours(F, rank, interpolation):
+    """The ranks below and above `rank`, and the weight of the one above."""
     if interpolation == "nearest":
         rank = F.round(rank)
     low, high = F.floor(rank), F.ceil(rank)
-    low, high = (
-        (high, high)
-        if interpolation == "higher"
-        else (low, low)
-        if interpolation == "lower"
-        else (low, high)
-    )
-    weight = (
-        rank - low if interpolation == "linear" else 0.5 if interpolation == "midpoint" else 0.0
-    )
-    lead, wide = shares.numel(), tuple(x.shape[:-1])
+    if interpolation == "higher":
+        return high, high, 0.0
+    if interpolation in ("lower", "nearest"):
+        return low, low, 0.0
+    return low, high, 0.5 if interpolation == "midpoint" else rank - low
+
+
+def quantiles(F, name, input, q, dim, keepdim, interpolation, ignore):
+    """`quantile`, or with `ignore` `nanquantile`: x (*, N) and Q shares give (Q, *)."""
+    shares = q if hasattr(q, "array") else F.tensor(q, dtype=input.dtype, device=input.device)
+    check_quantile(F, name, input, shares, interpolation)
+    if dim is None or not input.ndim:
+        x = F.reshape(input, (-1,))
+    else:
+        x = F.movedim(input, dim, -1)
+    values = F.sort(x, -1)[0]
+    n = F.clamp(F.sum(x == x, -1, True), min=1) if ignore else x.shape[-1]
+    rank = F.reshape(shares, (-1, *(1,) * x.ndim)) * (n - 1)
+    low, high, weight = neighbours(F, rank, interpolation)
+    shape = (shares.numel(), *x.shape[:-1])
 
     def at(place):
-        index = F.expand(place.long(), (lead, *wide, 1))
-        return F.squeeze(F.gather(F.expand(values, (lead, *wide, values.shape[-1])), -1, index), -1)
+        index = F.expand(place.long(), (*shape, 1))
+        return F.squeeze(F.gather(F.expand(values, (*shape, values.shape[-1])), -1, index), -1)
 
-    if hasattr(weight, "array"):
-        weight = F.squeeze(F.expand(weight, (lead, *wide, 1)), -1)
     below, above = at(low), at(high)
-    # from the nearer end, so that an infinite neighbour without weight does no harm
     if hasattr(weight, "array"):
-        out = F.where(
-            weight < 0.5, below + (above - below) * weight, above - (above - below) * (1 - weight)
-        )
+        weight = F.squeeze(F.expand(weight, (*shape, 1)), -1)
+        # from the nearer end, so that an infinite neighbour without weight does no harm
+        step = above - below
+        out = F.where(weight < 0.5, below + step * weight, above - step * (1 - weight))
     else:
         out = below + (above - below) * weight
     if not ignore:
         out = F.where(F.any(F.isnan(x), -1), math.nan, out)
-    if keepdim:
-        out = (
-            F.reshape(out, (lead, *(1,) * input.ndim))
-            if dim is None or not input.ndim
-            else F.movedim(F.unsqueeze(out, -1), -1, dim % input.ndim + 1)
-        )
-    return F.squeeze(out, 0) if not shares.ndim else out
+    if keepdim and (dim is None or not input.ndim):
+        out = F.reshape(out, (shares.numel(), *(1,) * input.ndim))
+    elif keepdim:
+        out = F.movedim(F.unsqueeze(out, -1), -1, dim % input.ndim + 1)
+    return out if shares.ndim else F.squeeze(out, 0)
 
 
 @composite(cases=[Case(NAN), Case(NAN, 1), Case(ints(2, 3), 0), Case([2, 3], (0, 1), True)])
@@ -570,7 +566,7 @@ def searchsorted(
     Math:   out = number of elements < input (right: <= input)
     """
     if side not in (None, "left", "right") or (side == "left" and right):
-        raise ValueError(
+        raise ShapeError(
             f"searchsorted: side must be 'left' or 'right' and agree with right, got side={side!r},"
             f" right={right}. Give one of them."
         )
@@ -718,11 +714,7 @@ def bincount(F, input: Tensor, weights: Tensor | None = None, minlength: int = 0
             f"bincount: must be 1-d integers of at least 0, got {input.dtype.name} of shape"
             f" {tuple(input.shape)}. Convert or shift them."
         )
-    out = F.count_integers(input, None if weights is None else weights.detach(), minlength)
-    return (
-        out.double()
-        if weights is not None and weights.dtype.name != "float32"
-        else out.float()
-        if weights is not None
-        else out
-    )
+    if weights is None:
+        return F.count_integers(input, None, minlength)
+    out = F.count_integers(input, weights.detach(), minlength)
+    return out.float() if weights.dtype.name == "float32" else out.double()
