@@ -35,8 +35,8 @@ from tinygrad_edu.engine.tensor import Tensor
 INTERNAL = PIECES | set(
     """
     ctc_negative_log ctc_occupation
-    adaptive_max adaptive_sum batch_normalization
-    layer_normalization max_pool max_pool_positions max_pool_spread max_pool_take
+    adaptive_max adaptive_sum
+    max_pool max_pool_positions max_pool_spread max_pool_take
     resample sum_pool sum_spread
     zeros_raw
 """.split()

@@ -75,17 +75,17 @@ def layer_forward(fn, x, weight, bias, dims, eps, start):
 
 
 @kernel("layer_normalization_1_block", supports=layer)
-def layer_normalization_1_block(fn, x, weight=None, bias=None, /, dims=(-1,), eps=1e-5):
+def layer_normalization_1_block(fn, x, weight=None, bias=None, dims=(-1,), eps=1e-5):
     return layer_forward(fn, x, weight, bias, dims, eps, by_block)
 
 
 @kernel("layer_normalization_2_warp", supports=layer)
-def layer_normalization_2_warp(fn, x, weight=None, bias=None, /, dims=(-1,), eps=1e-5):
+def layer_normalization_2_warp(fn, x, weight=None, bias=None, dims=(-1,), eps=1e-5):
     return layer_forward(fn, x, weight, bias, dims, eps, by_warp)
 
 
 @kernel("layer_normalization_3_registers", supports=layer_short)
-def layer_normalization_3_registers(fn, x, weight=None, bias=None, /, dims=(-1,), eps=1e-5):
+def layer_normalization_3_registers(fn, x, weight=None, bias=None, dims=(-1,), eps=1e-5):
     return layer_forward(fn, x, weight, bias, dims, eps, by_warp)
 
 
@@ -95,7 +95,7 @@ def layer_normalization_3_registers(fn, x, weight=None, bias=None, /, dims=(-1,)
         layer(x, weight, bias, dims) and wide(rows_of(x, dims)[1], x)
     ),
 )
-def layer_normalization_4_vectors(fn, x, weight=None, bias=None, /, dims=(-1,), eps=1e-5):
+def layer_normalization_4_vectors(fn, x, weight=None, bias=None, dims=(-1,), eps=1e-5):
     return layer_forward(fn, x, weight, bias, dims, eps, by_wide_block)
 
 
@@ -119,17 +119,17 @@ def layer_backward(fn, u, x, mean, rstd, weight, dims, start):
 
 
 @kernel("layer_normalization_backward_1_block", supports=layer_back)
-def layer_normalization_backward_1_block(fn, u, x, mean, rstd, weight=None, /, dims=(-1,)):
+def layer_normalization_backward_1_block(fn, u, x, mean, rstd, weight=None, dims=(-1,)):
     return layer_backward(fn, u, x, mean, rstd, weight, dims, by_block)
 
 
 @kernel("layer_normalization_backward_2_warp", supports=layer_back)
-def layer_normalization_backward_2_warp(fn, u, x, mean, rstd, weight=None, /, dims=(-1,)):
+def layer_normalization_backward_2_warp(fn, u, x, mean, rstd, weight=None, dims=(-1,)):
     return layer_backward(fn, u, x, mean, rstd, weight, dims, by_warp)
 
 
 @kernel("layer_normalization_backward_3_registers", supports=layer_back_short)
-def layer_normalization_backward_3_registers(fn, u, x, mean, rstd, weight=None, /, dims=(-1,)):
+def layer_normalization_backward_3_registers(fn, u, x, mean, rstd, weight=None, dims=(-1,)):
     return layer_backward(fn, u, x, mean, rstd, weight, dims, by_warp)
 
 
@@ -139,7 +139,7 @@ def layer_normalization_backward_3_registers(fn, u, x, mean, rstd, weight=None, 
         layer_back(u, x, mean, rstd, weight, dims) and wide(rows_of(x, dims)[1], u, x)
     ),
 )
-def layer_normalization_backward_4_vectors(fn, u, x, mean, rstd, weight=None, /, dims=(-1,)):
+def layer_normalization_backward_4_vectors(fn, u, x, mean, rstd, weight=None, dims=(-1,)):
     return layer_backward(fn, u, x, mean, rstd, weight, dims, by_wide_block)
 
 
@@ -162,17 +162,17 @@ def rms_forward(fn, x, weight, dims, eps, start):
 
 
 @kernel("rms_normalization_1_block", supports=rms)
-def rms_normalization_1_block(fn, x, weight=None, /, dims=(-1,), eps=1e-5):
+def rms_normalization_1_block(fn, x, weight=None, dims=(-1,), eps=1e-5):
     return rms_forward(fn, x, weight, dims, eps, by_block)
 
 
 @kernel("rms_normalization_2_warp", supports=rms)
-def rms_normalization_2_warp(fn, x, weight=None, /, dims=(-1,), eps=1e-5):
+def rms_normalization_2_warp(fn, x, weight=None, dims=(-1,), eps=1e-5):
     return rms_forward(fn, x, weight, dims, eps, by_warp)
 
 
 @kernel("rms_normalization_3_registers", supports=rms_short)
-def rms_normalization_3_registers(fn, x, weight=None, /, dims=(-1,), eps=1e-5):
+def rms_normalization_3_registers(fn, x, weight=None, dims=(-1,), eps=1e-5):
     return rms_forward(fn, x, weight, dims, eps, by_warp)
 
 
@@ -180,7 +180,7 @@ def rms_normalization_3_registers(fn, x, weight=None, /, dims=(-1,), eps=1e-5):
     "rms_normalization_4_vectors",
     supports=lambda x, weight, dims: rms(x, weight, dims) and wide(rows_of(x, dims)[1], x),
 )
-def rms_normalization_4_vectors(fn, x, weight=None, /, dims=(-1,), eps=1e-5):
+def rms_normalization_4_vectors(fn, x, weight=None, dims=(-1,), eps=1e-5):
     return rms_forward(fn, x, weight, dims, eps, by_wide_block)
 
 
@@ -204,17 +204,17 @@ def rms_backward(fn, u, x, rstd, weight, dims, start):
 
 
 @kernel("rms_normalization_backward_1_block", supports=rms_back)
-def rms_normalization_backward_1_block(fn, u, x, rstd, weight=None, /, dims=(-1,)):
+def rms_normalization_backward_1_block(fn, u, x, rstd, weight=None, dims=(-1,)):
     return rms_backward(fn, u, x, rstd, weight, dims, by_block)
 
 
 @kernel("rms_normalization_backward_2_warp", supports=rms_back)
-def rms_normalization_backward_2_warp(fn, u, x, rstd, weight=None, /, dims=(-1,)):
+def rms_normalization_backward_2_warp(fn, u, x, rstd, weight=None, dims=(-1,)):
     return rms_backward(fn, u, x, rstd, weight, dims, by_warp)
 
 
 @kernel("rms_normalization_backward_3_registers", supports=rms_back_short)
-def rms_normalization_backward_3_registers(fn, u, x, rstd, weight=None, /, dims=(-1,)):
+def rms_normalization_backward_3_registers(fn, u, x, rstd, weight=None, dims=(-1,)):
     return rms_backward(fn, u, x, rstd, weight, dims, by_warp)
 
 
@@ -224,7 +224,7 @@ def rms_normalization_backward_3_registers(fn, u, x, rstd, weight=None, /, dims=
         rms_back(u, x, rstd, weight, dims) and wide(rows_of(x, dims)[1], u, x)
     ),
 )
-def rms_normalization_backward_4_vectors(fn, u, x, rstd, weight=None, /, dims=(-1,)):
+def rms_normalization_backward_4_vectors(fn, u, x, rstd, weight=None, dims=(-1,)):
     return rms_backward(fn, u, x, rstd, weight, dims, by_wide_block)
 
 
@@ -240,14 +240,14 @@ def weight_back(u, x, rstd, mean, dims):
 
 
 @kernel("normalization_weight_backward_1_naive", supports=weight_back)
-def normalization_weight_backward_1_naive(fn, u, x, rstd, mean=None, /, dims=(-1,)):
+def normalization_weight_backward_1_naive(fn, u, x, rstd, mean=None, dims=(-1,)):
     out, (rows, cols) = fn.empty(x.shape[x.ndim - len(dims) :], x), rows_of(x, dims)
     fn((ceil_div(cols, 128),), (128,), (out, *contiguous(fn, u, x, rstd, mean), rows, cols))
     return out
 
 
 @kernel("normalization_weight_backward_2_tiles", supports=weight_back)
-def normalization_weight_backward_2_tiles(fn, u, x, rstd, mean=None, /, dims=(-1,)):
+def normalization_weight_backward_2_tiles(fn, u, x, rstd, mean=None, dims=(-1,)):
     shape, (rows, cols) = x.shape[x.ndim - len(dims) :], rows_of(x, dims)
     tiles, pieces = ceil_div(cols, 32), ceil_div(rows, 256)
     out = fn.empty(shape if pieces == 1 else (pieces, *shape), x)
@@ -289,7 +289,7 @@ def batch_forward(fn, x, weight, bias, eps, start):
 
 
 @kernel("batch_normalization_1_naive", supports=channels)
-def batch_normalization_1_naive(fn, x, weight=None, bias=None, /, dims=(0,), eps=1e-5):
+def batch_normalization_1_naive(fn, x, weight=None, bias=None, dims=(0,), eps=1e-5):
     return batch_forward(
         fn,
         x,
@@ -301,14 +301,14 @@ def batch_normalization_1_naive(fn, x, weight=None, bias=None, /, dims=(0,), eps
 
 
 @kernel("batch_normalization_2_block", supports=channels_with_places)
-def batch_normalization_2_block(fn, x, weight=None, bias=None, /, dims=(0,), eps=1e-5):
+def batch_normalization_2_block(fn, x, weight=None, bias=None, dims=(0,), eps=1e-5):
     return batch_forward(
         fn, x, weight, bias, eps, lambda arrays, numbers, C: fn((C,), (256,), (*arrays, *numbers))
     )
 
 
 @kernel("batch_normalization_3_moments", supports=channels_with_places)
-def batch_normalization_3_moments(fn, x, weight=None, bias=None, /, dims=(0,), eps=1e-5):
+def batch_normalization_3_moments(fn, x, weight=None, bias=None, dims=(0,), eps=1e-5):
     return batch_forward(
         fn, x, weight, bias, eps, lambda arrays, numbers, C: fn((C,), (256,), (*arrays, *numbers))
     )

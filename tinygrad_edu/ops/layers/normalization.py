@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from ...engine.case import Array, Case, positive
+from ...engine.case import Case, Sample, positive
 from ...engine.dtype import check_float, float16
 from ...engine.errors import ShapeError
-from ...engine.op import composite, op
+from ...engine.op import Array, composite, piece
+from ...engine.tensor import Tensor
 from .convolution import volume
 
 
@@ -20,22 +21,27 @@ def normalise_backward(F, d, xhat, rstd, dims):
 def layer_norm_reference(F, x, weight, bias, dims, eps):
     centred = x - F.mean(x, dims, True)
     out = centred * F.rsqrt(F.mean(centred * centred, dims, True) + eps)
-    out = out if weight is None else out * weight
-    return out if bias is None else out + bias
+    return scaled(out, weight, bias)
 
 
-@op(
-    method=False,
+@piece(
     types="match",
     residuals=("mean", "rstd"),
     reference=layer_norm_reference,
     cases=[
-        Case([2, 3, 4], positive(4), [4], torch=False),
-        Case([2, 3, 4], None, None, (-2, -1), torch=False),
-        Case([3, 5], positive(5), torch=False),
+        Case([2, 3, 4], positive(4), [4]),
+        Case([2, 3, 4], None, None, (-2, -1)),
+        Case([3, 5], positive(5)),
     ],
 )
-def layer_normalization(xp, x, weight=None, bias=None, /, dims=(-1,), eps=1e-5):
+def layer_normalization(
+    xp,
+    x: Array,
+    weight: Array | None = None,
+    bias: Array | None = None,
+    dims: tuple[int, ...] = (-1,),
+    eps: float = 1e-5,
+):
     """Normalise over the last dims, scale and shift.
 
     Math:   out = (x - mean) / sqrt(var + eps) weight + bias
@@ -67,16 +73,23 @@ layer_normalization.vjp(
 # orders go through their references.
 
 
-@op(
-    method=False,
+@piece(
     types="match",
     differentiable=False,
     cases=[
-        Case([2, 3, 4], [2, 3, 4], [2, 3, 1], positive(2, 3, 1), positive(4), torch=False),
-        Case([2, 3, 4], [2, 3, 4], [2, 1, 1], positive(2, 1, 1), None, (-2, -1), torch=False),
+        Case([2, 3, 4], [2, 3, 4], [2, 3, 1], positive(2, 3, 1), positive(4)),
+        Case([2, 3, 4], [2, 3, 4], [2, 1, 1], positive(2, 1, 1), None, (-2, -1)),
     ],
 )
-def layer_normalization_backward(xp, u, x, mean, rstd, weight=None, /, dims=(-1,)):
+def layer_normalization_backward(
+    xp,
+    u: Array,
+    x: Array,
+    mean: Array,
+    rstd: Array,
+    weight: Array | None = None,
+    dims: tuple[int, ...] = (-1,),
+):
     """The cotangent of layer_normalization's x, from the output's cotangent u and the residuals.
 
     Math:   out = rstd (d - mean(d) - xhat mean(d xhat)),   d = u weight,   xhat = (x - mean) rstd
@@ -92,16 +105,17 @@ def layer_normalization_backward(xp, u, x, mean, rstd, weight=None, /, dims=(-1,
     return out
 
 
-@op(
-    method=False,
+@piece(
     types="match",
     differentiable=False,
     cases=[
-        Case([2, 3, 4], [2, 3, 4], positive(2, 3, 1), [2, 3, 1], torch=False),
-        Case([2, 3, 4], [2, 3, 4], positive(2, 1, 1), None, (-2, -1), torch=False),
+        Case([2, 3, 4], [2, 3, 4], positive(2, 3, 1), [2, 3, 1]),
+        Case([2, 3, 4], [2, 3, 4], positive(2, 1, 1), None, (-2, -1)),
     ],
 )
-def normalization_weight_backward(xp, u, x, rstd, mean=None, /, dims=(-1,)):
+def normalization_weight_backward(
+    xp, u: Array, x: Array, rstd: Array, mean: Array | None = None, dims: tuple[int, ...] = (-1,)
+):
     """The cotangent of the weight of layer_normalization, or (without a mean) of rms_normalization.
 
     Math:   out = sum over the leading dims of u (x - mean) rstd
@@ -136,14 +150,21 @@ def last_dims(name, input, normalized_shape, **given):
         Case([2, 4], (4,), positive(4)),
     ],
 )
-def layer_norm(F, input, normalized_shape, weight=None, bias=None, eps=1e-5):
+def layer_norm(
+    F,
+    input: Tensor,
+    normalized_shape: int | tuple[int, ...],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
     """Normalise over the last dims, whose sizes are `normalized_shape`.
 
     Math:   out = (x - mean) / sqrt(var + eps) weight + bias
     Reference: J. L. Ba et al., 2016, "Layer normalization", eq. 4
     """
     if input.dtype is float16:
-        return in_float32(layer_norm.function, input, normalized_shape, weight, bias, eps)
+        return in_float32(layer_norm, input, normalized_shape, weight, bias, eps)
     return F.layer_normalization(
         input,
         weight,
@@ -164,13 +185,23 @@ def batch_norm_reference(F, x, weight, bias, dims, eps):
     mean = F.mean(x, dims, True)
     centred = x - mean
     var = F.mean(centred * centred, dims, True)
-    out = centred * F.rsqrt(var + eps)
-    out = out if weight is None else out * weight
-    return (out if bias is None else out + bias), mean, var
+    return scaled(centred * F.rsqrt(var + eps), weight, bias), mean, var
 
 
-@op(method=False, types="match", outputs=("out", "mean", "var"), reference=batch_norm_reference)
-def batch_normalization(xp, x, weight=None, bias=None, /, dims=(0,), eps=1e-5):
+@piece(
+    types="match",
+    outputs=("out", "mean", "var"),
+    reference=batch_norm_reference,
+    cases=[Case([4, 3], positive(1, 3), [1, 3]), Case([4, 3, 2], None, None, (0, 2))],
+)
+def batch_normalization(
+    xp,
+    x: Array,
+    weight: Array | None = None,
+    bias: Array | None = None,
+    dims: tuple[int, ...] = (0,),
+    eps: float = 1e-5,
+):
     """Normalise over the batch; mean and (biased) variance come along for the running averages,
     without gradients.
 
@@ -190,9 +221,8 @@ def batch_normalization(xp, x, weight=None, bias=None, /, dims=(0,), eps=1e-5):
 
 def batch_norm_d_x(F, gs, x, weight, mean, var, dims, eps):
     rstd = F.rsqrt(var + eps)
-    return normalise_backward(
-        F, gs[0] if weight is None else gs[0] * weight, (x - mean) * rstd, rstd, dims
-    )
+    d = gs[0] if weight is None else gs[0] * weight
+    return normalise_backward(F, d, (x - mean) * rstd, rstd, dims)
 
 
 batch_normalization.vjp(
@@ -214,24 +244,24 @@ def check_channels(name, input, **given):
 @composite(
     method=False,
     cases=[
-        Case([4, 3], None, None, positive(3), Array(3), True),
-        Case([4, 3, 2, 2], None, None, positive(3), Array(3), True),
+        Case([4, 3], None, None, positive(3), Sample(3), True),
+        Case([4, 3, 2, 2], None, None, positive(3), Sample(3), True),
         Case([4, 3, 5], None, None, None, None, True),
-        Case([4, 3], Array(3), positive(3), positive(3), Array(3), False),
-        Case([2, 3, 4], Array(3), positive(3), None, None, False),
+        Case([4, 3], Sample(3), positive(3), positive(3), Sample(3), False),
+        Case([2, 3, 4], Sample(3), positive(3), None, None, False),
     ],
 )
 def batch_norm(
     F,
-    input,
-    running_mean,
-    running_var,
-    weight=None,
-    bias=None,
-    training=False,
-    momentum=0.1,
-    eps=1e-5,
-):
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
     """Normalise each channel (dim 1) over the batch, or by running averages when not training.
 
     Math:   out = (x - mean) / sqrt(var + eps) weight + bias;   running = (1 - momentum) running +
@@ -248,6 +278,8 @@ def batch_norm(
             weight,
             bias,
         )
+    if tuple(input.shape) == (0,):  # PyTorch takes this for an empty batch
+        return F.clone(input)
     if input.ndim < 2:
         raise ShapeError(
             f"batch_norm: input must have at least 2 dims (N, C), got shape {tuple(input.shape)}."
@@ -266,42 +298,52 @@ def batch_norm(
             "batch_norm: needs running_mean and running_var when not training, got None. Give them,"
             " or training=True."
         )
-    shape = (1, -1) + (1,) * (input.ndim - 2)
-
-    def column(v):
-        return None if v is None else F.reshape(v, shape)
-
+    shape = (1, -1) + (1,) * (input.ndim - 2)  # of a column: one value per channel
+    scale = None if weight is None else F.reshape(weight, shape)
+    shift = None if bias is None else F.reshape(bias, shape)
     if not training:
-        scale = F.rsqrt(column(running_var).to(input.dtype) + eps)
-        scale = scale if weight is None else scale * column(weight)
-        out = (input - column(running_mean)) * scale
-        return out if bias is None else out + column(bias)
+        rstd = F.rsqrt(F.reshape(running_var, shape).to(input.dtype) + eps)
+        centred = input - F.reshape(running_mean, shape)
+        return scaled(centred * (rstd if scale is None else rstd * scale), None, shift)
     n = input.numel() // max(input.shape[1], 1)
     if n == 0:
-        out = input if weight is None else input * column(weight)
-        return out if bias is None else out + column(bias)
+        return scaled(F.clone(input), scale, shift)
     if n == 1:
         raise ShapeError(
             "batch_norm: needs more than one value per channel when training, got shape"
             f" {tuple(input.shape)}. Use a larger batch, or eval()."
         )
-    out, mean, var = F.batch_normalization(
-        input, column(weight), column(bias), tuple(i for i in range(input.ndim) if i != 1), eps
-    )
-    for running, batch in (
-        (running_mean, mean.detach()),
-        (running_var, var.detach() * (n / (n - 1))),
-    ):
-        if running is not None:
-            running.copy_(running.detach() * (1 - momentum) + F.reshape(batch, (-1,)) * momentum)
+    dims = tuple(i for i in range(input.ndim) if i != 1)
+    out, mean, var = F.batch_normalization(input, scale, shift, dims, eps)
+    track(F, running_mean, mean.detach(), momentum)
+    track(F, running_var, var.detach() * (n / (n - 1)), momentum)
     return out
+
+
+def scaled(x, weight, bias):
+    """x weight + bias, where they are given."""
+    x = x if weight is None else x * weight
+    return x if bias is None else x + bias
+
+
+def track(F, running, batch, momentum):
+    """Move a running average towards the batch's value."""
+    if running is not None:
+        running.copy_(running.detach() * (1 - momentum) + F.reshape(batch, (-1,)) * momentum)
 
 
 @composite(
     method=False,
-    cases=[Case([2, 4, 3], 2, positive(4), Array(4)), Case([2, 4, 3, 2], 4), Case([3, 6], 3)],
+    cases=[Case([2, 4, 3], 2, positive(4), Sample(4)), Case([2, 4, 3, 2], 4), Case([3, 6], 3)],
 )
-def group_norm(F, input, num_groups, weight=None, bias=None, eps=1e-5):
+def group_norm(
+    F,
+    input: Tensor,
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
     """Normalise groups of channels of each item.
 
     Math:   out = (x - mean) / sqrt(var + eps) weight + bias, statistics over a group and all
@@ -320,28 +362,28 @@ def group_norm(F, input, num_groups, weight=None, bias=None, eps=1e-5):
         )
     check_channels("group_norm", input, weight=weight, bias=bias)
     if input.dtype is float16:
-        return in_float32(group_norm.function, input, num_groups, weight, bias, eps)
+        return in_float32(group_norm, input, num_groups, weight, bias, eps)
     grouped = F.reshape(input, (input.shape[0], num_groups, volume(input.shape[1:]) // num_groups))
     out = F.reshape(F.layer_normalization(grouped, None, None, (-1,), eps), tuple(input.shape))
     shape = (1, -1) + (1,) * (input.ndim - 2)
-    out = out if weight is None else out * F.reshape(weight, shape)
-    return out if bias is None else out + F.reshape(bias, shape)
+    weight = None if weight is None else F.reshape(weight, shape)
+    return scaled(out, weight, None if bias is None else F.reshape(bias, shape))
 
 
 @composite(
-    method=False, cases=[Case([2, 3, 4]), Case([2, 3, 4, 2], None, None, positive(3), Array(3))]
+    method=False, cases=[Case([2, 3, 4]), Case([2, 3, 4, 2], None, None, positive(3), Sample(3))]
 )
 def instance_norm(
     F,
-    input,
-    running_mean=None,
-    running_var=None,
-    weight=None,
-    bias=None,
-    use_input_stats=True,
-    momentum=0.1,
-    eps=1e-5,
-):
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
     """Normalise each channel of each item.
 
     Math:   out = (x - mean) / sqrt(var + eps) weight + bias, statistics over positions
@@ -370,8 +412,8 @@ def instance_norm(
     if running_mean is not None and input.shape[0]:
         dims = tuple(range(2, input.ndim))
         x = input.detach()
-        running_mean.copy_(running_mean * (1 - momentum) + F.mean(F.mean(x, dims), 0) * momentum)
-        running_var.copy_(running_var * (1 - momentum) + F.mean(F.var(x, dims), 0) * momentum)
+        track(F, running_mean, F.mean(F.mean(x, dims), 0), momentum)
+        track(F, running_var, F.mean(F.var(x, dims), 0), momentum)
     return F.group_norm(input, input.shape[1], weight, bias, eps)
 
 
@@ -380,14 +422,15 @@ def rms_norm_reference(F, x, weight, dims, eps):
     return out if weight is None else out * weight
 
 
-@op(
-    method=False,
+@piece(
     types="promote",
     residuals=("rstd",),
     reference=rms_norm_reference,
-    cases=[Case([2, 3, 4], positive(4), torch=False), Case([2, 3, 4], None, (-2, -1), torch=False)],
+    cases=[Case([2, 3, 4], positive(4)), Case([2, 3, 4], None, (-2, -1))],
 )
-def rms_normalization(xp, x, weight=None, /, dims=(-1,), eps=1e-5):
+def rms_normalization(
+    xp, x: Array, weight: Array | None = None, dims: tuple[int, ...] = (-1,), eps: float = 1e-5
+):
     """Divide by the root mean square over the last dims, and scale.
 
     Math:   out = x / sqrt(mean(x^2) + eps) weight
@@ -406,16 +449,17 @@ rms_normalization.vjp(
 )
 
 
-@op(
-    method=False,
+@piece(
     types="match",
     differentiable=False,
     cases=[
-        Case([2, 3, 4], [2, 3, 4], positive(2, 3, 1), positive(4), torch=False),
-        Case([2, 3, 4], [2, 3, 4], positive(2, 1, 1), None, (-2, -1), torch=False),
+        Case([2, 3, 4], [2, 3, 4], positive(2, 3, 1), positive(4)),
+        Case([2, 3, 4], [2, 3, 4], positive(2, 1, 1), None, (-2, -1)),
     ],
 )
-def rms_normalization_backward(xp, u, x, rstd, weight=None, /, dims=(-1,)):
+def rms_normalization_backward(
+    xp, u: Array, x: Array, rstd: Array, weight: Array | None = None, dims: tuple[int, ...] = (-1,)
+):
     """The cotangent of rms_normalization's x, from the output's cotangent u and the residual.
 
     Math:   out = rstd (d - xhat mean(d xhat)),   d = u weight,   xhat = x rstd
@@ -430,7 +474,13 @@ def rms_normalization_backward(xp, u, x, rstd, weight=None, /, dims=(-1,)):
 
 
 @composite(method=False, cases=[Case([2, 3, 4], (4,), positive(4)), Case([2, 3, 4], (3, 4))])
-def rms_norm(F, input, normalized_shape, weight=None, eps=None):
+def rms_norm(
+    F,
+    input: Tensor,
+    normalized_shape: int | tuple[int, ...],
+    weight: Tensor | None = None,
+    eps: float | None = None,
+) -> Tensor:
     """Divide by the root mean square over the last dims.
 
     Math:   out = x / sqrt(mean(x^2) + eps) weight
@@ -438,7 +488,7 @@ def rms_norm(F, input, normalized_shape, weight=None, eps=None):
     """
     check_float("rms_norm", input)
     if input.dtype is float16:
-        return in_float32(rms_norm.function, input, normalized_shape, weight, eps)
+        return in_float32(rms_norm, input, normalized_shape, weight, eps)
     if eps is None:
         eps = {"float64": 2.220446049250313e-16, "float32": 1.1920928955078125e-07}[
             input.dtype.name
@@ -452,8 +502,10 @@ def rms_norm(F, input, normalized_shape, weight=None, eps=None):
     method=False,
     cases=[Case([2, 5, 3], 3), Case([1, 4, 2, 3], 2, 0.5, 0.5, 2.0), Case([2, 3, 2, 1, 2], 5, 0.1)],
 )
-def local_response_norm(F, input, size, alpha=1e-4, beta=0.75, k=1.0):
-    """Each element divided by what the `size` channels around it have.
+def local_response_norm(
+    F, input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
+) -> Tensor:
+    """Each element divided by a power of the mean square over the `size` channels around it.
 
     Math:   out[c] = x[c] / (k + alpha mean_{c' in window(c)} x[c']^2)^beta
     Shape:  (N, C, *), unchanged
