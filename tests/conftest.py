@@ -29,7 +29,6 @@ QUICK = {
     "data/test_vision_datasets.py",
     "devices/test_bench.py::test_quantiles_are_the_middle_and_the_fifths",
     "devices/test_bench.py::test_every_op_with_kernels_can_be_measured",
-    "devices/test_kernels.py::test_what_is_elementwise_has_a_kernel",
     "devices/test_kernels.py::test_collapse_merges_dims_that_no_array_tells_apart",
     "devices/test_kernels.py::test_source_shows_the_generated_text",
     "engine/test_autograd.py",
