@@ -970,3 +970,62 @@ def test_checking_names_leaves_signatures_and_users_classes_alone():
 
     assert Mine(anything=1).kwargs == {"anything": 1}
     assert not hasattr(Mine.__init__, "__wrapped__")
+
+
+class Counting(nn.Module):
+    """Holds a number beside its parameter."""
+
+    def __init__(self, n):
+        super().__init__()
+        self.weight = nn.Parameter(te.ones(1))
+        self.inner = nn.Linear(1, 1)
+        self.n = n
+
+    def get_extra_state(self):
+        return {"n": self.n}
+
+    def set_extra_state(self, state):
+        self.n = state["n"]
+
+
+def test_extra_state_is_saved_and_loaded():
+    state = nn.Sequential(Counting(3)).state_dict()
+    assert list(state) == ["0.weight", "0._extra_state", "0.inner.weight", "0.inner.bias"]
+    assert state["0._extra_state"] == {"n": 3}
+    other = nn.Sequential(Counting(0))
+    assert not other.load_state_dict(state).missing_keys
+    assert other[0].n == 3
+
+
+def test_extra_state_that_is_missing_unexpected_or_beside_an_error_changes_nothing():
+    state = nn.Sequential(Counting(3)).state_dict()
+    wrong = {**state, "0.weight": te.ones(2)}
+    lacking = {k: v for k, v in state.items() if k != "0._extra_state"}
+    other = nn.Sequential(Counting(0))
+    for given, text in ((wrong, "size mismatch"), (lacking, 'Missing .*"0._extra_state"')):
+        with pytest.raises(RuntimeError, match=text):
+            other.load_state_dict(given)
+        assert other[0].n == 0
+    assert other.load_state_dict(lacking, strict=False).missing_keys == ["0._extra_state"]
+    plain = nn.Linear(1, 1)
+    with pytest.raises(RuntimeError, match='Unexpected .*"_extra_state"'):
+        plain.load_state_dict({**plain.state_dict(), "_extra_state": 1})
+    with pytest.raises(NotImplementedError, match="get_extra_state"):
+        plain.get_extra_state()
+
+
+def test_a_distance_module_is_part_of_the_triplet_loss():
+    class Scaled(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.scale = nn.Parameter(te.tensor(2.0))
+
+        def forward(self, x, y):
+            return self.scale * (x - y).abs().sum(-1)
+
+    loss = nn.TripletMarginWithDistanceLoss(distance_function=Scaled(), margin=0.5)
+    assert [name for name, _ in loss.named_parameters()] == ["distance_function.scale"]
+    a, p, n = te.zeros(1, 2), te.ones(1, 2), te.ones(1, 2) * 0.5
+    assert loss(a, p, n).item() == 4 - 2 + 0.5
+    with pytest.raises(te.ShapeError, match="margin must be above 0"):
+        nn.TripletMarginWithDistanceLoss(margin=0)

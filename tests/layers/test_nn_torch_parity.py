@@ -152,7 +152,8 @@ def values(shape: tuple, seed: int) -> np.ndarray:
 
 
 def ident(case: tuple) -> str:
-    return f"{case[0]}-{'-'.join(map(str, case[1]))}-{'-'.join(f'{k}={v}' for k, v in case[2].items())}"
+    settings = [f"{name}={value}" for name, value in case[2].items()]
+    return "-".join([case[0], *map(str, case[1]), *settings])
 
 
 def make_both(case: tuple) -> tuple:
@@ -424,3 +425,15 @@ def test_backward_hooks_see_what_pytorchs_see_and_can_replace_it():
 
     for a, b in zip(run(te, nn), run(torch, torch.nn), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda nn: nn.TripletMarginWithDistanceLoss(margin=2.0, swap=True),
+        lambda nn: nn.MultiheadAttention(4, 2, bias=False),
+        lambda nn: nn.TransformerDecoderLayer(4, 2),
+    ],
+)
+def test_modules_print_as_pytorchs_do(make):
+    assert repr(make(nn)) == repr(make(torch.nn))

@@ -257,3 +257,12 @@ def test_positions():
 def test_bad_input_is_refused_with_what_to_do(call, message):
     with pytest.raises(tg.ShapeError if "bool" not in message else tg.DTypeError, match=message):
         call()
+
+
+@pytest.mark.parametrize("n", [2**31, -1])
+def test_a_number_of_layers_that_nobody_means_is_refused(n):
+    layer = nn.TransformerEncoderLayer(4, 2)
+    with pytest.raises(tg.ShapeError, match="num_layers must be from 0 to"):
+        nn.TransformerEncoder(layer, n)
+    with pytest.raises(tg.ShapeError, match="num_layers must be from 0 to"):
+        nn.TransformerDecoder(nn.TransformerDecoderLayer(4, 2), n)

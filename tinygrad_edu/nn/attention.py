@@ -27,6 +27,10 @@ def additive(mask: Tensor | None, dtype: Any) -> Tensor | None:
     return ops.masked_fill(ops.zeros(*mask.shape, dtype=dtype, device=mask.device), mask, -math.inf)
 
 
+class NonDynamicallyQuantizableLinear(Linear):
+    """Linear under the name that PyTorch prints for `out_proj`."""
+
+
 class MultiheadAttention(Module):
     """Attention in several heads, each on a part of the features.
 
@@ -93,7 +97,9 @@ class MultiheadAttention(Module):
                 name,
                 None if size is None else Parameter(ops.empty(*size, device=device, dtype=dtype)),
             )
-        self.out_proj = Linear(embed_dim, embed_dim, bias, device=device, dtype=dtype)
+        self.out_proj = NonDynamicallyQuantizableLinear(
+            embed_dim, embed_dim, bias, device=device, dtype=dtype
+        )
         self._reset_parameters()
 
     def _reset_parameters(self) -> None:
@@ -174,6 +180,37 @@ class MultiheadAttention(Module):
             padding = ops.reshape(padding, (B, 1, 1, S))
         return padding if mask is None else mask if padding is None else mask + padding
 
+    def time_first(self, x: Tensor) -> Tensor:
+        """(T, B, E) of one sequence (T, E), or of (B, T, E) with batch_first."""
+        if x.ndim == 2:
+            return ops.unsqueeze(x, 1)
+        return ops.transpose(x, 0, 1) if self.batch_first else x
+
+    def extended(
+        self, k: Tensor, v: Tensor, mask: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Keys and values (S, B, E) with the learnt ones and zeros added, and a mask for them."""
+        B, E = k.shape[1:]
+        zeros = ops.zeros(1, B, E, dtype=k.dtype, device=k.device)
+        more_k, more_v = [k], [v]
+        if self.bias_k is not None:
+            more_k.append(ops.expand(self.bias_k, (1, B, E)))
+            more_v.append(ops.expand(self.bias_v, (1, B, E)))
+        if self.add_zero_attn:
+            more_k.append(zeros)
+            more_v.append(zeros)
+        added = len(more_k) - 1
+        if not added:
+            return k, v, mask
+        mask = None if mask is None else F.pad(mask, (0, added))  # (…, T, S + added)
+        return ops.cat(more_k), ops.cat(more_v), mask  # (S + added, B, E)
+
+    def heads(self, x: Tensor) -> Tensor:
+        """(T, B, E) → (B, H, T, D)."""
+        T, B = x.shape[:2]
+        x = ops.reshape(x, (T, B, self.num_heads, self.head_dim))
+        return ops.transpose(ops.transpose(x, 0, 1), 1, 2)
+
     def forward(
         self,
         query: Tensor,
@@ -186,75 +223,38 @@ class MultiheadAttention(Module):
         is_causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
         self.check(query, key, value)
-        single, H = query.ndim == 2, self.num_heads
+        single = query.ndim == 2
         same_key, same_value = key is query, value is key
-        # (T, B, E)
-        query = (
-            ops.unsqueeze(query, 1)
-            if single
-            else ops.transpose(query, 0, 1)
-            if self.batch_first
-            else query
-        )
-        key = (
-            query
-            if same_key
-            else (
-                ops.unsqueeze(key, 1)
-                if single
-                else ops.transpose(key, 0, 1)
-                if self.batch_first
-                else key
-            )
-        )
-        value = (
-            key
-            if same_value
-            else (
-                ops.unsqueeze(value, 1)
-                if single
-                else ops.transpose(value, 0, 1)
-                if self.batch_first
-                else value
-            )
-        )
+        query = self.time_first(query)  # (T, B, E)
+        key = query if same_key else self.time_first(key)  # (S, B, kdim)
+        value = key if same_value else self.time_first(value)  # (S, B, vdim)
         if single and key_padding_mask is not None:
-            key_padding_mask = ops.unsqueeze(key_padding_mask, 0)
+            key_padding_mask = ops.unsqueeze(key_padding_mask, 0)  # (1, S)
         (T, B, E), S = query.shape, key.shape[0]
         if is_causal and attn_mask is None:
             attn_mask = ops.triu(ops.ones(T, S, dtype="bool", device=query.device), 1)
         mask = self.combined(attn_mask, key_padding_mask, (B, T, S), query.dtype)
-        q, k, v = self.projected(query, key, value)
-        for extra_k, extra_v in (
-            [(self.bias_k, self.bias_v)] if self.bias_k is not None else []
-        ) + ([(None, None)] if self.add_zero_attn else []):
-            zeros = ops.zeros(1, B, E, dtype=k.dtype, device=k.device)
-            k = ops.cat([k, zeros if extra_k is None else ops.expand(extra_k, (1, B, E))])
-            v = ops.cat([v, zeros if extra_v is None else ops.expand(extra_v, (1, B, E))])
-            mask = None if mask is None else F.pad(mask, (0, 1))
-        # (B, T, H, D)
-        q, k, v = (
-            ops.transpose(ops.reshape(x, (x.shape[0], B, H, self.head_dim)), 0, 1)
-            for x in (q, k, v)
-        )
-        q, k, v = (ops.transpose(x, 1, 2) for x in (q, k, v))  # (B, H, T, D)
+        q, k, v = self.projected(query, key, value)  # (T, B, E), (S, B, E) twice
+        k, v, mask = self.extended(k, v, mask)
+        q, k, v = (self.heads(x) for x in (q, k, v))  # (B, H, T, D), (B, H, S, D) twice
         weights = None
         if need_weights:
-            # (B, H, T, S)
-            scores = ops.matmul(q * (1 / math.sqrt(self.head_dim)), ops.transpose(k, -1, -2))
+            k = ops.transpose(k, -1, -2)  # (B, H, D, S)
+            scores = ops.matmul(q * (1 / math.sqrt(self.head_dim)), k)  # (B, H, T, S)
             weights = F.softmax(scores if mask is None else scores + mask, -1)
             weights = F.dropout(weights, self.dropout, self.training)
-            out = ops.matmul(weights, v)
+            out = ops.matmul(weights, v)  # (B, H, T, D)
         else:
             out = F.scaled_dot_product_attention(
                 q, k, v, mask, self.dropout if self.training else 0.0
-            )
+            )  # (B, H, T, D)
         out = ops.reshape(ops.permute(out, (2, 0, 1, 3)), (T, B, E))  # (B, H, T, D) → (T, B, E)
         out = self.out_proj(out)
-        out = (
-            ops.squeeze(out, 1) if single else ops.transpose(out, 0, 1) if self.batch_first else out
-        )
+        if single:
+            out = ops.squeeze(out, 1)  # (T, E)
+        elif self.batch_first:
+            out = ops.transpose(out, 0, 1)  # (B, T, E)
         if weights is not None:
-            weights = ops.mean(weights, 1) if average_attn_weights else weights
+            weights = ops.mean(weights, 1) if average_attn_weights else weights  # (B, T, S)
             weights = ops.squeeze(weights, 0) if single else weights
         return out, weights

@@ -55,7 +55,8 @@ class Indexed(Module):
         return self._table()[self._key(idx)]
 
     def _slice(self, idx: slice) -> Any:
-        return self.__class__(list(self)[idx])
+        make: Any = self.__class__  # the subclasses take a list
+        return make(list(self)[idx])
 
     def __setitem__(self, idx: Any, value: Any) -> None:
         self._table()[self._key(idx)] = self._check(value)

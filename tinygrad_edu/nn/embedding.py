@@ -121,8 +121,10 @@ class Embedding(Module):
                 "Embedding.from_pretrained: needs a table with 2 dims, got shape"
                 f" {embeddings.shape}. Give one row per number."
             )
+        rows, columns = embeddings.shape
         return cls(
-            *embeddings.shape,
+            rows,
+            columns,
             padding_idx,
             max_norm,
             norm_type,

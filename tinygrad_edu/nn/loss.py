@@ -6,12 +6,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ..engine.errors import ShapeError
 from ..engine.tensor import Tensor
 from ..ops.layers.loss import legacy_reduction
 from .declared import Declared
+from .functional import triplet_margin_with_distance_loss
+from .module import Module
 
 
 class _Loss(Declared):
@@ -161,7 +164,10 @@ class MarginRankingLoss(_Loss):
 
 
 class CosineEmbeddingLoss(_Loss):
-    """1 − cos where target is 1, max(0, cos − margin) where it is −1, called with (x1, x2, target)."""
+    """1 − cos where target is 1, max(0, cos − margin) where it is −1.
+
+    Called with (x1, x2, target).
+    """
 
     function = "cosine_embedding_loss"
     margin: float = 0.0
@@ -223,16 +229,38 @@ class TripletMarginLoss(_Loss):
     reduction: str = "mean"
 
 
-class TripletMarginWithDistanceLoss(_Loss):
-    """TripletMarginLoss with a distance of your own: a function of two tensors (default:
-    pairwise_distance).
+class TripletMarginWithDistanceLoss(Module):
+    """TripletMarginLoss with any distance: a function, or module, of two tensors (default:
+    PairwiseDistance()).
     """
 
-    function = "triplet_margin_with_distance_loss"
-    distance_function: Any = None
-    margin: float = 1.0
-    swap: bool = False
-    reduction: str = "mean"
+    def __init__(
+        self,
+        *,
+        distance_function: Callable[[Tensor, Tensor], Tensor] | None = None,
+        margin: float = 1.0,
+        swap: bool = False,
+        reduction: str = "mean",
+    ):
+        super().__init__()
+        if not margin > 0:
+            raise ShapeError(
+                f"TripletMarginWithDistanceLoss: margin must be above 0, got {margin}. Use 1.0, for"
+                " example."
+            )
+        self.distance_function = distance_function or PairwiseDistance()
+        self.margin, self.swap, self.reduction = margin, swap, reduction
+
+    def forward(self, anchor: Tensor, positive: Tensor, negative: Tensor) -> Tensor:
+        return triplet_margin_with_distance_loss(
+            anchor,
+            positive,
+            negative,
+            distance_function=self.distance_function,
+            margin=self.margin,
+            swap=self.swap,
+            reduction=self.reduction,
+        )
 
 
 class CTCLoss(_Loss):

@@ -368,6 +368,20 @@ class Module:
         """
         return state.load(self, state_dict, strict, assign)
 
+    def get_extra_state(self) -> Any:
+        """Define it, with `set_extra_state`, for what a state dict shall hold beside tensors."""
+        raise NotImplementedError(
+            f"{self._get_name()}: must define get_extra_state() to be asked for extra state, got a"
+            " class without. Define it together with set_extra_state(state)."
+        )
+
+    def set_extra_state(self, state: Any) -> None:
+        """Take back what `get_extra_state` returned when the state dict was made."""
+        raise NotImplementedError(
+            f"{self._get_name()}: must define set_extra_state(state) to load extra state, got a"
+            " class without. Define it together with get_extra_state()."
+        )
+
     def register_state_dict_pre_hook(self, hook: Callable) -> RemovableHandle:
         """Call `hook(module, prefix, keep_vars)` before `state_dict` reads this module."""
         return RemovableHandle(self._state_dict_pre_hooks, hook)

@@ -43,12 +43,24 @@ def own_state(module: Any) -> list[tuple[str, Tensor]]:
     return [(name, value) for name, value in entries if value is not None]
 
 
+EXTRA = "_extra_state"  # the key of what get_extra_state() returns
+
+
+def overrides(module: Any, method: str) -> bool:
+    """Whether the class of `module` defines `method` itself, not only Module."""
+    from .module import Module  # module.py imports this file
+
+    return getattr(type(module), method) is not getattr(Module, method)
+
+
 def collect(module: Any, destination: OrderedDict, prefix: str, keep_vars: bool) -> OrderedDict:
     """Add the values of `module` and everything below it to `destination`."""
     for hook in module._state_dict_pre_hooks.values():
         hook(module, prefix, keep_vars)
     for name, value in own_state(module):
         destination[prefix + name] = value if keep_vars else value.detach()
+    if overrides(module, "get_extra_state"):
+        destination[prefix + EXTRA] = module.get_extra_state()
     for name, child in module._modules.items():
         if child is not None:
             child.state_dict(
@@ -60,6 +72,56 @@ def collect(module: Any, destination: OrderedDict, prefix: str, keep_vars: bool)
     return destination
 
 
+class Plan:
+    """What loading a dict would do to a tree of modules, and what is wrong with the dict."""
+
+    def __init__(self) -> None:
+        self.copies: list[tuple[Any, str, Tensor, Tensor]] = []  # (module, name, old, new)
+        self.extras: list[tuple[Any, Any]] = []  # (module, its extra state)
+        self.expected: set[str] = set()
+        self.missing: list[str] = []
+        self.problems: list[str] = []
+
+    def add(self, module: Any, prefix: str, given: Mapping) -> None:
+        """Compare the own entries of one module with the dict."""
+        for name, mine in own_state(module):
+            if self.has(prefix + name, given):
+                self.compare(prefix + name, module, name, mine, given[prefix + name])
+        if overrides(module, "set_extra_state") and self.has(prefix + EXTRA, given):
+            self.extras.append((module, given[prefix + EXTRA]))
+
+    def has(self, key: str, given: Mapping) -> bool:
+        self.expected.add(key)
+        if key not in given:
+            self.missing.append(key)
+        return key in given
+
+    def compare(self, key: str, module: Any, name: str, mine: Tensor, value: Any) -> None:
+        if not isinstance(value, Tensor):
+            self.problems.append(f'"{key}" must be a Tensor, got {type(value).__name__}')
+        elif tuple(value.shape) != tuple(mine.shape):
+            self.problems.append(
+                f"size mismatch for {key}: the dict holds {tuple(value.shape)}, the module needs"
+                f" {tuple(mine.shape)}"
+            )
+        else:
+            self.copies.append((module, name, mine, value))
+
+    def carry_out(self, assign: bool) -> None:
+        with no_grad():
+            for module, name, mine, value in self.copies:
+                if not assign:
+                    mine.copy_(value)
+                elif name in module._parameters:
+                    if not isinstance(value, Parameter):
+                        value = Parameter(value, mine.requires_grad)
+                    module._parameters[name] = value
+                else:
+                    module._buffers[name] = value
+        for module, extra in self.extras:
+            module.set_extra_state(extra)
+
+
 def load(module: Any, state_dict: Mapping, strict: bool, assign: bool) -> IncompatibleKeys:
     """Check every entry first, then copy all of them: a dict that does not fit changes nothing."""
     if not isinstance(state_dict, Mapping):
@@ -69,67 +131,43 @@ def load(module: Any, state_dict: Mapping, strict: bool, assign: bool) -> Incomp
         )
     given = OrderedDict(state_dict)
     tree = list(walk(module, ""))
-    missing: list[str] = []
-    problems: list[str] = []
+    plan = Plan()
     for prefix, m in tree:
         for hook in m._load_state_dict_pre_hooks.values():
-            hook(m, given, prefix, {}, strict, missing, [], problems)
-    plan: list[tuple[Any, str, Tensor, Tensor]] = []
-    expected = set()
+            hook(m, given, prefix, {}, strict, plan.missing, [], plan.problems)
     for prefix, m in tree:
-        for name, mine in own_state(m):
-            key = prefix + name
-            expected.add(key)
-            if key not in given:
-                missing.append(key)
-                continue
-            value = given[key]
-            if not isinstance(value, Tensor):
-                problems.append(f'"{key}" must be a Tensor, got {type(value).__name__}')
-            elif tuple(value.shape) != tuple(mine.shape):
-                problems.append(
-                    f"size mismatch for {key}: the dict holds {tuple(value.shape)}, the module"
-                    f" needs {tuple(mine.shape)}"
-                )
-            else:
-                plan.append((m, name, mine, value))
-    unexpected = [key for key in given if key not in expected]
-    if strict:
-        if unexpected:
-            problems.insert(
-                0, "Unexpected key(s) in state_dict: " + ", ".join(f'"{k}"' for k in unexpected)
-            )
-        if missing:
-            problems.insert(
-                0, "Missing key(s) in state_dict: " + ", ".join(f'"{k}"' for k in missing)
-            )
-    if problems:
-        raise StateDictError(
-            f"{module._get_name()}.load_state_dict: every entry must fit the module, got"
-            f" {len(problems)} problem(s) (nothing was changed):\n\t"
-            + "\n\t".join(problems)
-            + "\nLoad a dict saved from the same architecture"
-            + (
-                ", or pass strict=False to skip missing and unexpected names."
-                if strict and (missing or unexpected)
-                else "."
-            )
-        )
-    with no_grad():
-        for m, name, mine, value in plan:
-            if not assign:
-                mine.copy_(value)
-            elif name in m._parameters:
-                m._parameters[name] = (
-                    value if isinstance(value, Parameter) else Parameter(value, mine.requires_grad)
-                )
-            else:
-                m._buffers[name] = value
-    result = IncompatibleKeys(missing, unexpected)
+        plan.add(m, prefix, given)
+    unexpected = [key for key in given if key not in plan.expected]
+    check(module, plan, unexpected, strict)
+    plan.carry_out(assign)
+    result = IncompatibleKeys(plan.missing, unexpected)
     for _, m in tree:
         for hook in m._load_state_dict_post_hooks.values():
             hook(m, result)
     return result
+
+
+def check(module: Any, plan: Plan, unexpected: list[str], strict: bool) -> None:
+    """Raise StateDictError with everything that does not fit."""
+    problems, names = list(plan.problems), []
+    if strict and plan.missing:
+        names.append("Missing key(s) in state_dict: " + quoted(plan.missing))
+    if strict and unexpected:
+        names.append("Unexpected key(s) in state_dict: " + quoted(unexpected))
+    problems = names + problems
+    if not problems:
+        return
+    advice = ", or pass strict=False to skip missing and unexpected names." if names else "."
+    raise StateDictError(
+        f"{module._get_name()}.load_state_dict: every entry must fit the module, got"
+        f" {len(problems)} problem(s) (nothing was changed):\n\t"
+        + "\n\t".join(problems)
+        + f"\nLoad a dict saved from the same architecture{advice}"
+    )
+
+
+def quoted(names: list[str]) -> str:
+    return ", ".join(f'"{name}"' for name in names)
 
 
 def walk(module: Any, prefix: str) -> Any:

@@ -19,6 +19,8 @@ from .linear import Linear
 from .module import Module
 from .normalization import LayerNorm
 
+MOST_LAYERS = 10_000  # each is a copy: more would take hours
+
 
 def activation_of(activation: str | Callable) -> Callable:
     if callable(activation):
@@ -32,6 +34,11 @@ def activation_of(activation: str | Callable) -> Callable:
 
 
 def clones(module: Module, n: int) -> ModuleList:
+    if not 0 <= n <= MOST_LAYERS:
+        raise ShapeError(
+            f"Transformer: num_layers must be from 0 to {MOST_LAYERS}, got {n}. Each layer is a"
+            " copy."
+        )
     return ModuleList([copy.deepcopy(module) for _ in range(n)])
 
 
@@ -75,7 +82,8 @@ class _Layer(Module):
         self.activation = activation_of(activation)
 
     def feed_forward(self, x: Tensor) -> Tensor:
-        return self.linear2(self.dropout(self.activation(self.linear1(x))))
+        x = self.dropout(self.activation(self.linear1(x)))  # (T, B, dim_feedforward)
+        return self.linear2(x)  # (T, B, E)
 
     def through(self, x: Tensor, parts: list[Callable]) -> Tensor:
         """x + part(norm(x)) for each part, or norm(x + part(x))."""
@@ -134,7 +142,7 @@ class TransformerEncoderLayer(_Layer):
         def attend(x: Tensor) -> Tensor:
             return self.self_attn(
                 x, x, x, src_key_padding_mask, False, src_mask, is_causal=is_causal
-            )[0]
+            )[0]  # (T, B, E)
 
         return self.through(src, [attend, self.feed_forward])
 
@@ -189,7 +197,7 @@ class TransformerDecoderLayer(_Layer):
         def attend(x: Tensor) -> Tensor:
             return self.self_attn(
                 x, x, x, tgt_key_padding_mask, False, tgt_mask, is_causal=tgt_is_causal
-            )[0]
+            )[0]  # (T, B, E)
 
         def look(x: Tensor) -> Tensor:
             return self.multihead_attn(
@@ -200,7 +208,7 @@ class TransformerDecoderLayer(_Layer):
                 False,
                 memory_mask,
                 is_causal=memory_is_causal,
-            )[0]
+            )[0]  # (T, B, E): queries from tgt, keys and values from memory (S, B, E)
 
         return self.through(tgt, [attend, look, self.feed_forward])
 
@@ -367,7 +375,7 @@ class Transformer(Module):
                 f"Transformer: src and tgt must have one batch size, got {tuple(src.shape)} and"
                 f" {tuple(tgt.shape)}. Check batch_first."
             )
-        memory = self.encoder(src, src_mask, src_key_padding_mask, src_is_causal)
+        memory = self.encoder(src, src_mask, src_key_padding_mask, src_is_causal)  # (S, B, E)
         return self.decoder(
             tgt,
             memory,

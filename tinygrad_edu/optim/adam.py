@@ -10,7 +10,7 @@ from typing import Any
 from ..engine.errors import ShapeError
 from ..engine.tensor import Tensor
 from ..functional import tensor, zeros_like
-from .optimizer import Optimizer, rate_there, step_of
+from .optimizer import Optimizer, grad_of, rate_there, step_of
 from .steps import adam_update, adamax_update, nadam_mu, nadam_update, radam_update
 
 
@@ -102,7 +102,7 @@ class Adam(Optimizer):
         adam_update(
             param.device,
             param.array,
-            param.grad.array,
+            grad_of(param),
             state["exp_avg"].array,
             state["exp_avg_sq"].array,
             state["max_exp_avg_sq"].array if group["amsgrad"] else None,
@@ -189,7 +189,7 @@ class Adamax(Optimizer):
         adamax_update(
             param.device,
             param.array,
-            param.grad.array,
+            grad_of(param),
             state["exp_avg"].array,
             state["exp_inf"].array,
             step_of(state),
@@ -248,7 +248,7 @@ class NAdam(Optimizer):
         nadam_update(
             param.device,
             param.array,
-            param.grad.array,
+            grad_of(param),
             state["exp_avg"].array,
             state["exp_avg_sq"].array,
             state["mu_product"].item(),
@@ -300,7 +300,7 @@ class RAdam(Optimizer):
         radam_update(
             param.device,
             param.array,
-            param.grad.array,
+            grad_of(param),
             state["exp_avg"].array,
             state["exp_avg_sq"].array,
             step_of(state),

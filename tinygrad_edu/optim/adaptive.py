@@ -12,7 +12,7 @@ from ..engine.errors import ShapeError
 from ..engine.tensor import Tensor
 from ..functional import full_like, tensor, zeros, zeros_like
 from .adam import start
-from .optimizer import Optimizer, step_of
+from .optimizer import Optimizer, grad_of, step_of
 from .steps import (
     adadelta_update,
     adafactor_update,
@@ -73,7 +73,7 @@ class RMSprop(Optimizer):
         rmsprop_update(
             param.device,
             param.array,
-            param.grad.array,
+            grad_of(param),
             state["square_avg"].array,
             state["momentum_buffer"].array if group["momentum"] > 0 else None,
             state["grad_avg"].array if group["centered"] else None,
@@ -137,7 +137,7 @@ class Adagrad(Optimizer):
         adagrad_update(
             param.device,
             param.array,
-            param.grad.array,
+            grad_of(param),
             state["sum"].array,
             step_of(state),
             float(group["lr"]),
@@ -191,7 +191,7 @@ class Adadelta(Optimizer):
         adadelta_update(
             param.device,
             param.array,
-            param.grad.array,
+            grad_of(param),
             state["square_avg"].array,
             state["acc_delta"].array,
             float(group["lr"]),
@@ -268,7 +268,7 @@ class Adafactor(Optimizer):
         adafactor_update(
             param.device,
             param.array,
-            param.grad.array,
+            grad_of(param),
             state["row_var"].array if matrix else None,
             state["col_var"].array if matrix else None,
             None if matrix else state["variance"].array,
@@ -332,7 +332,7 @@ class Rprop(Optimizer):
         rprop_update(
             param.device,
             param.array,
-            param.grad.array,
+            grad_of(param),
             state["prev"].array,
             state["step_size"].array,
             *group["etas"],
@@ -368,7 +368,7 @@ class Lion(Optimizer):
         lion_update(
             param.device,
             param.array,
-            param.grad.array,
+            grad_of(param),
             state["exp_avg"].array,
             float(group["lr"]),
             *group["betas"],

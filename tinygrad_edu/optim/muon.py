@@ -10,7 +10,7 @@ from typing import Any
 from ..engine.errors import ShapeError
 from ..engine.tensor import Tensor
 from ..functional import zeros_like
-from .optimizer import Optimizer
+from .optimizer import Optimizer, grad_of
 from .steps import muon_update
 
 
@@ -83,7 +83,7 @@ class Muon(Optimizer):
         muon_update(
             param.device,
             param.array,
-            param.grad.array,
+            grad_of(param),
             state["momentum_buffer"].array,
             float(group["lr"]),
             scale,

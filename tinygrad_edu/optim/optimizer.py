@@ -133,8 +133,8 @@ class Optimizer:
             )
         if group.get("foreach") and group.get("fused"):
             raise ShapeError(
-                f"{self._name()}: at most one of foreach and fused may be True, got both. Omit them:"
-                " they change nothing."
+                f"{self._name()}: at most one of foreach and fused may be True, got both. Omit"
+                " them: they change nothing."
             )
         for name in (
             "lr",
@@ -311,6 +311,12 @@ def noted(step: Callable) -> Callable:
         return step(self, *args, **kwargs)
 
     return run
+
+
+def grad_of(param: Tensor) -> Any:
+    """The raw gradient of a parameter that has one."""
+    grad: Any = param.grad
+    return grad.array
 
 
 def step_of(state: dict[str, Any]) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 from ..engine.errors import ShapeError
 from ..engine.tensor import Tensor
 from ..functional import tensor, zeros_like
-from .optimizer import Optimizer, rate_there, step_of
+from .optimizer import Optimizer, grad_of, rate_there, step_of
 from .steps import asgd_rates, asgd_update, sgd_update
 
 
@@ -64,7 +64,7 @@ class SGD(Optimizer):
         new = sgd_update(
             param.device,
             param.array,
-            param.grad.array,
+            grad_of(param),
             None if buf is None else buf.array,
             rate_there(group["lr"], param),
             group["momentum"],
@@ -122,7 +122,7 @@ class ASGD(Optimizer):
         asgd_update(
             param.device,
             param.array,
-            param.grad.array,
+            grad_of(param),
             state["ax"].array,
             state["eta"].item(),
             state["mu"].item(),

@@ -209,8 +209,7 @@ def _parametrized_class(cls: type) -> type:
 
 def _blank(cls: type) -> Module:
     """An empty parametrized module, which copying and unpickling fill."""
-    new = _parametrized_class(cls)
-    return new.__new__(new)
+    return object.__new__(_parametrized_class(cls))
 
 
 def register_parametrization(

@@ -34,7 +34,7 @@ class CosineAnnealingWarmRestarts(LRScheduler):
                 f" {T_0} and {T_mult}. Correct them."
             )
         self.T_0, self.T_mult, self.eta_min = T_0, T_mult, eta_min
-        self.T_i, self.T_cur = T_0, last_epoch
+        self.T_i, self.T_cur = T_0, float(last_epoch)
         super().__init__(optimizer, last_epoch)
 
     def step(self, epoch: float | None = None) -> None:
