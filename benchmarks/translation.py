@@ -26,10 +26,11 @@ import torch
 import tinygrad_edu
 from tinygrad_edu import optim
 from tinygrad_edu import storage as io
+from tinygrad_edu.models import translator
 from tinygrad_edu.nn import utils
 from tinygrad_edu.recipes import translate as recipe
-from tinygrad_edu.recipes._translation import batches_of, bleu, multi30k, trim
-from tinygrad_edu.text import BPETokenizer
+from tinygrad_edu.text import BPETokenizer, bleu, pair_loader, trim_padding
+from tinygrad_edu.train.sources.pairs import multi30k
 
 SMOOTHING, BETAS, EPS, CLIP = 0.1, (0.9, 0.98), 1e-9, 1.0
 
@@ -137,8 +138,8 @@ class PyTorchs:
         total = seen = 0.0
         for source, target in loader:
             loss, count = self.model.loss(
-                torch.from_numpy(trim(source, pad).numpy()),
-                torch.from_numpy(trim(target, pad).numpy()),
+                torch.from_numpy(trim_padding(source, pad).numpy()),
+                torch.from_numpy(trim_padding(target, pad).numpy()),
                 0.0,
             )
             total, seen = total + loss.item() * count, seen + count
@@ -182,7 +183,7 @@ def main() -> None:
         for name, part in {**parts, "train": pairs}.items()
     }
     loaders = {
-        name: batches_of(
+        name: pair_loader(
             [a for a, _ in ids[name]],
             [b for _, b in ids[name]],
             pad,
@@ -194,7 +195,7 @@ def main() -> None:
 
     tinygrad_edu.manual_seed(0)
     torch.manual_seed(0)
-    model: Any = recipe.Translator(len(tokenizer), pad, *recipe.SIZES["small"])
+    model: Any = translator.Translator(len(tokenizer), pad, *recipe.SIZES["small"])
     theirs = Translator(
         len(tokenizer),
         pad,
@@ -210,7 +211,10 @@ def main() -> None:
     best: dict[str, tuple[float, dict]] = {}
     step = 0
     for epoch in range(1, args.epochs + 1):
-        batches = [(trim(source, pad), trim(target, pad)) for source, target in loaders["train"]]
+        batches = [
+            (trim_padding(source, pad), trim_padding(target, pad))
+            for source, target in loaders["train"]
+        ]
         for side in sides if epoch % 2 else sides[::-1]:
             side.model.train()
             start, losses = time.perf_counter(), []

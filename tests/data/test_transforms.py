@@ -13,7 +13,7 @@ from tinygrad_edu.engine import dtype as dtypes
 from tinygrad_edu.engine.device import default_generator
 from tinygrad_edu.engine.errors import TinygradEduError
 from tinygrad_edu.engine.tensor import Tensor, as_tensor
-from tinygrad_edu.vision import _pillow
+from tinygrad_edu.vision import pillow
 from tinygrad_edu.vision import transforms as T
 from tinygrad_edu.vision.transforms import functional as F
 from tinygrad_edu.vision.utils import make_grid, save_image
@@ -571,7 +571,7 @@ def test_an_image_in_the_graph_is_refused_rather_than_cut_off():
 
 
 def test_without_pillow_what_needs_it_says_how_to_get_it(monkeypatch, tmp_path):
-    monkeypatch.setattr(_pillow, "pillow", lambda: None)
+    monkeypatch.setattr(pillow, "pillow", lambda: None)
     for call in (
         lambda: T.ToPILImage()(image(1, 4, 4)),
         lambda: save_image(image(1, 4, 4), tmp_path / "x.png"),

@@ -491,7 +491,7 @@ def test_samples_are_pil_images_or_arrays_that_transforms_take_alike(tmp_path, m
         )
 
     from tinygrad_edu.engine.device import Generator
-    from tinygrad_edu.vision import _pillow
+    from tinygrad_edu.vision import pillow
     from tinygrad_edu.vision.datasets import base
 
     pytest.importorskip("PIL")
@@ -503,7 +503,7 @@ def test_samples_are_pil_images_or_arrays_that_transforms_take_alike(tmp_path, m
         and plain[1][1] == ARRAYS[LABELS][-1]
     )
     _, with_pillow = load(chain)
-    for module in (_pillow, base):
+    for module in (pillow, base):
         monkeypatch.setattr(module, "pillow", lambda: None)
     plain, _ = load(None)
     assert plain[0][0].shape == (28, 28) and plain[0][0].dtype == np.uint8

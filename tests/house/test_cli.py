@@ -223,7 +223,8 @@ def test_a_full_disk_while_training_is_one_line_and_keeps_the_checkpoint(tmp_pat
     code = f"""
 import resource, signal, sys
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))  # the first checkpoint fits, one with Adam's averages does not
+# the first checkpoint fits, one with Adam's averages does not
+resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
 from tinygrad_edu.cli import main
 sys.exit(main(["train", "mnist-cnn", *{QUICK!r}, "--out", "run"]))
 """
@@ -247,7 +248,7 @@ sys.exit(main(["train", "mnist-cnn", *{QUICK!r}, "--out", "run"]))
 @pytest.fixture(scope="module")
 def good(tmp_path_factory) -> tuple[Path, list[tuple[np.ndarray, int]]]:
     """A model trained well enough to be asked, and digits it has not seen."""
-    from tinygrad_edu.recipes._digits import find_data
+    from tinygrad_edu.train.sources.pictures import find_digits
 
     folder = tmp_path_factory.mktemp("good")
     assert (
@@ -267,7 +268,7 @@ def good(tmp_path_factory) -> tuple[Path, list[tuple[np.ndarray, int]]]:
         == 0
     )
     os.environ.pop("TINYGRAD_EDU_DATA", None)
-    data = find_data("embedded")
+    data = find_digits("embedded")
     labels = data.test_labels.numpy()
     picks = [int(np.flatnonzero(labels == digit)[k]) for digit in range(10) for k in range(2)]
     return folder / "run" / "best.safetensors", [
@@ -395,7 +396,7 @@ def test_doctor_never_fails_and_says_how_to_get_what_is_missing(monkeypatch, cap
     out = capsys.readouterr().out
     assert (
         "pip install safetensors threadpoolctl rich matplotlib pillow" in out
-        and "could not be found out: ZeroDivisionError" in out
+        and "unknown: ZeroDivisionError" in out
     )
 
 

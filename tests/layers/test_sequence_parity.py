@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
-from tinygrad_edu.recipes import char_gpt
+from tinygrad_edu.models import gpt as gpt_module
 
 torch = pytest.importorskip("torch")
 STEPS, VOCABULARY, T, B = 100, 17, 9, 8
@@ -57,12 +57,12 @@ def transformer(lib, dtype):
 
 
 def gpt(lib, dtype):
-    """The recipe's own classes, run on either library: its text only says `torch`."""
+    """The package's own classes, run on either library: its text only says `torch`."""
     scope = {"torch": lib, "nn": lib.nn, "F": lib.nn.functional, "Tensor": lib.Tensor, "math": math}
-    for part in (char_gpt.Attention, char_gpt.Block, char_gpt.GPT):
+    for part in (gpt_module.Attention, gpt_module.Block, gpt_module.GPT):
         exec(
             compile(
-                "from __future__ import annotations\n" + inspect.getsource(part), "char_gpt", "exec"
+                "from __future__ import annotations\n" + inspect.getsource(part), "gpt", "exec"
             ),
             scope,
         )  # noqa: S102

@@ -15,17 +15,20 @@ import pytest
 from support.cli import assert_same_run, call, lines, start, wait_for_step
 
 import tinygrad_edu as tg
-from tinygrad_edu.recipes import (
-    MODULES,
-    char_gpt,
+from tinygrad_edu.models import (
+    CharRNN,
+    Seq2Seq,
+    Translator,
     char_rnn,
-    get,
-    names,
+    gpt,
+    llama,
     seq2seq,
-    stories,
-    translate,
+    translator,
 )
-from tinygrad_edu.recipes._translation import beam_search, greedy, made_up
+from tinygrad_edu.models.search import beam_search, greedy
+from tinygrad_edu.recipes import MODULES, get, names, translate
+from tinygrad_edu.recipes.char_rnn import columns
+from tinygrad_edu.train.sources.pairs import made_up
 
 pytest.importorskip("safetensors")
 STORIES = Path(os.environ.get("TINYGRAD_EDU_TEST_DATA", "no-data")) / "stories260k"
@@ -74,7 +77,9 @@ def test_recipe_tells_its_data_time_and_score(name):
 
 
 def killed_and_resumed(name, tmp_path, kills, epochs=2, device="cpu"):
-    """A run killed at random moments and resumed until it is done, beside one that was left alone."""
+    """A run killed at random moments and resumed until it is done, beside one that was left
+    alone.
+    """
     flags = (*SMALL[name], "--epochs", epochs, "--seed", 3, "--save-every", 0, "--device", device)
     assert (
         call(
@@ -163,27 +168,25 @@ def test_kill_9_and_resume_give_the_same_bits_on_another_device(tmp_path):
 
 @pytest.mark.parametrize("temperature", [0, 0.8])
 def test_the_gpts_cache_changes_nothing_it_writes(temperature):
-    model = char_gpt.GPT(20, layers=2, heads=2, width=16, context=12)
+    model = gpt.GPT(20, layers=2, heads=2, width=16, context=12)
     start_ = tg.tensor([[1, 2, 3], [4, 5, 6]])
     found = []
     for cached in (True, False):
         tg.manual_seed(5)
-        found.append(
-            char_gpt.generate(model, start_, 20, temperature, top_k=5, cached=cached).tolist()
-        )
+        found.append(gpt.generate(model, start_, 20, temperature, top_k=5, cached=cached).tolist())
     assert found[0] == found[1]
     assert len(found[0][0]) == 23
 
 
 def test_the_rnn_carries_on_what_it_read():
-    model = char_rnn.CharRNN(20, "lstm", 16).eval()
+    model = CharRNN(20, "lstm", 16).eval()
     text = [1, 2, 3, 4, 5]
     whole = model(tg.tensor(text).unsqueeze(1))[0][-1, 0]
     first, state = model(tg.tensor(text[:3]).unsqueeze(1))
     rest = model(tg.tensor(text[3:]).unsqueeze(1), state)[0][-1, 0]
     np.testing.assert_allclose(whole.detach().array, rest.detach().array, atol=1e-6)
-    assert char_rnn.sample(model, [1], 10, temperature=0)[:1] == [1]
-    x, y = char_rnn.columns(tg.arange(1000), 2)
+    assert char_rnn.generate(model, [1], 10, temperature=0)[:1] == [1]
+    x, y = columns(tg.arange(1000), 2)
     assert x.shape == (7, 64, 2)
     assert (y - x == 1).all()
     assert x[1, 0, 0].item() == x[0, -1, 0].item() + 1  # the next step goes on where the last ended
@@ -212,14 +215,14 @@ def test_beam_search_finds_what_greedy_search_misses():
 
 def test_translating_with_padding_beside_gives_the_same_words():
     tg.manual_seed(0)
-    model = translate.Translator(30, 0, 16, 2, 1, 32, 0.0).eval()
+    model = Translator(30, 0, 16, 2, 1, 32, 0.0).eval()
     short, padded = tg.tensor([[5, 6, 7]]), tg.tensor([[5, 6, 7, 0, 0]])
     a, b = (
-        translate.next_scores(model, x)(tg.tensor([[1, 9]]), tg.tensor([0]))
+        translator.next_scores(model, x)(tg.tensor([[1, 9]]), tg.tensor([0]))
         for x in (short, padded)
     )
     np.testing.assert_allclose(a.detach().array, b.detach().array, atol=1e-5)
-    model = seq2seq.Seq2Seq(30, 30, 16, True).eval()
+    model = Seq2Seq(30, 30, 16, True).eval()
     a, b = (
         seq2seq.next_scores(model, x)(tg.tensor([[1, 9]]), tg.tensor([0])) for x in (short, padded)
     )
@@ -227,7 +230,7 @@ def test_translating_with_padding_beside_gives_the_same_words():
 
 
 def test_the_translators_loss_counts_no_padding():
-    model = translate.Translator(30, 0, 16, 2, 1, 32, 0.0).eval()
+    model = Translator(30, 0, 16, 2, 1, 32, 0.0).eval()
     loss, count = translate.loss_of(model, tg.tensor([[5, 6]]), tg.tensor([[1, 9, 2]]), 0.1)
     wide, more = translate.loss_of(model, tg.tensor([[5, 6, 0]]), tg.tensor([[1, 9, 2, 0, 0]]), 0.1)
     assert count == more == 2
@@ -262,9 +265,9 @@ def test_a_choice_that_belongs_to_another_recipe_is_refused(tmp_path):
 )
 def test_the_pretrained_model_tells_its_story_token_for_token():
     wanted = np.load(STORIES / "stories260k_reference.npz", allow_pickle=False)
-    model = stories.load(STORIES / "stories260K.bin")
-    pieces = stories.Pieces(STORIES / "tok512.bin", model.config.vocabulary)
-    tokens = stories.write(model, pieces.encode(""), 200)
+    model = llama.load(STORIES / "stories260K.bin")
+    pieces = llama.Pieces(STORIES / "tok512.bin", model.config.vocabulary)
+    tokens = llama.generate(model, pieces.encode(""), 200)
     assert tokens == wanted["ids"].tolist()
     assert pieces.decode(tokens[1:]).decode() == str(wanted["text"])
     n = len(wanted["logits"])

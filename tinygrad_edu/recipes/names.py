@@ -1,14 +1,17 @@
 """Invent names: from counting letter pairs to a Transformer, on one small data set.
 
-    tinygrad-edu train names                          a small Transformer
-    tinygrad-edu train names --model mlp              bigram, mlp, rnn, gru, transformer: the history of the field in five models
+    tinygrad-edu train names                     a small Transformer
+    tinygrad-edu train names --model mlp         bigram, mlp, rnn, gru, transformer: the history of
+                                                 the field in five models
 
 Trains on 32,033 names if names.txt is in ./data (or --data FOLDER, --data download), else on names
 made of random syllables.
 
 Expected validation loss (nats a letter) on names.txt, beside what makemore reports for its models
 of these kinds:
-    bigram 2.45 (2.45)   mlp 2.11 (2.1)   rnn 2.03   gru 1.99   transformer 1.97 (1.92 after a longer training)
+
+    bigram 2.45 (2.45)   mlp 2.11 (2.1)   rnn 2.03   gru 1.99
+    transformer 1.97 (1.92 after a longer training)
 
 Reference: Y. Bengio et al., 2003, "A neural probabilistic language model" (mlp); A. Karpathy,
            makemore (the task and its figures).
@@ -16,18 +19,20 @@ Reference: Y. Bengio et al., 2003, "A neural probabilistic language model" (mlp)
 
 from __future__ import annotations
 
-from typing import Any
-
 import tinygrad_edu as torch
 from tinygrad_edu import Tensor, nn, optim
 from tinygrad_edu.data import DataLoader, TensorDataset
 from tinygrad_edu.nn import functional as F
 
-from . import Option, Recipe
-from ._text import NAMES, download, read, search
-from .char_gpt import GPT, generate
-from .mnist_cnn import one_cycle
+from ..models.gpt import GPT, generate
+from ..models.sampling import sample
+from ..train import Option, Recipe, Run, one_cycle
+from ..train.sources.files import download, read, search
 
+NAMES = (  # address, sha256
+    "https://raw.githubusercontent.com/karpathy/makemore/master/names.txt",
+    "0a30b5557f192f32ab962680889aac5f6fda0f4cecf40a6d0b5694f58ea8cc4d",
+)
 LONGEST = 15  # letters
 VOCABULARY = 27  # a to z, and 0 for the end
 RECIPE = Recipe(
@@ -68,12 +73,13 @@ class MLP(nn.Module):
 
     def __init__(self, past: int = 3, width: int = 32, hidden: int = 200) -> None:
         super().__init__()
-        self.past, self.letters = past, nn.Embedding(VOCABULARY, width)
+        self.past = past
+        self.letters = nn.Embedding(VOCABULARY, width)
         self.net = nn.Sequential(
             nn.Linear(past * width, hidden), nn.Tanh(), nn.Linear(hidden, VOCABULARY)
         )
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:  # (B, T) -> (B, T, 27)
         padded = F.pad(x, (self.past - 1, 0))
         views = [self.letters(padded[:, i : i + x.shape[1]]) for i in range(self.past)]
         return self.net(torch.cat(views, -1))
@@ -88,50 +94,47 @@ class Recurrent(nn.Module):
         self.cells = {"rnn": nn.RNN, "gru": nn.GRU}[kind](width, hidden, batch_first=True)
         self.head = nn.Linear(hidden, VOCABULARY)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:  # (B, T) -> (B, T, 27)
         return self.head(self.cells(self.letters(x))[0])
 
 
 def make_model(kind: str) -> nn.Module:
+    """The model that the flag --model names."""
     if kind == "transformer":
         return GPT(VOCABULARY, layers=4, heads=4, width=64, context=LONGEST + 1)
-    return Bigram() if kind == "bigram" else MLP() if kind == "mlp" else Recurrent(kind)
+    if kind == "bigram":
+        return Bigram()
+    return MLP() if kind == "mlp" else Recurrent(kind)
 
 
 def made_up(count: int = 8000) -> list[str]:
     """Names of one to four random syllables."""
     rng = torch.Generator().manual_seed(7).numpy
-    starts, middles, ends = (
-        "b c d f g h j k l m n p r s t v z br ch kr st th".split(),
-        "a e i o u ai ea ia".split(),
-        ["", "", "n", "r", "l", "s", "h"],
-    )
-    return [
-        "".join(
-            rng.choice(starts) + rng.choice(middles) + rng.choice(ends)
-            for _ in range(rng.integers(1, 5))
-        )[:LONGEST]
-        for _ in range(count)
-    ]
+    starts = "b c d f g h j k l m n p r s t v z br ch kr st th".split()
+    middles = "a e i o u ai ea ia".split()
+    ends = ["", "", "n", "r", "l", "s", "h"]
+
+    def syllable() -> str:
+        return rng.choice(starts) + rng.choice(middles) + rng.choice(ends)
+
+    return ["".join(syllable() for _ in range(rng.integers(1, 5)))[:LONGEST] for _ in range(count)]
 
 
 def find_names(choice: str, limit: int | None) -> tuple[list[str], str]:
-    found = (
-        [download(*NAMES, "names/names.txt")]
-        if choice == "download"
-        else search(choice, "names/names.txt")
-    )
+    """Names of the letters a to z, and a few words that say where they come from."""
+    file = "names/names.txt"
+    found = [download(*NAMES, file)] if choice == "download" else search(choice, file)
     if found:
-        names, source = [n for n in read(found[0]).split("\n") if n], "of names.txt"
+        names, source = [name for name in read(found[0]).split("\n") if name], "of names.txt"
     else:
-        names, source = (
-            made_up(),
-            "made of random syllables (names.txt is not here: --data download gets it)",
-        )
-    names = [n for n in names if len(n) <= LONGEST and n.isascii() and n.isalpha() and n.islower()][
-        :limit
-    ]
+        names = made_up()
+        source = "made of random syllables (names.txt is not here: --data download fetches it)"
+    names = [name for name in names if is_plain(name)][:limit]
     return names, f"{len(names):,} names {source}"
+
+
+def is_plain(name: str) -> bool:
+    return len(name) <= LONGEST and name.isascii() and name.isalpha() and name.islower()
 
 
 def encode(names: list[str]) -> tuple[Tensor, Tensor]:
@@ -145,10 +148,11 @@ def encode(names: list[str]) -> tuple[Tensor, Tensor]:
 
 
 def loss_of(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    """Mean cross-entropy of the letters that count."""
     return F.cross_entropy(model(x).flatten(0, 1), y.flatten(), ignore_index=-1)
 
 
-def train(run: Any) -> None:
+def train(run: Run) -> None:
     """The whole training. `run` brings the settings and keeps progress and checkpoints."""
     settings, device = run.settings, run.device
     names, text = find_names(settings["data"], settings["limit"])
@@ -164,15 +168,12 @@ def train(run: Any) -> None:
         model.parameters(), lr=settings["lr"], betas=(0.9, 0.99), weight_decay=0.01
     )
     run.track(model, optimizer, loader)
+    highest = settings["lr"] * (10 if settings["model"] == "bigram" else 1)
 
     for _ in run.epochs():
         model.train()
         for x, y in run.batches():
-            lr = (
-                settings["lr"]
-                * (10 if settings["model"] == "bigram" else 1)
-                * one_cycle(run.progress)
-            )
+            lr = highest * one_cycle(run.progress)
             optimizer.param_groups[0]["lr"] = lr
             loss = loss_of(model, x.to(device), y.to(device))
             run.watch(loss, x)
@@ -198,11 +199,10 @@ def invent(model: nn.Module, count: int) -> list[str]:
         x = generate(model, x, LONGEST)
     else:
         for _ in range(LONGEST):
-            x = torch.cat([x, torch.multinomial(F.softmax(model(x)[:, -1], -1), 1)], 1)
-    words = [
-        "".join(chr(96 + t) if t else " " for t in row[1:]).split(" ")[0] for row in x.tolist()
-    ]
-    return [w for w in words if w]
+            x = torch.cat([x, sample(model(x)[:, -1])], 1)
+    texts = ["".join(chr(96 + t) if t else " " for t in row[1:]) for row in x.tolist()]
+    names = [text.split(" ")[0] for text in texts]
+    return [name for name in names if name]
 
 
 predictor = None

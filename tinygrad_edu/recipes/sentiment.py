@@ -15,17 +15,14 @@ Reference: B. Pang, L. Lee, 2005, "Seeing stars" (data); Y. Kim, 2014, "Convolut
 
 from __future__ import annotations
 
-from typing import Any
-
 import tinygrad_edu as torch
 from tinygrad_edu import Tensor, nn, optim
 from tinygrad_edu.data import DataLoader, TensorDataset
 from tinygrad_edu.nn import functional as F
 from tinygrad_edu.text import WordTokenizer, pad_batch
 
-from . import Option, Recipe
-from ._text import read, search
-from .mnist_cnn import one_cycle
+from ..train import Option, Recipe, Run, logits_of, one_cycle
+from ..train.sources.files import read, search
 
 RECIPE = Recipe(
     name="sentiment",
@@ -43,7 +40,7 @@ LONGEST = 50  # words
 
 
 def word_vectors(vocabulary: int, width: int) -> nn.Embedding:
-    """Small to begin with, so that what a word means is soon what was learnt about it."""
+    """Small vectors to begin with, so that what is learnt about a word soon outweighs them."""
     words = nn.Embedding(vocabulary, width, padding_idx=0)
     nn.init.normal_(words.weight, 0.0, 0.1)
     with torch.no_grad():
@@ -66,7 +63,8 @@ class CNN(nn.Module):
         self.phrases = nn.ModuleList(
             nn.Conv1d(width, filters, size, padding=size - 1) for size in sizes
         )
-        self.drop, self.head = nn.Dropout(0.5), nn.Linear(filters * len(sizes), 2)
+        self.drop = nn.Dropout(0.5)
+        self.head = nn.Linear(filters * len(sizes), 2)
 
     def forward(self, tokens: Tensor) -> Tensor:  # (N, T) -> (N, 2)
         x = self.drop(self.words(tokens)).transpose(1, 2)  # (N, D, T)
@@ -81,12 +79,14 @@ class LSTM(nn.Module):
         super().__init__()
         self.words = word_vectors(vocabulary, width)
         self.cells = nn.LSTM(width, hidden, batch_first=True, bidirectional=True)
-        self.drop, self.head = nn.Dropout(0.5), nn.Linear(2 * hidden, 2)
+        self.drop = nn.Dropout(0.5)
+        self.head = nn.Linear(2 * hidden, 2)
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor) -> Tensor:  # (N, T) -> (N, 2)
         there = (tokens != 0).float().unsqueeze(2)
         states = self.cells(self.drop(self.words(tokens)))[0]  # (N, T, 2H)
-        return self.head(self.drop((states * there).sum(1) / there.sum(1).clamp(min=1)))
+        mean = (states * there).sum(1) / there.sum(1).clamp(min=1)
+        return self.head(self.drop(mean))
 
 
 class Transformer(nn.Module):
@@ -94,44 +94,49 @@ class Transformer(nn.Module):
 
     def __init__(self, vocabulary: int, width: int = 96) -> None:
         super().__init__()
-        self.words, self.places = word_vectors(vocabulary, width), nn.Embedding(LONGEST, width)
-        # no larger than the words: else where a word stands would drown which it is
+        self.words = word_vectors(vocabulary, width)
+        self.places = nn.Embedding(LONGEST, width)
+        # no larger than the words, or where a word stands would drown out which word it is
         nn.init.normal_(self.places.weight, 0.0, 0.1)
         self.layer = nn.TransformerEncoderLayer(
             width, 4, 2 * width, dropout=0.3, batch_first=True, norm_first=True
         )
-        self.drop, self.head = nn.Dropout(0.5), nn.Linear(width, 2)
+        self.drop = nn.Dropout(0.5)
+        self.head = nn.Linear(width, 2)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        x = self.drop(
-            self.words(tokens) + self.places(torch.arange(tokens.shape[1], device=tokens.device))
-        )
-        x = self.layer(x, src_key_padding_mask=tokens == 0)
+    def forward(self, tokens: Tensor) -> Tensor:  # (N, T) -> (N, 2)
+        places = torch.arange(tokens.shape[1], device=tokens.device)
+        x = self.drop(self.words(tokens) + self.places(places))
+        x = self.layer(x, src_key_padding_mask=tokens == 0)  # (N, T, D)
         there = (tokens != 0).float().unsqueeze(2)
-        return self.head(self.drop((x * there).sum(1) / there.sum(1).clamp(min=1)))
+        mean = (x * there).sum(1) / there.sum(1).clamp(min=1)
+        return self.head(self.drop(mean))
+
+
+MODELS = {"cnn": CNN, "lstm": LSTM, "transformer": Transformer}
 
 
 def made_up(count: int = 1500) -> tuple[list[str], list[str]]:
-    """Sentences of praise and of blame from a small grammar; some say "not" and mean the opposite."""
+    """Sentences of praise and of blame from a small grammar; some are negated."""
     rng = torch.Generator().manual_seed(3).numpy
-    things, good, bad = (
-        "plot acting music film story ending cast script".split(),
-        "wonderful moving funny clever fresh gripping".split(),
-        "dull tired clumsy bland awful empty".split(),
-    )
+    things = "plot acting music film story ending cast script".split()
+    good = "wonderful moving funny clever fresh gripping".split()
+    bad = "dull tired clumsy bland awful empty".split()
 
     def sentence(praise: bool) -> str:
         turn = rng.random() < 0.25
         word = rng.choice(good if praise != turn else bad)
-        return (
-            f"the {rng.choice(things)} of this {rng.choice(things)} is"
-            f" {'not ' if turn else ''}{rng.choice(['', 'very ', 'truly '])}{word} ."
-        )
+        thing, whole = rng.choice(things), rng.choice(things)
+        stress = rng.choice(["", "very ", "truly "])
+        return f"the {thing} of this {whole} is {'not ' if turn else ''}{stress}{word} ."
 
     return [sentence(True) for _ in range(count)], [sentence(False) for _ in range(count)]
 
 
 def find_sentences(choice: str, limit: int | None) -> tuple[list[str], list[int], str]:
+    """Sentences in random order, their labels (1: praise), and a few words that say what they
+    are.
+    """
     found = search(
         "embedded" if choice == "download" else choice,
         "rt_polarity/rt-polarity.pos",
@@ -143,19 +148,17 @@ def find_sentences(choice: str, limit: int | None) -> tuple[list[str], list[int]
         )
         source = "sentences of movie reviews"
     else:
-        (praise, blame), source = (
-            made_up(),
-            (
-                "sentences from a small grammar (rt-polarity.pos and .neg are not here: give their"
-                " folder by --data)"
-            ),
+        praise, blame = made_up()
+        source = (
+            "sentences from a small grammar (rt-polarity.pos and .neg are not here: give their"
+            " folder with --data)"
         )
     texts, labels = [*praise, *blame], [1] * len(praise) + [0] * len(blame)
     order = torch.randperm(len(texts), generator=torch.Generator().manual_seed(0)).tolist()[:limit]
     return [texts[i] for i in order], [labels[i] for i in order], source
 
 
-def train(run: Any) -> None:
+def train(run: Run) -> None:
     """The whole training. `run` brings the settings and keeps progress and checkpoints."""
     settings, device = run.settings, run.device
     texts, answers, source = find_sentences(settings["data"], settings["limit"])
@@ -176,9 +179,7 @@ def train(run: Any) -> None:
         shuffle=True,
         generator=order,
     )
-    model: nn.Module = {"cnn": CNN, "lstm": LSTM, "transformer": Transformer}[settings["model"]](
-        len(tokenizer)
-    ).to(device)
+    model = MODELS[settings["model"]](len(tokenizer)).to(device)
     optimizer = optim.AdamW(model.parameters(), lr=settings["lr"], weight_decay=0.01)
     run.track(model, optimizer, loader)
 
@@ -197,18 +198,12 @@ def train(run: Any) -> None:
             nn.utils.clip_grad_norm_(model.parameters(), 3.0)
             optimizer.step()
             run.record(loss, len(y), lr, (logits.argmax(1) == y).sum().item())
-        logits = answer(model, test_tokens)
+        logits = logits_of(model, test_tokens, 200)
         run.end_epoch(
             F.cross_entropy(logits, test_labels).item(),
             (logits.argmax(1) == test_labels).float().mean().item(),
         )
     run.finish()
-
-
-@torch.no_grad()
-def answer(model: nn.Module, tokens: Tensor) -> Tensor:
-    model.eval()
-    return torch.cat([model(part) for part in tokens.split(200)])
 
 
 predictor = None

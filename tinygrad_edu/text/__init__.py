@@ -1,6 +1,7 @@
 """Text as numbers: tokenizers, and data sets of sequences for language models and translation."""
 
-from .batching import BucketBatchSampler, TokenWindows, pad_batch
+from .batching import BucketBatchSampler, TokenWindows, pad_batch, pair_loader, trim_padding
+from .bleu import bleu
 from .tokenizers import BPETokenizer, CharTokenizer, WordTokenizer
 
 __all__ = [
@@ -9,5 +10,8 @@ __all__ = [
     "CharTokenizer",
     "TokenWindows",
     "WordTokenizer",
+    "bleu",
     "pad_batch",
+    "pair_loader",
+    "trim_padding",
 ]

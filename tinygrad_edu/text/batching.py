@@ -1,4 +1,6 @@
-"""Batches of sequences: windows of one long text, and sentences of like length padded to one shape."""
+"""Batches of sequences: windows of one long text, and sentences of like length padded to one
+shape.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..data import Dataset, Sampler
+from ..data import DataLoader, Dataset, Sampler, TensorDataset
 from ..engine.device import Generator, default_generator
 from ..engine.errors import DTypeError, ShapeError
 from ..engine.tensor import Tensor
@@ -116,3 +118,28 @@ class BucketBatchSampler(Sampler):
         order = np.lexsort((rng.random(len(self.lengths)), self.lengths))
         batches = [order[a:b] for a, b in zip(self.cuts, self.cuts[1:])]
         return iter([batches[i].tolist() for i in rng.permutation(len(batches))])
+
+
+def pair_loader(
+    sources: Sequence[Sequence[int]],
+    targets: Sequence[Sequence[int]],
+    pad: int,
+    batch_tokens: int,
+    generator: Generator,
+) -> DataLoader:
+    """Batches (sources, targets) of sentence pairs of like length.
+
+    All batches have the width of the longest sentence: `trim_padding` narrows them in the loop.
+
+    Args:
+        batch_tokens: the most tokens in a batch, raised where a single sentence has more.
+    """
+    data = TensorDataset(pad_batch(sources, pad)[0], pad_batch(targets, pad)[0])
+    lengths = [max(len(s), len(t)) for s, t in zip(sources, targets)]
+    sampler = BucketBatchSampler(lengths, max(batch_tokens, *lengths), generator)
+    return DataLoader(data, batch_sampler=sampler, generator=generator)
+
+
+def trim_padding(tokens: Tensor, pad: int) -> Tensor:
+    """The tokens (B, T) without the columns at the end that are all padding; one stays."""
+    return tokens[:, : max(1, int((tokens != pad).sum(1).max()))]

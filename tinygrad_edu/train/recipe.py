@@ -1,19 +1,9 @@
-"""What there is to know about a recipe before it runs, and the error of a request that cannot be
-met.
-"""
+"""What there is to know about a recipe before it runs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-
-from ..engine.errors import TinygradEduError
-
-
-class UsageError(TinygradEduError):
-    """A request that cannot be met: wrong flag, missing file, folder in use. Shown as one line,
-    exit code 2.
-    """
 
 
 @dataclass(frozen=True)
@@ -23,7 +13,7 @@ class Option:
     name: str
     default: Any
     help: str
-    choices: tuple = ()
+    choices: tuple[Any, ...] = ()
 
     @property
     def flag(self) -> str:
@@ -32,15 +22,28 @@ class Option:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What there is to know about a recipe before it runs."""
+    """A recipe's name, what to expect of it, and the defaults of its flags."""
 
     name: str
     task: str
     data: str
     time: str  # on 2 CPU cores
     score: str  # what to expect
-    epochs: int  # defaults of the flags, from here on
+    epochs: int
     lr: float
     batch_size: int
     unit: str = "images"  # what is counted: images, characters, sentences ...
     options: tuple[Option, ...] = ()  # flags of this recipe alone
+
+    def defaults(self) -> dict[str, Any]:
+        """The settings of a run without flags."""
+        return {
+            "data": "embedded",
+            "epochs": self.epochs,
+            "lr": self.lr,
+            "batch_size": self.batch_size,
+            "seed": 0,
+            "limit": None,
+            "patience": None,
+            **{option.name: option.default for option in self.options},
+        }

@@ -6,37 +6,52 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import dataclass
 from typing import Any
+
+
+@dataclass
+class Step:
+    """What is shown of one step."""
+
+    epoch: int  # counted from 1
+    epochs: int
+    batch: int
+    batches: int
+    loss: float  # mean of the epoch so far
+    accuracy: float | None  # the same; None where it is not counted
+    speed: float  # examples a second
+    left: float  # seconds
 
 
 def clock(seconds: float) -> str:
     """75 -> '1:15'."""
-    minutes, seconds = divmod(round(seconds), 60)
+    minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def percent(share: float) -> str:
     return f"{100 * share:.2f} %"
 
 
-def row(e: dict[str, Any], epochs: int, unit: str) -> list[tuple[str, str]]:
+def row(result: dict[str, Any], epochs: int, unit: str) -> list[tuple[str, str]]:
     """The columns of an epoch: (heading, cell)."""
-    accuracy = [("accuracy", percent(e["accuracy"]))] if "accuracy" in e else []
-    test_accuracy = [("test accuracy", percent(e["test_accuracy"]))] if "accuracy" in e else []
-    return [
-        ("epoch", f"{e['epoch']}/{epochs}"),
-        ("    loss", f"{e['loss']:.4f}"),
-        *accuracy,
-        ("test loss", f"{e['test_loss']:.4f}"),
-        *test_accuracy,
-        (f"{unit}/s", f"{e[f'{unit}_per_second']:,.0f}"),
-        ("   time", clock(e["seconds"])),
+    counted = "accuracy" in result
+    columns = [
+        ("epoch", f"{result['epoch']}/{epochs}"),
+        ("    loss", f"{result['loss']:.4f}"),
+        ("accuracy", percent(result["accuracy"]) if counted else ""),
+        ("test loss", f"{result['test_loss']:.4f}"),
+        ("test accuracy", percent(result["test_accuracy"]) if counted else ""),
+        (f"{unit}/s", f"{result[f'{unit}_per_second']:,.0f}"),
+        ("   time", clock(result["seconds"])),
     ]
+    return [(heading, cell) for heading, cell in columns if cell]
 
 
-class Plain:
-    """Lines of text: one an epoch, and one every few seconds between them so that a slow run does
+class Screen:
+    """Lines of text: one an epoch, and one every few seconds between them, so that a slow run does
     not look dead.
     """
 
@@ -46,45 +61,40 @@ class Plain:
         self.unit, self.headed, self.last = unit, False, time.monotonic()
 
     def say(self, text: str = "", style: str = "") -> None:
+        """Show a line. `style`: rich's name of a style."""
         print(text, flush=True)
 
-    def start(self, done: int, total: int) -> None: ...
+    def start(self, done: int, total: int) -> None:
+        """The loop begins, with `done` of `total` steps done."""
 
-    def step(
-        self,
-        epoch: int,
-        epochs: int,
-        batch: int,
-        batches: int,
-        loss: float,
-        accuracy: float | None,
-        speed: float,
-        left: float,
-    ) -> None:
-        if time.monotonic() - self.last >= self.every:
-            self.last = time.monotonic()
-            right = "" if accuracy is None else f", accuracy {percent(accuracy)}"
-            self.say(
-                f"  epoch {epoch}/{epochs}, batch {batch}/{batches}: loss {loss:.4f}{right},"
-                f" {speed:,.0f} {self.unit}/s, {clock(left)} left"
-            )
-
-    def epoch(self, e: dict[str, Any], epochs: int, best: bool) -> None:
+    def step(self, step: Step) -> None:
+        """A step has ended."""
+        if time.monotonic() - self.last < self.every:
+            return
         self.last = time.monotonic()
-        cells = row(e, epochs, self.unit)
-        if not self.headed:
-            self.headed = True
-            self.say("".join(heading.rjust(len(heading) + 2) for heading, _ in cells), "bold")
+        accuracy = "" if step.accuracy is None else f", accuracy {percent(step.accuracy)}"
         self.say(
-            "".join(cell.rjust(len(heading) + 2) for heading, cell in cells)
-            + ("  best" if best else ""),
-            "green" if best else "",
+            f"  epoch {step.epoch}/{step.epochs}, batch {step.batch}/{step.batches}: loss"
+            f" {step.loss:.4f}{accuracy}, {step.speed:,.0f} {self.unit}/s, {clock(step.left)} left"
         )
 
-    def stop(self) -> None: ...
+    def epoch(self, result: dict[str, Any], epochs: int, best: bool) -> None:
+        """An epoch has ended. `best`: whether it is the best so far."""
+        self.last = time.monotonic()
+        cells = row(result, epochs, self.unit)
+        widths = [len(heading) + 2 for heading, _ in cells]
+        if not self.headed:
+            self.headed = True
+            headings = (heading.rjust(width) for (heading, _), width in zip(cells, widths))
+            self.say("".join(headings), "bold")
+        line = "".join(cell.rjust(width) for (_, cell), width in zip(cells, widths))
+        self.say(line + ("  best" if best else ""), "green" if best else "")
+
+    def stop(self) -> None:
+        """The loop has ended, however it ended."""
 
 
-class Rich(Plain):
+class RichScreen(Screen):
     """The same lines above a bar that shows the current step."""
 
     def __init__(self, unit: str) -> None:
@@ -101,47 +111,36 @@ class Rich(Plain):
             transient=True,
             expand=True,
         )
-        self.task: Any = None
+        self.task = self.bar.add_task("", total=None, text="")
 
     def say(self, text: str = "", style: str = "") -> None:
         self.console.print(text, style=style or None, markup=False)
 
     def start(self, done: int, total: int) -> None:
-        self.task = self.bar.add_task("", total=total, completed=done, text="")
+        self.bar.update(self.task, total=total, completed=done)
         self.bar.start()
 
-    def step(
-        self,
-        epoch: int,
-        epochs: int,
-        batch: int,
-        batches: int,
-        loss: float,
-        accuracy: float | None,
-        speed: float,
-        left: float,
-    ) -> None:
-        right = "" if accuracy is None else f"  acc {100 * accuracy:.1f} %"
-        text = (
-            f"{batch}/{batches}  loss {loss:.3f}{right}  {speed:,.0f} {self.unit}/s  {clock(left)}"
-            " left"
-        )
+    def step(self, step: Step) -> None:
+        accuracy = "" if step.accuracy is None else f"  acc {100 * step.accuracy:.1f} %"
         self.bar.update(
             self.task,
-            completed=(epoch - 1) * batches + batch,
-            description=f"epoch {epoch}/{epochs}",
-            text=text,
+            completed=(step.epoch - 1) * step.batches + step.batch,
+            description=f"epoch {step.epoch}/{step.epochs}",
+            text=(
+                f"{step.batch}/{step.batches}  loss {step.loss:.3f}{accuracy}"
+                f"  {step.speed:,.0f} {self.unit}/s  {clock(step.left)} left"
+            ),
         )
 
     def stop(self) -> None:
         self.bar.stop()
 
 
-def make_screen(unit: str) -> Plain:
+def make_screen(unit: str) -> Screen:
     """A bar if someone is watching and rich is installed. `unit`: what the speed counts."""
     if not sys.stdout.isatty():
-        return Plain(unit)
+        return Screen(unit)
     try:
-        return Rich(unit)
+        return RichScreen(unit)
     except ModuleNotFoundError:
-        return Plain(unit)
+        return Screen(unit)

@@ -14,7 +14,7 @@ from ...data.dataset import Dataset
 from ...data.seeding import in_turn
 from ...engine.errors import TinygradEduError
 from ...engine.tensor import Tensor
-from .._pillow import pillow
+from ..pillow import pillow
 from ..transforms.batch import batched
 
 DIGITS = [

@@ -9,7 +9,7 @@ import numpy as np
 
 from ...engine.device import Generator
 from ...engine.errors import IndexOutOfRange
-from .._pillow import pillow
+from ..pillow import pillow
 from .base import VisionDataset
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from ...engine.dtype import as_dtype, float32
 from ...engine.errors import DTypeError, ShapeError
 from ...engine.tensor import Tensor, as_tensor
-from .._pillow import is_pil
+from ..pillow import is_pil
 from .kinds import like, on_image, size_of, to_pil, unpack
 from .resample import (
     InterpolationMode,

@@ -10,7 +10,7 @@ import numpy as np
 
 from ...engine.errors import DTypeError, ShapeError
 from ...engine.tensor import Tensor
-from .._pillow import is_pil, need_pillow
+from ..pillow import is_pil, need_pillow
 
 MODES = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 

@@ -1,0 +1,63 @@
+"""The command `tinygrad-edu`: train a recipe, use what it learnt, look at kernels and at the
+machine. One file a command.
+
+A command is a module with NAME, HELP (one line), `add_arguments(parser)` and `run(flags)`, which
+returns the exit code. Its file imports what it needs inside `run`, so that the start is quick.
+
+Exit codes: 0 done; 1 training went wrong (the loss is not finite) or a kernel has a bug; 2 wrong
+arguments, files or devices; 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from ..engine.errors import TinygradEduError
+from . import bench, doctor, kernels, listing, predict, train
+from .errors import say_error
+from .parser import Parser
+from .versions import version
+
+COMMANDS = (train, predict, listing, kernels, bench, doctor)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    try:
+        flags = make_parser(words).parse_args(words)
+        return flags.run(flags)
+    except KeyboardInterrupt:
+        print("\nStopped at once. The files saved before are intact.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # `| head`: the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except TinygradEduError as error:
+        return say_error(error)
+
+
+def make_parser(words: Sequence[str] = ()) -> Parser:
+    """The parser of the command line `words`.
+
+    Only a command that appears in `words` adds its flags: those of `train` come from the recipes,
+    which take time to import.
+    """
+    parser = Parser(
+        prog="tinygrad-edu",
+        description="Train small models and look inside them, on one small engine.",
+    )
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"tinygrad-edu {version('tinygrad_edu') or 'from a checkout'}",
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        added = commands.add_parser(command.NAME, help=command.HELP)
+        if command.NAME in words:
+            command.add_arguments(added)
+            added.set_defaults(run=command.run)
+    return parser

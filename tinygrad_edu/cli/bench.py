@@ -1,0 +1,63 @@
+"""tinygrad-edu bench: measure kernels."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from .parser import Parser, number
+
+NAME = "bench"
+HELP = "measure kernels: times on a GPU, counters without one"
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.description = (
+        "Check each rung of a ladder against float64. Then, on cuda, time it beside its limit and"
+        " other libraries; on emu, count the memory it moves."
+    )
+    parser.add_examples(
+        "tinygrad-edu bench softmax --device emu",
+        "tinygrad-edu bench matmul --shape 4096x4096x4096 --out results.jsonl --plot matmul.png",
+    )
+    parser.add_argument(
+        "kernel",
+        metavar="KERNEL",
+        help="an op (softmax: all its rungs), one kernel (softmax_3_warp), or all",
+    )
+    parser.add_argument(
+        "--device",
+        default="cuda",
+        metavar="D",
+        help="cuda (default): times. emu: the counters of the CPU emulator; needs no GPU",
+    )
+    parser.add_argument(
+        "--shape",
+        metavar="AxB",
+        help="sizes, such as 16384x8192 (default: shapes that are large enough)",
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="small sizes and few samples, to see whether it works"
+    )
+    parser.add_argument(
+        "--seconds",
+        type=number(float, 0),
+        default=5.0,
+        metavar="S",
+        help="time for the samples of each shape (default 5)",
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="append each result to a file as a line of JSON"
+    )
+    parser.add_argument(
+        "--plot",
+        type=Path,
+        metavar="PNG",
+        help="draw each rung under the limits of the GPU (needs matplotlib)",
+    )
+
+
+def run(flags: argparse.Namespace) -> int:
+    from ..bench.command import bench
+
+    return bench(flags)

@@ -1,0 +1,122 @@
+"""tinygrad-edu doctor: look at the machine."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import platform
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from ..devices.cpu.threads import IDLE_SPIN, get_num_threads, usable_cores
+from ..engine.errors import TinygradEduError
+from .parser import Parser
+from .versions import version
+
+NAME = "doctor"
+HELP = "show versions, devices, BLAS, threads, and what is missing"
+
+CUPY = "cupy-cuda13x"
+EXTRAS = (  # (module, pip name, what it gives)
+    ("safetensors", "safetensors", "saving and loading checkpoints"),
+    ("threadpoolctl", "threadpoolctl", "choosing the number of threads"),
+    ("rich", "rich", "a progress bar that moves"),
+    ("matplotlib", "matplotlib", "curves.png and mistakes.png"),
+    ("PIL", "pillow", "predict, which reads images"),
+    ("numba", "numba", "faster kernels on the CPU"),
+    ("cupy", CUPY, "training on an NVIDIA GPU"),
+)
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.description = "Look at the machine. Never fails."
+
+
+def run(flags: argparse.Namespace) -> int:
+    looks: dict[str, Callable[[], str]] = {
+        "tinygrad-edu": lambda: version("tinygrad_edu") or "from a checkout",
+        "python": python,
+        "system": platform.platform,
+        "numpy": lambda: version("numpy") or "missing",
+        "BLAS": blas,
+        "cores": cores,
+        "threads": threads,
+        "devices": devices,
+    }
+    for name, look in looks.items():
+        print(f"{name:<13} {carefully(look)}")
+    missing = show_extras()
+    print()
+    wanted = [package for package in missing if package != CUPY]
+    if wanted:
+        print(f"Install what is missing: pip install {' '.join(wanted)}")
+    if CUPY in missing:
+        print(f"With an NVIDIA GPU:      pip install {CUPY}")
+    return 0
+
+
+def carefully(look: Callable[[], str]) -> str:
+    """What `look` finds, or why it finds nothing."""
+    try:
+        return look()
+    except Exception as error:  # whatever is broken, the report on the rest must come
+        return f"unknown: {type(error).__name__}: {error}"
+
+
+def show_extras() -> list[str]:
+    """Print a line for each package that is not needed everywhere; return those missing."""
+    missing = []
+    for module, package, gives in EXTRAS:
+        if importlib.util.find_spec(module) is None:
+            missing.append(package)
+            print(f"{package:<13} missing: {gives}")
+        else:
+            print(f"{package:<13} {version(package) or 'installed'}")
+    return missing
+
+
+def python() -> str:
+    return f"{platform.python_version()} at {sys.executable}"
+
+
+def blas() -> str:
+    import numpy as np
+
+    found: Any = np.show_config(mode="dicts")
+    library = found["Build Dependencies"]["blas"]
+    return f"{library['name']} {library.get('version', '')}".strip()
+
+
+def cores() -> str:
+    return f"{usable_cores()} usable of {os.cpu_count()}"
+
+
+def threads() -> str:
+    names = (
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "OMP_NUM_THREADS",
+        "NUMBA_NUM_THREADS",
+        *IDLE_SPIN,
+    )
+    given = [f"{name}={os.environ[name]}" for name in names if name in os.environ]
+    try:
+        now = f"{get_num_threads()} for matrix products (--threads N, set_num_threads)"
+    except ModuleNotFoundError:
+        now = "as many as cores (threadpoolctl, which could tell, is not installed)"
+    return "; ".join([now, *given])
+
+
+def devices() -> str:
+    from ..engine.device import BACKENDS, get_device
+
+    found = ["cpu"]
+    for name in BACKENDS:
+        try:
+            get_device(name)
+            found.append(name)
+        except (TinygradEduError, ImportError, OSError) as error:
+            found.append(f"{name} not available ({str(error).split('.')[0]})")
+    return "; ".join(found)

@@ -1,0 +1,172 @@
+"""tinygrad-edu kernels: show the kernels, and what each does to memory."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ..engine.errors import KernelError, TinygradEduError
+from .errors import Stop
+from .parser import Parser, shape
+
+NAME = "kernels"
+HELP = "show the kernels, and what each does to memory"
+
+Shapes = list[tuple[int, ...]] | None
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.description = "Look at the CUDA C kernels. Needs no GPU: they run on the emulator."
+    actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
+    text = "show every kernel: op, rung, idea, file"
+    listing = actions.add_parser("list", help=text, description=f"{text.capitalize()}.")
+    listing.set_defaults(action=list_kernels)
+    profiling = actions.add_parser("profile", help="count and check a kernel's accesses by line")
+    profiling.set_defaults(action=profile_kernels)
+    add_profile_arguments(profiling)
+
+
+def add_profile_arguments(parser: Parser) -> None:
+    parser.description = (
+        "Run the kernels of an op on the emulator. Count sectors, bank conflicts and FLOPs by"
+        " source line; look for races and accesses out of bounds."
+    )
+    parser.add_examples(
+        "tinygrad-edu kernels profile softmax --rung 3 --shape 1024,256",
+        "tinygrad-edu kernels profile softmax --html softmax.html",
+    )
+    parser.add_argument("op", metavar="OP", help="an op of `tinygrad-edu kernels list`")
+    parser.add_argument("--rung", metavar="R", help="one kernel of the op (default: all in turn)")
+    parser.add_argument(
+        "--shape",
+        type=shape,
+        nargs="+",
+        metavar="N,M",
+        help=(
+            "shapes of the op's inputs, in order; one shape is enough if all inputs have the same"
+            " shape (default: an example of the op)"
+        ),
+    )
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="write the source with its counters to a page"
+    )
+
+
+def run(flags: argparse.Namespace) -> int:
+    return flags.action(flags)
+
+
+# ---- list ----------------------------------------------------------------------------------------
+
+
+def list_kernels(flags: argparse.Namespace) -> int:
+    from ..devices.launch import ladders
+    from ..devices.source import kernels_folder
+
+    table = [("op", "rung", "idea", "file")]
+    for op in sorted(ladders):
+        for rung in ladders[op]:
+            written = (kernels_folder() / rung.source.name).exists()
+            file = f"kernels/{rung.source.name}" if written else "generated"
+            number = f"{rung.number}{rung.track}"
+            table.append((rung.op, number, rung.idea.replace("_", " "), file))
+    widths = [max(map(len, column)) for column in zip(*table)]
+    for row in table:
+        print("  ".join(f"{text:<{width}}" for text, width in zip(row, widths)).rstrip())
+    return 0
+
+
+# ---- profile -------------------------------------------------------------------------------------
+
+
+def profile_kernels(flags: argparse.Namespace) -> int:
+    from ..devices.emu.profile import profile
+
+    rungs = rungs_to_run(flags.op, flags.rung)
+    with profile() as p:
+        ran = [rung for rung in rungs if run_rung(flags.op, rung, flags.shape)]
+    if not ran:
+        given = "the op's examples"
+        if flags.shape:
+            given = f"the shapes {' '.join(','.join(map(str, s)) for s in flags.shape)}"
+        raise Stop(
+            f"{flags.op}: at least one kernel must take the arguments, got none for {given}. Give"
+            " other shapes with --shape."
+        )
+    print(p)
+    if flags.html is not None:
+        p.html(flags.html)
+    return 1 if p.problems else 0
+
+
+def rungs_to_run(op: str, rung: str | None) -> list[str]:
+    """The op's rungs, or the one that was asked for; makes sure that they can be run alone."""
+    from ..devices.launch import ladders
+    from ..engine.device import registry
+
+    if op not in ladders:
+        raise Stop(
+            f"OP must be an op with kernels ({', '.join(sorted(ladders))}), got {op!r}. See"
+            " `tinygrad-edu kernels list`."
+        )
+    names = [f"{r.number}{r.track}" for r in ladders[op]]
+    if rung is not None and rung not in names:
+        raise Stop(
+            f"--rung must be one of {', '.join(names)} for {op}, got {rung!r}. See"
+            " `tinygrad-edu kernels list`."
+        )
+    if op not in registry or not registry[op].cases:
+        raise Stop(
+            f"{op}: must have example calls to be run alone, got none, since it serves other ops."
+            " Profile it in your program: `with tinygrad_edu.profile() as p:`."
+        )
+    return names if rung is None else [rung]
+
+
+def run_rung(op: str, rung: str, shapes: Shapes) -> bool:
+    """Run a kernel on the first of the op's example calls that it takes, with inputs of the given
+    shapes. Returns whether there was one.
+    """
+    from ..autograd import no_grad
+    from ..devices.table import use_kernel
+    from ..engine.backward import functional
+    from ..engine.device import registry
+
+    for case in registry[op].cases:
+        try:
+            with use_kernel(**{op: rung}), no_grad():
+                getattr(functional, op)(*example_inputs(case, shapes), **case.attrs)
+            return True
+        except (TinygradEduError, TypeError) as error:
+            # The call fits neither kernel nor shapes. What the kernel does wrong must be seen.
+            if isinstance(error, KernelError) and "the kernel takes" not in str(error):
+                raise
+    return False
+
+
+def example_inputs(case: Any, shapes: Shapes) -> list[Any]:
+    """The arguments of an example call on the emulated GPU, its inputs reshaped."""
+    from ..engine.case import Sample
+
+    inputs = [i for i, arg in enumerate(case.args) if isinstance(arg, Sample)]
+    wanted: dict[int, tuple[int, ...]] = dict(zip(inputs, shapes or ()))
+    if shapes and len(shapes) == 1 and len({case.args[i].shape for i in inputs}) == 1:
+        wanted = dict.fromkeys(inputs, shapes[0])
+    return [fill(arg, wanted.get(i), seed=i) for i, arg in enumerate(case.args)]
+
+
+def fill(value: Any, to: tuple[int, ...] | None, seed: int) -> Any:
+    """A Tensor for each Sample in `value`, of the shape `to` if that is given."""
+    from ..engine.case import Sample
+    from ..engine.device import get_device
+    from ..engine.tensor import Tensor
+
+    if isinstance(value, tuple) and value and isinstance(value[0], Sample):
+        return tuple(fill(v, to, seed + i) for i, v in enumerate(value))
+    if not isinstance(value, Sample):
+        return value
+    if to is not None:
+        value = Sample(*to, low=value.low, high=value.high, kind=value.kind)
+    emu = get_device("emu")
+    return Tensor(emu.asarray(value.make(seed, "float32")), emu)

@@ -1,0 +1,55 @@
+"""argparse with errors of one line, and the types of flags."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from .errors import Stop
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse, with errors of one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise Stop(f"{message}. See `{self.prog} --help`.")
+
+    def add_examples(self, *examples: str) -> None:
+        """Show commands, one a line, below the help."""
+        self.formatter_class = argparse.RawDescriptionHelpFormatter
+        self.epilog = "\n  ".join(("examples:", *examples))
+
+
+def number(kind: type, least: float, above: bool = False) -> Callable[[str], Any]:
+    """An argparse type: a finite number of that kind, at least (or, with `above`, more than)
+    `least`.
+    """
+
+    def convert(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = math.nan
+        if not math.isfinite(value) or value < least or (above and value == least):
+            raise argparse.ArgumentTypeError(
+                f"must be {'an integer' if kind is int else 'a number'}"
+                f" {'above' if above else 'of at least'} {least}, got {text!r}"
+            )
+        return value
+
+    return convert
+
+
+def shape(text: str) -> tuple[int, ...]:
+    """An argparse type: `1024,256`."""
+    try:
+        sizes = tuple(int(n) for n in text.split(","))
+    except ValueError:
+        sizes = ()
+    if not sizes or min(sizes) < 0:
+        raise argparse.ArgumentTypeError(
+            f"must be sizes separated by commas, such as 1024,256, got {text!r}"
+        )
+    return sizes

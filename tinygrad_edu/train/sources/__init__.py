@@ -1,0 +1,1 @@
+"""What recipes train on: files that are found, fetched or made up."""
