@@ -75,21 +75,26 @@ def default_collate(batch: Any) -> Any:
             first, {key: default_collate([sample[key] for sample in batch]) for key in first}
         )
     if isinstance(first, Sequence):
-        sizes = {len(sample) for sample in batch}
-        if len(sizes) > 1:
-            raise ShapeError(
-                "default_collate: all samples of a batch must have the same number of entries, got"
-                f" {sorted(sizes)}. Pad them, or give the DataLoader a collate_fn."
-            )
-        columns = [default_collate(column) for column in zip(*batch)]
-        if hasattr(first, "_fields"):  # a named tuple
-            return type(first)(*columns)
-        return columns if isinstance(first, tuple) else _like(first, columns)
+        return _join_entries(first, batch)
     raise DTypeError(
         "default_collate: samples must hold tensors, NumPy arrays, numbers, text, dicts, tuples or"
         f" lists, got {type(first).__name__}. Convert it in the dataset or a transform (ToTensor"
         " for images), or give the DataLoader a collate_fn."
     )
+
+
+def _join_entries(first: Any, batch: Any) -> Any:
+    """A batch of sequences, of which `first` is one, joined entry by entry."""
+    sizes = {len(sample) for sample in batch}
+    if len(sizes) > 1:
+        raise ShapeError(
+            "default_collate: all samples of a batch must have the same number of entries, got"
+            f" {sorted(sizes)}. Pad them, or give the DataLoader a collate_fn."
+        )
+    columns = [default_collate(column) for column in zip(*batch)]
+    if hasattr(first, "_fields"):  # a named tuple
+        return type(first)(*columns)
+    return columns if isinstance(first, tuple) else _like(first, columns)
 
 
 def default_convert(data: Any) -> Any:

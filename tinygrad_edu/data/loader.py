@@ -27,14 +27,18 @@ class DataLoader:
         shuffle: a new random order every epoch.
         sampler: the order of the indices, instead of shuffle.
         batch_sampler: yields lists of indices, instead of batch_size, shuffle, sampler and
-        drop_last. num_workers: background threads that load batches ahead; 0 loads in the thread
-        that iterates. collate_fn: joins a list of samples to a batch; `default_collate` if None.
-        drop_last: leave out a last batch that is not full. timeout: seconds to wait for a batch
-        from a worker; 0: no limit. worker_init_fn: called with the worker's number in each worker
-        before it loads anything. generator: source of the order, and of the seeds of the items.
-        None: the default generator. prefetch_factor: batches each worker may load ahead, 2 by
-        default. persistent_workers: keep the workers between epochs. pin_memory, pin_memory_device,
-        multiprocessing_context, in_order: accepted and ignored; batches always come in order.
+            drop_last.
+        num_workers: background threads that load batches ahead; 0 loads in the thread that
+            iterates.
+        collate_fn: joins a list of samples to a batch; `default_collate` if None.
+        drop_last: leave out a last batch that is not full.
+        timeout: seconds to wait for a batch from a worker; 0: no limit.
+        worker_init_fn: called with the worker's number in each worker before it loads anything.
+        generator: source of the order, and of the seeds of the items. None: the default generator.
+        prefetch_factor: batches each worker may load ahead, 2 by default.
+        persistent_workers: keep the workers between epochs.
+        pin_memory, pin_memory_device, multiprocessing_context, in_order: accepted and ignored;
+            batches always come in order.
 
     Note:
         Workers are threads, not processes: NumPy, Pillow and file reading release Python's lock
@@ -73,58 +77,26 @@ class DataLoader:
     ):
         _check_workers(num_workers, timeout, prefetch_factor, persistent_workers)
         iterable = isinstance(dataset, IterableDataset)
-        if not iterable and not hasattr(dataset, "__getitem__"):
-            raise DTypeError(
-                "DataLoader: dataset must have __getitem__ and __len__, or be an IterableDataset,"
-                f" got {type(dataset).__name__}. Derive it from Dataset."
-            )
-        if iterable and (shuffle or sampler is not None or batch_sampler is not None):
-            raise ShapeError(
-                "DataLoader: an IterableDataset decides its own order, got shuffle, sampler or"
-                " batch_sampler. Leave them out."
-            )
-        if sampler is not None and shuffle:
-            raise ShapeError(
-                "DataLoader: needs either sampler or shuffle, got both. Leave one out."
-            )
-        if batch_sampler is not None and (
-            batch_size != 1 or shuffle or sampler is not None or drop_last
-        ):
-            raise ShapeError(
-                "DataLoader: batch_sampler takes the place of batch_size, shuffle, sampler and"
-                " drop_last, got one of them too. Leave it out."
-            )
-        if batch_size is None and drop_last:
-            raise ShapeError(
-                "DataLoader: drop_last needs batches, got batch_size=None. Leave one out."
-            )
+        _check_dataset(dataset)
+        given = {"shuffle": shuffle, "sampler": sampler, "batch_sampler": batch_sampler}
+        _check_order(given, iterable, batch_size, drop_last)
         check_generator(generator, "DataLoader")
         if batch_sampler is not None:
             batch_size, drop_last = None, False
         elif iterable:
             BatchSampler((), 1 if batch_size is None else batch_size, drop_last)  # for its checks
-        if sampler is None and not iterable:
-            sampler = (
-                RandomSampler(dataset, generator=generator)
-                if shuffle
-                else SequentialSampler(dataset)
-            )
-        if batch_sampler is None and batch_size is not None and not iterable:
-            assert sampler is not None
-            batch_sampler = BatchSampler(sampler, batch_size, drop_last)
+        if not iterable:
+            if sampler is None and shuffle:
+                sampler = RandomSampler(dataset, generator=generator)
+            elif sampler is None:
+                sampler = SequentialSampler(dataset)
+            if batch_sampler is None and batch_size is not None:
+                batch_sampler = BatchSampler(sampler, batch_size, drop_last)
         batched = batch_size is not None or batch_sampler is not None
-        self.dataset, self.batch_size, self.sampler, self.batch_sampler = (
-            dataset,
-            batch_size,
-            sampler,
-            batch_sampler,
-        )
-        self.num_workers, self.drop_last, self.timeout, self.worker_init_fn = (
-            num_workers,
-            drop_last,
-            timeout,
-            worker_init_fn,
-        )
+        self.dataset, self.batch_size, self.drop_last = dataset, batch_size, drop_last
+        self.sampler, self.batch_sampler = sampler, batch_sampler
+        self.num_workers, self.timeout = num_workers, timeout
+        self.worker_init_fn = worker_init_fn
         self.pin_memory, self.generator = pin_memory, generator
         self.collate_fn = collate_fn or (default_collate if batched else default_convert)
         self.prefetch_factor = 2 if prefetch_factor is None and num_workers else prefetch_factor
@@ -139,7 +111,7 @@ class DataLoader:
     def __setattr__(self, name: str, value: Any) -> None:
         if self._ready and name in FIXED:
             raise ShapeError(
-                f"DataLoader: {name} cannot be changed after construction, got {value!r}. Make a"
+                f"DataLoader: {name} cannot be changed after construction, got {value!r}. Create a"
                 " new DataLoader."
             )
         object.__setattr__(self, name, value)
@@ -171,7 +143,7 @@ class DataLoader:
         return found
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the loader is: enough to go on with the next batch after `load_state_dict`, in
+        """Where the loader is: enough to continue with the next batch after `load_state_dict`, in
         another process too.
 
         Returns: {"batches": given out in the present epoch, "generators": their states when it
@@ -184,7 +156,7 @@ class DataLoader:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state_dict()`: the next epoch is the rest of the saved one, in its order;
+        """Continue from `state_dict()`: the next epoch is the rest of the saved one, in its order;
         later epochs follow as they would have.
 
         The batches before are not loaded again, but for an IterableDataset, which is read up to
@@ -261,9 +233,11 @@ class DataLoader:
         """
         if self._iterable:
             return ((batch * (self.batch_size or 1), self.batch_size) for batch in count())
-        tasks: Iterator[tuple[int, Any]] = (
-            _numbered(iter(self.batch_sampler)) if self._batched else enumerate(self.sampler)
-        )  # type: ignore[arg-type]
+        tasks: Iterator[tuple[int, Any]]
+        if self.batch_sampler is not None:
+            tasks = _numbered(iter(self.batch_sampler))
+        else:
+            tasks = enumerate(self.sampler or ())
         for _ in range(skip):
             next(tasks, None)
         return tasks
@@ -309,6 +283,36 @@ def _until_end(fetch: Callable, tasks: Iterator[Any]) -> Iterator[Any]:
         yield batch
 
 
+def _check_dataset(dataset: Any) -> None:
+    if not isinstance(dataset, IterableDataset) and not hasattr(dataset, "__getitem__"):
+        raise DTypeError(
+            "DataLoader: dataset must have __getitem__ and __len__, or be an IterableDataset, got"
+            f" {type(dataset).__name__}. Derive it from Dataset."
+        )
+
+
+def _check_order(
+    given: dict[str, Any], iterable: bool, batch_size: int | None, drop_last: bool
+) -> None:
+    """`given`: shuffle, sampler and batch_sampler, of which few go together."""
+    shuffle, sampler = given["shuffle"], given["sampler"]
+    own_batches = given["batch_sampler"] is not None
+    if iterable and (shuffle or sampler is not None or own_batches):
+        raise ShapeError(
+            "DataLoader: an IterableDataset decides its own order, got shuffle, sampler or"
+            " batch_sampler. Omit them."
+        )
+    if sampler is not None and shuffle:
+        raise ShapeError("DataLoader: needs either sampler or shuffle, got both. Omit one.")
+    if own_batches and (batch_size != 1 or shuffle or sampler is not None or drop_last):
+        raise ShapeError(
+            "DataLoader: batch_sampler takes the place of batch_size, shuffle, sampler and"
+            " drop_last, got one of them too. Omit it."
+        )
+    if batch_size is None and drop_last:
+        raise ShapeError("DataLoader: drop_last needs batches, got batch_size=None. Omit one.")
+
+
 def _check_workers(
     num_workers: Any, timeout: float, prefetch_factor: int | None, persistent_workers: bool
 ) -> None:
@@ -324,7 +328,7 @@ def _check_workers(
     if num_workers == 0 and prefetch_factor is not None:
         raise ShapeError(
             f"DataLoader: prefetch_factor needs workers, got prefetch_factor={prefetch_factor} with"
-            " num_workers=0. Set num_workers, or leave it out."
+            " num_workers=0. Set num_workers, or omit it."
         )
     if prefetch_factor is not None and (
         not isinstance(prefetch_factor, int) or prefetch_factor < 1
@@ -336,5 +340,5 @@ def _check_workers(
     if num_workers == 0 and persistent_workers:
         raise ShapeError(
             "DataLoader: persistent_workers needs workers, got num_workers=0. Set num_workers, or"
-            " leave it out."
+            " omit it."
         )

@@ -36,7 +36,7 @@ def _of_item() -> Generator:
 
 
 def start_item(seed: int | None) -> None:
-    """Make `seed` the seed of the item this thread loads next; None: back to the default generator."""
+    """Make `seed` the seed of the item this thread loads next; None: the default generator's."""
     _item.seed, _item.seeded = seed, None
     current.find = None if seed is None else _of_item
 

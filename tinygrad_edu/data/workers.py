@@ -24,6 +24,7 @@ POLL = 1.0  # seconds: a wait without a limit cannot be interrupted with Ctrl-C 
 # seconds to wait for a worker that is still busy when the loop is left; it stops after its batch
 # anyway
 PATIENCE = 5.0
+Result = tuple[int, Any, BaseException | None]  # number of the batch, the batch, what went wrong
 
 
 @dataclass
@@ -127,7 +128,7 @@ class Pass:
     def __init__(self, make_fetcher: Callable[[Any], Callable]):
         self.make_fetcher = make_fetcher
         self.fetchers: dict[int, Callable] = {}  # by worker; each makes its own
-        self.results: SimpleQueue = SimpleQueue()
+        self.results: SimpleQueue[Result] = SimpleQueue()
         self.cancelled = False
 
 
@@ -168,7 +169,7 @@ def _work(info: WorkerInfo, jobs: SimpleQueue, init: Callable[[int], Any] | None
     if init is not None:
         try:
             init(info.id)
-        except BaseException as error:  # noqa: BLE001 - whatever it is, the reader of the batches must see it
+        except BaseException as error:  # noqa: BLE001  # the reader must see it
             failed = error
     while (job := jobs.get()) is not None:
         work, number, task = job
@@ -178,10 +179,10 @@ def _work(info: WorkerInfo, jobs: SimpleQueue, init: Callable[[int], Any] | None
                     raise failed
                 if info.id not in work.fetchers:
                     work.fetchers[info.id] = work.make_fetcher(info.dataset)
-                result = (number, work.fetchers[info.id](task), None)
+                result: Result = (number, work.fetchers[info.id](task), None)
             except StopIteration:
                 result = (number, None, Exhausted(info.id))
-            except BaseException as error:  # noqa: BLE001 - whatever it is, the reader of the batches must see it
+            except BaseException as error:  # noqa: BLE001  # the reader must see it
                 error.add_note(
                     f"(in DataLoader worker {info.id}, batch {number}: {str(task[1])[:200]})"
                 )
@@ -221,7 +222,9 @@ class Epoch:
         self.close = weakref.finalize(self, _call_off, self.work, None if keep else workers)
         self.active = set(range(len(self.queues)))  # workers whose data has not ended
         self.turn = self.sent = self.read = 0
-        self.waiting: dict[int, tuple] = {}  # results that came before their turn
+        self.waiting: dict[
+            int, tuple[Any, BaseException | None]
+        ] = {}  # results that came before their turn
         for _ in range(ahead):
             self._send()
 
@@ -282,7 +285,7 @@ class Epoch:
 
 
 def _call_off(work: Pass, workers: Workers | None) -> None:
-    """Tell the workers that nobody waits for the rest of this pass; stop them if they are its own."""
+    """Tell the workers that nobody waits for the rest of this pass; stop its own workers."""
     work.cancelled = True
     if workers is not None:
         workers.stop()

@@ -116,7 +116,8 @@ def train(run: Run) -> None:
     loader = pair_loader(sources, targets, 0, settings["batch_size"], order)
     check = [pad_batch(side)[0].to(device) for side in encoded(parts["val"], words, foreign)]
     attention = settings["attention"] == "yes"
-    model = Seq2Seq(len(words), len(foreign), settings["hidden"], attention).to(device)
+    model = Seq2Seq(len(words), len(foreign), settings["hidden"], attention)
+    model.to(device)
     run.describe(
         f"Training on {len(parts['train']):,} pairs of {origin}; {len(words):,} and"
         f" {len(foreign):,} words."

@@ -125,7 +125,8 @@ def train(run: Run) -> None:
     order = torch.Generator().manual_seed(settings["seed"])
     loader = loader_of(pairs, tokenizer, batch, order)
     check = loader_of(parts["val"], tokenizer, batch, torch.Generator().manual_seed(0))
-    model = Translator(len(tokenizer), pad, *SIZES[settings["size"]]).to(device)
+    model = Translator(len(tokenizer), pad, *SIZES[settings["size"]])
+    model.to(device)
     run.describe(
         f"Training on {len(pairs):,} pairs of {origin}; {len(tokenizer):,} tokens,"
         f" {sum(p.numel() for p in model.parameters()):,} parameters."

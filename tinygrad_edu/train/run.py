@@ -220,8 +220,9 @@ class Run:
         """
         self.screen.stop()
         result = self.state.history[-1]
-        ends = {key: result[key] for key in ("test_accuracy", "test_loss") if key in result}
-        self.write({"event": "end", **ends, **scores, "seconds": self.total_seconds})
+        line: Line = {"event": "end"}
+        line.update((key, result[key]) for key in ("test_accuracy", "test_loss") if key in result)
+        self.write({**line, **scores, "seconds": self.total_seconds})
         self.plot("curves", self.state.history, self.state.losses)
         self.screen.say(self.summary(), "bold")
         for name, value in scores.items():
