@@ -142,7 +142,6 @@ TORCH_NAMES = {
     "index_tensor": None,
     "conv": None,
     "copy": None,
-    "dropout_keyed": None,
     "unfold": "unfold_copy",
     "im2col": "unfold",
 }

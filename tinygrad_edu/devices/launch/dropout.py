@@ -7,16 +7,18 @@ from ..rungs import kernel
 from .shapes import aligned, ceil_div, float32
 
 
-def some_dropped(x, p, key):
-    """Not in a captured graph, which would drop the same elements at each replay: the generic
-    forward refuses that.
+def some_dropped(input, p, key):
+    """Whether the kernels take the call.
+
+    Not in a captured graph, which would drop the same elements at each replay: the generic forward
+    refuses that.
     """
     return (
         not capture.active
-        and float32(x)
+        and float32(input)
         and 0 <= p < 1
         and 0 <= key < 2**64
-        and x.size < 2**31 - 2048
+        and input.size < 2**31 - 2048
     )
 
 
@@ -32,18 +34,20 @@ def masked(fn, x, p, key, each):
 
 
 @kernel("dropout_keyed_1_naive", supports=some_dropped)
-def dropout_keyed_1_naive(fn, x, /, p, key):
-    return masked(fn, x, p, key, 1)
+def dropout_keyed_1_naive(fn, input, p, key):
+    return masked(fn, input, p, key, 1)
 
 
 @kernel("dropout_keyed_2_eights", supports=some_dropped)
-def dropout_keyed_2_eights(fn, x, /, p, key):
-    return masked(fn, x, p, key, 8)
+def dropout_keyed_2_eights(fn, input, p, key):
+    return masked(fn, input, p, key, 8)
 
 
 @kernel(
     "dropout_keyed_3_vectors",
-    supports=lambda x, p, key: some_dropped(x, p, key) and (not x.flags.c_contiguous or aligned(x)),
+    supports=lambda input, p, key: (
+        some_dropped(input, p, key) and (not input.flags.c_contiguous or aligned(input))
+    ),
 )
-def dropout_keyed_3_vectors(fn, x, /, p, key):
-    return masked(fn, x, p, key, 8)
+def dropout_keyed_3_vectors(fn, input, p, key):
+    return masked(fn, input, p, key, 8)

@@ -6,23 +6,32 @@ from typing import Any
 
 from ...engine import dtype as dtypes
 from ...engine.backward import Node, functional, mode
+from ...engine.case import Case
 from ...engine.device import Device, get_device
 from ...engine.errors import GraphError, ShapeError
-from ...engine.op import op
+from ...engine.op import Array, piece
 from ...engine.tensor import Tensor
 
 
-@op(method=False)
-def cast(xp, x, /, dtype, source):
-    """Convert the dtype (`Tensor.to` calls it). `source` is the dtype of x, which the gradient goes
-    back to.
+def cast_case(dtype, source):
+    return Case([2, 3], dtypes.as_dtype(dtype).numpy, dtypes.as_dtype(source).numpy, grad=False)
 
-    Math:   out = x as dtype;   d x = g as source
+
+@piece(cases=[cast_case("float32", "float64"), cast_case("int64", "float64")])
+def cast(xp, input: Array, dtype: Any, source: Any):
+    """Convert the dtype (`Tensor.to` calls it). `source` is the dtype of the input, which the
+    gradient goes back to.
+
+    Math:   out = input as dtype;   d input = g as source
     """
-    return x.astype(dtype)
+    return input.astype(dtype)
 
 
-cast.vjp(x=lambda F, g, dtype, source: F.cast(g, source, dtype) if source.kind == "f" else None)
+def cast_vjp(F, g, dtype, source):
+    return F.cast(g, source, dtype) if source.kind == "f" else None
+
+
+cast.vjp(input=cast_vjp)
 
 
 class Transfer:

@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from ...engine.arrays import as_array
 from ...engine.device import get_device
-from ...engine.dtype import as_dtype, get_default_dtype
+from ...engine.dtype import as_dtype, get_default_dtype, iinfo
 from ...engine.errors import DTypeError, ShapeError
 from ...engine.tensor import Tensor, as_tensor
-from .random import sizes
+from .sizes import count, kind, made, place, sizes
 
 
-def tensor(data, dtype=None, device=None, requires_grad=False):
+def tensor(data, *, dtype=None, device=None, requires_grad=False):
     """A new tensor with a copy of `data` (numbers, nested lists, arrays).
 
     Floats take the default dtype, ints int64.
     """
     where = get_device(device or (data.device if isinstance(data, Tensor) else "cpu"))
-    t = Tensor(as_array(data, dtype, where, copy=True), where)
-    return t.requires_grad_() if requires_grad else t
+    if dtype is not None and isinstance(data, (int, float, list, tuple)):
+        check_range("tensor", data, as_dtype(dtype))
+    return made(as_array(data, dtype, where, copy=True), where, requires_grad)
+
+
+def check_range(name: str, data: Any, dtype: Any) -> None:
+    """Refuse Python numbers that an integer dtype cannot hold; -1 may stand for 255."""
+    if dtype.numpy.kind not in "iu":
+        return
+    values = as_array(data, None, get_device("cpu"))
+    if not values.size or values.dtype == dtype.numpy:
+        return
+    limits = iinfo(dtype)
+    low = -limits.max if dtype.numpy.kind == "u" else limits.min
+    least, most = values.min().item(), values.max().item()
+    if not (low <= least and most <= limits.max):
+        raise ShapeError(
+            f"{name}: values must fit {dtype.name}, from {limits.min} to {limits.max}, got values"
+            f" from {least} to {most}. Use a wider dtype."
+        )
 
 
 def from_numpy(array):
@@ -36,7 +55,11 @@ def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
     """`obj` (numbers, nested lists, arrays, tensors) as a tensor; shares memory where it can unless
     `copy`.
     """
-    t = tensor(obj, dtype, device) if copy else as_tensor(obj, dtype=dtype, device=device)
+    t = (
+        tensor(obj, dtype=dtype, device=device)
+        if copy
+        else as_tensor(obj, dtype=dtype, device=device)
+    )
     return t.detach().requires_grad_() if requires_grad else t
 
 
@@ -57,134 +80,123 @@ def from_dlpack(source):
     return Tensor(where.xp.from_dlpack(source), where)
 
 
-def filled(name, value):
-    def new(*size, dtype=None, device=None, requires_grad=False, **ignored):
-        where = get_device(device or "cpu")
-        size = sizes(size or (ignored.get("size", ()),))
-        if any(n < 0 for n in size):
-            raise ShapeError(f"{name}: sizes must not be negative, got {size}. Correct them.")
-        t = Tensor(
-            where.xp.full(
-                size, value, (get_default_dtype() if dtype is None else as_dtype(dtype)).numpy
-            ),
-            where,
-        )
-        return t.requires_grad_() if requires_grad else t
-
-    def new_like(input, *, dtype=None, device=None, requires_grad=False):
-        return new(
-            tuple(input.shape),
-            dtype=dtype or input.dtype,
-            device=device or input.device,
-            requires_grad=requires_grad,
-        )
-
-    new.__name__, new.__doc__ = name, f"A tensor of that size, filled with {value}."
-    new_like.__name__, new_like.__doc__ = (
-        f"{name}_like",
-        f"Shape, dtype and device of `input`, filled with {value}.",
-    )
-    return new, new_like
+def zeros(*size, dtype=None, device=None, requires_grad=False, **named):
+    """A tensor of that size, filled with 0."""
+    where = place(device)
+    array = where.xp.zeros(sizes("zeros", size, named), kind(dtype))
+    return made(array, where, requires_grad)
 
 
-zeros, zeros_like = filled("zeros", 0)
-ones, ones_like = filled("ones", 1)
-empty, empty_like = filled("empty", 0)
+def ones(*size, dtype=None, device=None, requires_grad=False, **named):
+    """A tensor of that size, filled with 1."""
+    where = place(device)
+    array = where.xp.ones(sizes("ones", size, named), kind(dtype))
+    return made(array, where, requires_grad)
+
+
+def empty(*size, dtype=None, device=None, requires_grad=False, **named):
+    """A tensor of that size whose values are not to be relied on (zeros here)."""
+    where = place(device)
+    array = where.xp.zeros(sizes("empty", size, named), kind(dtype))
+    return made(array, where, requires_grad)
 
 
 def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
     """A tensor of that size, filled with one number (whose kind decides the dtype)."""
-    where = get_device(device or "cpu")
-    wanted = as_dtype(
-        dtype
-        if dtype is not None
-        else type(fill_value)
-        if isinstance(fill_value, (bool, int, float))
-        else fill_value.dtype
-    )
-    t = Tensor(
-        where.xp.full(
-            sizes((size,)),
-            (
-                float(fill_value)
-                if wanted.is_floating_point
-                else bool(fill_value)
-                if wanted.name == "bool"
-                else int(fill_value)
-            ),
-            wanted.numpy,
-        ),
-        where,
-    )
-    return t.requires_grad_() if requires_grad else t
+    where = place(device)
+    if dtype is None:
+        python = isinstance(fill_value, (bool, int, float))
+        dtype = type(fill_value) if python else fill_value.dtype
+    wanted = as_dtype(dtype)
+    as_number = {"f": float, "b": bool}.get(wanted.numpy.kind, int)
+    number = as_number(fill_value)
+    check_range("full", number, wanted)
+    array = where.xp.full(sizes("full", (size,)), number, wanted.numpy)
+    return made(array, where, requires_grad)
+
+
+def as_like(input, dtype, device, requires_grad):
+    """Keyword arguments of a new tensor: those of `input` where none are given."""
+    return {
+        "dtype": dtype or input.dtype,
+        "device": device or input.device,
+        "requires_grad": requires_grad,
+    }
+
+
+def zeros_like(input, *, dtype=None, device=None, requires_grad=False):
+    """Shape, dtype and device of `input`, filled with 0."""
+    return zeros(tuple(input.shape), **as_like(input, dtype, device, requires_grad))
+
+
+def ones_like(input, *, dtype=None, device=None, requires_grad=False):
+    """Shape, dtype and device of `input`, filled with 1."""
+    return ones(tuple(input.shape), **as_like(input, dtype, device, requires_grad))
+
+
+def empty_like(input, *, dtype=None, device=None, requires_grad=False):
+    """Shape, dtype and device of `input`; the values are not to be relied on."""
+    return empty(tuple(input.shape), **as_like(input, dtype, device, requires_grad))
 
 
 def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False):
     """Shape, dtype and device of `input`, filled with one number."""
-    return full(
-        tuple(input.shape),
-        fill_value,
-        dtype=dtype or input.dtype,
-        device=device or input.device,
-        requires_grad=requires_grad,
-    )
+    return full(tuple(input.shape), fill_value, **as_like(input, dtype, device, requires_grad))
 
 
 def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=False):
-    """start, start + step ...
+    """start, start + step, ... below end; `arange(end)` starts at 0.
 
-    below end; `arange(end)` starts at 0. int64 for ints, else the default dtype.
+    Dtype:  int64 if all three are ints, else the default dtype
     """
     start, end = (0, start) if end is None else (start, end)
-    start, end, step = (v.item() if isinstance(v, Tensor) else v for v in (start, end, step))
+    start, end, step = map(number, (start, end, step))
+    if not all(map(math.isfinite, (start, end, step))):
+        raise ShapeError(
+            f"arange: start, end and step must be finite, got {start}, {end} and {step}. Correct"
+            " them."
+        )
     if step == 0 or (end - start) * step < 0:
         raise ShapeError(
             f"arange: step must lead from start to end, got start={start}, end={end}, step={step}."
             " Change its sign."
         )
-    where = get_device(device or "cpu")
+    where = place(device)
+    whole = all(isinstance(v, int) for v in (start, end, step))
     if dtype is None:
-        dtype = (
-            "int64" if all(isinstance(v, int) for v in (start, end, step)) else get_default_dtype()
-        )
-    n = math.ceil((end - start) / step)
+        dtype = "int64" if whole else get_default_dtype()
+    check_range("arange", [start, end], as_dtype(dtype))
+    n = count("arange", "the number of elements", math.ceil((end - start) / step))
     values = where.xp.arange(n) * step + start
-    t = Tensor(where.asarray(values.astype(as_dtype(dtype).numpy)), where)
-    return t.requires_grad_() if requires_grad else t
+    return made(where.asarray(values.astype(kind(dtype))), where, requires_grad)
+
+
+def number(value):
+    """A Python number from a number or a tensor with one element."""
+    return value.item() if isinstance(value, Tensor) else value
 
 
 def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False):
     """`steps` numbers from start to end, both included."""
-    where = get_device(device or "cpu")
-    t = Tensor(
-        where.xp.linspace(start, end, steps).astype(
-            (get_default_dtype() if dtype is None else as_dtype(dtype)).numpy
-        ),
-        where,
-    )
-    return t.requires_grad_() if requires_grad else t
+    where = place(device)
+    n = count("linspace", "steps", number(steps))
+    array = where.xp.linspace(number(start), number(end), n).astype(kind(dtype))
+    return made(array, where, requires_grad)
 
 
 def logspace(start, end, steps, base=10.0, *, dtype=None, device=None, requires_grad=False):
     """`steps` numbers from base^start to base^end, evenly spaced in the exponent."""
-    exponents = linspace(start, end, steps, dtype="float64", device=device)
-    t = Tensor(
-        (base**exponents.array).astype(
-            (get_default_dtype() if dtype is None else as_dtype(dtype)).numpy
-        ),
-        exponents.device,
-    )
-    return t.requires_grad_() if requires_grad else t
+    where = place(device)
+    n = count("logspace", "steps", number(steps))
+    array = base ** where.xp.linspace(number(start), number(end), n)
+    return made(array.astype(kind(dtype)), where, requires_grad)
 
 
 def eye(n, m=None, *, dtype=None, device=None, requires_grad=False):
     """Ones on the diagonal, zeros elsewhere."""
-    where = get_device(device or "cpu")
-    t = Tensor(
-        where.xp.eye(n, m, dtype=(get_default_dtype() if dtype is None else as_dtype(dtype)).numpy),
-        where,
-    )
-    return t.requires_grad_() if requires_grad else t
+    where = place(device)
+    rows, columns = sizes("eye", (n, n if m is None else m))
+    return made(where.xp.eye(rows, columns, dtype=kind(dtype)), where, requires_grad)
 
 
 def install_new(name, function):

@@ -4,47 +4,47 @@ from __future__ import annotations
 
 from ...engine.case import Case
 from ...engine.device import current_generator, get_device
-from ...engine.dtype import as_dtype, get_default_dtype
+from ...engine.dtype import as_dtype
 from ...engine.errors import ShapeError
-from ...engine.op import composite, op
+from ...engine.op import Array, composite, piece
 from ...engine.tensor import Tensor
+from .sizes import count, kind, made, place, sizes
 
 
 def source(generator):
     return (current_generator() if generator is None else generator).numpy
 
 
-def sizes(size):
-    return tuple(size[0]) if len(size) == 1 and isinstance(size[0], (tuple, list)) else tuple(size)
-
-
 def make(array, dtype, device, requires_grad):
-    where = get_device(device or "cpu")
-    wanted = (get_default_dtype() if dtype is None else as_dtype(dtype)).numpy
-    t = Tensor(
-        where.asarray(
-            array.astype(wanted, copy=False) if hasattr(array, "astype") else array, dtype=wanted
-        ),
-        where,
-    )
-    return t.requires_grad_() if requires_grad else t
+    """Numbers drawn on the CPU as a new tensor."""
+    where, wanted = place(device), kind(dtype)
+    if hasattr(array, "astype"):
+        array = array.astype(wanted, copy=False)
+    return made(where.asarray(array, dtype=wanted), where, requires_grad)
 
 
-def rand(*size, generator=None, dtype=None, device=None, requires_grad=False):
+def precision(dtype):
+    """What to draw in: float64 only if that is asked for."""
+    return "float64" if dtype is not None and as_dtype(dtype).name == "float64" else "float32"
+
+
+def rand(*size, generator=None, dtype=None, device=None, requires_grad=False, **named):
     """Uniform in [0, 1)."""
-    kind = "float64" if dtype is not None and as_dtype(dtype).name == "float64" else "float32"
-    return make(source(generator).random(sizes(size), dtype=kind), dtype, device, requires_grad)
+    shape = sizes("rand", size, named)
+    drawn = source(generator).random(shape, dtype=precision(dtype))
+    return make(drawn, dtype, device, requires_grad)
 
 
-def randn(*size, generator=None, dtype=None, device=None, requires_grad=False):
+def randn(*size, generator=None, dtype=None, device=None, requires_grad=False, **named):
     """Standard normal."""
-    kind = "float64" if dtype is not None and as_dtype(dtype).name == "float64" else "float32"
-    return make(
-        source(generator).standard_normal(sizes(size), dtype=kind), dtype, device, requires_grad
-    )
+    shape = sizes("randn", size, named)
+    drawn = source(generator).standard_normal(shape, dtype=precision(dtype))
+    return make(drawn, dtype, device, requires_grad)
 
 
-def randint(low, high=None, size=None, *, generator=None, dtype="int64", device=None):
+def randint(
+    low, high=None, size=None, *, generator=None, dtype="int64", device=None, requires_grad=False
+):
     """Integers in [low, high); `randint(high, size)` starts at 0."""
     if size is None:
         low, high, size = 0, low, high
@@ -52,32 +52,36 @@ def randint(low, high=None, size=None, *, generator=None, dtype="int64", device=
         raise ShapeError(
             f"randint: high must be greater than low, got {low} and {high}. Swap or change them."
         )
-    return make(source(generator).integers(low, high, tuple(size)), dtype, device, False)
+    drawn = source(generator).integers(low, high, sizes("randint", (size,)))
+    return make(drawn, dtype, device, requires_grad)
 
 
-def randperm(n, *, generator=None, dtype="int64", device=None):
+def randperm(n, *, generator=None, dtype="int64", device=None, requires_grad=False):
     """The numbers 0 .. n-1 in random order."""
-    return make(source(generator).permutation(n), dtype, device, False)
+    drawn = source(generator).permutation(count("randperm", "n", n))
+    return make(drawn, dtype, device, requires_grad)
 
 
-def like(function):
-    def new(input, *, dtype=None, device=None, requires_grad=False, generator=None):
-        return function(
-            *input.shape,
-            dtype=dtype or input.dtype,
-            device=device or input.device,
-            requires_grad=requires_grad,
-            generator=generator,
-        )
-
-    new.__name__, new.__doc__ = (
-        f"{function.__name__}_like",
-        f"{function.__doc__} Shape, dtype and device of `input`.",
+def rand_like(input, *, dtype=None, device=None, requires_grad=False, generator=None):
+    """Uniform in [0, 1). Shape, dtype and device of `input`."""
+    return rand(
+        *input.shape,
+        generator=generator,
+        dtype=dtype or input.dtype,
+        device=device or input.device,
+        requires_grad=requires_grad,
     )
-    return new
 
 
-rand_like, randn_like = like(rand), like(randn)
+def randn_like(input, *, dtype=None, device=None, requires_grad=False, generator=None):
+    """Standard normal. Shape, dtype and device of `input`."""
+    return randn(
+        *input.shape,
+        generator=generator,
+        dtype=dtype or input.dtype,
+        device=device or input.device,
+        requires_grad=requires_grad,
+    )
 
 
 def randint_like(input, low, high=None, *, dtype=None, device=None):
@@ -90,15 +94,13 @@ def randint_like(input, low, high=None, *, dtype=None, device=None):
 
 def normal(mean=0.0, std=1.0, size=None, *, generator=None, dtype=None, device=None):
     """Normal numbers; mean and std may be tensors."""
-    shape = (
-        size
-        if size is not None
-        else (mean + std).shape
-        if isinstance(mean, Tensor) or isinstance(std, Tensor)
-        else ()
-    )
-    kind = dtype or next((v.dtype for v in (mean, std) if isinstance(v, Tensor)), None)
-    return randn(*shape, generator=generator, dtype=kind, device=device) * std + mean
+    tensors = [v for v in (mean, std) if isinstance(v, Tensor)]
+    if size is None:
+        size = (mean + std).shape if tensors else ()
+    if dtype is None and tensors:
+        dtype = tensors[0].dtype
+    shape = sizes("normal", (tuple(size),))
+    return randn(*shape, generator=generator, dtype=dtype, device=device) * std + mean
 
 
 def bernoulli(input, *, generator=None):
@@ -152,17 +154,8 @@ def drawn(name, text, check, draw):
 
     def fill(self, *args, generator=None, **names):
         given = check(*args, **names)
-        wanted = self.array.dtype
-        return self.copy_(
-            Tensor(
-                self.device.asarray(
-                    self.device.xp.asarray(draw(source(generator), self.shape, *given)).astype(
-                        wanted
-                    )
-                ),
-                self.device,
-            )
-        )
+        numbers = self.device.xp.asarray(draw(source(generator), self.shape, *given))
+        return self.copy_(Tensor(numbers.astype(self.array.dtype), self.device))
 
     fill.__name__, fill.__doc__ = name, text
     setattr(Tensor, name, fill)
@@ -231,32 +224,25 @@ for _f in (normal_, uniform_, bernoulli_, random_):
 Tensor.bernoulli, Tensor.multinomial = bernoulli, multinomial  # type: ignore[attr-defined]
 
 
-@op(method=False, cases=[Case([3, 4], 0.5, 1234, torch=False), Case([7], 0.2, 99, torch=False)])
-def dropout_keyed(xp, x, /, p, key):
+@piece(cases=[Case([3, 4], 0.5, 1234), Case([7], 0.2, 99)])
+def dropout_keyed(xp, input: Array, p: float, key: int):
     """Zero each element with probability p, scale the rest by 1 / (1 - p). The mask is a function
-    of key alone.
+    of the key alone.
 
-    Math:   out = x m / (1 - p), m = [u >= p], u from Philox4x64-10 with that key;   d x =
-            dropout_keyed(g), same key
+    Math:   out = input m / (1 - p), m = [u >= p], u from Philox4x64-10 with that key;
+            d input = dropout_keyed(g), same key
     Note:   element i takes the i-th 32-bit word of the stream, low half first; u = word / 2^32
     Reference: N. Srivastava et al., 2014, "Dropout"; J. Salmon et al., 2011, "Parallel random
                numbers: as easy as 1, 2, 3"
     """
-    words = (
-        xp.random.Philox(key=key)
-        .random_raw((x.size + 1) // 2)
-        .view("uint32")[: x.size]
-        .reshape(x.shape)
-    )
-    return (
-        xp.multiply(x, xp.asarray(words >= min(int(p * 2**32), 2**32 - 1)))
-        * x.dtype.type(1 / (1 - p))
-        if p < 1
-        else x * 0
-    )
+    if p == 1:
+        return input * 0
+    words = xp.random.Philox(key=key).random_raw((input.size + 1) // 2).view("uint32")
+    kept = words[: input.size].reshape(input.shape) >= min(int(p * 2**32), 2**32 - 1)
+    return xp.multiply(input, xp.asarray(kept)) * input.dtype.type(1 / (1 - p))
 
 
-dropout_keyed.vjp(x=lambda F, g, p, key: F.dropout_keyed(g, p, key))
+dropout_keyed.vjp(input=lambda F, g, p, key: F.dropout_keyed(g, p, key))
 
 
 def check_p(name, p):
@@ -267,10 +253,10 @@ def check_p(name, p):
 
 
 @composite(method=False, cases=[Case([3, 4], 0.5, False), Case([3, 4], 0.0, True)])
-def dropout(F, input, p=0.5, training=True, inplace=False):
+def dropout(F, input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False):
     """Zero elements at random when training.
 
-    Math:   out = x m / (1 - p)
+    Math:   out = input m / (1 - p)
     Reference: N. Srivastava et al., 2014, "Dropout: a simple way to prevent neural networks from
                overfitting"
     """
@@ -281,28 +267,44 @@ def dropout(F, input, p=0.5, training=True, inplace=False):
     return input.copy_(out) if inplace and input.grad_fn is not None else out
 
 
-def channel_dropout(n, cases):
-    def body(F, input, p=0.5, training=True, inplace=False):
-        check_p(body.__name__, p)
-        if not training or p == 0.0:
-            return input
-        lead = input.ndim - n
-        ones = Tensor(
-            input.device.xp.ones((*input.shape[:lead], *(1,) * n), input.array.dtype), input.device
-        )
-        return input * F.dropout_keyed(ones, p, current_generator().next_key())
-
-    body.__name__ = f"dropout{n}d"
-    body.__doc__ = (
-        f"Zero whole channels ({n} spatial dim(s)) at random when training.\n\nMath:   out = x m /"
-        ' (1 - p), one m per channel\nReference: J. Tompson et al., 2015, "Efficient object'
-        ' localization using convolutional networks"'
-    )
-    composite(body, method=False, cases=cases)
+def channels_dropped(F, name, input, p, training, dims):
+    """Dropout of whole channels; the last `dims` dims of one share a mask element."""
+    check_p(name, p)
+    if not training or p == 0.0:
+        return input
+    lead = input.shape[: input.ndim - dims]
+    ones = Tensor(input.device.xp.ones((*lead, *(1,) * dims), input.array.dtype), input.device)
+    return input * F.dropout_keyed(ones, p, current_generator().next_key())
 
 
-for _n in (1, 2, 3):
-    channel_dropout(_n, [Case([2, 3, *(2,) * _n], 0.5, False)])
+@composite(method=False, cases=[Case([2, 3, 2], 0.5, False)])
+def dropout1d(F, input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False):
+    """Zero whole channels of sequences at random when training.
+
+    Math:   out = input m / (1 - p), one m per channel
+    Reference: J. Tompson et al., 2015, "Efficient object localization using convolutional networks"
+    """
+    return channels_dropped(F, "dropout1d", input, p, training, 1)
+
+
+@composite(method=False, cases=[Case([2, 3, 2, 2], 0.5, False)])
+def dropout2d(F, input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False):
+    """Zero whole channels of images at random when training.
+
+    Math:   out = input m / (1 - p), one m per channel
+    Reference: J. Tompson et al., 2015, "Efficient object localization using convolutional networks"
+    """
+    return channels_dropped(F, "dropout2d", input, p, training, 2)
+
+
+@composite(method=False, cases=[Case([2, 3, 2, 2, 2], 0.5, False)])
+def dropout3d(F, input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False):
+    """Zero whole channels of volumes at random when training.
+
+    Math:   out = input m / (1 - p), one m per channel
+    Reference: J. Tompson et al., 2015, "Efficient object localization using convolutional networks"
+    """
+    return channels_dropped(F, "dropout3d", input, p, training, 3)
 
 
 def alpha_dropped(F, name, input, p, training, shape):
@@ -319,20 +321,22 @@ def alpha_dropped(F, name, input, p, training, shape):
 
 
 @composite(method=False, cases=[Case([3, 4], 0.5, False)])
-def alpha_dropout(F, input, p=0.5, training=False, inplace=False):
+def alpha_dropout(F, input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False):
     """Dropout that keeps mean and variance of self-normalising networks.
 
-    Math:   out = a (x m + s (1 - m)) + b, s = -1.7580993
+    Math:   out = a (input m + s (1 - m)) + b, s = -1.7580993
     Reference: G. Klambauer et al., 2017, "Self-normalizing neural networks"
     """
     return alpha_dropped(F, "alpha_dropout", input, p, training, input.shape)
 
 
 @composite(method=False, cases=[Case([2, 3, 4], 0.5, False)])
-def feature_alpha_dropout(F, input, p=0.5, training=False, inplace=False):
+def feature_alpha_dropout(
+    F, input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
+):
     """alpha_dropout of whole channels (dim 1).
 
-    Math:   out = a (x m + s (1 - m)) + b, one m per channel
+    Math:   out = a (input m + s (1 - m)) + b, one m per channel
     Reference: G. Klambauer et al., 2017, "Self-normalizing neural networks"
     """
     return alpha_dropped(

@@ -684,6 +684,16 @@ def masked_fill(F, input: Tensor, mask: Tensor, value: Tensor | float):
     return F.where(mask, value.to(input.dtype), input)
 
 
+@composite(method=False, cases=[Case([2, 3], 2.0), Case([2, 3], [])])
+def fill(F, input: Tensor, value: Tensor | float):
+    """A tensor like input with one value everywhere.
+
+    Math:   out = value
+    """
+    everywhere = (input == input) | (input != input)
+    return F.masked_fill(input, everywhere, value)
+
+
 # ---- several operations in one -------------------------------------------------------------------
 
 
