@@ -12,7 +12,9 @@ from support import fake_cupy
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn, optim
-from tinygrad_edu.devices import cuda
+from tinygrad_edu.devices.cuda.arrays import Module
+from tinygrad_edu.devices.cuda.compile import architecture, machine_code, whole
+from tinygrad_edu.devices.cuda.errors import reworded
 from tinygrad_edu.devices.source import Source, kernels_folder
 from tinygrad_edu.engine.device import get_device
 from tinygrad_edu.engine.errors import DeviceError, GraphError, IndexOutOfRange, KernelError
@@ -218,15 +220,15 @@ def test_a_marker_chooses_the_instruction_set_of_one_chip():
         Source(SCALE, "a.cu", kernels_folder()),
         Source("// arch: sm_90a\n" + SCALE, "a.cu", kernels_folder()),
     )
-    assert cuda.architecture(plain, "90") == "sm_90a", "what this very chip has may be used"
-    assert cuda.architecture(plain, "89") == "sm_89"
-    assert cuda.architecture(marked, "90") == "sm_90a"
+    assert architecture(plain, "90") == "sm_90a", "what this very chip has may be used"
+    assert architecture(plain, "89") == "sm_89"
+    assert architecture(marked, "90") == "sm_90a"
     assert (
-        cuda.architecture(Source("// arch: sm_80 sm_90\n" + SCALE, "a.cu", kernels_folder()), "89")
+        architecture(Source("// arch: sm_80 sm_90\n" + SCALE, "a.cu", kernels_folder()), "89")
         == "sm_89"
     )
     with pytest.raises(KernelError, match="needs a GPU of sm_90a, got sm_80"):
-        cuda.architecture(marked, "80")
+        architecture(marked, "80")
 
 
 def test_what_does_not_compile_is_told_with_its_line(device, tmp_path, monkeypatch):
@@ -343,7 +345,7 @@ def test_errors_of_cuda_come_with_advice():
         ("Failed to find libnvrtc", "tinygrad-edu[cuda]"),
     ):
         text = str(
-            cuda.reworded(
+            reworded(
                 RuntimeError(said) if "Out of" not in said else fake_cupy.OutOfMemoryError(said),
                 "here",
             )
@@ -385,7 +387,7 @@ def test_looking_at_a_value_while_capturing_is_an_error_with_advice_and_ends_the
     fake, device
 ):
     x = tg.ones(3, device="cuda")
-    with pytest.raises(KernelError, match="Capture.*do not look at values"):
+    with pytest.raises(KernelError, match="capturing.*do not look at values"):
         with device.capture() as graph:
             (x * 2).sum().item()
     assert fake.state.capturing is None
@@ -507,7 +509,7 @@ def test_cupy_has_every_function_that_the_ops_call():
         for path in (folder / sub).glob("*.py")
         for name in re.findall(r"\bxp\.([a-z_][\w.]*)", path.read_text(encoding="utf-8"))
     }
-    module, missing = cuda.Module(cupy), []
+    module, missing = Module(cupy), []
     for call in sorted(calls - {"f"}):
         place = module
         for name in call.rstrip(".").split("."):
@@ -557,13 +559,13 @@ def test_cupy_takes_the_arguments_that_the_ops_give(monkeypatch):
             results(name, case, "emu")
         except tg.KernelError:  # no compiler
             continue
-    module, wrong = cuda.Module(cupy), []
+    module, wrong = Module(cupy), []
     for path, variants in functions.items():
         function = module
         for name in path.split("."):
             function = getattr(function, name)
         for count, names in variants:
-            if isinstance(function, cupy.ufunc):
+            if isinstance(getattr(function, "function", function), cupy.ufunc):
                 unknown = set(names) - {"out", "dtype", "casting"}
             else:
                 try:
@@ -621,14 +623,12 @@ def test_cupys_nvrtc_makes_machine_code_without_a_gpu(tmp_path, monkeypatch):
         pytest.skip(f"NVRTC cannot be loaded: {error}")
     monkeypatch.setenv("TINYGRAD_EDU_CACHE", str(tmp_path))
     source = Source(SCALE, "scale.cu", kernels_folder())
-    path = cuda.machine_code(nvrtc, source, "sm_90a")
+    path = machine_code(nvrtc, source, "sm_90a")
     assert path.read_bytes()[:4] == b"\x7fELF"
     with pytest.raises(
         KernelError, match=r"(?s)bad.cu: must compile for sm_90.*bad.cu\(1\): error"
     ):
-        cuda.machine_code(
-            nvrtc, Source("int x = y;\n" + SCALE, "bad.cu", kernels_folder()), "sm_90"
-        )
+        machine_code(nvrtc, Source("int x = y;\n" + SCALE, "bad.cu", kernels_folder()), "sm_90")
 
 
 # ---- on a GPU ----
@@ -706,3 +706,91 @@ def test_constant_memory_is_filled_through_the_module(device):
     assert y.cpu().tolist() == [2, 3, 2, 3]
     with pytest.raises(KernelError, match="must get its 8 bytes, got 4"):
         kernel.set_constant("by", [2])
+
+
+# ---- where CuPy does less than NumPy ----
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 8, 13])
+@pytest.mark.parametrize("name", ["maximum", "minimum", "logaddexp"])
+def test_running_results_are_numpys(fake, n, name):
+    x = np.random.default_rng(0).standard_normal((3, n, 2)).astype(np.float32)
+    xp, device = Module(fake), get_device("cuda")
+    found = getattr(xp, name).accumulate(device.asarray(x), axis=1)
+    np.testing.assert_allclose(
+        device.to_host(found), getattr(np, name).accumulate(x, axis=1), rtol=1e-6
+    )
+
+
+def test_a_running_maximum_keeps_a_nan(fake):
+    x = np.array([1, np.nan, 3, 2], np.float32)
+    device = get_device("cuda")
+    found = device.to_host(device.xp.maximum.accumulate(device.asarray(x), axis=0))
+    np.testing.assert_array_equal(found, np.maximum.accumulate(x))
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 40])
+def test_products_of_repeated_places_are_numpys(fake, count):
+    rng = np.random.default_rng(1)
+    x, rows, values = (
+        rng.standard_normal((4, 3)).astype(np.float32),
+        rng.integers(0, 4, count),
+        rng.standard_normal((count, 3)).astype(np.float32),
+    )
+    device = get_device("cuda")
+    ours = device.asarray(x)
+    device.xp.multiply.at(ours, device.asarray(rows), device.asarray(values))
+    np.multiply.at(x, rows, values)
+    np.testing.assert_allclose(device.to_host(ours), x, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [("add", "bool"), ("add", "int8"), ("add", "int16"), ("add", "uint8"), ("maximum", "float16")],
+)
+def test_narrow_types_are_added_up_as_numpy_does(fake, name, dtype):
+    x = np.array([0, 1, 0], dtype)
+    rows, values = np.array([0, 2, 2, 0, 0]), np.array([1, 1, 0, 1, 0], dtype)
+    device = get_device("cuda")
+    ours = device.asarray(x)
+    getattr(device.xp, name).at(ours, device.asarray(rows), device.asarray(values))
+    getattr(np, name).at(x, rows, values)
+    assert device.to_host(ours).tolist() == x.tolist()
+
+
+@pytest.mark.parametrize("dim", [0, -1])
+@pytest.mark.parametrize("name", ["sum", "amax", "argmin", "all", "prod", "flip"])
+def test_an_array_without_dims_may_be_reduced_along_dim_0(fake, name, dim):
+    device = get_device("cuda")
+    found = getattr(device.xp, name)(device.asarray(np.float32(3)), dim)
+    assert found.shape == ()
+    expected = 3.0 if name == "flip" else getattr(np, name)(np.float32(3), 0)
+    assert float(device.to_host(found)) == expected
+
+
+def test_machine_code_is_padded_to_the_end_of_its_program_headers():
+    header = bytearray(64)
+    header[:4] = b"\x7fELF"
+    header[32:40], header[54:58] = (64).to_bytes(8, "little"), b"\x38\x00\x02\x00"  # 2 of 56 bytes
+    full = bytes(header) + b"\1" * 111 + b"\0"
+    assert whole(full) == full
+    assert whole(full[:-1]) == full
+    assert whole(b"no ELF") == b"no ELF"
+
+
+def test_a_library_product_in_a_capture_is_an_error_with_advice(device):
+    x = device.asarray(np.ones((2, 2), np.float64))
+    with pytest.raises(KernelError, match="leave out what cuBLAS"), device.capture():
+        device.matmul(x, x)
+
+
+def test_the_size_of_constant_memory_follows_from_its_declaration():
+    source = Source(
+        "__constant__ float4 a[2][3];\n__constant__ double b;\n__constant__ int c[N];",
+        "c.cu",
+        kernels_folder(),
+    )
+    assert source.constant_bytes("a") == 96
+    assert source.constant_bytes("b") == 8
+    with pytest.raises(KernelError, match="dims written as numbers"):
+        source.constant_bytes("c")

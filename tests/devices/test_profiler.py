@@ -416,7 +416,7 @@ def test_a_whole_training_step_is_profiled_launch_by_launch():
 def split(body, monkeypatch, blocks=64, cores="2"):
     monkeypatch.setenv("TINYGRAD_EDU_EMU_THREADS", cores)
     # also on a machine with one
-    monkeypatch.setattr("tinygrad_edu.devices.cpu.threads.usable_cores", lambda: 2)
+    monkeypatch.setattr("tinygrad_edu.devices.emu.launch.usable_cores", lambda: 2)
     y, x = emu(np.zeros(64 * blocks)), emu(np.arange(64 * blocks))
     raw(body)((blocks,), (64,), (y, x, 64 * blocks))
     return y.cpu().numpy()

@@ -65,6 +65,57 @@ class Flags:
         )
 
 
+UFUNCS = ("add", "multiply", "maximum", "minimum", "logaddexp")
+REDUCTIONS = (
+    "sum mean amax amin argmax argmin prod all any var std count_nonzero nansum flip".split()
+)
+LIBRARY = ("matmul", "einsum", "dot")  # what cuBLAS computes
+
+
+class Ufunc:
+    """Without the methods, and the dtypes of `at`, that CuPy's lack."""
+
+    def __init__(self, name, function, ndarray):
+        self.name, self.function, self.ndarray = name, function, ndarray
+
+    def __call__(self, *args, **kwargs):
+        return self.function(*args, **kwargs)
+
+    def accumulate(self, *args, **kwargs):
+        raise NotImplementedError(f"`cupy.{self.name}.accumulate` is not supported yet")
+
+    def at(self, x, index, value):
+        narrow = x.dtype.name in ("bool", "int8", "int16", "uint8")
+        if self.name in ("multiply", "logaddexp"):
+            raise NotImplementedError(f"`cupy.{self.name}.at` is not supported yet")
+        if narrow or x.dtype.name == "float16" and self.name != "add":
+            raise TypeError(f"cupy.{self.name}.at: {x.dtype} is not supported")
+        self.function.at(x, index, value)
+
+
+def reduction(name, function):
+    """NumPy takes the axis 0 or -1 of an array without axes; CuPy does not."""
+
+    def call(x, axis=None, *args, **kwargs):
+        if axis is not None and not x.ndim:
+            raise ValueError(f"{name}: axis {axis} is out of bounds for array of dimension 0")
+        return function(x, axis, *args, **kwargs)
+
+    return call
+
+
+def library(function, capturing_refuses):
+    def call(*args, **kwargs):
+        try:
+            capturing_refuses("calls of cuBLAS")
+        except RuntimeError as error:
+            message = "calling cublasSetStream during stream capture is currently unsupported"
+            raise NotImplementedError(message) from error
+        return function(*args, **kwargs)
+
+    return call
+
+
 def make(gpus: int = 1, driver: int = 13020, runtime: int = 13020, capability: str = "90"):
     """A module named cupy with that many GPUs."""
     arrays = array_module()
@@ -74,11 +125,7 @@ def make(gpus: int = 1, driver: int = 13020, runtime: int = 13020, capability: s
     state = types.SimpleNamespace(capturing=None, current=0, compiled=[], allocators=[], streams=[])
 
     def look(array):
-        if state.capturing is not None:
-            raise CUDARuntimeError(
-                "cudaErrorStreamCaptureUnsupported: operation not permitted when stream is"
-                " capturing"
-            )
+        capturing_refuses("D2H transfers")
         return array.host
 
     plain = ndarray.__getattr__
@@ -127,19 +174,34 @@ def make(gpus: int = 1, driver: int = 13020, runtime: int = 13020, capability: s
         kept.append(new)
         return new
 
+    def capturing_refuses(what):
+        if state.capturing is not None:
+            raise RuntimeError(f"the current stream is capturing, so {what} are disallowed")
+
     def from_host(name):
         plain = getattr(arrays.Module, name)
 
         def make_array(data, dtype=None, **_):
-            if state.capturing is not None and type(data) is not ndarray:
-                raise CUDARuntimeError(
-                    "cudaErrorStreamCaptureUnsupported: operation not permitted when stream is"
-                    " capturing"
-                )
+            if type(data) is not ndarray:
+                capturing_refuses("H2D transfers")
             return plain(data, dtype)
 
         return staticmethod(make_array)
 
+    inner = arrays.Proxy.__getattr__
+
+    def strict(self, name):
+        value = inner(self, name)
+        if name in UFUNCS:
+            value = Ufunc(name, value, ndarray)
+        elif name in REDUCTIONS:
+            value = reduction(name, value)
+        elif name in LIBRARY:
+            value = library(value, capturing_refuses)
+        self.__dict__[name] = value
+        return value
+
+    type(cupy).__getattr__ = strict
     type(cupy).asarray, type(cupy).array = from_host("asarray"), from_host("array")
     kept, plain_empty = [], arrays.empty
     arrays.empty = empty
@@ -172,6 +234,7 @@ def make(gpus: int = 1, driver: int = 13020, runtime: int = 13020, capability: s
         def __call__(self, grid, block, args, *, shared_mem=0):
             if (
                 np.prod(block) > 1024
+                or any(n > 65535 for n in tuple(grid)[1:])
                 or shared_mem + self.shared_size_bytes > 48 << 10
                 and shared_mem > self.opted
             ):
@@ -207,9 +270,8 @@ def make(gpus: int = 1, driver: int = 13020, runtime: int = 13020, capability: s
 
         def get_global(self, name):
             entry = tinygrad_edu.device("emu").kernel(self.source, next(iter(self.source.entries)))
-            size = build(self.source).constants[name]
             put = lambda data, count: entry.set_constant(name, ctypes.string_at(data, count))
-            return types.SimpleNamespace(mem=types.SimpleNamespace(size=size), copy_from_host=put)
+            return types.SimpleNamespace(mem=types.SimpleNamespace(size=0), copy_from_host=put)
 
         def get_function(self, name):
             return Function(name, tinygrad_edu.device("emu").kernel(self.source, name))

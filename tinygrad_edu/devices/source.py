@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
 from functools import lru_cache
 from pathlib import Path
+
+import numpy as np
 
 from ..engine.errors import KernelError
 
@@ -14,7 +17,7 @@ FOLDERS = (PACKAGE / "kernels", PACKAGE.parent / "kernels")
 ENTRY = re.compile(
     r"__global__\s+(?:void\s+)?(?:__launch_bounds__\s*\([^)]*\)\s*)?(?:void\s+)?(\w+)\s*\(([^)]*)\)"
 )
-CONSTANT = re.compile(r"__constant__\s+([\w ]+?)\s+(\w+)\s*(?=[\[;=])")
+CONSTANT = re.compile(r"__constant__\s+([\w ]+?)\s+(\w+)\s*((?:\[[^\]]*\]\s*)*)(?=[;=])")
 NUMPY = {
     "float": "float32",
     "double": "float64",
@@ -51,7 +54,7 @@ class Parameter:
 
 
 class Source:
-    """A piece of CUDA C: its text, a name for messages, the folder its includes are looked up in."""
+    """A piece of CUDA C: its text, a name for messages, and the folder of its includes."""
 
     def __init__(self, text: str, name: str, folder: Path):
         self.text, self.name, self.folder = text, name, folder
@@ -63,8 +66,21 @@ class Source:
             m[1]: [Parameter(p) for p in m[2].split(",") if p.strip()]
             for m in ENTRY.finditer(plain)
         }
-        # what lies in constant memory: name, dtype
-        self.constants = {m[2]: NUMPY.get(m[1]) for m in CONSTANT.finditer(plain)}
+        # what lies in constant memory: name -> dtype, and name -> its C type and dims as written
+        found = list(CONSTANT.finditer(plain))
+        self.constants = {m[2]: NUMPY.get(m[1]) for m in found}
+        self.declared = {m[2]: (m[1], re.findall(r"\[\s*([^\]]*?)\s*\]", m[3])) for m in found}
+
+    def constant_bytes(self, name: str) -> int:
+        """The size of a `__constant__` variable, from its declaration."""
+        kind, dims = self.declared.get(name, ("", []))
+        if kind not in NUMPY or not all(n.isdecimal() for n in dims):
+            raise KernelError(
+                f"{self.name}: a __constant__ variable that is filled must have a type that arrays"
+                f" have and dims written as numbers, got {kind} {name}{dims}. Write the numbers."
+            )
+        vector = 4 if kind == "float4" else 1
+        return math.prod(map(int, dims)) * vector * np.dtype(NUMPY[kind]).itemsize
 
     @property
     def header(self) -> str:

@@ -14,6 +14,7 @@ import sys
 from typing import Any
 
 from ...engine.errors import DTypeError, ShapeError
+from ..cores import usable_cores
 
 # OpenBLAS spins 2^4 cycles, OpenMP libraries not at all
 IDLE_SPIN = {"OPENBLAS_THREAD_TIMEOUT": "4", "OMP_WAIT_POLICY": "PASSIVE"}
@@ -28,21 +29,6 @@ def sleep_when_idle() -> bool:
     for name, value in IDLE_SPIN.items():
         os.environ.setdefault(name, value)
     return True
-
-
-def usable_cores() -> int:
-    """Cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def emu_threads() -> int:
-    """Cores that a launch on `emu` may use: $TINYGRAD_EDU_EMU_THREADS, else $OMP_NUM_THREADS, else
-    all.
-    """
-    for name in ("TINYGRAD_EDU_EMU_THREADS", "OMP_NUM_THREADS"):
-        if os.environ.get(name, "").isdigit() and int(os.environ[name]) > 0:
-            return min(int(os.environ[name]), usable_cores())
-    return usable_cores()
 
 
 def controller(asked: str) -> Any:

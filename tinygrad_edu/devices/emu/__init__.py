@@ -5,7 +5,8 @@ build.py     .cu text -> shared library, kept in the user's cache folder
 launch.py    checks of a launch (limits, kinds of arguments), the call, what went wrong in words
 array.py     guarded memory that starts as NaN
 profile.py   counters and checks per source line
-shim/        cuda_emu.h (the CUDA dialect), runtime.cpp (fibers, barriers, warps), profile.cpp (what watches memory)
+shim/        cuda_emu.h (the CUDA dialect), runtime.cpp (fibers, barriers, warps), profile.cpp
+             (what watches memory)
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class EmuDevice(Device):
 
 
 def make_device(name: str) -> EmuDevice:
-    """The one device `emu` (core/device.py calls this once)."""
+    """The one device `emu` (engine/device.py calls this once)."""
     if name != "emu":
         from ...engine.errors import DeviceError
 

@@ -5,19 +5,17 @@ user's cache folder.
 from __future__ import annotations
 
 import ctypes
-import hashlib
-import os
 import platform
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
 from ...engine.errors import KernelError
-from ...files import write_atomically
+from ..build import built, cache_folder, digest, log_lines, machine, run
+from ..build import compiler as cxx_compiler
 from ..source import Source
 
 SHIM = Path(__file__).parent / "shim"
@@ -58,67 +56,15 @@ PROFILE = (
 MODES = {"plain": PLAIN, "profile": PROFILE, "flops": FLOPS}
 
 
-def cache_folder(kind: str = "emu") -> Path:
-    """Where builds of a kind are kept: TINYGRAD_EDU_CACHE, else the user's cache folder. Belongs to
-    the user alone, for what lies there is run.
-    """
-    given = os.environ.get("TINYGRAD_EDU_CACHE")
-    base = (
-        Path(given)
-        if given
-        else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tinygrad_edu"
-    )
-    try:
-        folder = base / kind
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK) and folder.stat().st_uid == os.getuid():
-            return folder
-    except OSError:
-        pass
-    return private_folder()
-
-
 @lru_cache
-def private_folder() -> Path:
-    """A folder for this process, where the user's cannot be written."""
-    return Path(tempfile.mkdtemp(prefix="tinygrad_edu-emu-"))
-
-
-@lru_cache
-def compiler() -> str:
-    """The C++ compiler: CXX, else g++."""
-    name = os.environ.get("CXX") or "g++"
-    if shutil.which(name.split()[0]) is None:
-        raise KernelError(
-            f"emu: needs the C++ compiler {name}, got none on the PATH. Install g++ (apt install"
-            " g++), set CXX, or use device='cpu'."
-        )
+def compiler() -> tuple[str, ...]:
+    """The C++ compiler, on a machine whose fibers the emulator can switch."""
     if platform.system() != "Linux" or platform.machine() not in ("x86_64", "aarch64", "arm64"):
         raise KernelError(
             f"emu: needs Linux on x86-64 or AArch64, got {platform.system()} on"
             f" {platform.machine()}. Use device='cpu'."
         )
-    return name
-
-
-@lru_cache
-def machine() -> str:
-    """What -march=native means here: a cache in a shared home must not hand one machine's code to
-    another.
-    """
-    try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8").split("\n\n")[0]
-    except OSError:
-        text = platform.processor()
-    flags = "\n".join(
-        line
-        for line in text.splitlines()
-        if line.startswith(("flags", "Features", "model name", "CPU part"))
-    )
-    version = subprocess.run(
-        [*compiler().split(), "--version"], capture_output=True, text=True, check=False
-    ).stdout.splitlines()[:1]
-    return flags + "".join(version)
+    return cxx_compiler()
 
 
 def unit(source: Source) -> tuple[str, str]:
@@ -132,20 +78,6 @@ def unit(source: Source) -> tuple[str, str]:
         for name in source.entries
     )
     return body, f'#include "cuda_emu.h"\n#include "{Path(source.name).name}"\n{calls}'
-
-
-def run(command: list[str], what: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
-    if done.returncode:
-        lines = [
-            line for line in done.stderr.splitlines() if "error" in line
-        ] or done.stderr.splitlines()
-        raise KernelError(
-            f"emu: {what} must compile, got\n"
-            + "\n".join(f"    {line}" for line in lines[:12])
-            + "\nCorrect these lines."
-        )
-    return done.stdout
 
 
 class Library:
@@ -196,11 +128,11 @@ class Library:
         beside this one's.
         """
         if number not in self.copies:
-            path = self.path.with_name(f"{self.path.stem}-{number}.so")
-            for made in (path.with_suffix(".symbols"), path):
-                if not made.exists():
-                    write_atomically(made, self.path.with_suffix(made.suffix).read_bytes())
-            self.copies[number] = Library(path, self.source, number)
+            folder, name = self.path.parent, f"{self.path.stem}-{number}"
+            for kind in (".symbols", ".so"):
+                content = self.path.with_suffix(kind).read_bytes()
+                built(folder, name + kind, lambda path, data=content: path.write_bytes(data))
+            self.copies[number] = Library(folder / f"{name}.so", self.source, number)
         return self.copies[number]
 
     def set_constant(self, name: str, data: bytes) -> None:
@@ -274,84 +206,58 @@ def shim_text() -> str:
     )
 
 
-def digest(*texts: str) -> str:
-    return hashlib.sha256("\0".join([*texts, machine()]).encode()).hexdigest()[:20]
-
-
 @lru_cache
 def runtime_object(mode: str) -> Path:
     """The emulator's runtime, compiled once: every library is linked with it."""
-    command = [
-        *compiler().split(),
-        *COMMON,
-        "-O2",
-        *(["-DEMU_PROFILE"] if mode == "profile" else []),
-        "-I",
-        str(SHIM),
-    ]
-    final = cache_folder() / f"runtime-{digest(shim_text(), *command)}.o"
-    if not final.exists():
-        with tempfile.TemporaryDirectory(dir=final.parent, prefix=".runtime-") as folder:
-            made = Path(folder) / "runtime.o"
-            run(
-                [*command, "-c", str(SHIM / "runtime.cpp"), "-o", str(made)],
-                "the emulator's runtime",
-            )
-            os.replace(made, final)
-    return final
+    defines = ["-DEMU_PROFILE"] if mode == "profile" else []
+    command = [*compiler(), *COMMON, "-O2", *defines, "-I", str(SHIM)]
+    name = f"runtime-{digest(shim_text(), *command, machine())}.o"
+    text = str(SHIM / "runtime.cpp")
+
+    def make(path: Path) -> None:
+        run([*command, "-c", text, "-o", str(path)], "emu: the emulator's runtime")
+
+    return built(cache_folder("emu"), name, make)
 
 
 @lru_cache
 def build(source: Source, mode: str = "plain") -> Library:
-    """The library of a source, compiled if no one did yet; mode is plain, profile or flops. Written
-    beside and then renamed, so that two processes may build at once.
-    """
-    cxx = compiler().split()
+    """The library of a source, compiled if no one did yet; mode is plain, profile or flops."""
     flags = [*COMMON, *MODES[mode]]
     body, entries = unit(source)
-    key = digest(source.name, body, entries, source.header, shim_text(), *cxx, *flags)
+    key = digest(
+        source.name, body, entries, source.header, shim_text(), *compiler(), *flags, machine()
+    )
     stem = re.sub(r"\W", "_", source.name.removesuffix(".cu"))
-    final = cache_folder() / f"{stem}-{mode}-{key}.so"
-    if not (final.exists() and final.with_suffix(".symbols").exists()):
-        with tempfile.TemporaryDirectory(dir=final.parent, prefix=f".{stem}-") as folder:
-            work = Path(folder)
-            (work / Path(source.name).name).write_text(body, encoding="utf-8")
-            (work / "unit.cpp").write_text(entries, encoding="utf-8")
-            include = ["-I", str(work), "-I", str(SHIM), "-I", str(source.folder)]
-            kernels = subprocess.Popen(
-                [*cxx, *flags, *include, "-c", str(work / "unit.cpp"), "-o", str(work / "unit.o")],
-                stderr=subprocess.PIPE,
-                text=True,
-            )
-            try:
-                runtime = runtime_object(mode)
-            finally:
-                said = kernels.communicate()[1]
-            if kernels.returncode:
-                lines = [
-                    line.replace(f"{work}/", "") for line in said.splitlines() if "error" in line
-                ] or said.splitlines()
-                raise KernelError(
-                    f"{source.name}: must compile, got\n"
-                    + "\n".join(f"    {line}" for line in lines[:12])
-                    + "\nCorrect these lines."
-                )
-            run(
-                [
-                    *cxx,
-                    "-shared",
-                    str(work / "unit.o"),
-                    str(runtime),
-                    "-o",
-                    str(work / "done.so"),
-                    "-Wl,-z,noexecstack",
-                    "-lrt",
-                ],
-                source.name,
-            )
-            (work / "done.symbols").write_text(
-                symbols(work / "done.so", source.constants), encoding="utf-8"
-            )
-            os.replace(work / "done.symbols", final.with_suffix(".symbols"))
-            os.replace(work / "done.so", final)
-    return Library(final, source)
+    name, folder = f"{stem}-{mode}-{key}", cache_folder("emu")
+    library = built(folder, f"{name}.so", lambda path: compile_library(source, mode, flags, path))
+    built(
+        folder,
+        f"{name}.symbols",
+        lambda path: path.write_text(symbols(library, source.constants), encoding="utf-8"),
+    )
+    return Library(library, source)
+
+
+def compile_library(source: Source, mode: str, flags: list[str], path: Path) -> None:
+    """Compile a source and the runtime beside each other, and link them."""
+    body, entries = unit(source)
+    work = path.parent
+    (work / Path(source.name).name).write_text(body, encoding="utf-8")
+    (work / "unit.cpp").write_text(entries, encoding="utf-8")
+    include = ["-I", str(work), "-I", str(SHIM), "-I", str(source.folder)]
+    kernels = subprocess.Popen(
+        [*compiler(), *flags, *include, "-c", str(work / "unit.cpp"), "-o", str(work / "unit.o")],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        runtime = runtime_object(mode)
+    finally:
+        said = kernels.communicate()[1]
+    if kernels.returncode:
+        log = log_lines(said.replace(f"{work}/", ""))
+        raise KernelError(f"{source.name}: must compile, got\n{log}")
+    objects = [str(work / "unit.o"), str(runtime)]
+    options = ["-Wl,-z,noexecstack", "-lrt"]
+    run([*compiler(), "-shared", *objects, "-o", str(path), *options], source.name)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from ...engine.errors import KernelError
-from ..cpu.threads import emu_threads, usable_cores
+from ..cores import usable_cores
 from ..source import Parameter, Source
 from .array import EmuArray, memory_of
 from .build import Library, build
@@ -27,6 +27,14 @@ GRID = (2**31 - 1, 65535, 65535)
 BLOCK = (1024, 1024, 64)
 WORTH = 2048  # threads of a launch from which on a second core pays
 one_at_a_time = threading.Lock()  # a library's fibers and shared arrays exist once a lane
+
+
+def emu_threads() -> int:
+    """Cores that a launch may use: $TINYGRAD_EDU_EMU_THREADS, else $OMP_NUM_THREADS, else all."""
+    for name in ("TINYGRAD_EDU_EMU_THREADS", "OMP_NUM_THREADS"):
+        if os.environ.get(name, "").isdigit() and int(os.environ[name]) > 0:
+            return min(int(os.environ[name]), usable_cores())
+    return usable_cores()
 
 
 def triple(name: str, what: str, size: Any, most: tuple) -> tuple[int, int, int]:
@@ -242,8 +250,8 @@ def mended(arrays: list) -> str | None:
     found = None
     for parameter, array in arrays:
         memory = memory_of(array.host)
-        damage = memory.damaged() if memory is not None else None
-        if damage:
+        damage = None if memory is None else memory.damaged()
+        if memory is not None and damage:
             memory.mend()
             found = f"{damage} ({parameter.name}, shape {array.shape})"
     return found
