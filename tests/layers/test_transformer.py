@@ -5,6 +5,7 @@ future.
 from __future__ import annotations
 
 import math
+import pickle
 
 import numpy as np
 import pytest
@@ -266,3 +267,11 @@ def test_a_number_of_layers_that_nobody_means_is_refused(n):
         nn.TransformerEncoder(layer, n)
     with pytest.raises(tg.ShapeError, match="num_layers must be from 0 to"):
         nn.TransformerDecoder(nn.TransformerDecoderLayer(4, 2), n)
+
+
+@pytest.mark.parametrize("activation", ["relu", nn.functional.silu])
+def test_a_pickled_layer_computes_the_same(activation):
+    layer = nn.TransformerEncoderLayer(E, H, 16, activation=activation).eval()
+    other = pickle.loads(pickle.dumps(layer))
+    x = tg.randn(T, B, E)
+    assert (other(x) == layer(x)).all()

@@ -70,18 +70,9 @@ class MultiheadAttention(Module):
                 "MultiheadAttention: embed_dim must be a positive multiple of num_heads, got"
                 f" {embed_dim} and {num_heads}. Change one of them."
             )
-        self.embed_dim, self.num_heads, self.head_dim, self.dropout = (
-            embed_dim,
-            num_heads,
-            embed_dim // num_heads,
-            dropout,
-        )
-        self.kdim, self.vdim, self.batch_first, self.add_zero_attn = (
-            kdim or embed_dim,
-            vdim or embed_dim,
-            batch_first,
-            add_zero_attn,
-        )
+        self.embed_dim, self.num_heads, self.head_dim = embed_dim, num_heads, embed_dim // num_heads
+        self.kdim, self.vdim = kdim or embed_dim, vdim or embed_dim
+        self.dropout, self.batch_first, self.add_zero_attn = dropout, batch_first, add_zero_attn
         same = self.kdim == embed_dim and self.vdim == embed_dim
         sizes = {
             "in_proj_weight": (3 * embed_dim, embed_dim) if same else None,
@@ -144,11 +135,9 @@ class MultiheadAttention(Module):
                 f"MultiheadAttention: query, key and value must have {self.embed_dim}, {self.kdim}"
                 f" and {self.vdim} features, got {shapes}. Check embed_dim."
             )
-        if (
-            key.shape[:-1] != value.shape[:-1]
-            or query.ndim == 3
-            and query.shape[0 if self.batch_first else 1] != key.shape[0 if self.batch_first else 1]
-        ):
+        batch = 0 if self.batch_first else 1
+        batches_differ = query.ndim == 3 and query.shape[batch] != key.shape[batch]
+        if key.shape[:-1] != value.shape[:-1] or batches_differ:
             raise ShapeError(
                 "MultiheadAttention: key and value must have one length, and all one batch size,"
                 f" got {shapes}. Check batch_first."

@@ -37,6 +37,11 @@ def last(states: Tensor, lengths: list[int] | None) -> Tensor:
     ]
 
 
+def unsorted(ends: tuple[Tensor, ...], order: Tensor | None) -> tuple[Tensor, ...]:
+    """Final states in the order that the sequences had before packing."""
+    return ends if order is None else tuple(ops.index_select(e, 1, order) for e in ends)
+
+
 class RNNBase(Module):
     """What RNN, LSTM and GRU share: parameters, layers, directions, packed and unbatched input.
 
@@ -81,26 +86,17 @@ class RNNBase(Module):
         if not 0 <= proj_size < hidden_size or proj_size and self.gates != 4:
             raise ShapeError(
                 f"{name}: proj_size must be 0 (or, for LSTM, smaller than hidden_size), got"
-                f" {proj_size}. Leave it out."
+                f" {proj_size}. Omit it."
             )
         if dropout and num_layers == 1:
             warnings.warn(
                 f"{name}: dropout works between layers, so dropout={dropout} does nothing with"
-                " num_layers=1. Add a layer, or leave dropout out.",
+                " num_layers=1. Add a layer, or omit dropout.",
                 stacklevel=2,
             )
-        self.input_size, self.hidden_size, self.num_layers, self.bias = (
-            input_size,
-            hidden_size,
-            num_layers,
-            bias,
-        )
-        self.batch_first, self.dropout, self.bidirectional, self.proj_size = (
-            batch_first,
-            float(dropout),
-            bidirectional,
-            proj_size,
-        )
+        self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
+        self.bias, self.batch_first, self.dropout = bias, batch_first, float(dropout)
+        self.bidirectional, self.proj_size = bidirectional, proj_size
         out, wide = proj_size or hidden_size, self.gates * hidden_size
         for layer in range(num_layers):
             for suffix in self.suffixes(layer):
@@ -146,6 +142,11 @@ class RNNBase(Module):
     def weight(self, kind: str, suffix: str) -> Any:
         return getattr(self, kind + suffix, None)
 
+    def summed_bias(self, suffix: str) -> Tensor | None:
+        return (
+            self.weight("bias_ih", suffix) + self.weight("bias_hh", suffix) if self.bias else None
+        )
+
     def run(
         self, x: Tensor, state: tuple[Tensor, ...], suffix: str, lengths: list[int] | None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
@@ -183,26 +184,43 @@ class RNNBase(Module):
 
     def layers(self, input: Any, hx: Any, sizes: tuple[int, ...]) -> tuple[Any, tuple[Tensor, ...]]:
         """The output in the input's form, and the final states."""
-        name, packed = type(self).__name__, isinstance(input, PackedSequence)
-        lengths, single = None, False
+        packed = isinstance(input, PackedSequence)
+        single = not packed and input.ndim == 2
+        x, lengths = self.unpacked(input) if packed else (self.time_first(input), None)
+        self.check(x)
+        states = self.start(hx, sizes, x, single)  # (layers * directions, B, H) each
+        if packed and input.sorted_indices is not None and hx is not None:
+            states = tuple(ops.index_select(s, 1, input.sorted_indices) for s in states)
+        x, ends = self.through(x, states, lengths)
         if packed:
-            x = pad_packed_sequence(PackedSequence(input.data, input.batch_sizes))[0]
-            counts = input.batch_sizes.tolist()
-            lengths = [sum(n > b for n in counts) for b in range(counts[0])]
-        else:
-            if input.ndim not in (2, 3):
-                raise ShapeError(
-                    f"{name}: input must be 2-d or 3-d, got shape {tuple(input.shape)}. It is (T,"
-                    " B, I), or (T, I) for one sequence."
-                )
-            single = input.ndim == 2
-            x = (
-                ops.unsqueeze(input, 1)
-                if single
-                else ops.transpose(input, 0, 1)
-                if self.batch_first
-                else input
+            return self.packed(x, lengths, input), unsorted(ends, input.unsorted_indices)
+        if single:
+            return ops.squeeze(x, 1), tuple(ops.squeeze(e, 1) for e in ends)  # (T, D), (L, H)
+        return ops.transpose(x, 0, 1) if self.batch_first else x, ends
+
+    def time_first(self, input: Tensor) -> Tensor:
+        """The input as (T, B, I)."""
+        if input.ndim not in (2, 3):
+            raise ShapeError(
+                f"{type(self).__name__}: input must be 2-d or 3-d, got shape"
+                f" {tuple(input.shape)}. It is (T, B, I), or (T, I) for one sequence."
             )
+        if input.ndim == 2:
+            return ops.unsqueeze(input, 1)  # (T, 1, I)
+        return ops.transpose(input, 0, 1) if self.batch_first else input
+
+    def unpacked(self, input: PackedSequence) -> tuple[Tensor, list[int]]:
+        """The input as (T, B, I), longest sequence first, and the lengths."""
+        x = pad_packed_sequence(PackedSequence(input.data, input.batch_sizes))[0]
+        counts = input.batch_sizes.tolist()
+        return x, [sum(n > b for n in counts) for b in range(counts[0])]
+
+    def packed(self, x: Tensor, lengths: Any, like: PackedSequence) -> PackedSequence:
+        data = pack_padded_sequence(x, lengths).data
+        return PackedSequence(data, like.batch_sizes, like.sorted_indices, like.unsorted_indices)
+
+    def check(self, x: Tensor) -> None:
+        name = type(self).__name__
         if x.shape[-1] != self.input_size:
             raise ShapeError(
                 f"{name}: input must have {self.input_size} features in its last dim, got shape"
@@ -218,42 +236,28 @@ class RNNBase(Module):
                 f"{name}: input must have at least one step, got shape {tuple(x.shape)}. Give a"
                 " longer sequence."
             )
-        states = self.start(hx, sizes, x, single)
-        if packed and input.sorted_indices is not None and hx is not None:
-            states = tuple(ops.index_select(s, 1, input.sorted_indices) for s in states)
+
+    def through(
+        self, x: Tensor, states: tuple[Tensor, ...], lengths: list[int] | None
+    ) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """All layers in both directions: (output (T, B, directions * H), final states)."""
         final: list[tuple[Tensor, ...]] = []
         for layer in range(self.num_layers):
             outs = []
             for suffix in self.suffixes(layer):
-                backwards = suffix.endswith("reverse")
-                out, end = self.run(
-                    turned(x, lengths) if backwards else x,
-                    tuple(s[len(final)] for s in states),
-                    suffix,
-                    lengths,
-                )
-                outs.append(turned(out, lengths) if backwards else out)
-                final.append(end)
+                begin = tuple(s[len(final)] for s in states)  # (B, H) each
+                if suffix.endswith("reverse"):
+                    out, end = self.run(turned(x, lengths), begin, suffix, lengths)
+                    out = turned(out, lengths)
+                else:
+                    out, end = self.run(x, begin, suffix, lengths)
+                outs.append(out)  # (T, B, H)
+                final.append(end)  # (B, H) each
             x = outs[0] if len(outs) == 1 else ops.cat(outs, -1)  # (T, B, directions * H)
             if self.dropout and layer < self.num_layers - 1:
                 x = F.dropout(x, self.dropout, self.training)
-        # (layers * directions, B, H)
-        ends = tuple(ops.stack(list(column)) for column in zip(*final))
-        if packed:
-            if input.unsorted_indices is not None:
-                ends = tuple(ops.index_select(e, 1, input.unsorted_indices) for e in ends)
-            return (
-                PackedSequence(
-                    pack_padded_sequence(x, lengths).data,
-                    input.batch_sizes,
-                    input.sorted_indices,
-                    input.unsorted_indices,
-                ),
-                ends,
-            )
-        if single:
-            return ops.squeeze(x, 1), tuple(ops.squeeze(e, 1) for e in ends)
-        return ops.transpose(x, 0, 1) if self.batch_first else x, ends
+        # (layers * directions, B, H) each
+        return x, tuple(ops.stack(list(column)) for column in zip(*final))
 
     def extra_repr(self) -> str:
         shown = [f"{self.input_size}, {self.hidden_size}"]
@@ -313,10 +317,8 @@ class RNN(RNNBase):
     def run(
         self, x: Tensor, state: tuple[Tensor, ...], suffix: str, lengths: list[int] | None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        bias = (
-            self.weight("bias_ih", suffix) + self.weight("bias_hh", suffix) if self.bias else None
-        )
-        gx = F.linear(x, self.weight("weight_ih", suffix), bias)
+        bias = self.summed_bias(suffix)
+        gx = F.linear(x, self.weight("weight_ih", suffix), bias)  # (T, B, H)
         # unbounded: past a sequence's end it could grow to inf, and 0 inf = nan in the gradients
         if lengths is not None and self.nonlinearity == "relu":
             # (T, B, 1)
@@ -324,7 +326,8 @@ class RNN(RNNBase):
                 [[[t >= n] for n in lengths] for t in range(gx.shape[0])], device=gx.device
             )
             gx = ops.masked_fill(gx, past, -math.inf)
-        out = ops.rnn_sequence(gx, state[0], self.weight("weight_hh", suffix), self.nonlinearity)
+        w_hh = self.weight("weight_hh", suffix)
+        out = ops.rnn_sequence(gx, state[0], w_hh, self.nonlinearity)  # (T, B, H)
         return out, (last(out, lengths),)
 
     def forward(self, input: Any, hx: Tensor | None = None) -> tuple[Any, Tensor]:
@@ -347,18 +350,13 @@ class LSTM(RNNBase):
     def run(
         self, x: Tensor, state: tuple[Tensor, ...], suffix: str, lengths: list[int] | None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
-        bias = (
-            self.weight("bias_ih", suffix) + self.weight("bias_hh", suffix) if self.bias else None
-        )
-        gx, w_hh = (
-            F.linear(x, self.weight("weight_ih", suffix), bias),
-            self.weight("weight_hh", suffix),
-        )
+        bias = self.summed_bias(suffix)
+        gx = F.linear(x, self.weight("weight_ih", suffix), bias)  # (T, B, 4H)
+        w_hh = self.weight("weight_hh", suffix)
         if self.proj_size:
             hs, cs = self.projected(gx, state, w_hh, self.weight("weight_hr", suffix))
         else:
-            out = ops.lstm_sequence(gx, state[0], state[1], w_hh)
-            hs, cs = out[0], out[1]
+            hs, cs = ops.lstm_sequence(gx, state[0], state[1], w_hh)[:2]  # (T, B, H) each
         return hs, (last(hs, lengths), last(cs, lengths))
 
     def projected(
@@ -368,11 +366,11 @@ class LSTM(RNNBase):
         (h, c), hs, cs = state, [], []
         for t in range(gx.shape[0]):
             i, f, n, o = ops.chunk(gx[t] + F.linear(h, w_hh), 4, -1)  # (B, H) each
-            c = F.sigmoid(f) * c + F.sigmoid(i) * F.tanh(n)
+            c = F.sigmoid(f) * c + F.sigmoid(i) * F.tanh(n)  # (B, H)
             h = F.linear(F.sigmoid(o) * F.tanh(c), w_hr)  # (B, P)
             hs.append(h)
             cs.append(c)
-        return ops.stack(hs), ops.stack(cs)
+        return ops.stack(hs), ops.stack(cs)  # (T, B, P), (T, B, H)
 
     def forward(
         self, input: Any, hx: tuple[Tensor, Tensor] | None = None
@@ -397,6 +395,7 @@ class GRU(RNNBase):
         self, x: Tensor, state: tuple[Tensor, ...], suffix: str, lengths: list[int] | None
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         gx = F.linear(x, self.weight("weight_ih", suffix), self.weight("bias_ih", suffix))
+        # gx (T, B, 3H) → (T, B, H)
         out = ops.gru_sequence(
             gx, state[0], self.weight("weight_hh", suffix), self.weight("bias_hh", suffix)
         )

@@ -68,11 +68,9 @@ class _Layer(Module):
                     d_model, nhead, dropout, bias, batch_first=batch_first, **factory
                 ),
             )
-        self.linear1, self.dropout, self.linear2 = (
-            Linear(d_model, dim_feedforward, bias, **factory),
-            Dropout(dropout),
-            Linear(dim_feedforward, d_model, bias, **factory),
-        )
+        self.linear1 = Linear(d_model, dim_feedforward, bias, **factory)
+        self.dropout = Dropout(dropout)
+        self.linear2 = Linear(dim_feedforward, d_model, bias, **factory)
         self.norm_first = norm_first
         for i in range(1, len(sublayers) + 1):
             setattr(self, f"norm{i}", LayerNorm(d_model, layer_norm_eps, bias=bias, **factory))
@@ -228,11 +226,8 @@ class TransformerEncoder(Module):
         mask_check: bool = True,
     ):
         super().__init__()
-        self.layers, self.num_layers, self.norm = (
-            clones(encoder_layer, num_layers),
-            num_layers,
-            norm,
-        )
+        self.layers, self.num_layers = clones(encoder_layer, num_layers), num_layers
+        self.norm = norm
 
     def forward(
         self,
@@ -254,11 +249,8 @@ class TransformerDecoder(Module):
 
     def __init__(self, decoder_layer: Module, num_layers: int, norm: Module | None = None):
         super().__init__()
-        self.layers, self.num_layers, self.norm = (
-            clones(decoder_layer, num_layers),
-            num_layers,
-            norm,
-        )
+        self.layers, self.num_layers = clones(decoder_layer, num_layers), num_layers
+        self.norm = norm
 
     def forward(
         self,
@@ -367,10 +359,8 @@ class Transformer(Module):
                 f"Transformer: src and tgt must have {self.d_model} features, got"
                 f" {tuple(src.shape)} and {tuple(tgt.shape)}. Check d_model."
             )
-        if (
-            src.ndim == 3
-            and src.shape[0 if self.batch_first else 1] != tgt.shape[0 if self.batch_first else 1]
-        ):
+        batch = 0 if self.batch_first else 1
+        if src.ndim == 3 and src.shape[batch] != tgt.shape[batch]:
             raise ShapeError(
                 f"Transformer: src and tgt must have one batch size, got {tuple(src.shape)} and"
                 f" {tuple(tgt.shape)}. Check batch_first."
