@@ -37,7 +37,7 @@ INTERNAL = PIECES | set(
     ctc_negative_log ctc_occupation
     adaptive_max adaptive_sum
     max_pool max_pool_positions max_pool_spread max_pool_take
-    resample sum_pool sum_spread
+    sum_pool sum_spread
     zeros_raw
 """.split()
 )

@@ -5,7 +5,7 @@ from ..engine.op import Op
 from . import aliases
 from .create import conversion, creation, random
 from .elementwise import activation, arithmetic, compare, operators, special, transcendental
-from .image import grid, image, resample
+from .image import grid, resample, resize
 from .indexing import embedding, indexing, scatter, slices
 from .layers import adaptive, attention, convolution, ctc, loss, normalization, pooling, recurrent
 from .linalg import distance, factorization, linalg, matmul

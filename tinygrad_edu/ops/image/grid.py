@@ -1,4 +1,4 @@
-"""Sampling images at places of one's own: grid_sample, and the grids of affine maps.
+"""Sampling images at given places: grid_sample, and the grids of affine maps.
 
 A place has coordinates from -1 to 1, x (width) first. Every result is a weighted sum over the
 corners around a place, so the gradients of image and grid follow from those of indexing and
@@ -9,24 +9,25 @@ from __future__ import annotations
 
 from itertools import product
 
-from ...engine.case import Array, Case
+from ...engine.case import Case, Sample
 from ...engine.errors import DTypeError, ShapeError
 from ...engine.op import composite
+from ...engine.tensor import Tensor
 from ..layers.convolution import volume
 from ..layers.pooling import constant
 
 
 def kept_inside(F, at, n):
-    """Places clamped to 0 ..
+    """Places clamped to [0, n - 1]; NaN becomes 0.
 
-    n - 1; NaN becomes 0. On the border, as beyond it, the gradient is 0.
+    On the border, as beyond it, the gradient is 0.
     """
     return F.where(at > 0, F.where(at < n - 1, at, n - 1.0), 0.0)
 
 
 def reflected(F, at, n, align_corners):
-    """Places mirrored at the centres of the corner elements, or at their outer edges, until they
-    are inside.
+    """Places mirrored until they are inside: at the centres of the corner elements, or at their
+    outer edges.
     """
     low, span = (0.0, n - 1) if align_corners else (-0.5, n)
     if not span:
@@ -39,7 +40,7 @@ def reflected(F, at, n, align_corners):
 
 
 def placed(F, at, n, padding_mode, align_corners):
-    """Coordinates as padding_mode bends them."""
+    """Coordinates after padding_mode has moved them inside."""
     if padding_mode == "border":
         return kept_inside(F, at, n)
     return reflected(F, at, n, align_corners) if padding_mode == "reflection" else at
@@ -48,7 +49,7 @@ def placed(F, at, n, padding_mode, align_corners):
 def corners(F, at, n, mode, padding_mode, align_corners):
     """Along one dim: the elements that a place reads, as pairs (index as float, weight or None)."""
     at = (at + 1) / 2 * (n - 1) if align_corners else ((at + 1) * n - 1) / 2
-    if mode == "bicubic":  # the four taps are bent, not the place
+    if mode == "bicubic":  # padding moves the four taps, not the place
         low = F.floor(at)
         t = at - low
         distances = (t + 1, t, 1 - t, 2 - t)
@@ -68,7 +69,9 @@ def corners(F, at, n, mode, padding_mode, align_corners):
 def cubic(d, k):
     """The branch of the cubic kernel (a = -3/4) that tap k is on."""
     a = -0.75
-    return ((a + 2) * d - (a + 3)) * d * d + 1 if k in (0, 1) else (((d - 5) * d + 8) * d - 4) * a
+    if k in (0, 1):
+        return ((a + 2) * d - (a + 3)) * d * d + 1
+    return (((d - 5) * d + 8) * d - 4) * a
 
 
 def check_grid_sample(input, grid, mode, padding_mode):
@@ -109,17 +112,24 @@ def check_grid_sample(input, grid, mode, padding_mode):
 @composite(
     method=False,
     cases=[
-        Case([2, 2, 3, 4], Array(2, 3, 2, 2, low=-1.3, high=1.3), align_corners=False),
-        Case([1, 2, 3, 4], Array(1, 3, 2, 2, low=-1.3, high=1.3), "bilinear", "border", True),
-        Case([1, 2, 3, 4], Array(1, 3, 2, 2, low=-2.5, high=2.5), "bilinear", "reflection", False),
-        Case([1, 2, 3, 4], Array(1, 3, 2, 2, low=-1.3, high=1.3), "bicubic", align_corners=False),
-        Case([1, 1, 4, 3], Array(1, 2, 2, 2, low=-2.5, high=2.5), "bicubic", "reflection", True),
-        Case([1, 2, 3, 4], Array(1, 3, 2, 2, low=-1.3, high=1.3), "nearest", align_corners=True),
-        Case([1, 2, 2, 3, 2], Array(1, 2, 1, 2, 3, low=-1.3, high=1.3), align_corners=False),
+        Case([2, 2, 3, 4], Sample(2, 3, 2, 2, low=-1.3, high=1.3), align_corners=False),
+        Case([1, 2, 3, 4], Sample(1, 3, 2, 2, low=-1.3, high=1.3), "bilinear", "border", True),
+        Case([1, 2, 3, 4], Sample(1, 3, 2, 2, low=-2.5, high=2.5), "bilinear", "reflection", False),
+        Case([1, 2, 3, 4], Sample(1, 3, 2, 2, low=-1.3, high=1.3), "bicubic", align_corners=False),
+        Case([1, 1, 4, 3], Sample(1, 2, 2, 2, low=-2.5, high=2.5), "bicubic", "reflection", True),
+        Case([1, 2, 3, 4], Sample(1, 3, 2, 2, low=-1.3, high=1.3), "nearest", align_corners=True),
+        Case([1, 2, 2, 3, 2], Sample(1, 2, 1, 2, 3, low=-1.3, high=1.3), align_corners=False),
     ],
 )
-def grid_sample(F, input, grid, mode="bilinear", padding_mode="zeros", align_corners=None):
-    """input read at the places that grid names, between elements by interpolation.
+def grid_sample(
+    F,
+    input: Tensor,
+    grid: Tensor,
+    mode: str = "bilinear",
+    padding_mode: str = "zeros",
+    align_corners: bool | None = None,
+):
+    """Read the input at the places that the grid names, between elements by interpolation.
 
     Math:   out[n, :, p] = sum over corners k of weight_k(grid[n, p]) input[n, :, k]
     Shape:  input (N, C, H, W), grid (N, H_out, W_out, 2) to (N, C, H_out, W_out); or with a depth
@@ -166,7 +176,7 @@ def grid_sample(F, input, grid, mode="bilinear", padding_mode="zeros", align_cor
         Case([1, 3, 4], (1, 2, 2, 3, 2), False),
     ],
 )
-def affine_grid(F, theta, size, align_corners=None):
+def affine_grid(F, theta: Tensor, size: tuple[int, ...], align_corners: bool | None = None):
     """The grid that makes grid_sample apply an affine map: where each output element lies in the
     input.
 

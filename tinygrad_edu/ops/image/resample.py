@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from ...engine.op import op
+from ...engine.case import Case
+from ...engine.op import Array, piece
 
 
 class Line(NamedTuple):
@@ -32,9 +33,8 @@ class Line(NamedTuple):
         """(index, weight) of shape (taps, outputs); weight None: one tap of weight 1. Computed in
         dtype, as PyTorch rounds.
         """
-        index, weight = RULES[self.rule](
-            xp, self, xp.float64 if dtype == xp.float64 else xp.float32
-        )
+        real = xp.float64 if dtype == xp.float64 else xp.float32
+        index, weight = RULES[self.rule](xp, self, real)
         return turned_round(xp, index, weight, self.n) if self.back else (index, weight)
 
 
@@ -85,9 +85,9 @@ def cubic_weight(d, a):
 
     Reference: R. Keys, 1981, eq. 15 (there a = -1/2).
     """
-    return (((a + 2) * d - (a + 3)) * d * d + 1) * (d <= 1) + (((d - 5) * d + 8) * d - 4) * a * (
-        (d > 1) & (d < 2)
-    )
+    near = ((a + 2) * d - (a + 3)) * d * d + 1
+    far = (((d - 5) * d + 8) * d - 4) * a
+    return near * (d <= 1) + far * ((d > 1) & (d < 2))
 
 
 def cubic(xp, line, real):
@@ -95,9 +95,8 @@ def cubic(xp, line, real):
     low = xp.minimum(xp.floor(place), line.n - 1)
     t = xp.clip(place - low, 0, 1)
     index = xp.stack([low.astype("int64") + k for k in (-1, 0, 1, 2)])
-    return xp.clip(index, 0, line.n - 1), xp.stack(
-        [cubic_weight(d, -0.75) for d in (t + 1, t, 1 - t, 2 - t)]
-    )
+    weight = xp.stack([cubic_weight(d, -0.75) for d in (t + 1, t, 1 - t, 2 - t)])
+    return xp.clip(index, 0, line.n - 1), weight
 
 
 def antialiased(kernel, reach):
@@ -144,24 +143,30 @@ RULES = {
 }
 
 
-@op(method=False)
-def resample(xp, x, /, dim, line):
+@piece(
+    cases=[
+        Case([2, 5], 1, Line("linear", 5, 3, 5 / 3)),
+        Case([2, 4, 3], 1, Line("nearest", 4, 7, 4 / 7)),
+        Case([4], 0, Line("reflect", 4, 8, start=-2)),
+    ]
+)
+def resample(xp, input: Array, dim: int, line: Line):
     """A weighted gather along one dim: `line` says from how many inputs to how many outputs, and by
     which rule.
 
-    Math:   out[i] = sum_t weight[t, i] x[index[t, i]];   d x = the transposed gather of g
+    Math:   out[i] = sum_t weight[t, i] input[index[t, i]];   d input = the transposed gather of g
     """
-    index, weight = line.table(xp, x.dtype)
+    index, weight = line.table(xp, input.dtype)
     if weight is None:
-        return xp.take(x, index[0], axis=dim)
-    weight = weight.astype(x.dtype).reshape(*weight.shape, *(1,) * (x.ndim - 1 - dim))
-    out = xp.take(x, index[0], axis=dim)
+        return xp.take(input, index[0], axis=dim)
+    weight = weight.astype(input.dtype).reshape(*weight.shape, *(1,) * (input.ndim - 1 - dim))
+    out = xp.take(input, index[0], axis=dim)
     out *= weight[0]
     for place, share in zip(index[1:], weight[1:]):
-        piece = xp.take(x, place, axis=dim)
-        piece *= share
-        out += piece
+        part = xp.take(input, place, axis=dim)
+        part *= share
+        out += part
     return out
 
 
-resample.vjp(x=lambda F, g, dim, line: F.resample(g, dim, line._replace(back=not line.back)))
+resample.vjp(input=lambda F, g, dim, line: F.resample(g, dim, line._replace(back=not line.back)))

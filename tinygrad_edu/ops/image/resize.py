@@ -1,10 +1,11 @@
-"""Images resized, rearranged and sampled: interpolation is separable, one `resample` per dim."""
+"""Images resized and rearranged: interpolation is separable, one `resample` per dim."""
 
 from __future__ import annotations
 
 from ...engine.case import Case
 from ...engine.errors import DTypeError, ShapeError
 from ...engine.op import composite
+from ...engine.tensor import Tensor
 from .resample import Line
 
 SPATIAL = {
@@ -52,7 +53,7 @@ def check_interpolate(input, size, scale_factor, mode, align_corners, recompute,
     if align_corners is not None and not mode.endswith(("linear", "cubic")):
         raise ShapeError(
             "interpolate: align_corners is for linear, bilinear, bicubic and trilinear, got it"
-            f" with mode {mode!r}. Leave it out."
+            f" with mode {mode!r}. Omit it."
         )
     if (size is None) == (scale_factor is None):
         raise ShapeError(
@@ -61,11 +62,11 @@ def check_interpolate(input, size, scale_factor, mode, align_corners, recompute,
         )
     if recompute and size is not None:
         raise ShapeError(
-            "interpolate: recompute_scale_factor is for scale_factor, got size. Leave it out."
+            "interpolate: recompute_scale_factor is for scale_factor, got size. Omit it."
         )
     if antialias and mode not in ("bilinear", "bicubic"):
         raise ShapeError(
-            f"interpolate: antialias is for bilinear and bicubic, got mode {mode!r}. Leave it out."
+            f"interpolate: antialias is for bilinear and bicubic, got mode {mode!r}. Omit it."
         )
     kinds = ("f", "u") if mode.startswith("nearest") else ("f",)
     if getattr(input, "array", input).dtype.kind not in kinds:
@@ -80,15 +81,10 @@ def stride(n, m, scale, align_corners, rule, dims):
     """Inputs per output."""
     if align_corners:
         return (n - 1) / (m - 1) if m > 1 else 0.0
-    # as PyTorch has it
-    ratio_counts = (
-        rule not in ("cubic", "nearest", "nearest-exact")
-        and n == m
-        or rule == "nearest"
-        and dims == 2
-        and m in (n, 2 * n)
-    )
-    return n / m if scale is None or ratio_counts else 1 / scale
+    # where PyTorch takes the ratio of the sizes although a scale is given
+    unchanged = n == m and rule not in ("cubic", "nearest", "nearest-exact")
+    doubled = m in (n, 2 * n) and rule == "nearest" and dims == 2
+    return n / m if scale is None or unchanged or doubled else 1 / scale
 
 
 @composite(
@@ -113,17 +109,17 @@ def stride(n, m, scale, align_corners, rule, dims):
 )
 def interpolate(
     F,
-    input,
-    size=None,
-    scale_factor=None,
-    mode="nearest",
-    align_corners=None,
-    recompute_scale_factor=None,
-    antialias=False,
+    input: Tensor,
+    size: int | tuple[int, ...] | None = None,
+    scale_factor: float | tuple[float, ...] | None = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+    recompute_scale_factor: bool | None = None,
+    antialias: bool = False,
 ):
-    """Resized to `size`, or by `scale_factor`, in 1, 2 or 3 spatial dims.
+    """Resize to `size`, or by `scale_factor`, in 1, 2 or 3 spatial dims.
 
-    Math:   out = x resampled along one dim after the other (see resample); area: the mean of
+    Math:   out = input resampled along one dim after the other (see resample); area: the mean of
             windows as in adaptive_avg_pool
     Shape:  input (N, C, *), out (N, C, *size), size = floor(scale_factor * input size)
     Args:   mode: nearest (PyTorch's, off by half an element), nearest-exact, linear, bilinear,
@@ -136,48 +132,45 @@ def interpolate(
         input, size, scale_factor, mode, align_corners, recompute_scale_factor, antialias
     )
     sizes = tuple(input.shape[2:])
-    scales = (
-        (None,) * len(sizes)
-        if size is not None
-        else per_dim("scale_factor", scale_factor, len(sizes))
-    )
-    target = (
-        per_dim("size", size, len(sizes))
-        if size is not None
-        else tuple(int(n * s // 1) for n, s in zip(sizes, scales))
-    )
+    n = len(sizes)
+    if size is not None:
+        scales, target = (None,) * n, per_dim("size", size, n)
+    else:
+        scales = per_dim("scale_factor", scale_factor, n)
+        target = tuple(int(s * scale // 1) for s, scale in zip(sizes, scales))
     if min(sizes) < 1 or min(target) < (0 if mode == "area" else 1):
         raise ShapeError(
             f"interpolate: sizes must be at least 1, got {sizes} to {target}. Choose a larger size"
             " or scale_factor."
         )
     if mode == "area":
-        return getattr(F, f"adaptive_avg_pool{len(sizes)}d")(input, target)
+        return getattr(F, f"adaptive_avg_pool{n}d")(input, target)
+    if recompute_scale_factor:
+        scales = (None,) * n
+    rule = RULE[mode] + "-antialias" * antialias
     out = input
-    for dim in range(len(sizes) + 1, 1, -1):
-        n, m, scale = sizes[dim - 2], target[dim - 2], scales[dim - 2]
-        rule = RULE[mode] + "-antialias" * antialias
-        line = Line(
-            rule,
-            n,
-            m,
-            stride(
-                n, m, None if recompute_scale_factor else scale, align_corners, rule, len(sizes)
-            ),
-            align=bool(align_corners),
-        )
-        if n != m or line.step != 1:
-            out = F.resample(out, dim, line)
+    for i in reversed(range(n)):
+        step = stride(sizes[i], target[i], scales[i], align_corners, rule, n)
+        if sizes[i] != target[i] or step != 1:
+            line = Line(rule, sizes[i], target[i], step, align=bool(align_corners))
+            out = F.resample(out, i + 2, line)
     return F.clone(input) if out is input else out
 
 
 @composite(
     method=False, cases=[Case([1, 2, 3, 4], (5, 7)), Case([1, 2, 3, 3], None, 2, "bilinear", True)]
 )
-def upsample(F, input, size=None, scale_factor=None, mode="nearest", align_corners=None):
+def upsample(
+    F,
+    input: Tensor,
+    size: int | tuple[int, ...] | None = None,
+    scale_factor: float | tuple[float, ...] | None = None,
+    mode: str = "nearest",
+    align_corners: bool | None = None,
+):
     """`interpolate` under its old name.
 
-    Math:   see interpolate
+    Math:   out = interpolate(input, size, scale_factor, mode, align_corners)
     """
     return F.interpolate(input, size, scale_factor, mode, align_corners)
 
@@ -193,10 +186,10 @@ def check_factor(name, what, factor, size):
 @composite(
     method=False, cases=[Case([1, 8, 2, 3], 2), Case([9, 1, 2], 3), Case([2, 1, 4, 2, 2], 1)]
 )
-def pixel_shuffle(F, input, upscale_factor):
-    """r^2 channels become an image r times as high and wide.
+def pixel_shuffle(F, input: Tensor, upscale_factor: int):
+    """Rearrange groups of r^2 channels into an image r times as high and wide.
 
-    Math:   out[c, r h + i, r w + j] = x[c r^2 + i r + j, h, w]
+    Math:   out[c, r h + i, r w + j] = input[c r^2 + i r + j, h, w]
     Shape:  (*, C r^2, H, W) to (*, C, r H, r W)
     Reference: W. Shi et al., 2016, "Real-time single image and video super-resolution using an
                efficient sub-pixel convolutional neural network"
@@ -216,10 +209,10 @@ def pixel_shuffle(F, input, upscale_factor):
 
 
 @composite(method=False, cases=[Case([1, 2, 4, 6], 2), Case([1, 3, 6], 3)])
-def pixel_unshuffle(F, input, downscale_factor):
-    """Blocks of r by r elements become r^2 channels: undoes pixel_shuffle.
+def pixel_unshuffle(F, input: Tensor, downscale_factor: int):
+    """Rearrange blocks of r by r elements into r^2 channels: undoes pixel_shuffle.
 
-    Math:   out[c r^2 + i r + j, h, w] = x[c, r h + i, r w + j]
+    Math:   out[c r^2 + i r + j, h, w] = input[c, r h + i, r w + j]
     Shape:  (*, C, r H, r W) to (*, C r^2, H, W)
     """
     r = downscale_factor
@@ -238,10 +231,10 @@ def pixel_unshuffle(F, input, downscale_factor):
 
 
 @composite(method=False, cases=[Case([1, 6, 2, 2], 3), Case([2, 4, 3], 2)])
-def channel_shuffle(F, input, groups):
-    """Channels dealt out: one of each group in turn.
+def channel_shuffle(F, input: Tensor, groups: int):
+    """Interleave the channels of the groups: one of each group in turn.
 
-    Math:   out[c groups + k] = x[k C / groups + c]
+    Math:   out[c groups + k] = input[k C / groups + c]
     Shape:  (N, C, *), unchanged
     Reference: X. Zhang et al., 2018, "ShuffleNet"
     """
