@@ -74,20 +74,17 @@ class MultiheadAttention(Module):
         self.kdim, self.vdim = kdim or embed_dim, vdim or embed_dim
         self.dropout, self.batch_first, self.add_zero_attn = dropout, batch_first, add_zero_attn
         same = self.kdim == embed_dim and self.vdim == embed_dim
-        sizes = {
-            "in_proj_weight": (3 * embed_dim, embed_dim) if same else None,
-            "q_proj_weight": None if same else (embed_dim, embed_dim),
-            "k_proj_weight": None if same else (embed_dim, self.kdim),
-            "v_proj_weight": None if same else (embed_dim, self.vdim),
-            "in_proj_bias": (3 * embed_dim,) if bias else None,
-            "bias_k": (1, 1, embed_dim) if add_bias_kv else None,
-            "bias_v": (1, 1, embed_dim) if add_bias_kv else None,
-        }
-        for name, size in sizes.items():
-            self.register_parameter(
-                name,
-                None if size is None else Parameter(ops.empty(*size, device=device, dtype=dtype)),
-            )
+        for name, there, size in (
+            ("in_proj_weight", same, (3 * embed_dim, embed_dim)),
+            ("q_proj_weight", not same, (embed_dim, embed_dim)),
+            ("k_proj_weight", not same, (embed_dim, self.kdim)),
+            ("v_proj_weight", not same, (embed_dim, self.vdim)),
+            ("in_proj_bias", bias, (3 * embed_dim,)),
+            ("bias_k", add_bias_kv, (1, 1, embed_dim)),
+            ("bias_v", add_bias_kv, (1, 1, embed_dim)),
+        ):
+            parameter = Parameter(ops.empty(*size, device=device, dtype=dtype)) if there else None
+            self.register_parameter(name, parameter)
         self.out_proj = NonDynamicallyQuantizableLinear(
             embed_dim, embed_dim, bias, device=device, dtype=dtype
         )
@@ -200,6 +197,13 @@ class MultiheadAttention(Module):
         x = ops.reshape(x, (T, B, self.num_heads, self.head_dim))
         return ops.transpose(ops.transpose(x, 0, 1), 1, 2)
 
+    def weights(self, q: Tensor, k: Tensor, mask: Tensor | None) -> Tensor:
+        """How much each query takes of each value: (B, H, T, S)."""
+        k = ops.transpose(k, -1, -2)  # (B, H, D, S)
+        scores = ops.matmul(q * (1 / math.sqrt(self.head_dim)), k)  # (B, H, T, S)
+        shares = F.softmax(scores if mask is None else scores + mask, -1)
+        return F.dropout(shares, self.dropout, self.training)
+
     def forward(
         self,
         query: Tensor,
@@ -228,15 +232,11 @@ class MultiheadAttention(Module):
         q, k, v = (self.heads(x) for x in (q, k, v))  # (B, H, T, D), (B, H, S, D) twice
         weights = None
         if need_weights:
-            k = ops.transpose(k, -1, -2)  # (B, H, D, S)
-            scores = ops.matmul(q * (1 / math.sqrt(self.head_dim)), k)  # (B, H, T, S)
-            weights = F.softmax(scores if mask is None else scores + mask, -1)
-            weights = F.dropout(weights, self.dropout, self.training)
+            weights = self.weights(q, k, mask)  # (B, H, T, S)
             out = ops.matmul(weights, v)  # (B, H, T, D)
         else:
-            out = F.scaled_dot_product_attention(
-                q, k, v, mask, self.dropout if self.training else 0.0
-            )  # (B, H, T, D)
+            dropout = self.dropout if self.training else 0.0
+            out = F.scaled_dot_product_attention(q, k, v, mask, dropout)  # (B, H, T, D)
         out = ops.reshape(ops.permute(out, (2, 0, 1, 3)), (T, B, E))  # (B, H, T, D) → (T, B, E)
         out = self.out_proj(out)
         if single:

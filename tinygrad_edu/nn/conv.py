@@ -61,29 +61,15 @@ class _ConvNd(Module):
                 f" {'zeros' if self.transposed else 'one of ' + ', '.join(PADDING_MODES)}, got"
                 f" {padding_mode!r}. Use that."
             )
-        self.in_channels, self.out_channels, self.groups, self.padding_mode = (
-            in_channels,
-            out_channels,
-            groups,
-            padding_mode,
-        )
+        self.in_channels, self.out_channels = in_channels, out_channels
+        self.groups, self.padding_mode = groups, padding_mode
         self.kernel_size = as_tuple(kernel_size, n, f"{layer}: kernel_size")
         self.stride = as_tuple(stride, n, f"{layer}: stride")
         self.dilation = as_tuple(dilation, n, f"{layer}: dilation")
         self.output_padding = (0,) * n
         self.padding: Any = padding
         if isinstance(padding, str):
-            if padding not in ("same", "valid") or self.transposed:
-                raise ShapeError(
-                    f"{layer}: padding must be"
-                    f" {'ints' if self.transposed else 'same, valid or ints'}, got {padding!r}. Use"
-                    " one of those."
-                )
-            if padding == "same" and any(s != 1 for s in self.stride):
-                raise ShapeError(
-                    f"{layer}: padding='same' needs stride 1, got stride={self.stride}. Give the"
-                    " padding as ints."
-                )
+            self.check_named_padding(padding)
         else:
             self.padding = as_tuple(padding, n, f"{layer}: padding")
         first, second = (
@@ -97,6 +83,20 @@ class _ConvNd(Module):
         else:
             self.register_parameter("bias", None)
         self.reset_parameters()
+
+    def check_named_padding(self, padding: str) -> None:
+        layer = self._get_name()
+        if padding not in ("same", "valid") or self.transposed:
+            raise ShapeError(
+                f"{layer}: padding must be"
+                f" {'ints' if self.transposed else 'same, valid or ints'}, got {padding!r}. Use"
+                " one of those."
+            )
+        if padding == "same" and any(s != 1 for s in self.stride):
+            raise ShapeError(
+                f"{layer}: padding='same' needs stride 1, got stride={self.stride}. Give the"
+                " padding as ints."
+            )
 
     def reset_parameters(self) -> None:
         """Draw new initial values: weight and bias uniform in ±1/√(in_channels/groups · kernel

@@ -238,12 +238,12 @@ class Optimizer:
         state of every parameter.
         """
         groups, saved = self.param_groups, state_dict["param_groups"]
-        if [len(g["params"]) for g in groups] != [len(g["params"]) for g in saved]:
+        sizes, saved_sizes = ([len(g["params"]) for g in each] for each in (groups, saved))
+        if sizes != saved_sizes:
             raise ShapeError(
                 f"{self._name()}.load_state_dict: groups must have as many parameters as the saved"
-                f" ones, got {[len(g['params']) for g in saved]} saved for"
-                f" {[len(g['params']) for g in groups]}. Make the optimiser in the same way as"
-                " then."
+                f" ones, got {saved_sizes} saved for {sizes}. Make the optimiser in the same way as"
+                " the saved one."
             )
         params = {
             i: p for old, new in zip(saved, groups) for i, p in zip(old["params"], new["params"])
@@ -257,14 +257,7 @@ class Optimizer:
                     f" {list(params)}, got number {i}. Load a whole state dict."
                 )
             state[p] = {name: self._adopted(name, value, p) for name, value in entry.items()}
-        self.param_groups = [
-            {
-                **{k: copy.deepcopy(v) for k, v in old.items() if k != "params"},
-                "params": new["params"],
-                **{k: new[k] for k in ("param_names",) if k in new},
-            }
-            for old, new in zip(saved, groups)
-        ]
+        self.param_groups = [merged_group(old, new) for old, new in zip(saved, groups)]
         self.state = state
 
     def _state_shape(self, name: str, p: Tensor) -> tuple[int, ...]:
@@ -300,6 +293,15 @@ class Optimizer:
                 *(f"    {name}: {group[name]}" for name in sorted(group) if name != "params"),
             ]
         return f"{self._name()} (\n" + "\n".join(lines) + "\n)"
+
+
+def merged_group(saved: dict[str, Any], present: dict[str, Any]) -> dict[str, Any]:
+    """The saved settings with the present parameters and their names."""
+    group = {name: copy.deepcopy(value) for name, value in saved.items() if name != "params"}
+    group["params"] = present["params"]
+    if "param_names" in present:
+        group["param_names"] = present["param_names"]
+    return group
 
 
 def noted(step: Callable) -> Callable:
