@@ -5,7 +5,7 @@ which slow a program down.
     compute-sanitizer --tool memcheck python benchmarks/smoke.py --device cuda --bare
     python benchmarks/smoke.py --device emu --only softmax_1_naive --shape 64x256
 
-Each rung runs on the cases of its op, and on the quick shapes of tinygrad_edu/bench/works.py (or
+Each rung runs on the cases of its op, and on the quick shapes of tinygrad_edu/bench/works/ (or
 --shape). --bare: each array gets memory of its own from the driver, so that memcheck sees where it
 ends (CuPy's pool would hide that).
 """
@@ -22,7 +22,7 @@ import numpy as np
 
 import tinygrad_edu
 from tinygrad_edu.bench.ladder import coarse, error_of, forward_of, outputs, rungs_of, slot_of
-from tinygrad_edu.bench.works import WORKS, parse_shape, works_of
+from tinygrad_edu.bench.works import parse_shape, works, works_of
 from tinygrad_edu.devices.launch import ladders
 from tinygrad_edu.devices.rungs import Rung
 from tinygrad_edu.devices.table import use_kernel
@@ -35,7 +35,7 @@ def calls(rung: Rung, shape: str | None) -> list[tuple[tuple, dict, float]]:
     op, rounds = rung.op, bool(coarse(rung))
     found, rng = [], np.random.default_rng(0)
     cases = registry[op].cases if op in registry else []
-    if op in WORKS or cases:
+    if op in works or cases:
         work = works_of(op)
         found = [
             (tuple(work.make(rng, *s)), work.attrs, (work.coarse if rounds else work.tolerance)(*s))
@@ -52,14 +52,14 @@ def calls(rung: Rung, shape: str | None) -> list[tuple[tuple, dict, float]]:
 def run(rung: Rung, device: tinygrad_edu.Device, shape: str | None) -> tuple[int, int]:
     """How often the rung ran, and how often it was wrong."""
     ran = wrong = 0
-    view = WORKS[rung.op].view if rung.op in WORKS else None
+    view = works[rung.op].view if rung.op in works else None
     for args, attrs, tolerance in calls(rung, shape):
         given = tuple(device.asarray(a) if isinstance(a, np.ndarray) else a for a in args)
         given, args = (
             (tuple(view(a) for a in given), tuple(view(a) for a in args)) if view else (given, args)
         )
         try:
-            with use_kernel(**{rung.op: f"{rung.number}{rung.track}"}):
+            with use_kernel(**{rung.op: rung.label}):
                 result = slot_of(rung.op, device)(*given, **attrs)
         except KernelError as error:
             if "arguments that the kernel takes" in str(error):

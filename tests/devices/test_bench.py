@@ -13,6 +13,7 @@ from support import fake_cupy
 
 import tinygrad_edu as tg
 from tinygrad_edu.bench import counters, ladder, report, timing, works
+from tinygrad_edu.bench.works.work import size as work_size
 from tinygrad_edu.cli import main
 from tinygrad_edu.devices import launch as kernels
 
@@ -124,8 +125,8 @@ def test_wrong_words_are_one_line_and_exit_code_2(capsys, monkeypatch, words, sa
 
 
 def test_every_entry_of_the_table_of_works_makes_what_its_op_takes():
-    for op in works.WORKS:
-        work = works.WORKS[op]
+    for op in works.works:
+        work = works.works[op]
         for shape in work.quick:
             args = work.make(np.random.default_rng(0), *shape)
             out = ladder.outputs(ladder.forward_of(op)(np, *args, **work.attrs))[0]
@@ -136,8 +137,8 @@ def test_every_entry_of_the_table_of_works_makes_what_its_op_takes():
 
 def test_an_op_without_an_entry_is_measured_on_its_largest_case():
     work = works.works_of("cumsum")
-    assert works.size(work.make(None, *work.full[0])) == max(
-        works.size(c.make()) for c in tg.functional.cumsum.op.cases
+    assert work_size(work.make(None, *work.full[0])) == max(
+        work_size(c.make()) for c in tg.functional.cumsum.op.cases
     )
 
 
@@ -192,7 +193,7 @@ def test_contenders_take_turns_and_the_cache_is_scrubbed_before_cold_samples(cud
     clock.race(
         [timing.Contender(name, lambda name=name: order.append(name), None) for name in "ab"], 0
     )
-    timed = order[30:]  # after ten of warm-up and five of estimate for each
+    timed = order[32:]  # after one, ten of warm-up and five of estimate for each
     assert timed[:20] == ["a"] * 5 + ["scrub", "a"] * 5 + ["b"] * 5
 
 
@@ -222,3 +223,47 @@ def test_a_roofline_without_times_is_not_drawn(tmp_path):
 def test_every_op_with_kernels_can_be_measured():
     for op in kernels.ladders:
         assert works.works_of(op).full, op
+
+
+def test_a_contender_that_cannot_be_captured_is_timed_call_by_call(cuda):
+    cuda.cuda.Event.tick = 0.01
+    try:
+        rows = list(
+            ladder.measure("matmul_7_warp", tg.device("cuda"), (64, 64, 64), True, 0, LIMITS)
+        )
+    finally:
+        cuda.cuda.Event.tick = 0.5
+    peer = next(row for row in rows if row["kernel"] == "cuBLAS (CuPy)")
+    assert peer["graph_of"] == 1 and peer["hot_ms"][1] == pytest.approx(0.01)
+    assert rows[0]["graph_of"] > 1
+
+
+def test_a_contender_that_fails_leaves_the_race_to_the_others(cuda):
+    def fail():
+        raise RuntimeError("no memory")
+
+    clock = timing.Clock(tg.device("cuda"), quick=True)
+    bad, good = (timing.Contender(n, call, None) for n, call in (("a", fail), ("b", lambda: 0)))
+    clock.race([bad, good], 0, (RuntimeError,))
+    assert bad.failed == "no memory" and not bad.cold
+    assert good.cold and not good.failed
+
+
+def test_a_slow_call_is_timed_a_few_times_only(cuda):
+    cuda.cuda.Event.tick = 60.0
+    try:
+        calls = []
+        clock = timing.Clock(tg.device("cuda"), quick=True)
+        slow = timing.Contender("slow", lambda: calls.append(1), None)
+        clock.race([slow], 5)
+    finally:
+        cuda.cuda.Event.tick = 0.5
+    assert len(slow.hot) == len(slow.cold) == timing.FEW
+    assert len(calls) == 1 + 2 * timing.FEW
+
+
+def test_what_is_measured_stands_in_the_file_named_as_the_launchers():
+    for op, work in works.works.items():
+        launcher = kernels.ladders[op][0].launcher
+        family = getattr(launcher, "__module__").rsplit(".", 1)[-1]
+        assert work.make is works.work.one or work.make.__module__.endswith(f".{family}"), op

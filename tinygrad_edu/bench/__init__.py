@@ -1,6 +1,6 @@
 """Measure a ladder of kernels: `tinygrad-edu bench softmax`.
 
-    works.py      what each op is measured on: arguments, sizes, FLOPs, PyTorch's counterpart
+    works/        what each op is measured on: arguments, sizes, FLOPs, PyTorch's counterpart
     timing.py     the clock of a GPU: events, warm-up, a scrubbed cache, graphs for short kernels
     counters.py   what the emulator counts instead of time
     ladder.py     one ladder from correctness to the last figure

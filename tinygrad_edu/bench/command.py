@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+from functools import cache
+from pathlib import Path
 
+from ..devices.launch import ladders
 from ..engine.device import get_device
 from ..engine.errors import DeviceError, KernelError
 from . import report
@@ -13,12 +16,16 @@ from .timing import ceilings
 from .works import parse_shape
 
 
+@cache
+def ceilings_of(device: str, quick: bool) -> dict[str, float]:
+    """The limits of a GPU, measured once in a process."""
+    return ceilings(get_device(device), quick)
+
+
 def bench(flags: argparse.Namespace) -> int:
     """Measure the ladders that the flags name."""
-    from ..devices.launch import ladders
-
     names = sorted(ladders) if flags.kernel == "all" else [flags.kernel]
-    # a wrong name is told before a GPU is looked for
+    # a wrong name is an error before a GPU is looked for
     ops = [rungs_of(name)[0].op for name in names]
     shape = parse_shape(ops[0], flags.shape) if flags.shape else None
     if flags.device.split(":")[0] not in ("cuda", "emu"):
@@ -27,10 +34,10 @@ def bench(flags: argparse.Namespace) -> int:
             " one of them."
         )
     device = get_device(flags.device)
-    limits = ceilings(device, flags.quick) if device.type == "cuda" else None
+    limits = ceilings_of(str(device), flags.quick) if device.type == "cuda" else None
     code = 0
     for name in names:
-        rows = []
+        rows: list[dict] = []
         try:
             for row in measure(name, device, shape, flags.quick, flags.seconds, limits):
                 rows.append(row)
@@ -42,14 +49,19 @@ def bench(flags: argparse.Namespace) -> int:
             print(f"{name} not measured: {error}\n")  # the others still get their figures
             continue
         print(report.table(rows), flush=True)
-        code = 1 if any(row.get("right") is False for row in rows if "peer" not in row) else code
+        if any(row.get("right") is False and "peer" not in row for row in rows):
+            code = 1
         if flags.plot:
-            path = (
-                flags.plot if len(names) == 1 else flags.plot.with_stem(f"{flags.plot.stem}-{name}")
-            )
-            if importlib.util.find_spec("matplotlib") is None:
-                print("No roofline: matplotlib is not installed (pip install matplotlib).")
-            elif not report.roofline(rows, path):
-                print("No roofline: nothing was timed (emu counts, it does not tell the time).")
+            several = len(names) > 1
+            stem = f"{flags.plot.stem}-{name}" if several else flags.plot.stem
+            draw(rows, flags.plot.with_stem(stem))
         print()
     return code
+
+
+def draw(rows: list[dict], path: Path) -> None:
+    """The roofline of one ladder, or why there is none."""
+    if importlib.util.find_spec("matplotlib") is None:
+        print("No roofline: matplotlib is not installed (pip install matplotlib).")
+    elif not report.roofline(rows, path):
+        print("No roofline: nothing was timed (emu counts, it does not measure time).")

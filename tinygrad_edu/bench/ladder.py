@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import gc
-import inspect
 import json
 import subprocess
 from collections.abc import Callable, Iterator
@@ -16,15 +15,25 @@ import numpy as np
 
 from .. import optim  # declares the steps that kernels stand for
 from ..devices.launch import ladders
-from ..devices.rungs import Rung
+from ..devices.rungs import Rung, definition
 from ..devices.source import kernels_folder
-from ..devices.table import use_kernel
-from ..engine.device import Device, registry
+from ..devices.table import slot_name, use_kernel
+from ..engine.device import Device
 from ..engine.errors import KernelError, TinygradEduError
-from ..engine.updates import updates
 from .counters import counted, summed
 from .timing import Clock, Contender, captured, quantiles
 from .works import Work, works_of
+
+# what a rung or a peer may raise without stopping the others
+FAILURES = (
+    TinygradEduError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    MemoryError,
+    NotImplementedError,
+)
 
 
 def rungs_of(name: str) -> list[Rung]:
@@ -32,10 +41,7 @@ def rungs_of(name: str) -> list[Rung]:
     if name in ladders:
         return ladders[name]
     found = [
-        r
-        for rungs in ladders.values()
-        for r in rungs
-        if name in (r.name, f"{r.op}_{r.number}{r.track}")
+        r for rungs in ladders.values() for r in rungs if name in (r.name, f"{r.op}_{r.label}")
     ]
     if not found:
         raise KernelError(
@@ -123,29 +129,36 @@ def peers(
     yield "PyTorch", call, capture
 
 
-def changed(op: str, args: tuple) -> list[Any]:
-    """The arrays among an update's arguments that it writes to."""
-    return [
-        a
-        for name, a in zip(list(inspect.signature(updates[op]).parameters)[1:], args)
-        if hasattr(a, "dtype") and name not in ("grad", "norm")
-    ]
-
-
 def forward_of(op: str) -> Callable:
-    """The definition of an op, or of an update, which then returns what it changed."""
-    return (
-        (lambda xp, *args, **attrs: (updates[op](xp, *args, **attrs), changed(op, args))[1])
-        if op in updates
-        else registry[op].forward
-    )
+    """The definition of an op, or of an optimiser step, which then returns what it changed."""
+    defined = definition(op)
+    if defined is None:
+        raise KernelError(
+            f"bench: {op} must be an op or an optimiser step, got neither. Rename it."
+        )
+    return changing(op, defined, 1)
 
 
 def slot_of(op: str, device: Device) -> Callable:
     """What runs an op on a device: its kernel, where it has one."""
-    if op in updates:
-        return lambda *args, **attrs: (device.F.in_place(op)(*args, **attrs), changed(op, args))[1]
-    return getattr(device.F, op + "_full" if getattr(registry[op], "residuals", ()) else op)
+    return changing(op, getattr(device.F, slot_name(op)), 0)
+
+
+def changing(op: str, function: Callable, first: int) -> Callable:
+    """A function as it is, or for an optimiser step (whose arguments start at `first`) one that
+    returns the arrays that it changed.
+    """
+    changes = works_of(op).changes
+    if not changes:
+        return function
+    names = [p.name for p in ladders[op][0].parameters]
+
+    def call(*args: Any, **attrs: Any) -> list[Any]:
+        function(*args, **attrs)
+        given = zip(names, args[first:])
+        return [a for name, a in given if name in changes and hasattr(a, "dtype")]
+
+    return call
 
 
 def measure(
@@ -175,93 +188,123 @@ def measure_on(
     seconds: float,
     limits: dict[str, float] | None,
 ) -> Iterator[dict[str, Any]]:
-    host = work.make(np.random.default_rng(0), *sizes)
-    args = tuple(device.asarray(a) if isinstance(a, np.ndarray) else a for a in host)
-    args = tuple(work.view(a) for a in args) if work.view else args
-    wide = tuple(a.astype("float64") if getattr(a, "dtype", None) == "float32" else a for a in args)
-    expected = outputs(forward_of(op)(device.xp, *wide, **work.attrs))
-    del wide
-    slot = slot_of(op, device)
-    bytes_, flops = (
-        nbytes(args) + sum(o.nbytes // 2 if o.dtype == "float64" else o.nbytes for o in expected),
-        work.flops(*sizes),
-    )
-    common = {
-        "op": op,
-        "shape": list(sizes),
-        "dtype": "float32",
-        "device": str(device),
-        "bytes": bytes_,
-        "flops": flops,
-    } | about(device)
-    rows, contenders = [], []
-
-    def pinned(rung: Rung) -> Callable[[], Any]:
-        def call() -> Any:
-            with use_kernel(**{op: f"{rung.number}{rung.track}"}):
-                return slot(*args, **work.attrs)
-
-        return call
-
-    todo: list[tuple[str, Callable[[], Any], Callable | None, dict]] = [
-        (r.name, pinned(r), None, {"rung": f"{r.number}{r.track}"} | compiled(r) | coarse(r))
-        for r in rungs
-    ]
+    """The rows of one shape: all are checked first, then what is right is timed in turns."""
+    trial = Trial(op, work, device, sizes)
+    todo = [trial.of_rung(rung) for rung in rungs]
     if device.type == "cuda":
-        todo += [
-            (peer, call, capture, {"peer": True})
-            for peer, call, capture in peers(op, work, device, args)
-        ]
-    for kernel, call, capture, more in todo:
-        row = common | {"kernel": kernel} | more
-        rows.append(row)
-        try:
-            if op in updates:  # the one before has changed them
-                for a, start in zip(args, host):
-                    if hasattr(a, "dtype"):
-                        a[...] = device.asarray(start)
-            result = call()
-            if "peer" in more and kernel == "PyTorch":
-                result = [device.xp.from_dlpack(r) for r in outputs(result)]
-            row["max_error"], row["right"] = error_of(
-                device,
-                result,
-                expected,
-                (work.coarse if "coarse" in more else work.tolerance)(*sizes),
-            )
-            del result
-        except (
-            TinygradEduError,
-            RuntimeError,
-            TypeError,
-            ValueError,
-            AttributeError,
-            MemoryError,
-        ) as error:  # the others still get their figures
-            row["skipped"] = " ".join(str(error).split())[:200]
-            if "peer" not in more and "arguments that the kernel takes" not in row["skipped"]:
-                row["right"] = False
+        todo += trial.of_peers()
+    timed = []
+    for entry in todo:
+        if not trial.check(entry):
             continue
+        if device.type == "cuda":
+            timed.append(entry)
+        else:
+            entry.row |= summed(counted(entry.call))
+    trial.expected = []
+    if timed:
+        trial.time(timed, Clock(device, quick), seconds, limits or {})
+    yield from (entry.row for entry in todo)
+
+
+class Entry:
+    """One line of the result: a rung or a peer, and how it is called."""
+
+    def __init__(self, row: dict[str, Any], call: Callable[[], Any], capture: Callable | None):
+        self.row, self.call, self.capture = row, call, capture
+        self.peer, self.coarse = "peer" in row, "coarse" in row
+
+
+class Trial:
+    """One op on one shape: the arguments, the right results, and what every row says."""
+
+    def __init__(self, op: str, work: Work, device: Any, sizes: tuple):
+        self.op, self.work, self.device, self.sizes = op, work, device, sizes
+        self.host = work.make(np.random.default_rng(0), *sizes)
+        args = [device.asarray(a) if isinstance(a, np.ndarray) else a for a in self.host]
+        self.args = tuple(work.view(a) for a in args) if work.view else tuple(args)
+        wide = [widened(a) for a in self.args]
+        self.expected = outputs(forward_of(op)(device.xp, *wide, **work.attrs))
+        written = sum(o.nbytes // 2 if o.dtype == "float64" else o.nbytes for o in self.expected)
+        self.bytes, self.flops = nbytes(self.args) + written, work.flops(*sizes)
+        self.common = about(device) | {
+            "op": op,
+            "shape": list(sizes),
+            "dtype": "float32",
+            "device": str(device),
+            "bytes": self.bytes,
+            "flops": self.flops,
+        }
+
+    def of_rung(self, rung: Rung) -> Entry:
+        slot = slot_of(self.op, self.device)
+
+        def call() -> Any:
+            with use_kernel(**{self.op: rung.label}):
+                return slot(*self.args, **self.work.attrs)
+
+        row = {"kernel": rung.name, "rung": rung.label} | compiled(rung) | coarse(rung)
+        return Entry(self.common | row, call, None)
+
+    def of_peers(self) -> list[Entry]:
+        return [
+            Entry(self.common | {"kernel": name, "peer": True}, call, capture)
+            for name, call, capture in peers(self.op, self.work, self.device, self.args)
+        ]
+
+    def check(self, entry: Entry) -> bool:
+        """Run it once and compare; what fails is noted, so that the others still get figures."""
+        row, work = entry.row, self.work
+        tolerance = (work.coarse if entry.coarse else work.tolerance)(*self.sizes)
+        try:
+            self.restore()
+            result = entry.call()
+            if entry.peer and row["kernel"] == "PyTorch":
+                result = [self.device.xp.from_dlpack(r) for r in outputs(result)]
+            row["max_error"], row["right"] = error_of(self.device, result, self.expected, tolerance)
+        except FAILURES as error:
+            row["skipped"] = " ".join(str(error).split())[:200]
+            if not entry.peer and "arguments that the kernel takes" not in row["skipped"]:
+                row["right"] = False
+            return False
         if not row["right"]:
             row["skipped"] = "wrong result: not timed"
-        elif device.type == "cuda":
-            contenders.append((row, Contender(kernel, call, capture or captured(device, call))))
-        else:
-            row |= summed(counted(call))
-    del expected
-    if contenders:
-        clock = Clock(device, quick)
-        clock.race([c for _, c in contenders], seconds)
-        for row, contender in contenders:
-            row |= times(contender, bytes_, flops, limits or {})
-        fastest = {row["kernel"]: row["cold_ms"][1] for row, _ in contenders if row.get("peer")}
-        for row, _ in contenders:
+        return row["right"]
+
+    def restore(self) -> None:
+        """Undo what the run before changed."""
+        if self.work.changes:
+            for a, start in zip(self.args, self.host):
+                if hasattr(a, "dtype"):
+                    a[...] = self.device.asarray(start)
+
+    def time(
+        self, entries: list[Entry], clock: Clock, seconds: float, limits: dict[str, float]
+    ) -> None:
+        """Fill in the times of all entries, and the share that each has of its peers' speed."""
+        contenders = []
+        for entry in entries:
+            capture = entry.capture or captured(self.device, entry.call)
+            contenders.append(Contender(entry.row["kernel"], entry.call, capture))
+        clock.race(contenders, seconds, FAILURES)
+        for entry, contender in zip(entries, contenders):
+            if contender.failed:
+                entry.row["skipped"] = contender.failed
+            else:
+                entry.row |= times(contender, self.bytes, self.flops, limits)
+        rows = [entry.row for entry in entries if "cold_ms" in entry.row]
+        fastest = {row["kernel"]: row["cold_ms"][1] for row in rows if row.get("peer")}
+        for row in rows:
             row["share_of_peer"] = {
                 peer: round(ms / row["cold_ms"][1], 4)
                 for peer, ms in fastest.items()
                 if peer != row["kernel"]
             }
-    yield from rows
+
+
+def widened(value: Any) -> Any:
+    """A float32 array as float64."""
+    return value.astype("float64") if getattr(value, "dtype", None) == "float32" else value
 
 
 def times(

@@ -1,0 +1,14 @@
+"""What the kernels of launch/dropout.py are measured on."""
+
+from __future__ import annotations
+
+from .work import FLAT, SMALL_FLAT, one, work
+
+work(
+    "dropout_keyed",
+    one,
+    FLAT,
+    SMALL_FLAT,
+    attrs={"p": 0.5, "key": 1234},
+    torch=lambda torch, x, p, key: torch.nn.functional.dropout(x, p),
+)
