@@ -32,15 +32,7 @@ from tinygrad_edu.engine.tensor import Tensor
 
 # Pieces of formulas and of composites: they have no public meaning, and the ops that use them test
 # them.
-INTERNAL = PIECES | set(
-    """
-    ctc_negative_log ctc_occupation
-    adaptive_max adaptive_sum
-    max_pool max_pool_positions max_pool_spread max_pool_take
-    sum_pool sum_spread
-    zeros_raw
-""".split()
-)
+INTERNAL = PIECES | {"zeros_raw"}
 
 
 @pytest.mark.parametrize("name", sorted(set(OPS) - INTERNAL))

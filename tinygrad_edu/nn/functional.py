@@ -45,6 +45,8 @@ from ..functional import (  # noqa: F401
     embedding_bag,
     feature_alpha_dropout,
     fold,
+    fractional_max_pool2d,
+    fractional_max_pool3d,
     gaussian_nll_loss,
     gelu,
     glu,
@@ -292,3 +294,31 @@ def adaptive_max_pool3d_with_indices(
 ) -> tuple[Tensor, Tensor]:
     """`adaptive_max_pool3d` with the indices; `return_indices` has no effect."""
     return adaptive_max_pool3d(input, output_size, True)
+
+
+def fractional_max_pool2d_with_indices(
+    input: Tensor,
+    kernel_size: int | tuple[int, ...],
+    output_size: int | tuple[int, ...] | None = None,
+    output_ratio: float | tuple[float, ...] | None = None,
+    return_indices: bool = True,
+    _random_samples: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """`fractional_max_pool2d` with the indices; `return_indices` has no effect."""
+    return fractional_max_pool2d(
+        input, kernel_size, output_size, output_ratio, True, _random_samples
+    )
+
+
+def fractional_max_pool3d_with_indices(
+    input: Tensor,
+    kernel_size: int | tuple[int, ...],
+    output_size: int | tuple[int, ...] | None = None,
+    output_ratio: float | tuple[float, ...] | None = None,
+    return_indices: bool = True,
+    _random_samples: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """`fractional_max_pool3d` with the indices; `return_indices` has no effect."""
+    return fractional_max_pool3d(
+        input, kernel_size, output_size, output_ratio, True, _random_samples
+    )

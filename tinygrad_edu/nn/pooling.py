@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..engine.errors import ShapeError
 from ..engine.tensor import Tensor
 from . import functional as F
 from .declared import Declared
@@ -246,3 +247,42 @@ class MaxUnpool3d(_MaxUnpool):
     """
 
     function = "max_unpool3d"
+
+
+class _FractionalMaxPool(Declared):
+    kernel_size: Any
+    output_size: Any = None
+    output_ratio: Any = None
+    return_indices: bool = False
+    _random_samples: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        if (self.output_size is None) == (self.output_ratio is None):
+            raise ShapeError(
+                f"{self._get_name()}: needs either output_size or output_ratio, got"
+                f" {self.output_size} and {self.output_ratio}. Give one of them."
+            )
+
+    def extra_repr(self) -> str:
+        return ""
+
+
+class FractionalMaxPool2d(_FractionalMaxPool):
+    """The largest value in windows that are spread at random, but nearly evenly.
+
+    Shape: (N, C, H, W) → (N, C, *output_size).
+    Args:  output_size, or output_ratio in (0, 1): the size of the result; return_indices: also
+           give where the maxima were.
+    Reference: B. Graham, 2014, "Fractional max-pooling".
+    """
+
+    function = "fractional_max_pool2d"
+
+
+class FractionalMaxPool3d(_FractionalMaxPool):
+    """The largest value in windows that are spread at random, but nearly evenly.
+
+    Shape: (N, C, D, H, W) → (N, C, *output_size). Args: see FractionalMaxPool2d.
+    """
+
+    function = "fractional_max_pool3d"

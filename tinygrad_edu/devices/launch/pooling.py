@@ -99,7 +99,7 @@ def max_and_winners(fn, x, kernel, stride, padding, dilation, ceil_mode, pairs):
 
 
 @kernel("max_pool_1_naive", supports=takes_max)
-def max_pool_1_naive(fn, x, /, kernel, stride, padding, dilation, ceil_mode=False):
+def max_pool_1_naive(fn, x, kernel, stride, padding, dilation, ceil_mode=False):
     return max_and_winners(fn, x, kernel, stride, padding, dilation, ceil_mode, False)
 
 
@@ -109,7 +109,7 @@ def max_pool_1_naive(fn, x, /, kernel, stride, padding, dilation, ceil_mode=Fals
         image(x, kernel) and side_by_side(x, kernel, stride, padding) and tuple(dilation) == (1, 1)
     ),
 )
-def max_pool_2_pairs(fn, x, /, kernel, stride, padding, dilation, ceil_mode=False):
+def max_pool_2_pairs(fn, x, kernel, stride, padding, dilation, ceil_mode=False):
     return max_and_winners(fn, x, kernel, stride, padding, dilation, ceil_mode, True)
 
 
@@ -137,17 +137,17 @@ def spread(fn, x, winners, shape, kernel, stride, padding, dilation, atomics):
 
 
 @kernel("max_pool_spread_1_atomics", supports=takes_winners)
-def max_pool_spread_1_atomics(fn, x, winners, /, shape, kernel, stride, padding, dilation):
+def max_pool_spread_1_atomics(fn, x, winners, shape, kernel, stride, padding, dilation):
     return spread(fn, x, winners, shape, kernel, stride, padding, dilation, True)
 
 
 @kernel("max_pool_spread_2_gather", supports=takes_winners)
-def max_pool_spread_2_gather(fn, x, winners, /, shape, kernel, stride, padding, dilation):
+def max_pool_spread_2_gather(fn, x, winners, shape, kernel, stride, padding, dilation):
     return spread(fn, x, winners, shape, kernel, stride, padding, dilation, False)
 
 
 @kernel("max_pool_take_1_naive", supports=takes_winners)
-def max_pool_take_1_naive(fn, x, winners, /, kernel, stride, padding, dilation):
+def max_pool_take_1_naive(fn, x, winners, kernel, stride, padding, dilation):
     x, winners, out = fn.contiguous(x), fn.contiguous(winners), fn.empty(winners.shape, x)
     fn(
         (ceil_div(out.size, 256),),
@@ -194,7 +194,7 @@ def sums(fn, x, kernel, stride, padding, high, pairs):
 
 
 @kernel("sum_pool_1_naive", supports=takes_sum)
-def sum_pool_1_naive(fn, x, /, kernel, stride, padding, high):
+def sum_pool_1_naive(fn, x, kernel, stride, padding, high):
     return sums(fn, x, kernel, stride, padding, high, False)
 
 
@@ -204,7 +204,7 @@ def sum_pool_1_naive(fn, x, /, kernel, stride, padding, high):
         image(x, kernel) and side_by_side(x, kernel, stride, padding) and max(high) <= 0
     ),
 )
-def sum_pool_2_pairs(fn, x, /, kernel, stride, padding, high):
+def sum_pool_2_pairs(fn, x, kernel, stride, padding, high):
     return sums(fn, x, kernel, stride, padding, high, True)
 
 
@@ -212,7 +212,7 @@ def sum_pool_2_pairs(fn, x, /, kernel, stride, padding, high):
     "sum_spread_1_gather",
     supports=lambda x, shape, kernel: image(x, kernel) and 0 < math.prod(shape) < MOST,
 )
-def sum_spread_1_gather(fn, x, /, shape, kernel, stride, padding, high):
+def sum_spread_1_gather(fn, x, shape, kernel, stride, padding, high):
     x, out = fn.contiguous(x), fn.empty(tuple(shape), x)
     fn(
         (ceil_div(out.size, 256),),

@@ -6,7 +6,8 @@ from __future__ import annotations
 
 from ...engine.case import Case
 from ...engine.errors import ShapeError
-from ...engine.op import composite, op
+from ...engine.op import Array, composite, piece
+from ...engine.tensor import Tensor
 from .convolution import volume
 from .pooling import check_numbers, constant
 
@@ -17,8 +18,8 @@ def windows(xp, n, m):
     return i * n // m, -(-(i + 1) * n // m)
 
 
-@op(method=False)
-def adaptive_sum(xp, x, /, dim, size):
+@piece(cases=[Case([2, 3, 6], 2, 3), Case([2, 7, 3], 1, 4), Case([3, 2], 0, 5)])
+def adaptive_sum(xp, x: Array, dim: int, size: int):
     """Sum of each adaptive window along one dim.
 
     Math:   out[i] = sum x[floor(i n / m) .. ceil((i + 1) n / m)];   d x = adaptive_sum(g) back to
@@ -44,8 +45,11 @@ def adaptive_sum(xp, x, /, dim, size):
 adaptive_sum.vjp(x=lambda F, g, x_shape, dim: F.adaptive_sum(g, dim, x_shape[dim]))
 
 
-@op(method=False, outputs=("values", "indices"))
-def adaptive_max(xp, x, /, size):
+@piece(
+    outputs=("values", "indices"),
+    cases=[Case([2, 3, 7], (3,)), Case([2, 5, 4], (2, 3)), Case([1, 2, 3], (5,))],
+)
+def adaptive_max(xp, x: Array, size: tuple[int, ...]):
     """Largest element of each adaptive window over the last dims, and its position in those dims
     flattened.
 
@@ -94,11 +98,8 @@ adaptive_max.vjp(x=adaptive_max_vjp)
 def target(name, input, n, output_size):
     """The output sizes: one number for all dims, or one each; None keeps a size."""
     check_numbers(name, input)
-    given = (
-        (output_size,) * n
-        if isinstance(output_size, int) or output_size is None
-        else tuple(output_size)
-    )
+    single = isinstance(output_size, int) or output_size is None
+    given = (output_size,) * n if single else tuple(output_size)
     if len(given) != n or any(v is not None and v < 0 for v in given):
         raise ShapeError(
             f"{name}: output_size must be one number or {n}, none negative, got {output_size}. Give"
@@ -112,54 +113,112 @@ def target(name, input, n, output_size):
     return tuple(s if v is None else v for s, v in zip(input.shape[input.ndim - n :], given))
 
 
-def adaptive_avg_nd(n, cases):
-    def body(F, input, output_size):
-        out = input
-        for dim, m in zip(
-            range(input.ndim - n, input.ndim), target(body.__name__, input, n, output_size)
-        ):
-            s = input.shape[dim]
-            if m == 0:
-                out = F.narrow(out, dim, 0, 0)
-            elif m != s:
-                lengths = constant(F, input, [-(-(i + 1) * s // m) - i * s // m for i in range(m)])
-                out = F.adaptive_sum(out, dim, m) / F.reshape(
-                    lengths, (m,) + (1,) * (input.ndim - dim - 1)
-                )
-        return F.clone(input) if out is input else out
-
-    body.__name__ = f"adaptive_avg_pool{n}d"
-    body.__doc__ = (
-        f"Mean of windows chosen so that the output has `output_size`, over {n} spatial"
-        " dim(s).\n\nMath:   out[i] = mean x[floor(i n / m) .. ceil((i + 1) n / m)]"
-    )
-    composite(body, method=False, cases=cases)
+def adaptive_mean(F, n, input, output_size):
+    """The mean of each window, one spatial dim after another."""
+    out, first = input, input.ndim - n
+    for dim, m in enumerate(target(f"adaptive_avg_pool{n}d", input, n, output_size), first):
+        s = input.shape[dim]
+        if m == 0:
+            out = F.narrow(out, dim, 0, 0)
+        elif m != s:
+            lengths = constant(F, input, [-(-(i + 1) * s // m) - i * s // m for i in range(m)])
+            lengths = F.reshape(lengths, (m,) + (1,) * (input.ndim - dim - 1))
+            out = F.adaptive_sum(out, dim, m) / lengths
+    return F.clone(input) if out is input else out
 
 
-def adaptive_max_nd(n, cases):
-    def body(F, input, output_size, return_indices=False):
-        values, indices = F.adaptive_max(input, target(body.__name__, input, n, output_size))
-        return (values, indices) if return_indices else values
-
-    body.__name__ = f"adaptive_max_pool{n}d"
-    body.__doc__ = (
-        f"Largest element of windows chosen so that the output has `output_size`, over {n} spatial"
-        " dim(s); `return_indices` adds positions in the flattened input.\n\nMath:   out[i] = max"
-        " x[floor(i n / m) .. ceil((i + 1) n / m)]"
-    )
-    composite(body, method=False, cases=cases)
+def adaptive_largest(F, n, input, output_size, return_indices):
+    size = target(f"adaptive_max_pool{n}d", input, n, output_size)
+    values, indices = F.adaptive_max(input, size)
+    return (values, indices) if return_indices else values
 
 
-adaptive_avg_nd(1, [Case([2, 3, 7], 3), Case([2, 3], 5)])
-adaptive_avg_nd(2, [Case([2, 3, 7, 6], (3, 2)), Case([2, 3, 5, 5], 1), Case([3, 5, 4], (None, 2))])
-adaptive_avg_nd(3, [Case([1, 2, 4, 3, 5], 2)])
-adaptive_max_nd(1, [Case([2, 3, 7], 3), Case([2, 3], 5)])
-adaptive_max_nd(
-    2,
-    [
+@composite(method=False, cases=[Case([2, 3, 7], 3), Case([2, 3], 5)])
+def adaptive_avg_pool1d(
+    F, input: Tensor, output_size: int | tuple[int | None, ...] | None
+) -> Tensor:
+    """Mean of windows over one spatial dim that give `output_size` results.
+
+    Math:   out[i] = mean x[floor(i n / m) .. ceil((i + 1) n / m)]
+    Shape:  input (N, C, L) or (C, L)
+    Args:   output_size: one number for all dims, or one each; None keeps a size
+    """
+    return adaptive_mean(F, 1, input, output_size)
+
+
+@composite(
+    method=False,
+    cases=[Case([2, 3, 7, 6], (3, 2)), Case([2, 3, 5, 5], 1), Case([3, 5, 4], (None, 2))],
+)
+def adaptive_avg_pool2d(
+    F, input: Tensor, output_size: int | tuple[int | None, ...] | None
+) -> Tensor:
+    """Mean of windows over two spatial dims that give `output_size` results.
+
+    Math:   out[i] = mean x[floor(i n / m) .. ceil((i + 1) n / m)]
+    Shape:  input (N, C, H, W) or (C, H, W)
+    Args:   output_size: one number for all dims, or one each; None keeps a size
+    """
+    return adaptive_mean(F, 2, input, output_size)
+
+
+@composite(method=False, cases=[Case([1, 2, 4, 3, 5], 2)])
+def adaptive_avg_pool3d(
+    F, input: Tensor, output_size: int | tuple[int | None, ...] | None
+) -> Tensor:
+    """Mean of windows over three spatial dims that give `output_size` results.
+
+    Math:   out[i] = mean x[floor(i n / m) .. ceil((i + 1) n / m)]
+    Shape:  input (N, C, D, H, W) or (C, D, H, W)
+    Args:   output_size: one number for all dims, or one each; None keeps a size
+    """
+    return adaptive_mean(F, 3, input, output_size)
+
+
+@composite(method=False, cases=[Case([2, 3, 7], 3), Case([2, 3], 5)])
+def adaptive_max_pool1d(
+    F, input: Tensor, output_size: int | tuple[int | None, ...] | None, return_indices: bool = False
+) -> Tensor | tuple[Tensor, Tensor]:
+    """Largest element of windows over one spatial dim that give `output_size` results.
+
+    Math:   out[i] = max x[floor(i n / m) .. ceil((i + 1) n / m)]
+    Shape:  input (N, C, L) or (C, L)
+    Args:   output_size: one number for all dims, or one each; None keeps a size
+            return_indices: also give the positions in the flattened spatial dims
+    """
+    return adaptive_largest(F, 1, input, output_size, return_indices)
+
+
+@composite(
+    method=False,
+    cases=[
         Case([2, 3, 7, 6], (3, 2)),
         Case([2, 3, 5, 5], 1),
         Case([3, 5, 4], (None, 2), return_indices=True),
     ],
 )
-adaptive_max_nd(3, [Case([1, 2, 4, 3, 5], 2)])
+def adaptive_max_pool2d(
+    F, input: Tensor, output_size: int | tuple[int | None, ...] | None, return_indices: bool = False
+) -> Tensor | tuple[Tensor, Tensor]:
+    """Largest element of windows over two spatial dims that give `output_size` results.
+
+    Math:   out[i] = max x[floor(i n / m) .. ceil((i + 1) n / m)]
+    Shape:  input (N, C, H, W) or (C, H, W)
+    Args:   output_size: one number for all dims, or one each; None keeps a size
+            return_indices: also give the positions in the flattened spatial dims
+    """
+    return adaptive_largest(F, 2, input, output_size, return_indices)
+
+
+@composite(method=False, cases=[Case([1, 2, 4, 3, 5], 2)])
+def adaptive_max_pool3d(
+    F, input: Tensor, output_size: int | tuple[int | None, ...] | None, return_indices: bool = False
+) -> Tensor | tuple[Tensor, Tensor]:
+    """Largest element of windows over three spatial dims that give `output_size` results.
+
+    Math:   out[i] = max x[floor(i n / m) .. ceil((i + 1) n / m)]
+    Shape:  input (N, C, D, H, W) or (C, D, H, W)
+    Args:   output_size: one number for all dims, or one each; None keeps a size
+            return_indices: also give the positions in the flattened spatial dims
+    """
+    return adaptive_largest(F, 3, input, output_size, return_indices)

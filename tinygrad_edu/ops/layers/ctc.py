@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from ...engine.case import Array, Case
+from ...engine.case import Case, Sample
 from ...engine.dtype import check_float
 from ...engine.errors import IndexOutOfRange, ShapeError
-from ...engine.op import composite, op
+from ...engine.op import Array, composite, piece
+from ...engine.tensor import Tensor
+from .loss import reduced
 
 IMPOSSIBLE = -1e30  # the reference's logarithm of 0: finite, so that no gradient is NaN
 
@@ -77,9 +79,19 @@ def ctc_reference(F, log_probs, targets, input_lengths, target_lengths, blank, z
     return F.where(loss > 1e20, 0.0 if zero_infinity else float("inf"), loss)
 
 
-@op(method=False, residuals=("alpha",), reference=ctc_reference, cases=[])
+LOG_PROBS = Sample(5, 2, 4, low=-3.0, high=-0.2)
+BATCH = (Sample(values=[[1, 2], [3, 1]]), Sample(values=[5, 4]), Sample(values=[2, 1]))
+
+
+@piece(residuals=("alpha",), reference=ctc_reference, cases=[Case(LOG_PROBS, *BATCH, 0, False)])
 def ctc_negative_log(
-    xp, log_probs, targets, input_lengths, target_lengths, /, blank, zero_infinity
+    xp,
+    log_probs: Array,
+    targets: Array,
+    input_lengths: Array,
+    target_lengths: Array,
+    blank: int,
+    zero_infinity: bool,
 ):
     """Minus the log-probability of each target sequence, over all alignments.
 
@@ -105,9 +117,19 @@ def ctc_negative_log(
     ), alpha
 
 
-@op(method=False, differentiable=False)
+@piece(
+    differentiable=False,
+    cases=[Case(LOG_PROBS, *BATCH, Sample(5, 2, 5, low=-9.0, high=-1.0), 0, False)],
+)
 def ctc_occupation(
-    xp, log_probs, targets, input_lengths, target_lengths, alpha, /, blank, zero_infinity
+    xp,
+    log_probs: Array,
+    targets: Array,
+    input_lengths: Array,
+    target_lengths: Array,
+    alpha: Array,
+    blank: int,
+    zero_infinity: bool,
 ):
     """How probable it is, given the target, that a path emits class c at time t.
 
@@ -146,19 +168,14 @@ def ctc_occupation(
     return xp.where(lost, 0.0 if zero_infinity else xp.nan, out).astype(log_probs.dtype)
 
 
-ctc_negative_log.vjp(
-    log_probs=lambda F, g, log_probs, targets, input_lengths, target_lengths, alpha, blank, zero_infinity: (
-        -F.unsqueeze(g, -1)
-        * F.ctc_occupation(
-            log_probs, targets, input_lengths, target_lengths, alpha, blank, zero_infinity
-        )
-    ),
-    targets=None,
-    input_lengths=None,
-    target_lengths=None,
-)
+def ctc_vjp(F, g, log_probs, targets, input_lengths, target_lengths, alpha, blank, zero_infinity):
+    occupation = F.ctc_occupation(
+        log_probs, targets, input_lengths, target_lengths, alpha, blank, zero_infinity
+    )
+    return -F.unsqueeze(g, -1) * occupation
 
-LOG_PROBS = Array(5, 2, 4, low=-3.0, high=-0.2)
+
+ctc_negative_log.vjp(log_probs=ctc_vjp, targets=None, input_lengths=None, target_lengths=None)
 
 
 @composite(
@@ -166,15 +183,15 @@ LOG_PROBS = Array(5, 2, 4, low=-3.0, high=-0.2)
     cases=[
         Case(
             LOG_PROBS,
-            Array(values=[[1, 2, 2], [3, 1, 0]]),
-            Array(values=[5, 4]),
-            Array(values=[3, 2]),
+            Sample(values=[[1, 2, 2], [3, 1, 0]]),
+            Sample(values=[5, 4]),
+            Sample(values=[3, 2]),
             torch=False,
         ),
-        Case(LOG_PROBS, Array(values=[1, 2, 3]), (5, 5), (1, 2), reduction="sum", torch=False),
+        Case(LOG_PROBS, Sample(values=[1, 2, 3]), (5, 5), (1, 2), reduction="sum", torch=False),
         Case(
             LOG_PROBS,
-            Array(values=[[1, 1, 1], [2, 3, 2]]),
+            Sample(values=[[1, 1, 1], [2, 3, 2]]),
             (5, 3),
             (3, 3),
             blank=0,
@@ -183,20 +200,25 @@ LOG_PROBS = Array(5, 2, 4, low=-3.0, high=-0.2)
             torch=False,
         ),
         Case(
-            Array(4, 3, low=-3.0, high=-0.2), Array(values=[0, 1]), (4,), (2,), blank=2, torch=False
+            Sample(4, 3, low=-3.0, high=-0.2),
+            Sample(values=[0, 1]),
+            (4,),
+            (2,),
+            blank=2,
+            torch=False,
         ),
     ],
 )
 def ctc_loss(
     F,
-    log_probs,
-    targets,
-    input_lengths,
-    target_lengths,
-    blank=0,
-    reduction="mean",
-    zero_infinity=False,
-):
+    log_probs: Tensor,
+    targets: Tensor,
+    input_lengths: Tensor | tuple[int, ...],
+    target_lengths: Tensor | tuple[int, ...],
+    blank: int = 0,
+    reduction: str = "mean",
+    zero_infinity: bool = False,
+) -> Tensor:
     """Connectionist temporal classification loss.
 
     Math:   out = -ln sum over alignments of the target of prod_t p_t(label); mean: each over its
@@ -218,56 +240,55 @@ def ctc_loss(
             f"ctc_loss: log_probs must be (T, N, C) or (T, C), got shape {tuple(log_probs.shape)}."
             " Transpose it: time comes first."
         )
-    T, N, C = log_probs.shape
-    xp = log_probs.device.xp
-    ours, theirs = (
-        xp.asarray(v.array if hasattr(v, "array") else v, "int64").reshape(-1)
-        for v in (input_lengths, target_lengths)
-    )
-    if (
-        ours.size != N
-        or theirs.size != N
-        or (ours < 0).any()
-        or (theirs < 0).any()
-        or (ours > T).any()
-    ):
-        raise ShapeError(
-            f"ctc_loss: input_lengths and target_lengths must be {N} numbers, the former at most"
-            f" {T}, got {ours.tolist()} and {theirs.tolist()}. Correct them."
-        )
+    C, xp = log_probs.shape[2], log_probs.device.xp
     if not 0 <= blank < C:
         raise IndexOutOfRange(
             f"ctc_loss: blank must be in [0, {C - 1}], got {blank}. It is a class number."
         )
-    raw, longest = targets.array, int(theirs.max()) if N else 0
-    if raw.ndim == 1 and raw.size == int(theirs.sum()):
+    ours, theirs = checked_lengths(xp, log_probs, input_lengths, target_lengths)
+    padded = padded_targets(xp, targets.array, theirs, blank, C)
+    arrays = (log_probs.wrap(a) for a in (padded, ours, theirs))
+    loss = F.ctc_negative_log(log_probs, *arrays, blank, zero_infinity)
+    if reduction == "mean":
+        loss = loss / log_probs.wrap(xp.maximum(theirs, 1).astype(loss.array.dtype))
+    elif reduction == "none" and single:
+        loss = F.squeeze(loss, 0)
+    return reduced(F, "ctc_loss", loss, reduction)
+
+
+def checked_lengths(xp, log_probs, input_lengths, target_lengths):
+    """Both lengths as integer arrays (N)."""
+    T, N, _ = log_probs.shape
+    ours, theirs = (
+        xp.asarray(v.array if hasattr(v, "array") else v, "int64").reshape(-1)
+        for v in (input_lengths, target_lengths)
+    )
+    fit = ours.size == N == theirs.size
+    if not fit or (ours < 0).any() or (theirs < 0).any() or (ours > T).any():
+        raise ShapeError(
+            f"ctc_loss: input_lengths and target_lengths must be {N} numbers, the former at most"
+            f" {T}, got {ours.tolist()} and {theirs.tolist()}. Correct them."
+        )
+    return ours, theirs
+
+
+def padded_targets(xp, raw, lengths, blank, classes):
+    """The targets (N, S), with blanks behind each one's end."""
+    N, longest = lengths.size, int(lengths.max()) if lengths.size else 0
+    inside = xp.arange(longest) < lengths[:, None]
+    if raw.ndim == 1 and raw.size == int(lengths.sum()):
         padded = xp.full((N, longest), blank, "int64")
-        padded[xp.arange(longest) < theirs[:, None]] = raw
+        padded[inside] = raw
     elif raw.ndim == 2 and raw.shape[0] == N and raw.shape[1] >= longest:
-        padded = xp.where(xp.arange(longest) < theirs[:, None], raw[:, :longest], blank)
+        padded = xp.where(inside, raw[:, :longest], blank)
     else:
         raise ShapeError(
-            f"ctc_loss: targets must be (N, S) with S at least {longest}, or {int(theirs.sum())}"
+            f"ctc_loss: targets must be (N, S) with S at least {longest}, or {int(lengths.sum())}"
             f" labels in a row, got shape {raw.shape}. Check target_lengths."
         )
-    if padded.size and (padded.min() < 0 or padded.max() >= C):
+    if padded.size and (padded.min() < 0 or padded.max() >= classes):
         raise IndexOutOfRange(
-            f"ctc_loss: targets must be in [0, {C - 1}], got values from {padded.min()} to"
+            f"ctc_loss: targets must be in [0, {classes - 1}], got values from {padded.min()} to"
             f" {padded.max()}. Correct the labels."
         )
-    loss = F.ctc_negative_log(
-        log_probs,
-        log_probs.wrap(padded),
-        log_probs.wrap(ours),
-        log_probs.wrap(theirs),
-        blank,
-        zero_infinity,
-    )
-    if reduction == "mean":
-        return F.mean(loss / log_probs.wrap(xp.maximum(theirs, 1).astype(loss.array.dtype)))
-    if reduction not in ("sum", "none"):
-        raise ShapeError(
-            f"ctc_loss: reduction must be 'mean', 'sum' or 'none', got {reduction!r}. Use one of"
-            " those."
-        )
-    return F.sum(loss) if reduction == "sum" else F.squeeze(loss, 0) if single else loss
+    return padded

@@ -5,9 +5,10 @@ position ("tap") at a time.
 from __future__ import annotations
 
 from ...engine.arrays import capture
-from ...engine.case import Array, Case, positive
+from ...engine.case import Case, Sample, ints, positive
 from ...engine.errors import DTypeError, ShapeError
-from ...engine.op import composite, op
+from ...engine.op import Array, composite, piece
+from ...engine.tensor import Tensor
 from .convolution import tap_slices, taps, volume
 
 ALL = (slice(None), slice(None))
@@ -45,27 +46,20 @@ def geometry(name, shape, kernel, stride, padding, dilation, ceil_mode):
     return tuple(size), tuple(high)
 
 
-@op(method=False, residuals=("winners",))
-def max_pool(xp, x, /, kernel, stride, padding, dilation, ceil_mode=False):
-    """Largest element of each window; the first of ties, in row-major order.
-
-    Math:   out[p] = max_t x[stride p + dilation t - padding];   d x = g at the winner, else 0
-    Note:   the winner is kept as a small tap number, not as a position
-    """
+def largest(xp, x, kernel, stride, padding, dilation, ceil_mode):
+    """(largest element of each window, its tap number)."""
     size, high = geometry("max_pool", x.shape[2:], kernel, stride, padding, dilation, ceil_mode)
     lowest = -xp.inf if x.dtype.kind == "f" else xp.iinfo(x.dtype).min
     xs = padded(xp, x, padding, high, lowest)
     out = winners = None
     for i, tap in enumerate(taps(kernel)):
-        piece = xs[(*ALL, *tap_slices(tap, size, stride, dilation))]
+        part = xs[(*ALL, *tap_slices(tap, size, stride, dilation))]
         if out is None:
-            out, winners = (
-                xp.array(piece),
-                xp.zeros(piece.shape, "uint8" if volume(kernel) < 256 else "int32"),
-            )
+            out = xp.array(part)
+            winners = xp.zeros(part.shape, "uint8" if volume(kernel) < 256 else "int32")
         else:
-            xp.copyto(winners, i, where=piece > out)
-            xp.maximum(out, piece, out=out)
+            xp.copyto(winners, i, where=part > out)
+            xp.maximum(out, part, out=out)
     odd = ~(out > lowest)
     # NaN: the last of a window wins; nothing above the padding's value: the first tap inside the
     # image
@@ -76,9 +70,33 @@ def max_pool(xp, x, /, kernel, stride, padding, dilation, ceil_mode=False):
                 winners, i, where=odd & inside[(*ALL, *tap_slices(tap, size, stride, dilation))]
             )
         for i, tap in enumerate(taps(kernel)):
-            piece = xs[(*ALL, *tap_slices(tap, size, stride, dilation))]
-            xp.copyto(winners, i, where=piece != piece)
+            part = xs[(*ALL, *tap_slices(tap, size, stride, dilation))]
+            xp.copyto(winners, i, where=part != part)
     return out, winners
+
+
+WINDOW_CASES = [
+    Case([2, 3, 6, 6], (2, 2), (2, 2), (0, 0), (1, 1)),
+    Case([1, 2, 7, 5], (3, 2), (2, 1), (1, 1), (1, 2), True),
+]
+
+
+@piece(residuals=("winners",), cases=WINDOW_CASES)
+def max_pool(
+    xp,
+    x: Array,
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+    dilation: tuple[int, ...],
+    ceil_mode: bool = False,
+):
+    """Largest element of each window; the first of ties, in row-major order.
+
+    Math:   out[p] = max_t x[stride p + dilation t - padding];   d x = g at the winner, else 0
+    Note:   the winner is kept as a small tap number, not as a position
+    """
+    return largest(xp, x, kernel, stride, padding, dilation, ceil_mode)
 
 
 max_pool.vjp(
@@ -88,8 +106,22 @@ max_pool.vjp(
 )
 
 
-@op(method=False)
-def max_pool_spread(xp, x, winners, /, shape, kernel, stride, padding, dilation):
+@piece(
+    cases=[
+        Case([2, 1, 2, 3], ints(2, 1, 2, 3, high=4), (2, 1, 4, 6), (2, 2), (2, 2), (0, 0), (1, 1)),
+        Case([1, 2, 3, 4], ints(1, 2, 3, 4, high=4), (1, 2, 5, 4), (2, 2), (2, 1), (1, 1), (1, 2)),
+    ]
+)
+def max_pool_spread(
+    xp,
+    x: Array,
+    winners: Array,
+    shape: tuple[int, ...],
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+    dilation: tuple[int, ...],
+):
     """Zeros of `shape` with x added where each window's winner was: the transpose of
     `max_pool_take`.
 
@@ -114,8 +146,21 @@ max_pool_spread.vjp(
 )
 
 
-@op(method=False)
-def max_pool_take(xp, x, winners, /, kernel, stride, padding, dilation):
+@piece(
+    cases=[
+        Case([2, 1, 4, 6], ints(2, 1, 2, 3, high=4), (2, 2), (2, 2), (0, 0), (1, 1)),
+        Case([1, 2, 5, 4], ints(1, 2, 3, 4, high=4), (2, 2), (2, 1), (1, 1), (1, 2)),
+    ]
+)
+def max_pool_take(
+    xp,
+    x: Array,
+    winners: Array,
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+    dilation: tuple[int, ...],
+):
     """The elements of x at given winners.
 
     Math:   out[p] = x[winner of p];   d x = max_pool_spread(g)
@@ -140,8 +185,20 @@ max_pool_take.vjp(
 )
 
 
-@op(method=False)
-def sum_pool(xp, x, /, kernel, stride, padding, high):
+@piece(
+    cases=[
+        Case([2, 3, 6, 6], (2, 2), (2, 2), (0, 0), (0, 0)),
+        Case([1, 2, 7, 5], (3, 2), (2, 1), (1, 0), (2, 1)),
+    ]
+)
+def sum_pool(
+    xp,
+    x: Array,
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+    high: tuple[int, ...],
+):
     """Sum of each window; zeros beyond the edges (`high`: further padding at the end).
 
     Math:   out[p] = sum_t x[stride p + t - padding];   d x = g spread over its windows
@@ -150,8 +207,8 @@ def sum_pool(xp, x, /, kernel, stride, padding, high):
     size = tuple((n - k) // s + 1 for n, k, s in zip(xs.shape[2:], kernel, stride))
     out = None
     for tap in taps(kernel):
-        piece = xs[(*ALL, *tap_slices(tap, size, stride, (1,) * len(kernel)))]
-        out = xp.array(piece) if out is None else xp.add(out, piece, out=out)
+        part = xs[(*ALL, *tap_slices(tap, size, stride, (1,) * len(kernel)))]
+        out = xp.array(part) if out is None else xp.add(out, part, out=out)
     return out
 
 
@@ -162,8 +219,21 @@ sum_pool.vjp(
 )
 
 
-@op(method=False)
-def sum_spread(xp, x, /, shape, kernel, stride, padding, high):
+@piece(
+    cases=[
+        Case([2, 3, 3, 3], (2, 3, 6, 6), (2, 2), (2, 2), (0, 0), (0, 0)),
+        Case([1, 2, 4, 5], (1, 2, 7, 5), (3, 2), (2, 1), (1, 0), (2, 1)),
+    ]
+)
+def sum_spread(
+    xp,
+    x: Array,
+    shape: tuple[int, ...],
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+    high: tuple[int, ...],
+):
     """Each element added to its whole window: the transpose of sum_pool.
 
     Math:   out[stride p + t - padding] += x[p];   d x = sum_pool(g)
@@ -213,63 +283,113 @@ def check_numbers(name, input, kinds="f"):
         )
 
 
-def max_pool_nd(n, cases):
-    def body(
-        F,
-        input,
-        kernel_size,
-        stride=None,
-        padding=0,
-        dilation=1,
-        ceil_mode=False,
-        return_indices=False,
-    ):
-        check_numbers(body.__name__, input, "fiu")
-        kernel = numbers(body.__name__, kernel_size, n)
-        stride = kernel if stride is None or stride == () else numbers(body.__name__, stride, n)
-        settings = (
-            kernel,
-            stride,
-            numbers(body.__name__, padding, n),
-            numbers(body.__name__, dilation, n),
-        )
-        x = batched(F, body.__name__, n, input)
-        out = F.max_pool(x, *settings, ceil_mode)
-        flat = out if x is input else F.squeeze(out, 0)
-        if not return_indices:
-            return flat
-        indices = F.max_pool_positions(x, *settings, ceil_mode)
-        return flat, indices if x is input else F.squeeze(indices, 0)
+def max_pooling(F, n, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices):
+    name = f"max_pool{n}d"
+    check_numbers(name, input, "fiu")
+    kernel = numbers(name, kernel_size, n)
+    stride = kernel if stride is None or stride == () else numbers(name, stride, n)
+    padding, dilation = numbers(name, padding, n), numbers(name, dilation, n)
+    x = batched(F, name, n, input)
+    out = F.max_pool(x, kernel, stride, padding, dilation, ceil_mode)
+    out = out if x is input else F.squeeze(out, 0)
+    if not return_indices:
+        return out
+    indices = F.max_pool_positions(x, kernel, stride, padding, dilation, ceil_mode)
+    return out, indices if x is input else F.squeeze(indices, 0)
 
-    body.__name__ = f"max_pool{n}d"
-    body.__doc__ = (
-        f"Largest element of each window over {n} spatial dim(s); `return_indices` adds positions"
-        " in the flattened input.\n\nMath:   see max_pool"
+
+@composite(method=False, cases=[Case([2, 3, 7], 2), Case([2, 3, 7], 3, 2, 1)])
+def max_pool1d(
+    F,
+    input: Tensor,
+    kernel_size: int | tuple[int, ...],
+    stride: int | tuple[int, ...] | None = None,
+    padding: int | tuple[int, ...] = 0,
+    dilation: int | tuple[int, ...] = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """Largest element of each window over one spatial dim.
+
+    Math:   see max_pool
+    Shape:  input (N, C, L) or (C, L)
+    Args:   return_indices: also give the positions in the flattened spatial dims
+    """
+    return max_pooling(
+        F, 1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices
     )
-    composite(body, method=False, cases=cases)
 
 
-max_pool_nd(1, [Case([2, 3, 7], 2), Case([2, 3, 7], 3, 2, 1)])
-max_pool_nd(
-    2,
-    [
+@composite(
+    method=False,
+    cases=[
         Case([2, 3, 6, 6], 2),
         Case([2, 3, 7, 6], 3, 2, 1),
         Case([1, 2, 7, 7], (2, 3), (1, 2), 0, (2, 1)),
         Case([2, 5, 5], 2, ceil_mode=True),
     ],
 )
-max_pool_nd(3, [Case([1, 2, 4, 4, 4], 2), Case([1, 4, 5, 4], 3, 2, 1, return_indices=True)])
+def max_pool2d(
+    F,
+    input: Tensor,
+    kernel_size: int | tuple[int, ...],
+    stride: int | tuple[int, ...] | None = None,
+    padding: int | tuple[int, ...] = 0,
+    dilation: int | tuple[int, ...] = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """Largest element of each window over two spatial dims.
+
+    Math:   see max_pool
+    Shape:  input (N, C, H, W) or (C, H, W)
+    Args:   return_indices: also give the positions in the flattened spatial dims
+    """
+    return max_pooling(
+        F, 2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices
+    )
 
 
-@op(method=False, differentiable=False)
-def max_pool_positions(xp, x, /, kernel, stride, padding, dilation, ceil_mode=False):
+@composite(
+    method=False, cases=[Case([1, 2, 4, 4, 4], 2), Case([1, 4, 5, 4], 3, 2, 1, return_indices=True)]
+)
+def max_pool3d(
+    F,
+    input: Tensor,
+    kernel_size: int | tuple[int, ...],
+    stride: int | tuple[int, ...] | None = None,
+    padding: int | tuple[int, ...] = 0,
+    dilation: int | tuple[int, ...] = 1,
+    ceil_mode: bool = False,
+    return_indices: bool = False,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """Largest element of each window over three spatial dims.
+
+    Math:   see max_pool
+    Shape:  input (N, C, D, H, W) or (C, D, H, W)
+    Args:   return_indices: also give the positions in the flattened spatial dims
+    """
+    return max_pooling(
+        F, 3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices
+    )
+
+
+@piece(differentiable=False, cases=WINDOW_CASES)
+def max_pool_positions(
+    xp,
+    x: Array,
+    kernel: tuple[int, ...],
+    stride: tuple[int, ...],
+    padding: tuple[int, ...],
+    dilation: tuple[int, ...],
+    ceil_mode: bool = False,
+):
     """Position of each window's winner in the flattened spatial dims of x, as PyTorch's
     `return_indices`.
 
     Math:   out[p] = argmax_t x[stride p + dilation t - padding]
     """
-    out, winners = max_pool.forward(xp, x, kernel, stride, padding, dilation, ceil_mode)
+    out, winners = largest(xp, x, kernel, stride, padding, dilation, ceil_mode)
     position, rest = xp.zeros(winners.shape, "int64"), winners.astype("int64")
     scale = volume(x.shape[2:])
     spread = volume(kernel)
@@ -283,50 +403,33 @@ def max_pool_positions(xp, x, /, kernel, stride, padding, dilation, ceil_mode=Fa
     return position
 
 
-def avg_pool_nd(n, cases):
-    def body(
-        F,
-        input,
-        kernel_size,
-        stride=None,
-        padding=0,
-        ceil_mode=False,
-        count_include_pad=True,
-        divisor_override=None,
-    ):
-        name = body.__name__
-        check_numbers(name, input, "fi")
-        kernel, padding = numbers(name, kernel_size, n), numbers(name, padding, n)
-        stride = kernel if stride is None or stride == () else numbers(name, stride, n)
-        if divisor_override == 0:
-            raise ShapeError(
-                f"{name}: divisor_override must not be 0, got 0. Leave it out for the number of"
-                " elements."
-            )
-        x = batched(F, name, n, input)
-        size, _ = geometry(name, x.shape[2:], kernel, stride, padding, (1,) * n, ceil_mode)
-        reach = tuple(
-            max((m - 1) * s + k - (s0 + p), 0)
-            for m, s, k, s0, p in zip(size, stride, kernel, x.shape[2:], padding)
+def avg_pooling(
+    F, n, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+):
+    name = f"avg_pool{n}d"
+    check_numbers(name, input, "fi")
+    kernel, padding = numbers(name, kernel_size, n), numbers(name, padding, n)
+    stride = kernel if stride is None or stride == () else numbers(name, stride, n)
+    if divisor_override == 0:
+        raise ShapeError(
+            f"{name}: divisor_override must not be 0, got 0. Omit it to divide by the number of"
+            " elements."
         )
-        total = F.sum_pool(x, kernel, stride, padding, reach)
-        counts = divisor_override or window_sizes(
-            F, x, size, kernel, stride, padding, count_include_pad
-        )
-        out = (
-            total / counts
-            if getattr(x, "array", x).dtype.kind == "f"
-            else F.div(total, counts, rounding_mode="trunc")
-        )
-        return out if x is input else F.squeeze(out, 0)
-
-    body.__name__ = f"avg_pool{n}d"
-    body.__doc__ = (
-        f"Mean of each window over {n} spatial dim(s).\n\nMath:   out[p] = sum_t x[stride p + t -"
-        " padding] / number of elements\nArgs:   count_include_pad: padding counts as elements;"
-        " divisor_override: divide by this instead"
+    x = batched(F, name, n, input)
+    size, _ = geometry(name, x.shape[2:], kernel, stride, padding, (1,) * n, ceil_mode)
+    reach = tuple(
+        max((m - 1) * s + k - (s0 + p), 0)
+        for m, s, k, s0, p in zip(size, stride, kernel, x.shape[2:], padding)
     )
-    composite(body, method=False, cases=cases)
+    total = F.sum_pool(x, kernel, stride, padding, reach)
+    counts = divisor_override
+    if not counts:
+        counts = window_sizes(F, x, size, kernel, stride, padding, count_include_pad)
+    if getattr(x, "array", x).dtype.kind == "f":
+        out = total / counts
+    else:
+        out = F.div(total, counts, rounding_mode="trunc")
+    return out if x is input else F.squeeze(out, 0)
 
 
 def window_sizes(F, x, size, kernel, stride, padding, count_include_pad):
@@ -350,10 +453,30 @@ def constant(F, x, values):
     return F._device.asarray(values, dtype=x.dtype)
 
 
-avg_pool_nd(1, [Case([2, 3, 7], 2), Case([2, 3, 7], 3, 2, 1)])
-avg_pool_nd(
-    2,
-    [
+@composite(method=False, cases=[Case([2, 3, 7], 2), Case([2, 3, 7], 3, 2, 1)])
+def avg_pool1d(
+    F,
+    input: Tensor,
+    kernel_size: int | tuple[int, ...],
+    stride: int | tuple[int, ...] | None = None,
+    padding: int | tuple[int, ...] = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Tensor:
+    """Mean of each window over one spatial dim.
+
+    Math:   out[p] = sum_t x[stride p + t - padding] / number of elements
+    Shape:  input (N, C, L) or (C, L)
+    Args:   count_include_pad: padding counts as elements
+    """
+    return avg_pooling(
+        F, 1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None
+    )
+
+
+@composite(
+    method=False,
+    cases=[
         Case([2, 3, 6, 6], 2),
         Case([2, 3, 7, 6], 3, 2, 1),
         Case([2, 3, 7, 6], 3, 2, 1, False, False),
@@ -361,82 +484,361 @@ avg_pool_nd(
         Case([1, 1, 4, 4], 2, divisor_override=3),
     ],
 )
-avg_pool_nd(3, [Case([1, 2, 4, 4, 4], 2)])
+def avg_pool2d(
+    F,
+    input: Tensor,
+    kernel_size: int | tuple[int, ...],
+    stride: int | tuple[int, ...] | None = None,
+    padding: int | tuple[int, ...] = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """Mean of each window over two spatial dims.
 
-
-def lp_pool_nd(n, cases):
-    def body(F, input, norm_type, kernel_size, stride=None, ceil_mode=False):
-        kernel = numbers(body.__name__, kernel_size, n)
-        mean = getattr(F, f"avg_pool{n}d")(input**norm_type, kernel, stride, 0, ceil_mode)
-        # the mask keeps the root's infinite slope at 0 away from the sum
-        return (F.masked_fill(mean, mean == 0, 0.0) * volume(kernel)) ** (1 / norm_type)
-
-    body.__name__ = f"lp_pool{n}d"
-    body.__doc__ = (
-        f"The p-norm of each window over {n} spatial dim(s), p = norm_type (no absolute value is"
-        " taken, as in PyTorch).\n\nMath:   out[p] = (sum_t x[stride p + t]^norm)^(1 / norm)"
+    Math:   out[p] = sum_t x[stride p + t - padding] / number of elements
+    Shape:  input (N, C, H, W) or (C, H, W)
+    Args:   count_include_pad: padding counts as elements; divisor_override: divide by
+            this instead
+    """
+    return avg_pooling(
+        F, 2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
     )
-    composite(body, method=False, cases=cases)
 
 
-lp_pool_nd(1, [Case(positive(2, 3, 7), 2, 3), Case(positive(2, 3, 7), 3.0, 3, 2, True)])
-lp_pool_nd(2, [Case(positive(1, 2, 5, 4), 2, 2), Case(positive(2, 5, 4), 1, (2, 3), 1)])
-lp_pool_nd(3, [Case(positive(1, 2, 4, 3, 4), 2, 2)])
+@composite(method=False, cases=[Case([1, 2, 4, 4, 4], 2)])
+def avg_pool3d(
+    F,
+    input: Tensor,
+    kernel_size: int | tuple[int, ...],
+    stride: int | tuple[int, ...] | None = None,
+    padding: int | tuple[int, ...] = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """Mean of each window over three spatial dims.
+
+    Math:   out[p] = sum_t x[stride p + t - padding] / number of elements
+    Shape:  input (N, C, D, H, W) or (C, D, H, W)
+    Args:   count_include_pad: padding counts as elements; divisor_override: divide by
+            this instead
+    """
+    return avg_pooling(
+        F, 3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override
+    )
 
 
-def max_unpool_nd(n, cases):
-    def body(F, input, indices, kernel_size, stride=None, padding=0, output_size=None):
-        name = body.__name__
-        kernel, padding = numbers(name, kernel_size, n), numbers(name, padding, n)
-        stride = kernel if stride is None or stride == () else numbers(name, stride, n)
-        if tuple(input.shape) != tuple(indices.shape):
+def lp_pooling(F, n, input, norm_type, kernel_size, stride, ceil_mode):
+    kernel = numbers(f"lp_pool{n}d", kernel_size, n)
+    powers = input**norm_type
+    mean = avg_pooling(F, n, powers, kernel, stride, 0, ceil_mode, True, None)
+    # the mask keeps the root's infinite slope at 0 away from the sum
+    return (F.masked_fill(mean, mean == 0, 0.0) * volume(kernel)) ** (1 / norm_type)
+
+
+@composite(
+    method=False, cases=[Case(positive(2, 3, 7), 2, 3), Case(positive(2, 3, 7), 3.0, 3, 2, True)]
+)
+def lp_pool1d(
+    F,
+    input: Tensor,
+    norm_type: float,
+    kernel_size: int | tuple[int, ...],
+    stride: int | tuple[int, ...] | None = None,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """The p-norm of each window over one spatial dim, p = norm_type.
+
+    Math:   out[p] = (sum_t x[stride p + t]^norm)^(1 / norm)
+    Note:   no absolute value is taken, as in PyTorch
+    """
+    return lp_pooling(F, 1, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+@composite(
+    method=False, cases=[Case(positive(1, 2, 5, 4), 2, 2), Case(positive(2, 5, 4), 1, (2, 3), 1)]
+)
+def lp_pool2d(
+    F,
+    input: Tensor,
+    norm_type: float,
+    kernel_size: int | tuple[int, ...],
+    stride: int | tuple[int, ...] | None = None,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """The p-norm of each window over two spatial dims, p = norm_type.
+
+    Math:   out[p] = (sum_t x[stride p + t]^norm)^(1 / norm)
+    Note:   no absolute value is taken, as in PyTorch
+    """
+    return lp_pooling(F, 2, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+@composite(method=False, cases=[Case(positive(1, 2, 4, 3, 4), 2, 2)])
+def lp_pool3d(
+    F,
+    input: Tensor,
+    norm_type: float,
+    kernel_size: int | tuple[int, ...],
+    stride: int | tuple[int, ...] | None = None,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """The p-norm of each window over three spatial dims, p = norm_type.
+
+    Math:   out[p] = (sum_t x[stride p + t]^norm)^(1 / norm)
+    Note:   no absolute value is taken, as in PyTorch
+    """
+    return lp_pooling(F, 3, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+def unpooling(F, n, input, indices, kernel_size, stride, padding, output_size):
+    name = f"max_unpool{n}d"
+    kernel, padding = numbers(name, kernel_size, n), numbers(name, padding, n)
+    stride = kernel if stride is None or stride == () else numbers(name, stride, n)
+    if tuple(input.shape) != tuple(indices.shape):
+        raise ShapeError(
+            f"{name}: indices must have the input's shape {tuple(input.shape)}, got"
+            f" {tuple(indices.shape)}. Give what max_pool{n}d(return_indices=True) returned."
+        )
+    x = batched(F, name, n, input)
+    size = unpooled_size(name, x.shape[2:], kernel, stride, padding, output_size)
+    flat = (*x.shape[:2], volume(x.shape[2:]))
+    blank = F.broadcast_to(constant(F, x, [[[0.0]]]), (*x.shape[:2], volume(size)))
+    out = F.scatter(blank, 2, F.reshape(indices, flat), F.reshape(x, flat))
+    out = F.reshape(out, (*x.shape[:2], *size))
+    return out if x is input else F.squeeze(out, 0)
+
+
+def unpooled_size(name, shape, kernel, stride, padding, output_size):
+    """The spatial sizes of the result; output_size may be less than one stride away."""
+    size = tuple((m - 1) * s + k - 2 * p for m, s, k, p in zip(shape, stride, kernel, padding))
+    if output_size is None:
+        return size
+    n, given = len(size), tuple(output_size)
+    near = all(m - s < v < m + s for v, m, s in zip(given[-n:], size, stride))
+    if len(given) not in (n, n + 2) or not near:
+        raise ShapeError(
+            f"{name}: output_size must be less than one stride away from {size}, got {given}. Give"
+            " the input shape of the pooling."
+        )
+    return given[-n:]
+
+
+@composite(
+    method=False,
+    cases=[
+        Case([1, 2, 3], Sample(values=[[[1, 2, 5], [0, 3, 4]]]), 2),
+        Case([2, 3], Sample(values=[[0, 2, 6], [1, 3, 5]]), 2, 2, 0, (7,)),
+    ],
+)
+def max_unpool1d(
+    F,
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: int | tuple[int, ...],
+    stride: int | tuple[int, ...] | None = None,
+    padding: int | tuple[int, ...] = 0,
+    output_size: tuple[int, ...] | None = None,
+) -> Tensor:
+    """Puts each maximum back where max_pool1d found it, with zeros elsewhere.
+
+    Math:   out[indices[p]] = x[p], else 0
+    Args:   output_size: the input shape of the pooling, where several are possible
+    """
+    return unpooling(F, 1, input, indices, kernel_size, stride, padding, output_size)
+
+
+@composite(
+    method=False,
+    cases=[
+        Case([1, 1, 2, 2], Sample(values=[[[[0, 3], [9, 14]]]]), 2),
+        Case([1, 1, 2, 2], Sample(values=[[[[0, 3], [9, 14]]]]), 3, 2, 1, (1, 1, 4, 4)),
+    ],
+)
+def max_unpool2d(
+    F,
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: int | tuple[int, ...],
+    stride: int | tuple[int, ...] | None = None,
+    padding: int | tuple[int, ...] = 0,
+    output_size: tuple[int, ...] | None = None,
+) -> Tensor:
+    """Puts each maximum back where max_pool2d found it, with zeros elsewhere.
+
+    Math:   out[indices[p]] = x[p], else 0
+    Args:   output_size: the input shape of the pooling, where several are possible
+    """
+    return unpooling(F, 2, input, indices, kernel_size, stride, padding, output_size)
+
+
+@composite(method=False, cases=[Case([1, 1, 1, 2, 1], Sample(values=[[[[[3], [12]]]]]), 2)])
+def max_unpool3d(
+    F,
+    input: Tensor,
+    indices: Tensor,
+    kernel_size: int | tuple[int, ...],
+    stride: int | tuple[int, ...] | None = None,
+    padding: int | tuple[int, ...] = 0,
+    output_size: tuple[int, ...] | None = None,
+) -> Tensor:
+    """Puts each maximum back where max_pool3d found it, with zeros elsewhere.
+
+    Math:   out[indices[p]] = x[p], else 0
+    Args:   output_size: the input shape of the pooling, where several are possible
+    """
+    return unpooling(F, 3, input, indices, kernel_size, stride, padding, output_size)
+
+
+# ---- fractional max pooling ----------------------------------------------------------------------
+
+
+def starts(xp, sample, n, m, k):
+    """Where the m windows of size k begin in n elements, for each number in `sample` (N, C).
+
+    Math:   floor((i + u) a) - floor(u a), a = (n - k) / (m - 1); the last one ends at the edge
+    """
+    if m == 1:
+        return xp.full((*sample.shape, 1), n - k, "int64")
+    u, a = sample[..., None], sample.dtype.type((n - k) / (m - 1))
+    first = ((xp.arange(m).astype(sample.dtype) + u) * a).astype("int64") - (u * a).astype("int64")
+    first[..., -1] = n - k
+    return first
+
+
+@piece(
+    differentiable=False,
+    cases=[
+        Case([2, 3, 7, 6], positive(2, 3, 2, low=0.1, high=0.9), (2, 2), (3, 4)),
+        Case([1, 2, 5, 4, 6], positive(1, 2, 3, low=0.1, high=0.9), (2, 2, 2), (2, 1, 3)),
+    ],
+)
+def fractional_positions(
+    xp, x: Array, samples: Array, kernel: tuple[int, ...], size: tuple[int, ...]
+):
+    """Position of each window's largest element in the flattened spatial dims of x.
+
+    Math:   out[p] = argmax_t x[start[p] + t], the starts from one random number a dim
+    Shape:  x (N, C, *), samples (N, C, dims), out (N, C, *size)
+    Note:   samples[..., i] is for spatial dim i of three, but for dim 1 - i of two, as in PyTorch
+    """
+    n, sizes = len(size), x.shape[2:]
+    places = xp.zeros((*x.shape[:2], *(1,) * (2 * n)), "int64")  # (N, C, *size, *kernel)
+    for axis in range(n):
+        sample = samples[..., axis if n == 3 else n - 1 - axis]
+        first = starts(xp, sample, sizes[axis], size[axis], kernel[axis])
+        ones = (1,) * (n - 1)
+        tap = xp.arange(kernel[axis]).reshape(*(1,) * axis, kernel[axis], *ones[axis:])
+        first = first.reshape(*x.shape[:2], *(1,) * axis, size[axis], *ones[axis:], *(1,) * n)
+        places = places + (first + tap) * volume(sizes[axis + 1 :])
+    places = places.reshape(*x.shape[:2], volume(size), volume(kernel))
+    flat = x.reshape(*x.shape[:2], 1, volume(sizes))
+    seen = xp.take_along_axis(flat, places.reshape(*x.shape[:2], 1, -1), 3).reshape(places.shape)
+    best = seen.argmax(axis=3)
+    missing = seen != seen  # NaN: the last of a window wins
+    last = volume(kernel) - 1 - xp.flip(missing, 3).argmax(axis=3)
+    best = xp.where(missing.any(axis=3), last, best)
+    return xp.take_along_axis(places, best[..., None], 3).reshape(*x.shape[:2], *size)
+
+
+def fractional_size(name, shape, kernel, output_size, output_ratio):
+    """The output sizes, given directly or as a share of the input's."""
+    n = len(kernel)
+    if output_size is None and output_ratio is None:
+        raise ShapeError(
+            f"{name}: needs output_size or output_ratio, got neither. Give one of them."
+        )
+    if output_size is None:
+        ratios = (output_ratio,) * n if isinstance(output_ratio, float) else tuple(output_ratio)
+        if len(ratios) != n or not all(0 < r < 1 for r in ratios):
             raise ShapeError(
-                f"{name}: indices must have the input's shape {tuple(input.shape)}, got"
-                f" {tuple(indices.shape)}. Give what max_pool{n}d(return_indices=True) returned."
+                f"{name}: output_ratio must be one number between 0 and 1 or {n} of them, got"
+                f" {output_ratio}. Correct it."
             )
-        x = batched(F, name, n, input)
-        size = tuple(
-            (m - 1) * s + k - 2 * p for m, s, k, p in zip(x.shape[2:], stride, kernel, padding)
+        output_size = tuple(int(s * r) for s, r in zip(shape, ratios))
+    size = numbers(name, output_size, n)
+    if any(k < 1 or m < 1 or m + k - 1 > s for k, m, s in zip(kernel, size, shape)):
+        raise ShapeError(
+            f"{name}: output size + kernel - 1 must not exceed the input's sizes"
+            f" {tuple(shape)}, got output {size} and kernel {kernel}. Use smaller ones."
         )
-        if output_size is not None:
-            given = tuple(output_size)[-n:]
-            if len(tuple(output_size)) not in (n, n + 2) or any(
-                not m - s < v < m + s for v, m, s in zip(given, size, stride)
-            ):
-                raise ShapeError(
-                    f"{name}: output_size must be less than one stride away from {size}, got"
-                    f" {tuple(output_size)}. Give the shape that max_pool{n}d was called with."
-                )
-            size = given
-        flat = (*x.shape[:2], volume(x.shape[2:]))
-        blank = constant(F, x, [[[0.0]]])
-        blank = F.broadcast_to(blank, (*x.shape[:2], volume(size)))
-        out = F.reshape(
-            F.scatter(blank, 2, F.reshape(indices, flat), F.reshape(x, flat)), (*x.shape[:2], *size)
-        )
-        return out if x is input else F.squeeze(out, 0)
+    return size
 
-    body.__name__ = f"max_unpool{n}d"
-    body.__doc__ = (
-        f"Undoes max_pool{n}d as far as that goes: each maximum back to where it was, zeros"
-        " elsewhere.\n\nMath:   out[indices[p]] = x[p], else 0\nArgs:   output_size: which of the"
-        " possible input shapes of the pooling was it"
+
+def fractional(F, n, input, kernel_size, output_size, output_ratio, return_indices, samples):
+    name = f"fractional_max_pool{n}d"
+    check_numbers(name, input)
+    kernel, x = numbers(name, kernel_size, n), batched(F, name, n, input)
+    size = fractional_size(name, x.shape[2:], kernel, output_size, output_ratio)
+    if samples is None:
+        samples = F.rand(*x.shape[:2], n, dtype=x.dtype, device=x.device)
+    elif tuple(samples.shape) != (*x.shape[:2], n):
+        raise ShapeError(
+            f"{name}: _random_samples must have the shape {(*x.shape[:2], n)}, got"
+            f" {tuple(samples.shape)}. Omit it to draw new ones."
+        )
+    indices = F.fractional_positions(x.detach(), samples.detach(), kernel, size)
+    flat = F.reshape(x, (*x.shape[:2], -1))
+    out = F.gather(flat, 2, F.reshape(indices, (*x.shape[:2], -1)))
+    out = F.reshape(out, (*x.shape[:2], *size))
+    if x is not input:
+        out, indices = F.squeeze(out, 0), F.squeeze(indices, 0)
+    return (out, indices) if return_indices else out
+
+
+@composite(
+    method=False,
+    cases=[
+        Case([2, 3, 7, 6], 2, (3, 4), None, False, positive(2, 3, 2, low=0.1, high=0.9)),
+        Case([3, 7, 6], (3, 2), None, (0.5, 0.5), True, positive(1, 3, 2, low=0.1, high=0.9)),
+    ],
+)
+def fractional_max_pool2d(
+    F,
+    input: Tensor,
+    kernel_size: int | tuple[int, ...],
+    output_size: int | tuple[int, ...] | None = None,
+    output_ratio: float | tuple[float, ...] | None = None,
+    return_indices: bool = False,
+    _random_samples: Tensor | None = None,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """Largest element of windows spread over two spatial dims with random, nearly even steps.
+
+    Math:   out[p] = max_t x[start[p] + t], start_i = floor((i + u) a) - floor(u a), u random in
+            [0, 1), a = (input size - kernel) / (output size - 1)
+    Shape:  input (N, C, H, W) or (C, H, W)
+    Args:   output_size, or output_ratio in (0, 1): the size of the result; return_indices: also
+            give the positions in the flattened spatial dims
+    Reference: B. Graham, 2014, "Fractional max-pooling"
+    """
+    return fractional(
+        F, 2, input, kernel_size, output_size, output_ratio, return_indices, _random_samples
     )
-    composite(body, method=False, cases=cases)
 
 
-max_unpool_nd(
-    1,
-    [
-        Case([1, 2, 3], Array(values=[[[1, 2, 5], [0, 3, 4]]]), 2),
-        Case([2, 3], Array(values=[[0, 2, 6], [1, 3, 5]]), 2, 2, 0, (7,)),
-    ],
+@composite(
+    method=False,
+    cases=[Case([1, 2, 5, 4, 6], 2, (2, 1, 3), None, True, positive(1, 2, 3, low=0.1, high=0.9))],
 )
-max_unpool_nd(
-    2,
-    [
-        Case([1, 1, 2, 2], Array(values=[[[[0, 3], [9, 14]]]]), 2),
-        Case([1, 1, 2, 2], Array(values=[[[[0, 3], [9, 14]]]]), 3, 2, 1, (1, 1, 4, 4)),
-    ],
-)
-max_unpool_nd(3, [Case([1, 1, 1, 2, 1], Array(values=[[[[[3], [12]]]]]), 2)])
+def fractional_max_pool3d(
+    F,
+    input: Tensor,
+    kernel_size: int | tuple[int, ...],
+    output_size: int | tuple[int, ...] | None = None,
+    output_ratio: float | tuple[float, ...] | None = None,
+    return_indices: bool = False,
+    _random_samples: Tensor | None = None,
+) -> Tensor | tuple[Tensor, Tensor]:
+    """Largest element of windows spread over three spatial dims with random, nearly even steps.
+
+    Math:   out[p] = max_t x[start[p] + t], start_i = floor((i + u) a) - floor(u a), u random in
+            [0, 1), a = (input size - kernel) / (output size - 1)
+    Shape:  input (N, C, D, H, W) or (C, D, H, W)
+    Args:   output_size, or output_ratio in (0, 1): the size of the result; return_indices: also
+            give the positions in the flattened spatial dims
+    Reference: B. Graham, 2014, "Fractional max-pooling"
+    """
+    return fractional(
+        F, 3, input, kernel_size, output_size, output_ratio, return_indices, _random_samples
+    )
