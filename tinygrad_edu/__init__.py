@@ -100,7 +100,20 @@ def result_type(a, b):
 
 def __getattr__(name):
     # imported where first used
-    if name in ("nn", "optim", "linalg", "func", "data", "vision", "storage", "recipes", "cli"):
+    if name in (
+        "nn",
+        "optim",
+        "linalg",
+        "func",
+        "data",
+        "vision",
+        "text",
+        "storage",
+        "models",
+        "train",
+        "recipes",
+        "cli",
+    ):
         from importlib import import_module
 
         return import_module(f".{name}", __name__)

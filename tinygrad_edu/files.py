@@ -1,4 +1,6 @@
-"""Writing files so that a crash at any moment leaves the old content or the new, nothing between."""
+"""Writing files so that a crash at any moment leaves the old content or the new, and nothing
+between.
+"""
 
 from __future__ import annotations
 

@@ -547,7 +547,8 @@ def test_ctrl_c_ends_the_program_and_its_workers(where):
     script = textwrap.dedent(f"""
         import signal, sys, threading, time
         from tinygrad_edu.data import DataLoader
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts with Ctrl-C ignored
+        # a shell's background job starts with Ctrl-C ignored
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         class Slow:
             def __len__(self): return 100
             def __getitem__(self, i):

@@ -4,6 +4,7 @@ search do what they say.
 
 from __future__ import annotations
 
+import ast
 import math
 import os
 import random
@@ -28,7 +29,9 @@ from tinygrad_edu.models import (
 from tinygrad_edu.models.search import beam_search, greedy
 from tinygrad_edu.recipes import MODULES, get, names, translate
 from tinygrad_edu.recipes.char_rnn import columns
+from tinygrad_edu.train.divergence import first_not_finite
 from tinygrad_edu.train.sources.pairs import made_up
+from tinygrad_edu.train.state import State
 
 pytest.importorskip("safetensors")
 STORIES = Path(os.environ.get("TINYGRAD_EDU_TEST_DATA", "no-data")) / "stories260k"
@@ -331,3 +334,38 @@ def test_tensorboard_gets_the_metrics_too(tmp_path):
     assert (code, err) == (0, "")
     (events,) = (tmp_path / "run" / "tensorboard").iterdir()
     assert b"epoch/test_loss" in events.read_bytes()
+
+
+# ---- what a run stands on ------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore:.*encountered in matmul:RuntimeWarning")
+@pytest.mark.parametrize("kind", ["lstm", "gru"])
+def test_a_layer_with_several_outputs_is_named_when_the_loss_is_not_finite(kind):
+    model = CharRNN(20, kind, 16).eval()
+    tokens = (tg.tensor([[1], [2]]),)
+    assert "every layer's output is finite" in first_not_finite(model, tokens)
+    with tg.no_grad():
+        model.letters.weight.fill_(1e30)  # finite, but not what the cells make of it
+        model.cells.weight_ih_l0.fill_(1e30)
+        model.cells.weight_ih_l0[:, ::2] = -1e30  # inf - inf
+    assert first_not_finite(model, tokens).startswith("layer cells (")
+
+
+def test_a_state_names_the_best_epoch_and_begins_the_next_with_empty_sums():
+    state = State()
+    for loss, best in ((0.5, True), (0.7, False), (0.4, True)):
+        state.add_step(loss, count=4, correct=1)
+        assert state.end_epoch({"epoch": state.epoch + 1, "test_loss": loss}) is best
+        assert (state.batch, state.loss_sum, state.correct, state.seen) == (0, 0.0, 0, 0)
+    assert state.best == {"epoch": 3, "test_loss": 0.4}
+    assert state.losses == [0.5, 0.7, 0.4]
+
+
+def test_a_recipe_imports_no_other_recipe():
+    folder = Path(tg.__file__).parent / "recipes"
+    for path in folder.glob("[a-z]*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                inside = node.level == 1 or (node.module or "").startswith("tinygrad_edu.recipes")
+                assert not inside, f"{path.name}, line {node.lineno}"

@@ -212,29 +212,15 @@ def random_split(
     """Deal the samples out at random into Subsets that do not overlap.
 
     Args:
-        lengths: sizes that add up to len(dataset), or fractions that add up to 1. Samples that the
-        rounded-down fractions
-            leave over go to the first parts, one each.
+        lengths: sizes that add up to len(dataset), or fractions that add up to 1. Fractions are
+            rounded down; the samples left over go to the first parts, one each.
         generator: source of the random order; the default generator if None.
     """
     check_generator(generator, "random_split")
     size = len(dataset)
     sizes: Any = list(lengths)
     if math.isclose(sum(sizes), 1) and sum(sizes) <= 1:
-        if any(not 0 <= fraction <= 1 for fraction in sizes):
-            raise ShapeError(
-                f"random_split: fractions must lie from 0 to 1, got {sizes}. Correct them."
-            )
-        sizes = [math.floor(size * fraction) for fraction in sizes]
-        for i in range(size - sum(sizes)):
-            sizes[i % len(sizes)] += 1
-        for i, length in enumerate(sizes):
-            if length == 0:
-                warnings.warn(
-                    f"random_split: part {i} is empty: {lengths[i]} of {size} samples is less"
-                    " than one",
-                    stacklevel=2,
-                )
+        sizes = _sizes_of(sizes, size)
     if sum(sizes) != size or any(int(length) != length or length < 0 for length in sizes):
         raise ShapeError(
             f"random_split: lengths must be whole numbers that add up to the {size} samples, or"
@@ -243,3 +229,22 @@ def random_split(
     order = (generator or default_generator).numpy.permutation(size).tolist()
     ends = list(accumulate(int(length) for length in sizes))
     return [Subset(dataset, order[end - int(length) : end]) for end, length in zip(ends, sizes)]
+
+
+def _sizes_of(fractions: list[float], size: int) -> list[int]:
+    """How many of `size` samples each fraction is."""
+    if any(not 0 <= fraction <= 1 for fraction in fractions):
+        raise ShapeError(
+            f"random_split: fractions must lie from 0 to 1, got {fractions}. Correct them."
+        )
+    sizes = [math.floor(size * fraction) for fraction in fractions]
+    for i in range(size - sum(sizes)):
+        sizes[i % len(sizes)] += 1
+    for i, length in enumerate(sizes):
+        if length == 0:
+            warnings.warn(
+                f"random_split: part {i} is empty: {fractions[i]} of {size} samples is less than"
+                " one",
+                stacklevel=3,
+            )
+    return sizes

@@ -177,15 +177,13 @@ class DataLoader:
                 f" {sorted(state) if isinstance(state, dict) else type(state).__name__}. Make the"
                 " loader as it was then."
             )
-        self._begun, self._given = (
-            [getattr(s, "array", s) for s in state["generators"]],
-            int(state["batches"]),
-        )
+        self._begun = [getattr(s, "array", s) for s in state["generators"]]
+        self._given = int(state["batches"])
         self._resume = True
 
     def __iter__(self) -> Iterator[Any]:
         """Begin an epoch: draws one seed from the generator, then the order. After
-        `load_state_dict`: go on with the saved one.
+        `load_state_dict` it continues the saved one.
         """
         generators, resume, now = self._generators(), self._resume, default_generator.get_state()
         skip = self._given if resume else 0

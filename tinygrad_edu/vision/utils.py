@@ -26,28 +26,17 @@ def make_grid(
 
     Args:
         tensor: images (N, C, H, W), one image (C, H, W) or (H, W), or a list of images of one size;
-        C is 1 or 3. nrow: images in a row. padding: pixels between them. normalize: stretch the
-        values to run from 0 to 1; `value_range` gives what becomes 0 and 1, by default minimum and
-        maximum. scale_each: take minimum and maximum of each image by itself. pad_value: value of
-        the pixels between the images.
+            C is 1 or 3.
+        nrow: images in a row.
+        padding: pixels between them.
+        normalize: stretch the values to run from 0 to 1.
+        value_range: what becomes 0 and 1, by default minimum and maximum.
+        scale_each: take minimum and maximum of each image by itself.
+        pad_value: value of the pixels between the images.
 
     Shape: (N, C, H, W) to (3, rows (H + padding) + padding, columns (W + padding) + padding).
     """
-    images = (
-        np.stack([t.detach().numpy() for t in tensor])
-        if isinstance(tensor, (list, tuple))
-        else tensor.detach().numpy()
-    )  # type: ignore[union-attr]
-    if not 2 <= images.ndim <= 4:
-        raise ShapeError(
-            "make_grid: images must have the shape (N, C, H, W), (C, H, W) or (H, W), got"
-            f" {images.shape}. Reshape them."
-        )
-    images = (
-        images.reshape((1,) * (4 - images.ndim) + images.shape)
-        if images.ndim != 3 or isinstance(tensor, Tensor)
-        else images[:, None]
-    )
+    images = stacked(tensor)
     if not images.shape[0]:
         raise ShapeError("make_grid: needs at least one image, got none. Check the batch.")
     if images.shape[1] == 1:
@@ -71,12 +60,26 @@ def make_grid(
         images.dtype,
     )
     for k, image in enumerate(images):
-        top, left = (
-            (k // columns) * (H + padding) + padding,
-            (k % columns) * (W + padding) + padding,
-        )
+        top = (k // columns) * (H + padding) + padding
+        left = (k % columns) * (W + padding) + padding
         grid[:, top : top + H, left : left + W] = image
     return as_tensor(grid)
+
+
+def stacked(tensor: Tensor | Sequence[Tensor]) -> np.ndarray:
+    """Images in any of the forms that `make_grid` takes as one array (N, C, H, W)."""
+    if isinstance(tensor, Tensor):
+        images = tensor.detach().numpy()
+    else:
+        images = np.stack([image.detach().numpy() for image in tensor])
+    if not 2 <= images.ndim <= 4:
+        raise ShapeError(
+            "make_grid: images must have the shape (N, C, H, W), (C, H, W) or (H, W), got"
+            f" {images.shape}. Reshape them."
+        )
+    if images.ndim == 3 and not isinstance(tensor, Tensor):  # a list of (H, W)
+        return images[:, None]
+    return images.reshape((1,) * (4 - images.ndim) + images.shape)
 
 
 def save_image(

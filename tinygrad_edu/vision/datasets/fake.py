@@ -17,8 +17,10 @@ class FakeData(VisionDataset):
     """Images of random pixels with random labels; the same index always gives the same image.
 
     Args:
-        size: number of images. image_size: (channels, height, width). num_classes: labels run from
-        0 to that, excluded. random_offset: added to the index for the seed of an image.
+        size: number of images.
+        image_size: (channels, height, width).
+        num_classes: labels run from 0 to that, excluded.
+        random_offset: added to the index for the seed of an image.
     """
 
     def __init__(

@@ -31,6 +31,15 @@ def pil_loader(path: str) -> Any:
         ) from error
 
 
+def files_below(folder: Path) -> list[str]:
+    """The paths of all files in the folder and those inside it, in alphabetical order."""
+    return sorted(
+        os.path.join(inner, file)
+        for inner, _, files in os.walk(folder, followlinks=True)
+        for file in files
+    )
+
+
 class DatasetFolder(VisionDataset):
     """Files below `root/<class>/`, each with the number of its class; classes and files are in
     alphabetical order.
@@ -60,17 +69,11 @@ class DatasetFolder(VisionDataset):
             )
         self.loader, self.extensions = loader, extensions
         self.classes, self.class_to_idx = self.find_classes(self.root)
-        counts = is_valid_file or (
-            lambda path: path.lower().endswith(tuple(e.lower() for e in extensions or ()))
-        )
+        endings = tuple(extension.lower() for extension in extensions or ())
+        counts = is_valid_file or (lambda path: path.lower().endswith(endings))
         self.samples: list[tuple[str, int]] = []
         for name in self.classes:
-            found = sorted(
-                os.path.join(folder, file)
-                for folder, _, files in os.walk(Path(self.root) / name, followlinks=True)
-                for file in files
-            )
-            found = [path for path in found if counts(path)]
+            found = [path for path in files_below(Path(self.root) / name) if counts(path)]
             if not found and not allow_empty:
                 raise DatasetError(
                     f"{type(self).__name__}: every class folder must hold"

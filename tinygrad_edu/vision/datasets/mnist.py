@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -58,7 +59,8 @@ class MNIST(ArrayDataset):
         root: the folder of the data set; None: the cache folder only.
         train: the training set, else the test set.
         transform: see VisionDataset; gets a PIL image, or a uint8 array (28, 28) where Pillow is
-        not installed. download: fetch what is missing.
+            not installed.
+        download: fetch what is missing.
 
     Raises:
         DatasetError: a file is missing, damaged or not the right one; the message names it and says
@@ -207,11 +209,7 @@ class MNIST(ArrayDataset):
             if self._find(file) is None:
                 urls = [mirror + file.name + ".gz" for mirror in self.mirrors]
                 try:
-                    fetch(
-                        urls,
-                        folder / (file.name + ".gz"),
-                        lambda path, file=file: self._check(path, file),
-                    )  # type: ignore[misc]
+                    fetch(urls, folder / (file.name + ".gz"), partial(self._check, file=file))
                 except DatasetError as error:
                     raise DatasetError(
                         self._help(

@@ -92,9 +92,8 @@ class RandomChoice(Group):
 
     def forward(self, img: Any) -> Any:
         weights = None if self.p is None else np.asarray(self.p, float) / sum(self.p)
-        return self.transforms[
-            int(current_generator().numpy.choice(len(self.transforms), p=weights))
-        ](img)
+        chosen = current_generator().numpy.choice(len(self.transforms), p=weights)
+        return self.transforms[int(chosen)](img)
 
 
 class RandomOrder(Group):
@@ -322,12 +321,8 @@ class RandomAffine(Transform):
                 "RandomAffine: translate must be two shares from 0 to 1 (of width and height), got"
                 f" {translate}. Correct it."
             )
-        self.translate, self.interpolation, self.fill, self.center = (
-            translate,
-            interpolation,
-            fill,
-            center,
-        )
+        self.translate, self.center = translate, center
+        self.interpolation, self.fill = interpolation, fill
         self.scale = None if scale is None else interval(scale, "RandomAffine", "scale", low=1e-6)
         self.shear: tuple[float, ...] | None = None
         if shear is not None:
@@ -377,7 +372,8 @@ class RandomErasing(Transform):
     """A random rectangle of a tensor overwritten, with probability p.
 
     Args:
-        scale: area of the rectangle as a share of the image's. ratio: its height / width.
+        scale: area of the rectangle as a share of the image's.
+        ratio: its height / width.
         value: a number, one per channel, or "random" for normally distributed pixels.
 
     Reference: Z. Zhong et al., 2017, "Random erasing data augmentation".
@@ -455,7 +451,8 @@ class ColorJitter(Transform):
 
     Args:
         brightness, contrast, saturation: (low, high) of the factor, or d for (1 - d, 1 + d), not
-        below 0; 0 for none. hue: (low, high) from -0.5 to 0.5, or d for (-d, d).
+            below 0; 0 for none.
+        hue: (low, high) from -0.5 to 0.5, or d for (-d, d).
     """
 
     shown = ("brightness", "contrast", "saturation", "hue")

@@ -16,11 +16,9 @@ def batched(transform: Any) -> Callable | None:
     Only ToTensor, alone or followed by Normalize and ConvertImageDtype in a Compose, and only these
     classes themselves: a subclass may do anything.
     """
-    steps = transform.transforms if type(transform) is Compose else [transform]
-    if (
-        not steps
-        or type(steps[0]) is not ToTensor
-        or any(type(t) not in (Normalize, ConvertImageDtype) for t in steps[1:])
-    ):
+    steps: list[Any] = transform.transforms if type(transform) is Compose else [transform]
+    if not steps or type(steps[0]) is not ToTensor:
+        return None
+    if any(type(step) not in (Normalize, ConvertImageDtype) for step in steps[1:]):
         return None
     return lambda images: reduce(lambda x, step: step(x), steps[1:], steps[0].many(images))

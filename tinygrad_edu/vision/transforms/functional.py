@@ -325,7 +325,8 @@ def resize(
 
     Args:
         size: (height, width), or one number for the shorter side; the longer one then keeps the
-        proportions. max_size: the longest side may not get longer than this (for one number only).
+            proportions.
+        max_size: the longest side may not get longer than this (for one number only).
         antialias: when shrinking, average over all the pixels that fall into one, as Pillow does.
     """
     mode = as_mode(interpolation, "resize", ("nearest", "nearest-exact", "bilinear", "bicubic"))
@@ -343,9 +344,7 @@ def resize(
             short, long = int(max_size * short / long), max_size
         height, width = (short, long) if H <= W else (long, short)
     elif max_size is not None:
-        raise ShapeError(
-            f"resize: max_size needs a single number as size, got {size!r}. Leave it out."
-        )
+        raise ShapeError(f"resize: max_size needs a single number as size, got {size!r}. Omit it.")
     else:
         height, width = two(size)
     return repack(resize_array(array, height, width, mode, bool(antialias)))
@@ -409,7 +408,9 @@ def affine(
     """Sheared, scaled and turned about the centre, then moved.
 
     Args:
-        angle: degrees, clockwise. translate: pixels to the right and down. scale: above 0.
+        angle: degrees, clockwise.
+        translate: pixels to the right and down.
+        scale: above 0.
         shear: degrees along x, or (along x, along y).
         fill, center: as for `rotate`.
     """

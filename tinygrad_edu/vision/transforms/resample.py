@@ -164,7 +164,7 @@ def pad_array(
     fill: Any = 0,
     padding_mode: str = "constant",
 ) -> np.ndarray:
-    """(..., H, W) with borders (left, top, right, bottom); `fill` is a number or one per channel."""
+    """(..., H, W) with borders (left, top, right, bottom). `fill`: a number, or one per channel."""
     left, top, right, bottom = borders
     widths = [(0, 0)] * (array.ndim - 2) + [(top, bottom), (left, right)]
     if padding_mode != "constant":
