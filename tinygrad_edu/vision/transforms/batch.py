@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any
 
@@ -16,7 +16,7 @@ def batched(transform: Any) -> Callable | None:
     Only ToTensor, alone or followed by Normalize and ConvertImageDtype in a Compose, and only these
     classes themselves: a subclass may do anything.
     """
-    steps: list[Any] = transform.transforms if type(transform) is Compose else [transform]
+    steps: Sequence[Any] = transform.transforms if type(transform) is Compose else [transform]
     if not steps or type(steps[0]) is not ToTensor:
         return None
     if any(type(step) not in (Normalize, ConvertImageDtype) for step in steps[1:]):
