@@ -64,79 +64,86 @@ class Generated:
         return Source(self.text(dict(attrs)), f"{self.op.name}.cu", kernels_folder())
 
     def text(self, attrs: dict[str, Any]) -> str:
-        name, inputs, outs = self.op.name, list(zip(self.kinds, self.inputs)), self.results
+        """The CUDA C of the op for these attributes: its value, and a kernel for each rung."""
         lines, results = write(self.forward, self.kinds, self.inputs, attrs)
-        self.gives = [kind for kind, _ in results]
-        if len(results) != len(outs):
+        if len(results) != len(self.results):
             raise TypeError("the residuals do not come out")
-        pointers = ", ".join(
-            [f"{kind}* __restrict__ {out}" for (kind, _), out in zip(results, outs)]
-            + [f"const {kind}* __restrict__ {x}, {kind} {x}_number" for kind, x in inputs]
+        self.gives = [kind for kind, _ in results]
+        text = self.value(lines, [value for _, value in results]) + self.broadcast_kernel()
+        if {*self.gives, *self.kinds} == {"float"}:
+            text += self.vector_kernel()
+        return text
+
+    def value(self, lines: list[str], values: list[str]) -> str:
+        """The device function that computes one element."""
+        name = self.op.name
+        parameters = ", ".join(
+            [f"{kind}& {out}_at" for kind, out in zip(self.gives, self.results)]
+            + [f"{kind} {x}" for kind, x in zip(self.kinds, self.inputs)]
         )
-        strides = ", ".join(f"int {x}_0, int {x}_1, int {x}_2" for x in self.inputs)
-        body = "".join(
-            f"    {line}\n"
-            for line in (
-                *lines,
-                *(f"{out}_at = {value};" for out, (_, value) in zip(outs, results)),
-            )
-        )
-        one = ", ".join(
-            [
-                *(f"{out}[i]" for out in outs),
-                *(
-                    f"{x} ? {x}[i0 * {x}_0 + i1 * {x}_1 + i2 * {x}_2] : {x}_number"
-                    for x in self.inputs
-                ),
-            ]
-        )
-        flat = ", ".join(
-            [*(f"{out}[i]" for out in outs), *(f"{x} ? {x}[i] : {x}_number" for x in self.inputs)]
-        )
-        text = f"""// {name}: {self.op.doc.splitlines()[0]}  Generated from the op's forward.
+        stores = [f"{out}_at = {value};" for out, value in zip(self.results, values)]
+        body = "".join(f"    {line}\n" for line in (*lines, *stores))
+        return f"""// {name}: {self.op.doc.splitlines()[0]}  Generated from the op's forward.
 #include "elementwise.cuh"
 
-__device__ __forceinline__ void {name}_value({", ".join([*(f"{kind}& {out}_at" for (kind, _), out in zip(results, outs)), *(f"{kind} {x}" for kind, x in inputs)])}) {{
+__device__ __forceinline__ void {name}_value({parameters}) {{
 {body}}}
+"""
 
-// The output is (size / (n1 n2), n1, n2); x_0, x_1, x_2 are the strides of x, 0 where it is broadcast. A null pointer: the input is a number.
-extern "C" __global__ void {name}_1_broadcast({pointers}, {strides}, int size, int n1, int n2) {{
+    def pointers(self) -> str:
+        """A kernel's parameters for the results and the inputs."""
+        return ", ".join(
+            [f"{kind}* __restrict__ {out}" for kind, out in zip(self.gives, self.results)]
+            + [
+                f"const {kind}* __restrict__ {x}, {kind} {x}_number"
+                for kind, x in zip(self.kinds, self.inputs)
+            ]
+        )
+
+    def element(self, index: str) -> str:
+        """The arguments of the device function: `index` says where an input's element is."""
+        read = [f"{x} ? {x}[{index.format(x=x)}] : {x}_number" for x in self.inputs]
+        return ", ".join([*(f"{out}[i]" for out in self.results), *read])
+
+    def broadcast_kernel(self) -> str:
+        """Rung 1: one thread an element."""
+        name = self.op.name
+        strides = ", ".join(f"int {x}_0, int {x}_1, int {x}_2" for x in self.inputs)
+        return f"""
+// The output is (size / (n1 n2), n1, n2); x_0, x_1, x_2 are the strides of x, 0 where it is
+// broadcast. A null pointer: the input is a number.
+extern "C" __global__ void {name}_1_broadcast({self.pointers()}, {strides}, int size, int n1, int n2) {{
     int i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= size) return;
     int i0 = i / n2 / n1, i1 = i / n2 % n1, i2 = i % n2;
-    {name}_value({one});
+    {name}_value({self.element("i0 * {x}_0 + i1 * {x}_1 + i2 * {x}_2")});
 }}
-"""
-        if {*self.gives, *self.kinds} == {"float"}:
-            load = "".join(
-                f"        float4 {x}4 = {x} ? *(const float4*)({x} + i) : make_float4({x}_number,"
-                f" {x}_number, {x}_number, {x}_number);\n"
-                for x in self.inputs
-            )
-            each = "".join(
-                "       "
-                f" {name}_value({', '.join(f'{v}4.{part}' for v in (*outs, *self.inputs))});\n"
-                for part in "xyzw"
-            )
-            store = "".join(f"        *(float4*)({out} + i) = {out}4;\n" for out in outs)
-            text += f"""
+"""  # noqa: E501  # one line of C
+
+    def vector_kernel(self) -> str:
+        """Rung 2: one thread four elements."""
+        name = self.op.name
+        load = "".join(
+            f"        float4 {x}4 = {x} ? *(const float4*)({x} + i)"
+            f" : make_float4({x}_number, {x}_number, {x}_number, {x}_number);\n"
+            for x in self.inputs
+        )
+        calls = (
+            ", ".join(f"{v}4.{part}" for v in (*self.results, *self.inputs)) for part in "xyzw"
+        )
+        each = "".join(f"        {name}_value({arguments});\n" for arguments in calls)
+        store = "".join(f"        *(float4*)({out} + i) = {out}4;\n" for out in self.results)
+        return f"""
 // All arrays have the output's shape and start at a multiple of 16 bytes.
-extern "C" __global__ void {name}_2_vector({pointers}, int size) {{
+extern "C" __global__ void {name}_2_vector({self.pointers()}, int size) {{
     int i = 4 * (blockIdx.x * blockDim.x + threadIdx.x);
     if (i + 3 < size) {{
-{load}        float4 {", ".join(f"{out}4" for out in outs)};
+{load}        float4 {", ".join(f"{out}4" for out in self.results)};
 {each}{store}    }} else {{
-        for (; i < size; ++i) {name}_value({flat});
+        for (; i < size; ++i) {name}_value({self.element("i")});
     }}
 }}
 """
-        return text
-
-    def call(self, arguments: dict[str, Any]) -> tuple[list, tuple]:
-        """The inputs and the attributes of a call whose arguments are bound by name."""
-        return [arguments[x] for x in self.inputs], tuple(
-            (name, arguments[name]) for name in self.op.defaults
-        )
 
     def takes(self, *values: Any) -> bool:
         """Whether the inputs are arrays of the kernel's types and numbers, and the attributes
@@ -201,50 +208,43 @@ def shapes_of(inputs: Any) -> list[tuple]:
     return [tuple(x.shape) if hasattr(x, "dtype") else () for x in inputs]
 
 
+def pointer_and_number(kind: str, x: Any) -> tuple:
+    """How an input is handed to a kernel: as a pointer, or a null pointer and the number."""
+    if hasattr(x, "dtype"):
+        return x, 0.0 if kind == "float" else False
+    return None, float(x)
+
+
+def sign(function: Callable, parameters: list) -> None:
+    """Give a function that takes any arguments the op's parameters, for inspect and help."""
+    function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+
+
 def declare(op: Op) -> None:
     """Both rungs of an op."""
     made = Generated(op)
-    name = op.name
-    signature = inspect.signature(op.forward)
-    fixed = list(signature.parameters.values())[1:]
-    first = inspect.Parameter("fn", inspect.Parameter.POSITIONAL_ONLY)
-    plain = inspect.Signature([p.replace(default=inspect.Parameter.empty) for p in fixed])
+    name, n = op.name, len(op.inputs)
     default = tuple(op.defaults.items())
+    own = list(inspect.signature(op.forward).parameters.values())[1:]
+    without_defaults = [p.replace(default=inspect.Parameter.empty) for p in own]
+    with_fn = [inspect.Parameter("fn", inspect.Parameter.POSITIONAL_ONLY), *own]
 
     def start(fn: Any, args: tuple, attrs: dict, run: Callable) -> Any:
-        inputs = args[: len(made.inputs)]
-        given = {**op.defaults, **dict(zip(op.defaults, args[len(made.inputs) :])), **attrs}
-        shape = broadcast(shapes_of(inputs))
-        inputs = [fn.contiguous(x) if hasattr(x, "dtype") else x for x in inputs]
+        """Make the results, choose the source for the attributes, and run."""
+        attrs = tuple({**op.defaults, **dict(zip(op.defaults, args[n:])), **attrs}.items())
+        shape = broadcast(shapes_of(args[:n]))
+        inputs = [fn.contiguous(x) if hasattr(x, "dtype") else x for x in args[:n]]
         like = next(x for x in inputs if hasattr(x, "dtype") and x.dtype == "float32")
         outs = [fn.empty(shape, like if kind == "float" else "bool") for kind in made.gives]
         if outs[0].size:
-            pairs = [
-                v
-                for kind, x in zip(made.kinds, inputs)
-                for v in (
-                    (x, 0.0 if kind == "float" else False)
-                    if hasattr(x, "dtype")
-                    else (None, float(x))
-                )
-            ]
-            run(
-                (
-                    fn
-                    if tuple(given.items()) == default
-                    else fn.using(made.make(tuple(given.items())))
-                ),
-                inputs,
-                shape,
-                outs,
-                pairs,
-            )
+            pairs = [v for pair in map(pointer_and_number, made.kinds, inputs) for v in pair]
+            run(fn if attrs == default else fn.using(made.make(attrs)), inputs, outs, pairs)
         return tuple(outs) if op.residuals else outs[0]
 
     def broadcasts(*values: Any) -> bool:
         if not made.takes(*values):
             return False
-        shapes = shapes_of(values[: len(made.inputs)])
+        shapes = shapes_of(values[:n])
         shape = broadcast(shapes)
         return (
             shape is not None
@@ -253,7 +253,7 @@ def declare(op: Op) -> None:
         )
 
     def same_shape(*values: Any) -> bool:
-        arrays = [x for x in values[: len(made.inputs)] if hasattr(x, "dtype")]
+        arrays = [x for x in values[:n] if hasattr(x, "dtype")]
         return (
             made.takes(*values)
             and len({x.shape for x in arrays}) == 1
@@ -262,28 +262,20 @@ def declare(op: Op) -> None:
         )
 
     def one_each(fn: Any, *args: Any, **attrs: Any) -> Any:
-        def run(fn: Any, inputs: list, shape: tuple, outs: list, pairs: list) -> None:
-            sizes, strides = collapse(shape, shapes_of(inputs))
-            pad = 3 - len(sizes)
-            _, n1, n2 = [1] * pad + sizes
-            fn(
-                (ceil_div(outs[0].size, THREADS),),
-                (THREADS,),
-                (
-                    *outs,
-                    *pairs,
-                    *(s for row in strides for s in [0] * pad + row),
-                    outs[0].size,
-                    n1,
-                    n2,
-                ),
-            )
+        def run(fn: Any, inputs: list, outs: list, pairs: list) -> None:
+            sizes, strides = collapse(outs[0].shape, shapes_of(inputs))
+            pad = [0] * (3 - len(sizes))
+            _, n1, n2 = [1] * len(pad) + sizes
+            steps = [step for row in strides for step in pad + row]
+            size = outs[0].size
+            fn((ceil_div(size, THREADS),), (THREADS,), (*outs, *pairs, *steps, size, n1, n2))
 
         return start(fn, args, attrs, run)
 
     def four_each(fn: Any, *args: Any, **attrs: Any) -> Any:
-        def run(fn: Any, inputs: list, shape: tuple, outs: list, pairs: list) -> None:
-            fn((ceil_div(outs[0].size, 4 * THREADS),), (THREADS,), (*outs, *pairs, outs[0].size))
+        def run(fn: Any, inputs: list, outs: list, pairs: list) -> None:
+            size = outs[0].size
+            fn((ceil_div(size, 4 * THREADS),), (THREADS,), (*outs, *pairs, size))
 
         return start(fn, args, attrs, run)
 
@@ -293,10 +285,8 @@ def declare(op: Op) -> None:
     ):
         if entry in made.source.entries:
             launcher.__name__ = entry
-            launcher.__signature__, supports.__signature__ = (
-                signature.replace(parameters=[first, *fixed]),
-                plain,
-            )  # type: ignore[attr-defined]
+            sign(launcher, with_fn)
+            sign(supports, without_defaults)
             kernel(entry, supports=supports, source=made.source)(launcher)
     GENERATED[name] = made
 

@@ -111,11 +111,12 @@ def clip(x: Any, low: Any = None, high: Any = None) -> Symbol:
     return x if high is None else FUNCTIONS["minimum"](x, high)
 
 
+SAME = (  # NumPy's name is C's too
+    "exp exp2 expm1 log log2 log10 log1p sqrt cbrt erf"
+    " sin cos tan sinh cosh tanh floor ceil trunc fabs rint"
+)
 ONE = {
-    **{
-        name: name
-        for name in "exp log log2 log10 log1p expm1 sqrt sin cos tan sinh cosh tanh floor ceil trunc exp2 cbrt fabs rint erf".split()
-    },
+    **{name: name for name in SAME.split()},
     "arcsin": "asin",
     "arccos": "acos",
     "arctan": "atan",

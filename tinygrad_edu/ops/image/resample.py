@@ -10,13 +10,15 @@ which outputs used input j?
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 from ...engine.case import Case
 from ...engine.op import Array, piece
 
 
-class Line(NamedTuple):
+@dataclass(frozen=True)
+class Line:
     """A gather from n inputs to m outputs by a rule; `step`: inputs per output; `back`: its
     transpose instead.
     """
@@ -169,4 +171,4 @@ def resample(xp, input: Array, dim: int, line: Line):
     return out
 
 
-resample.vjp(input=lambda F, g, dim, line: F.resample(g, dim, line._replace(back=not line.back)))
+resample.vjp(input=lambda F, g, dim, line: F.resample(g, dim, replace(line, back=not line.back)))
