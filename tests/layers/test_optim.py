@@ -479,6 +479,65 @@ def test_schedules_state_dict_is_pytorchs_and_goes_both_ways(name, steps):
                 assert group["momentum"] == pytest.approx(other["momentum"], rel=1e-9)
 
 
+NESTED = {
+    "sequence in a sequence": lambda s, o: s.SequentialLR(
+        o,
+        [
+            s.SequentialLR(o, [s.ConstantLR(o, 0.5, 2), s.ExponentialLR(o, 0.9)], [3]),
+            s.StepLR(o, 2, 0.5),
+        ],
+        [7],
+    ),
+    "chain in a sequence": lambda s, o: s.SequentialLR(
+        o,
+        [s.ChainedScheduler([s.ConstantLR(o, 0.5, 2), s.ExponentialLR(o, 0.9)]), s.StepLR(o, 2)],
+        [5],
+    ),
+    "cycle second": lambda s, o: s.SequentialLR(
+        o, [s.LinearLR(o, 0.1, 1, 3), s.OneCycleLR(o, 0.5, 30)], [4]
+    ),
+    "warm restarts second": lambda s, o: s.SequentialLR(
+        o, [s.LinearLR(o, 0.1, 1, 3), s.CosineAnnealingWarmRestarts(o, 3, 2)], [4]
+    ),
+    "three": lambda s, o: s.SequentialLR(
+        o, [s.StepLR(o, 2, 0.5), s.CosineAnnealingLR(o, 6, 0.01), s.PolynomialLR(o, 5)], [3, 9]
+    ),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", NESTED)
+def test_schedules_within_schedules_give_pytorchs_rates(name):
+    torch = pytest.importorskip("torch")
+    make = NESTED[name]
+    np.testing.assert_allclose(rates(te, make, 20), rates(torch, make, 20), rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda s, o: s.ExponentialLR(o, 0.9, last_epoch=5),
+        lambda s, o: s.StepLR(o, 3, 0.5, last_epoch=5),
+        lambda s, o: s.CosineAnnealingLR(o, 9, last_epoch=5),
+        lambda s, o: s.PolynomialLR(o, 9, last_epoch=5),
+        lambda s, o: s.LambdaLR(o, lambda t: 0.9**t, last_epoch=5),
+        lambda s, o: s.MultiplicativeLR(o, lambda t: 0.9, last_epoch=5),
+    ],
+)
+def test_a_schedule_made_for_a_later_epoch_gives_pytorchs_rates(make):
+    torch = pytest.importorskip("torch")
+    found = []
+    for package in (te, torch):
+        group = {"params": [package.zeros(1, requires_grad=True)], "initial_lr": 0.3}
+        o = package.optim.SGD([group], lr=0.2)
+        s = make(package.optim.lr_scheduler, o)
+        found.append([o.param_groups[0]["lr"]])
+        for _ in range(6):
+            o.step(), s.step()
+            found[-1].append(o.param_groups[0]["lr"])
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-9)
+
+
 @pytest.mark.parametrize("cls", ["OneCycleLR", "CyclicLR"])
 @pytest.mark.parametrize("optimizer", ["SGD", "Adam"])
 def test_cycles_put_their_bounds_into_the_groups(cls, optimizer):

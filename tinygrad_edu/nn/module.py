@@ -523,7 +523,7 @@ class Module:
         return self.__class__.__name__
 
     def extra_repr(self) -> str:
-        """What stands between the brackets of the repr of a layer without submodules."""
+        """The text between the brackets of the repr of a layer without submodules."""
         return ""
 
     def __repr__(self) -> str:

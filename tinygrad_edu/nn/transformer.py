@@ -281,7 +281,7 @@ class Transformer(Module):
     """An encoder and a decoder, without embeddings and without the last projection to words.
 
     Shape:  src (S, B, E), tgt (T, B, E), or (B, S, E) … with batch_first; result like tgt
-    Args:   as the layers; custom_encoder, custom_decoder: modules of your own in their place.
+    Args:   as the layers; custom_encoder, custom_decoder: modules to use in their place.
     Note:   matrices start by Xavier's uniform rule.
     Reference: A. Vaswani et al., 2017, "Attention is all you need".
     """

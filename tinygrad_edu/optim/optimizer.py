@@ -329,8 +329,8 @@ def step_of(state: dict[str, Any]) -> int:
 
 
 def rate_there(lr: Any, param: Tensor) -> Any:
-    """A rate that lies on the parameter's device in its dtype as its array, so that a captured
-    graph reads it anew; any other as a number.
+    """A rate on the parameter's device, in its dtype, as its array, so that a captured graph reads
+    it at every step; any other rate as a number.
     """
     return (
         lr.array

@@ -79,7 +79,7 @@ class SGD(Optimizer):
 
 class ASGD(Optimizer):
     """Averaged stochastic gradient descent; the step is `optim.steps.asgd_update`. The mean of the
-    parameters stands in `state[p]["ax"]`.
+    parameters is in `state[p]["ax"]`.
 
     Args: lambd: decay of the parameters and of the step size; alpha: power of the step size's
           decay; t0: step after which the mean begins; weight_decay: pull towards zero. `foreach`

@@ -103,8 +103,8 @@ class AveragedModel(Module):
 
 
 def update_bn(loader: Iterable, model: Module, device: Any = None) -> None:
-    """Compute the running statistics of batch norm layers anew, in one pass over the loader (an
-    averaged model has none that fit).
+    """Recompute the running statistics of batch norm layers in one pass over the loader: those of
+    an averaged model do not fit its weights.
     """
     norms = {
         m: m.momentum

@@ -20,7 +20,7 @@ class MadeWeight:
     """
 
     maker: str
-    parts: tuple[str, ...]  # what stands in the module instead of the weight
+    parts: tuple[str, ...]  # the module's parts that replace the weight
 
     def __init__(self, name: str, dim: int | None):
         self.name, self.dim = name, dim

@@ -91,8 +91,9 @@ class LRScheduler:
     def restart(self) -> None:
         """Set the rates of epoch 0."""
         self._set(self.base_lrs)
-        self.last_epoch = -1
+        self.last_epoch, self._is_initial = -1, True
         self._update_lr()
+        self._is_initial = False
 
     def _undo(self) -> None:
         """Take back the step that was made when the schedule was made."""

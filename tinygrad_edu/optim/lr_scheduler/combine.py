@@ -39,8 +39,9 @@ class SequentialLR(LRScheduler):
             scheduler._undo()
         for group in optimizer.param_groups:
             set_rate(group, group["initial_lr"])
-        self.restart()
+        self._schedulers[bisect_right(self._milestones, 0)]._initial_step()
         self.last_epoch = last_epoch + 1
+        self._last_lr = self.current
 
     def step(self) -> None:
         """Advance by one epoch."""

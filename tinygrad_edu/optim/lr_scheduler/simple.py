@@ -62,7 +62,7 @@ class ExponentialLR(_Factor):
         super().__init__(optimizer, last_epoch)
 
     def multiplier(self) -> float:
-        return self.gamma if self.last_epoch else 1.0
+        return 1.0 if self._is_initial else self.gamma
 
 
 class ConstantLR(_Factor):
@@ -130,7 +130,9 @@ class PolynomialLR(_Factor):
 
     def multiplier(self) -> float:
         t, total = self.last_epoch, self.total_iters
-        return ((total - t) / (total - t + 1)) ** self.power if 0 < t <= total else 1.0
+        if self._is_initial or t > total:
+            return 1.0
+        return ((total - t) / (total - t + 1)) ** self.power
 
 
 class CosineAnnealingLR(LRScheduler):
@@ -148,7 +150,7 @@ class CosineAnnealingLR(LRScheduler):
 
     def get_lr(self) -> list[float]:
         t, T = self.last_epoch, self.T_max
-        if t == 0:
+        if self._is_initial:
             return self.current
         # the present rate is eta_min: there is nothing to scale, so start from the base rate
         if (t - 1) % (2 * T) == T:
@@ -192,6 +194,6 @@ class MultiplicativeLR(LambdaLR):
 
     def get_lr(self) -> list[float]:
         return [
-            lr * f(self.last_epoch) if self.last_epoch else lr
+            lr if self._is_initial else lr * f(self.last_epoch)
             for lr, f in zip(self.current, self.lr_lambdas)
         ]
