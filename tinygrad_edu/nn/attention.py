@@ -2,29 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from .. import functional as ops
-from ..engine.errors import DTypeError, ShapeError
+from ..engine.errors import ShapeError
 from ..engine.tensor import Tensor
-from . import functional as F
 from . import init
 from .linear import Linear
 from .module import Module
+from .multihead import each_once, multi_head_attention_forward
 from .parameter import Parameter
-
-
-def additive(mask: Tensor | None, dtype: Any) -> Tensor | None:
-    """A mask as numbers to add: boolean masks have True where a query must not look."""
-    if mask is None or mask.is_floating_point():
-        return mask if mask is None else mask.to(dtype)
-    if mask.dtype.name != "bool":
-        raise DTypeError(
-            f"MultiheadAttention: masks must be bool or floating-point, got {mask.dtype.name}. Use"
-            " mask.bool(), True where not to look."
-        )
-    return ops.masked_fill(ops.zeros(*mask.shape, dtype=dtype, device=mask.device), mask, -math.inf)
 
 
 class NonDynamicallyQuantizableLinear(Linear):
@@ -101,21 +88,6 @@ class MultiheadAttention(Module):
             if extra is not None:
                 init.xavier_normal_(extra)
 
-    def projected(self, query: Tensor, key: Tensor, value: Tensor) -> list[Tensor]:
-        """Query, key and value after their projections, (T or S, B, E) each."""
-        E, bias = self.embed_dim, self.in_proj_bias
-        if self.in_proj_weight is not None and query is key and key is value:
-            return list(ops.chunk(F.linear(query, self.in_proj_weight, bias), 3, -1))
-        weights = (
-            ops.chunk(self.in_proj_weight, 3)
-            if self.in_proj_weight is not None
-            else (self.q_proj_weight, self.k_proj_weight, self.v_proj_weight)
-        )
-        return [
-            F.linear(x, w, None if bias is None else bias[i * E : (i + 1) * E])
-            for i, (x, w) in enumerate(zip((query, key, value), weights))
-        ]
-
     def check(self, query: Tensor, key: Tensor, value: Tensor) -> None:
         shapes = f"{tuple(query.shape)}, {tuple(key.shape)} and {tuple(value.shape)}"
         if query.ndim not in (2, 3) or key.ndim != query.ndim or value.ndim != query.ndim:
@@ -140,70 +112,6 @@ class MultiheadAttention(Module):
                 f" got {shapes}. Check batch_first."
             )
 
-    def combined(
-        self,
-        attn_mask: Tensor | None,
-        padding: Tensor | None,
-        sizes: tuple[int, int, int],
-        dtype: Any,
-    ) -> Tensor | None:
-        """Both masks as one to add, (B or 1, H or 1, T, S)."""
-        (B, T, S), H = sizes, self.num_heads
-        mask, padding = additive(attn_mask, dtype), additive(padding, dtype)
-        if mask is not None:
-            if tuple(mask.shape) not in ((T, S), (B * H, T, S)):
-                raise ShapeError(
-                    f"MultiheadAttention: attn_mask must be {(T, S)} or {(B * H, T, S)}, got"
-                    f" {tuple(mask.shape)}. It is (T, S) or (B * num_heads, T, S)."
-                )
-            mask = ops.reshape(mask, (1, 1, T, S) if mask.ndim == 2 else (B, H, T, S))
-        if padding is not None:
-            if tuple(padding.shape) != (B, S):
-                raise ShapeError(
-                    f"MultiheadAttention: key_padding_mask must be {(B, S)}, got"
-                    f" {tuple(padding.shape)}. It is (B, S), or (S) for one sequence."
-                )
-            padding = ops.reshape(padding, (B, 1, 1, S))
-        return padding if mask is None else mask if padding is None else mask + padding
-
-    def time_first(self, x: Tensor) -> Tensor:
-        """(T, B, E) of one sequence (T, E), or of (B, T, E) with batch_first."""
-        if x.ndim == 2:
-            return ops.unsqueeze(x, 1)
-        return ops.transpose(x, 0, 1) if self.batch_first else x
-
-    def extended(
-        self, k: Tensor, v: Tensor, mask: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Keys and values (S, B, E) with the learnt ones and zeros added, and a mask for them."""
-        B, E = k.shape[1:]
-        zeros = ops.zeros(1, B, E, dtype=k.dtype, device=k.device)
-        more_k, more_v = [k], [v]
-        if self.bias_k is not None:
-            more_k.append(ops.expand(self.bias_k, (1, B, E)))
-            more_v.append(ops.expand(self.bias_v, (1, B, E)))
-        if self.add_zero_attn:
-            more_k.append(zeros)
-            more_v.append(zeros)
-        added = len(more_k) - 1
-        if not added:
-            return k, v, mask
-        mask = None if mask is None else F.pad(mask, (0, added))  # (…, T, S + added)
-        return ops.cat(more_k), ops.cat(more_v), mask  # (S + added, B, E)
-
-    def heads(self, x: Tensor) -> Tensor:
-        """(T, B, E) → (B, H, T, D)."""
-        T, B = x.shape[:2]
-        x = ops.reshape(x, (T, B, self.num_heads, self.head_dim))
-        return ops.transpose(ops.transpose(x, 0, 1), 1, 2)
-
-    def weights(self, q: Tensor, k: Tensor, mask: Tensor | None) -> Tensor:
-        """How much each query takes of each value: (B, H, T, S)."""
-        k = ops.transpose(k, -1, -2)  # (B, H, D, S)
-        scores = ops.matmul(q * (1 / math.sqrt(self.head_dim)), k)  # (B, H, T, S)
-        shares = F.softmax(scores if mask is None else scores + mask, -1)
-        return F.dropout(shares, self.dropout, self.training)
-
     def forward(
         self,
         query: Tensor,
@@ -216,34 +124,32 @@ class MultiheadAttention(Module):
         is_causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
         self.check(query, key, value)
-        single = query.ndim == 2
-        same_key, same_value = key is query, value is key
-        query = self.time_first(query)  # (T, B, E)
-        key = query if same_key else self.time_first(key)  # (S, B, kdim)
-        value = key if same_value else self.time_first(value)  # (S, B, vdim)
-        if single and key_padding_mask is not None:
-            key_padding_mask = ops.unsqueeze(key_padding_mask, 0)  # (1, S)
-        (T, B, E), S = query.shape, key.shape[0]
-        if is_causal and attn_mask is None:
-            attn_mask = ops.triu(ops.ones(T, S, dtype="bool", device=query.device), 1)
-        mask = self.combined(attn_mask, key_padding_mask, (B, T, S), query.dtype)
-        q, k, v = self.projected(query, key, value)  # (T, B, E), (S, B, E) twice
-        k, v, mask = self.extended(k, v, mask)
-        q, k, v = (self.heads(x) for x in (q, k, v))  # (B, H, T, D), (B, H, S, D) twice
-        weights = None
-        if need_weights:
-            weights = self.weights(q, k, mask)  # (B, H, T, S)
-            out = ops.matmul(weights, v)  # (B, H, T, D)
-        else:
-            dropout = self.dropout if self.training else 0.0
-            out = F.scaled_dot_product_attention(q, k, v, mask, dropout)  # (B, H, T, D)
-        out = ops.reshape(ops.permute(out, (2, 0, 1, 3)), (T, B, E))  # (B, H, T, D) → (T, B, E)
-        out = self.out_proj(out)
-        if single:
-            out = ops.squeeze(out, 1)  # (T, E)
-        elif self.batch_first:
-            out = ops.transpose(out, 0, 1)  # (B, T, E)
-        if weights is not None:
-            weights = ops.mean(weights, 1) if average_attn_weights else weights  # (B, T, S)
-            weights = ops.squeeze(weights, 0) if single else weights
-        return out, weights
+        swap = self.batch_first and query.ndim == 3
+        if swap:  # (B, T, E) → (T, B, E)
+            query, key, value = each_once(lambda x: ops.transpose(x, 0, 1), query, key, value)
+        out, weights = multi_head_attention_forward(
+            query,
+            key,
+            value,
+            self.embed_dim,
+            self.num_heads,
+            self.in_proj_weight,
+            self.in_proj_bias,
+            self.bias_k,
+            self.bias_v,
+            self.add_zero_attn,
+            self.dropout,
+            self.out_proj.weight,
+            self.out_proj.bias,
+            self.training,
+            key_padding_mask,
+            need_weights,
+            attn_mask,
+            self.in_proj_weight is None,
+            self.q_proj_weight,
+            self.k_proj_weight,
+            self.v_proj_weight,
+            average_attn_weights=average_attn_weights,
+            is_causal=is_causal,
+        )
+        return ops.transpose(out, 0, 1) if swap else out, weights

@@ -106,6 +106,7 @@ from ..functional import (  # noqa: F401
     upsample,
 )
 from ..functional import im2col as unfold  # noqa: F401  # Tensor.unfold is another function
+from .multihead import multi_head_attention_forward  # noqa: F401
 
 # ---- activations: with `inplace` the result replaces the values of input -------------------------
 
