@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import textwrap
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -17,8 +18,9 @@ class Parser(argparse.ArgumentParser):
         raise Stop(f"{message}. See `{self.prog} --help`.")
 
     def add_examples(self, *examples: str) -> None:
-        """Show commands, one a line, below the help."""
+        """Show commands, one a line, below the help. The description must be set before."""
         self.formatter_class = argparse.RawDescriptionHelpFormatter
+        self.description = textwrap.fill(self.description or "", 79)
         self.epilog = "\n  ".join(("examples:", *examples))
 
 

@@ -98,7 +98,7 @@ def _join_entries(first: Any, batch: Any) -> Any:
 
 
 def default_convert(data: Any) -> Any:
-    """One sample as it is, with its NumPy arrays turned into tensors: what a DataLoader does when
+    """One sample with its NumPy arrays turned into tensors: what a DataLoader does when
     batch_size is None.
     """
     if isinstance(data, Rows):

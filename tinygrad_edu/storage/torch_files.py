@@ -176,8 +176,8 @@ for _code in (
 
 
 def load_build(unpickler: Any) -> None:
-    """The OrderedDict of a `state_dict()` carries an attribute `_metadata`. It is dropped; whatever
-    else sets attributes is refused.
+    """The OrderedDict of a `state_dict()` carries an attribute `_metadata`. It is dropped;
+    setting other attributes is refused.
     """
     state, target = unpickler.stack.pop(), unpickler.stack[-1]
     if type(target) is not OrderedDict or not isinstance(state, dict):

@@ -98,7 +98,7 @@ class Run:
 
         Args:
             loader: must have a generator of its own, so that its order can be repeated.
-            more: whatever else has a state_dict.
+            more: further parts that have a state_dict.
         """
         if loader.generator is None:
             raise UsageError(
@@ -136,7 +136,7 @@ class Run:
         for _ in range(self.state.batch):
             next(iterator)
         if self.state.batch:
-            # the saved state has drawn already whatever the skipped batches drew
+            # the saved state already includes what the skipped batches drew
             default_generator.set_state(drawn)
         for batch in iterator:
             begun = time.monotonic()

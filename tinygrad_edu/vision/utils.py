@@ -31,7 +31,7 @@ def make_grid(
         padding: pixels between them.
         normalize: stretch the values to run from 0 to 1.
         value_range: what becomes 0 and 1, by default minimum and maximum.
-        scale_each: take minimum and maximum of each image by itself.
+        scale_each: take the minimum and maximum of each image separately.
         pad_value: value of the pixels between the images.
 
     Shape: (N, C, H, W) to (3, rows (H + padding) + padding, columns (W + padding) + padding).

@@ -43,7 +43,7 @@ def interval(
     low: float = -math.inf,
     high: float = math.inf,
 ) -> tuple[float, float]:
-    """A number v as (around - v, around + v), a pair as it is; checked."""
+    """A number v as (around - v, around + v), a pair unchanged; both are checked."""
     if isinstance(value, (int, float)):
         if value < 0:
             raise ShapeError(
