@@ -48,7 +48,8 @@ def run(flags: argparse.Namespace) -> int:
     for name, look in looks.items():
         print(f"{name:<13} {carefully(look)}")
     missing = show_extras()
-    print()
+    if missing:
+        print()
     wanted = [package for package in missing if package != CUPY]
     if wanted:
         print(f"Install what is missing: pip install {' '.join(wanted)}")
