@@ -4,7 +4,16 @@ from ..engine.device import registry
 from ..engine.op import Op
 from . import aliases
 from .create import conversion, creation, random
-from .elementwise import activation, arithmetic, compare, operators, special, transcendental
+from .elementwise import (
+    activation,
+    arithmetic,
+    bounds,
+    choosing,
+    compare,
+    operators,
+    special,
+    transcendental,
+)
 from .image import grid, resample, resize
 from .indexing import embedding, indexing, scatter, slices
 from .layers import adaptive, attention, convolution, ctc, loss, normalization, pooling, recurrent

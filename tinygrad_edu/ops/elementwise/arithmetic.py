@@ -1,10 +1,11 @@
-"""Elementwise arithmetic that has no operator, from fmax to ldexp."""
+"""Elementwise arithmetic that has no operator, from lerp to nextafter."""
 
 from __future__ import annotations
 
 import math
 
 from ...engine.case import Case, Sample, ints, positive
+from ...engine.dtype import promote_types
 from ...engine.errors import DTypeError
 from ...engine.op import Array, composite, op
 from ...engine.tensor import Tensor
@@ -12,6 +13,77 @@ from .operators import zero_gradient
 
 PAIRS = [Case([2, 3], Sample(3, low=-1.9, high=1.7)), Case([2, 3], [2, 3])]
 ODD = Sample(values=[0.0, -0.0, float("nan"), float("inf"), -float("inf"), 1.5])
+
+
+def between(xp, input, end, weight):
+    """Both ends are exact: the sum starts at the nearer one."""
+    near = xp.absolute(weight) < 0.5
+    way = end - input
+    return xp.where(near, input + weight * way, end - way * (1 - weight))
+
+
+@op(
+    inplace=True,
+    types="match",
+    elementwise=between,
+    cases=[
+        Case([2, 3], [2, 3], 0.3),
+        Case([2, 3], [3], 0.7),
+        Case([2, 3], [2, 3], Sample(3, low=0.1, high=0.9)),
+        Case([3], [2, 1], []),
+    ],
+)
+def lerp(xp, input: Array, end: Array, weight: Array):
+    """Linear interpolation between input (weight 0) and end (weight 1).
+
+    Math:   out = input + weight (end - input);   d input = g (1 - weight),   d end = g weight,
+            d weight = g (end - input)
+    """
+    if hasattr(weight, "dtype"):
+        return between(xp, input, end, weight)
+    if -0.5 < weight < 0.5:
+        return input + weight * (end - input)
+    return end - (end - input) * (1 - weight)
+
+
+lerp.vjp(
+    input=lambda g, weight: g * (1 - weight),
+    end=lambda g, weight: g * weight,
+    weight=lambda g, input, end: g * (end - input),
+)
+
+
+def check_value(name, value, *tensors):
+    if type(value) is float and not any(x.dtype.is_floating_point for x in tensors):
+        raise DTypeError(
+            f"{name}: value must be a whole number for integers, got {value}. Convert the tensors"
+            " with .float()."
+        )
+
+
+@composite(inplace=True, cases=[Case([2, 3], [2, 3], [3], value=0.5)])
+def addcmul(F, input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1):
+    """Input plus a scaled product.
+
+    Math:   out = input + value tensor1 tensor2
+    """
+    check_value("addcmul", value, input, tensor1, tensor2)
+    dtype = promote_types(promote_types(input.dtype, tensor1.dtype), tensor2.dtype)
+    return input + tensor1.to(dtype) * tensor2.to(dtype) * value
+
+
+@composite(inplace=True, cases=[Case([2, 3], [2, 3], positive(3), value=0.5)])
+def addcdiv(F, input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1):
+    """Input plus a scaled quotient.
+
+    Math:   out = input + value tensor1 / tensor2
+    """
+    if not any(x.dtype.is_floating_point for x in (tensor1, tensor2)):
+        raise DTypeError(
+            f"addcdiv: tensor1 or tensor2 must be floating-point, got {tensor1.dtype.name} and"
+            f" {tensor2.dtype.name}. Convert one with .float()."
+        )
+    return input + tensor1 / tensor2 * value
 
 
 @op(

@@ -66,6 +66,15 @@ softmax_backward.vjp(
 )
 
 
+@composite(method=False, cases=[Case([3, 5], 1), Case([3, 5], dim=0)])
+def softmin(F, input: Tensor, dim: int | None = None, *, dtype=None):
+    """Softmax of -input along dim.
+
+    Math:   out_i = e^-input_i / sum_j e^-input_j
+    """
+    return F.softmax(-input, dim, dtype=dtype)
+
+
 @op(cases=LAST, types="float")
 def log_softmax(xp, input: Array, dim: int, dtype=None):
     """Logarithm of softmax.
