@@ -1,14 +1,13 @@
-"""Everything that needs a GPU, in one call of less than nine minutes: a GPU that is lent is used
-well.
+"""Everything that needs a GPU, in one call of less than ten minutes.
 
     python benchmarks/gpu_run.py --out results                      all parts on cuda
-    python benchmarks/gpu_run.py --out results --parts ladders      one part (tests, devices, ladders, training, sanitizer, ncu, compile)
-    python benchmarks/gpu_run.py --out /tmp/x --device emu --quick  the same on the emulator, to see
-    that each part runs
+    python benchmarks/gpu_run.py --out results --parts ladders      one part, or several: a,b,c
+    python benchmarks/gpu_run.py --out /tmp/x --device emu --quick  a trial run on the emulator
 
-Each part is a process (or several) with a time of its own, and writes OUT/<part>.json when it ends,
-fails or runs out of time; a part that fails stops no other. OUT/log.txt holds what all of them
-printed. Exit code 0: all parts passed or were skipped with a reason.
+The parts are warm_up, tests, ladders, training, sanitizer, ncu, compile. Each is a process (or
+several) with a time limit of its own, and writes OUT/<part>.json while it runs, so that what was
+measured before the limit is kept. A part that fails stops no other. OUT/log.txt holds what all of
+them printed. Exit code 0: all parts passed, or were skipped with a reason.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 HERE = Path(__file__).parent
-TOTAL = 515  # seconds for all parts; a part that is stopped may take some more
+TOTAL = 515  # seconds for all parts; stopping a part may take 6 s more each
 
 # The share of the limit (of cuBLAS for matmul) that the best rung is to reach on an H200: our
 # estimates, to be replaced by what is measured.
@@ -52,6 +51,24 @@ TARGETS = {
     "topk": 0.60,
 }
 OF_CUBLAS = {"matmul"}
+FOR_SANITIZER = (
+    "softmax_5_registers",
+    "softmax_6_vectors",
+    "sum",
+    "clone_contiguous",
+    "matmul_7_warp",
+    "matmul_9_mma",
+    "matmul_10_hopper",
+    "attention",
+    "attention_backward",
+    "layer_normalization",
+    "class_cross_entropy",
+    "take_rows",
+    "embed_rows",
+    "topk",
+    "adam_update",
+)
+NOT_HERE = r"Device not supported|not supported on this|Unable to find injection library"
 FOR_NCU = (
     ("softmax_1_naive", "4096x1024"),
     ("softmax_5_registers", "4096x1024"),
@@ -67,6 +84,16 @@ METRICS = {
     "shared_conflicts": "l1tex__data_bank_conflicts_pipe_lsu_mem_shared.sum",
     "dram_bytes": "dram__bytes.sum",
 }
+
+COUNTERS = (
+    "counted_bytes",
+    "counted_flops",
+    "sectors_per_request",
+    "ideal_sectors",
+    "wavefronts_per_request",
+    "counters",
+    "skipped",
+)
 
 
 class Part:
@@ -96,8 +123,8 @@ class Part:
         os.replace(path.with_suffix(".part"), path)
 
     def run(self, *command: Any, seconds: float | None = None, **env: str) -> dict[str, Any]:
-        """Run a command until it ends or its time is over: then Ctrl-C (so that it can report), and
-        soon after the end.
+        """Run a command until it ends or its time is over. Then it gets Ctrl-C, so that it can
+        report, and 4 s later it is killed.
         """
         limit, begun = max(1.0, min(self.left, seconds or self.left)), time.monotonic()
         words = [str(word) for word in command]
@@ -119,7 +146,7 @@ class Part:
                 process.wait(limit)
             except subprocess.TimeoutExpired:
                 late = True
-                for sign, patience in ((signal.SIGINT, 8), (signal.SIGKILL, 8)):
+                for sign, patience in ((signal.SIGINT, 4), (signal.SIGKILL, 2)):
                     try:
                         # its own session: this command and what it started
                         os.killpg(process.pid, sign)
@@ -159,20 +186,34 @@ def pytest_counts(said: str) -> dict[str, int]:
     )
 
 
-def pytest_part(part: Part, *words: Any, **env: str) -> None:
-    parallel = (
-        ["-n", str(min(8, os.cpu_count() or 1))]
-        if importlib.util.find_spec("xdist") and not part.quick
-        else []
-    )
-    done = part.python(
-        "-m", "pytest", "-p", "no:cacheprovider", "--tb=short", "-rfE", *parallel, *words, **env
-    )
+# ---- the parts -----------------------------------------------------------------------------------
+
+
+def warm_up(part: Part) -> None:
+    """Compile every kernel, so that no other part waits for a compiler."""
+    if part.device == "emu":
+        part.save(state="skipped", note="on emu each kernel is compiled when it first runs")
+        return
+    done = part.python(HERE / "smoke.py", "--device", part.device, "--compile-only")
+    part.save(state=state_of(done), seconds=done["seconds"], tail=done["said"][-4000:])
+
+
+def state_of(done: dict[str, Any]) -> str:
+    return "out of time" if done["timed_out"] else "failed" if done["code"] else "passed"
+
+
+def tests(part: Part) -> None:
+    """The tests that need a GPU."""
+    words = ["-m", "cuda", "tests/devices/test_cuda_backend.py" if part.quick else "tests"]
+    if importlib.util.find_spec("xdist") and not part.quick:
+        words += ["-n", str(min(12, os.cpu_count() or 1))]
+    report = f"--junitxml={part.flags.out / 'tests.xml'}"
+    options = ["-p", "no:cacheprovider", "--tb=short", "-rfE", report]
+    done = part.python("-m", "pytest", *options, *words)
     failed = [line for line in done["said"].splitlines() if line.startswith(("FAILED", "ERROR"))]
-    # 5: nothing to run
-    state = "out of time" if done["timed_out"] else "passed" if done["code"] in (0, 5) else "failed"
+    nothing_to_run = done["code"] == 5
     part.save(
-        state=state,
+        state="passed" if nothing_to_run else state_of(done),
         counts=pytest_counts(done["said"]),
         failed=failed[:100],
         seconds=done["seconds"],
@@ -181,91 +222,48 @@ def pytest_part(part: Part, *words: Any, **env: str) -> None:
     )
 
 
-# ---- the parts -----------------------------------------------------------------------------------
-
-
-def tests(part: Part) -> None:
-    """The tests that need a GPU."""
-    pytest_part(
-        part, "-m", "cuda", *(["tests/devices/test_cuda_backend.py"] if part.quick else ["tests"])
-    )
-
-
-def devices(part: Part) -> None:
-    """Every op over its cases, every rung of every ladder, and the tests of the kernels."""
-    files = [
-        "tests/devices/test_devices.py",
-        *(
-            str(p.relative_to(ROOT))
-            for p in sorted((ROOT / "tests" / "devices").glob("test_kernels_*.py"))
-            if p.stem != "test_kernels_compile"
-        ),
-    ]
-    pytest_part(
-        part,
-        *files,
-        *(["-k", "softmax"] if part.quick else []),
-        TINYGRAD_EDU_TEST_DEVICES="cpu," + part.device,
-    )
-
-
 def ladders(part: Part) -> None:
-    """Times of each ladder beside its limit and peers (on emu: counters), and the targets."""
-    sys.path.insert(0, str(ROOT))
-    from tinygrad_edu.devices import launch as ladder
+    """Times of each ladder beside its limit and peers (on emu: counters), and the targets.
 
-    names = sorted(
-        ladder.ladders,
-        key=lambda op: (list(TARGETS).index(op) if op in TARGETS else len(TARGETS), op),
-    )
+    One process measures all, the ladders with targets first; each shape is written when it is done.
+    """
+    sys.path.insert(0, str(ROOT))
+    from tinygrad_edu.devices.launch import ladders as there
+
+    targets = list(TARGETS)
+    names = sorted(there, key=lambda op: (targets.index(op) if op in TARGETS else 99, op))
     names = names[:2] if part.quick else names
-    rows, runs = [], []
-    lines = part.flags.out / ".rows"
-    for i, name in enumerate(names):
-        if part.left < 5:
-            part.save(left_out=names[i:])
-            break
-        lines.unlink(missing_ok=True)
-        seconds = 0.0 if part.quick else min(4.0, part.left / len(names[i:]) / 4)
-        done = part.python(
-            "-m",
-            "tinygrad_edu",
-            "bench",
-            name,
-            "--device",
-            part.device,
-            "--seconds",
-            f"{seconds:.2f}",
-            "--out",
-            lines,
-            *(["--quick"] if part.quick else []),
-            seconds=max(20.0, 2.5 * part.left / len(names[i:])),
-        )
-        rows += (
-            [json.loads(line) for line in lines.read_text(encoding="utf-8").splitlines()]
-            if lines.exists()
-            else []
-        )
-        runs.append(
-            {
-                "op": name,
-                "code": done["code"],
-                "timed_out": done["timed_out"],
-                "seconds": done["seconds"],
-                "table": done["said"][-6000:],
-            }
-        )
-        part.save(rows=rows, runs=runs, targets=reached(rows))
+    lines = part.flags.out / "ladders.jsonl"
     lines.unlink(missing_ok=True)
-    wrong = [run["op"] for run in runs if run["code"]]
-    part.save(state="failed" if wrong else "passed", wrong=wrong)
+    options = ["--device", part.device, "--out", lines, "--no-plot"]
+    options += ["--quick", "--seconds", "0"] if part.quick else ["--seconds", "0.5"]
+    done = part.python(HERE / "kernels.py", *names, *options)
+    text = lines.read_text(encoding="utf-8") if lines.exists() else ""
+    rows = [json.loads(line) for line in text.splitlines()]
+    measured = {row["op"] for row in rows}
+    wrong = sorted({row["op"] for row in rows if row.get("right") is False and "peer" not in row})
+    part.save(
+        rows=rows,
+        targets=reached(rows),
+        wrong=wrong,
+        left_out=[name for name in names if name not in measured],
+        seconds=done["seconds"],
+        tail=done["said"][-6000:],
+        state="failed" if wrong else state_of(done),
+    )
+    lines.unlink(missing_ok=True)  # what it held is in the part's result
 
 
 def reached(rows: list[dict[str, Any]]) -> dict[str, Any]:
     """The best rung of each op with a target, on the shape where it is best."""
     found = {}
     for op, target in TARGETS.items():
-        mine = [row for row in rows if row["op"] == op and "cold_ms" in row and "peer" not in row]
+        # a rung that rounds its inputs is no match for a float32 product
+        mine = [
+            row
+            for row in rows
+            if row["op"] == op and "cold_ms" in row and "peer" not in row and "coarse" not in row
+        ]
         shares = [
             (
                 (
@@ -321,143 +319,89 @@ def training(part: Part) -> None:
 
 def sanitizer(part: Part) -> None:
     """Memory errors, races in shared memory and reads of what was never written, found by NVIDIA's
-    tool; without it, the same calls alone.
+    tool over some kernels; without the tool, all kernels run alone.
     """
     smoke = [HERE / "smoke.py", "--device", part.device]
     tool = find_tool("compute-sanitizer")
     if part.device == "emu" or tool is None:
+        why = "is not for emu" if part.device == "emu" else "is not installed"
         done = part.python(*smoke)
         part.save(
-            state="passed" if done["code"] == 0 else "failed",
-            note=(
-                "compute-sanitizer"
-                f" {'is not for emu' if part.device == 'emu' else 'is not installed'}: the kernels"
-                " ran without it"
-            ),
+            state=state_of(done),
+            note=f"compute-sanitizer {why}: the kernels ran without it",
             seconds=done["seconds"],
             tail=done["said"][-4000:],
         )
         return
-    found, bad = {}, False
+    found: dict[str, Any] = {}
+    states = []
     for kind, share in (("memcheck", 0.5), ("racecheck", 0.7), ("initcheck", 1.0)):
-        done = part.run(
-            tool,
-            "--tool",
-            kind,
-            "--error-exitcode",
-            "9",
-            sys.executable,
-            *smoke,
-            "--bare",
-            seconds=share * part.left,
-        )
-        summary = re.findall(r"(?:ERROR|RACECHECK) SUMMARY: .*", done["said"])
+        command = [tool, "--tool", kind, "--error-exitcode", "9", sys.executable, *smoke, "--bare"]
+        done = part.run(*command, "--only", *FOR_SANITIZER, seconds=share * part.left)
+        if re.search(NOT_HERE, done["said"]):
+            said = done["said"][-300:]
+            note = f"compute-sanitizer does not run on this machine: {said}"
+            part.save(state="skipped", note=note)
+            return
+        states.append(state_of(done))
         found[kind] = {
             "code": done["code"],
-            "timed_out": done["timed_out"],
+            "state": states[-1],
             "seconds": done["seconds"],
-            "summary": summary[-1:],
+            "summary": re.findall(r"(?:ERROR|RACECHECK) SUMMARY: .*", done["said"])[-1:],
             "tail": done["said"][-3000:] if done["code"] else "",
         }
-        if re.search(
-            r"Device not supported|not supported on this|Unable to find injection library",
-            done["said"],
-        ):
-            part.save(
-                state="skipped",
-                note="compute-sanitizer does not run on this machine: " + done["said"][-300:],
-            )
-            return
-        bad = bad or done["code"] != 0 and not done["timed_out"]
         part.save(tools=found)
-    part.save(state="failed" if bad else "passed")
+    part.save(state=next((s for s in ("failed", "out of time") if s in states), "passed"))
 
 
 def ncu(part: Part) -> None:
     """What the hardware counts beside what the emulator counts, for five kernels."""
     sys.path.insert(0, str(ROOT))
-    from tinygrad_edu.devices import launch as ladder
+    from tinygrad_edu.devices.launch import ladders as all_ladders
 
-    there = {rung.name for rungs in ladder.ladders.values() for rung in rungs}
-    tool, rows = find_tool("ncu"), []
-    wanted = [(kernel, shape) for kernel, shape in FOR_NCU if kernel in there][
-        : 1 if part.quick else None
-    ]
-    for i, (kernel, shape) in enumerate(wanted):
-        shape = "32x64" if part.quick else shape
-        row: dict[str, Any] = {"kernel": kernel, "shape": shape}
-        rows.append(row)
+    there = {rung.name for rungs in all_ladders.values() for rung in rungs}
+    wanted = [(kernel, shape) for kernel, shape in FOR_NCU if kernel in there]
+    wanted = wanted[:1] if part.quick else wanted
+    tool = None if part.device == "emu" else find_tool("ncu")
+    rows: list[dict[str, Any]] = []
+    for i, (kernel, full) in enumerate(wanted):
+        shape = "32x64" if part.quick else full
         share = part.left / (len(wanted) - i)
-        if part.device != "emu" and tool is not None:
-            done = part.run(
-                tool,
-                "--csv",
-                "--clock-control",
-                "none",
-                "--metrics",
-                ",".join(METRICS.values()),
-                "--kernel-name",
-                kernel,
-                "--launch-count",
-                "1",
-                sys.executable,
-                HERE / "smoke.py",
-                "--device",
-                part.device,
-                "--only",
-                kernel,
-                "--shape",
-                shape,
-                seconds=share / 2,
-            )
-            row["hardware"] = read_ncu(done["said"]) or {"failed": done["said"][-500:]}
-        lines = part.flags.out / ".counters"
-        lines.unlink(missing_ok=True)
-        part.python(
-            "-m",
-            "tinygrad_edu",
-            "bench",
-            kernel,
-            "--device",
-            "emu",
-            "--shape",
-            shape,
-            "--out",
-            lines,
-            seconds=share / 2,
-        )
-        if lines.exists():
-            told = json.loads(lines.read_text(encoding="utf-8").splitlines()[0])
-            row["emulator"] = {
-                k: v
-                for k, v in told.items()
-                if k
-                in (
-                    "counted_bytes",
-                    "counted_flops",
-                    "sectors_per_request",
-                    "ideal_sectors",
-                    "wavefronts_per_request",
-                    "counters",
-                    "skipped",
-                )
-            }
-            lines.unlink()
+        row: dict[str, Any] = {"kernel": kernel, "shape": shape}
+        if tool is not None:
+            row["hardware"] = counted_by_hardware(part, tool, kernel, shape, share / 2)
+        row["emulator"] = counted_by_emulator(part, kernel, shape, share / 2)
+        rows.append(row)
         part.save(rows=rows)
-    note = (
-        ""
-        if tool and part.device != "emu"
-        else (
-            f"ncu {'is not for emu' if part.device == 'emu' else 'is not installed'}: the"
-            " emulator's counters alone"
-        )
-    )
+    why = "is not for emu" if part.device == "emu" else "is not installed"
     part.save(
-        state=(
-            "passed" if all("failed" not in row.get("hardware", {}) for row in rows) else "failed"
-        ),
-        note=note,
+        state="failed" if any("failed" in row.get("hardware", {}) for row in rows) else "passed",
+        note="" if tool else f"ncu {why}: the emulator's counters alone",
     )
+
+
+def counted_by_hardware(
+    part: Part, tool: str, kernel: str, shape: str, seconds: float
+) -> dict[str, Any]:
+    options = ["--csv", "--print-units", "base", "--clock-control", "none"]
+    options += ["--metrics", ",".join(METRICS.values()), "--kernel-name", kernel]
+    smoke = [HERE / "smoke.py", "--device", part.device, "--only", kernel, "--shape", shape]
+    command = [tool, *options, "--launch-count", "1", sys.executable, *smoke]
+    done = part.run(*command, seconds=seconds)
+    return read_ncu(done["said"]) or {"failed": done["said"][-500:]}
+
+
+def counted_by_emulator(part: Part, kernel: str, shape: str, seconds: float) -> dict[str, Any]:
+    lines = part.flags.out / ".counters"
+    lines.unlink(missing_ok=True)
+    options = ["--device", "emu", "--shape", shape, "--out", lines]
+    part.python("-m", "tinygrad_edu", "bench", kernel, *options, seconds=seconds)
+    if not lines.exists():
+        return {}
+    told = json.loads(lines.read_text(encoding="utf-8").splitlines()[0])
+    lines.unlink()
+    return {key: value for key, value in told.items() if key in COUNTERS}
 
 
 def read_ncu(said: str) -> dict[str, float]:
@@ -478,7 +422,7 @@ def read_ncu(said: str) -> dict[str, float]:
 
 
 def compiling(part: Part) -> None:
-    """The kernels' registers against the table."""
+    """The registers that the kernels take, against the table."""
     done = part.python(ROOT / "tools" / "check_kernels.py")
     part.save(
         state="passed" if done["code"] == 0 else "failed",
@@ -489,13 +433,13 @@ def compiling(part: Part) -> None:
 
 # name: (what it does, its seconds), the most wanted first
 PARTS: dict[str, tuple[Callable[[Part], None], int]] = {
-    "tests": (tests, 45),
+    "warm_up": (warm_up, 50),
+    "tests": (tests, 180),
     "ladders": (ladders, 150),
-    "training": (training, 110),
-    "devices": (devices, 85),
-    "sanitizer": (sanitizer, 65),
-    "ncu": (ncu, 45),
-    "compile": (compiling, 15),
+    "training": (training, 60),
+    "sanitizer": (sanitizer, 40),
+    "ncu": (ncu, 25),
+    "compile": (compiling, 10),
 }
 
 

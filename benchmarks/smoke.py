@@ -1,5 +1,5 @@
-"""Run every kernel a few times and check the results: short enough for compute-sanitizer and ncu,
-which slow a program down.
+"""Run every kernel a few times and check the results. It is short enough for compute-sanitizer and
+ncu, which slow a program down.
 
     python benchmarks/smoke.py --device cuda
     compute-sanitizer --tool memcheck python benchmarks/smoke.py --device cuda --bare
@@ -14,7 +14,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -23,8 +25,10 @@ import numpy as np
 import tinygrad_edu
 from tinygrad_edu.bench.ladder import coarse, error_of, forward_of, outputs, rungs_of, slot_of
 from tinygrad_edu.bench.works import parse_shape, works, works_of
+from tinygrad_edu.devices.cuda.compile import architecture, machine_code
 from tinygrad_edu.devices.launch import ladders
 from tinygrad_edu.devices.rungs import Rung
+from tinygrad_edu.devices.source import Source
 from tinygrad_edu.devices.table import use_kernel
 from tinygrad_edu.engine.device import registry
 from tinygrad_edu.engine.errors import KernelError
@@ -81,6 +85,24 @@ def run(rung: Rung, device: tinygrad_edu.Device, shape: str | None) -> tuple[int
     return ran, wrong
 
 
+def compile_all(device: Any) -> int:
+    """Compile the sources of all rungs, one a core; what failed is printed."""
+    sources = {rung.source for rungs in ladders.values() for rung in rungs}
+    failed = []
+
+    def one(source: Source) -> None:
+        try:
+            arch = architecture(source, device.gpu.compute_capability)
+            machine_code(device.cupy.cuda.nvrtc, source, arch)
+        except KernelError as error:
+            failed.append(str(error))
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(one, sources))
+    print(f"{len(sources)} sources, {len(failed)} failed", *failed, sep="\n")
+    return 0  # a source for another GPU is no failure; its rung says so when it is used
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -90,11 +112,14 @@ def main() -> int:
         "--only", nargs="*", default=[], metavar="KERNEL", help="an op or a kernel; default: all"
     )
     parser.add_argument("--shape", metavar="AxB")
+    parser.add_argument("--compile-only", action="store_true", help="compile the kernels for cuda")
     parser.add_argument("--bare", action="store_true", help="no memory pool")
     flags = parser.parse_args()
     device = tinygrad_edu.device(flags.device)
     if flags.bare and device.type == "cuda":
         device.cupy.cuda.set_allocator(None)
+    if flags.compile_only:
+        return compile_all(device)
     bad = 0
     for name in flags.only or sorted(ladders):
         for rung in rungs_of(name):

@@ -1,7 +1,8 @@
-"""Compile every kernel for real GPUs without having one, and hold its registers against the
+"""Compile every kernel for real GPUs without having one, and compare its registers with the
 checked-in table.
 
-    python tools/check_kernels.py             compile all, compare with kernels/registers.json; exit 1 if anything differs
+    python tools/check_kernels.py             compile all, compare with kernels/registers.json;
+                                              exit code 1 if anything differs
     python tools/check_kernels.py --write     compile all and write the table
     python tools/check_kernels.py softmax     only files whose name contains "softmax"
 
@@ -284,6 +285,39 @@ def show(found: dict[str, dict[str, dict[str, int]]]) -> None:
         )
 
 
+def compare(found: dict[str, dict[str, dict[str, int]]], version: str, whole: bool) -> list[str]:
+    """Where the table and the compiler disagree; `whole`: all sources were compiled."""
+    table = read_table()
+    wrong = differences(found, table, version)
+    if table["nvrtc"] != version:
+        print(
+            f"kernels/registers.json is of NVRTC {table['nvrtc'] or '(none)'}: registers are"
+            " not compared"
+        )
+    if whole:
+        wrong += [
+            f"{name} is in kernels/registers.json but in no source. Run tools/check_kernels.py"
+            " --write."
+            for name in sorted(table["kernels"].keys() - found.keys())
+        ]
+    return wrong
+
+
+def update_table(
+    found: dict[str, dict[str, dict[str, int]]], version: str, containing: str
+) -> list[str]:
+    """Write the table, keeping the rows of files that were not compiled; what forbids it."""
+    table = read_table()
+    kept = {name: row for name, row in table["kernels"].items() if containing and name not in found}
+    if kept and table["nvrtc"] != version:
+        return [
+            f"kernels/registers.json is of NVRTC {table['nvrtc']}, this one is {version}."
+            " Write it whole, without a name."
+        ]
+    write_table(kept | as_rows(found), version)
+    return []
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -305,33 +339,10 @@ def main() -> int:
         f"{len(found)} kernels of {len(paths)} files, NVRTC {nvrtc.version}, for {', '.join(ARCHS)}"
         " where a file does not say otherwise"
     )
-    table = read_table()
-    if flags.write and not wrong:
-        rows = {
-            name: row
-            for name, row in table["kernels"].items()
-            if flags.containing and name not in found
-        }
-        if rows and table["nvrtc"] != nvrtc.version:
-            wrong.append(
-                f"kernels/registers.json is of NVRTC {table['nvrtc']}, this one is {nvrtc.version}."
-                " Write it whole, without a name."
-            )
-        else:
-            write_table(rows | as_rows(found), nvrtc.version)
-    elif not flags.write:
-        wrong += differences(found, table, nvrtc.version)
-        if table["nvrtc"] != nvrtc.version:
-            print(
-                f"kernels/registers.json is of NVRTC {table['nvrtc'] or '(none)'}: registers are"
-                " not compared"
-            )
-        if not flags.containing:
-            wrong += [
-                f"{name} is in kernels/registers.json but in no source. Run tools/check_kernels.py"
-                " --write."
-                for name in sorted(table["kernels"].keys() - found.keys())
-            ]
+    if not flags.write:
+        wrong += compare(found, nvrtc.version, whole=not flags.containing)
+    elif not wrong:
+        wrong += update_table(found, nvrtc.version, flags.containing)
     for line in wrong:
         print(line, file=sys.stderr)
     return 1 if wrong else 0

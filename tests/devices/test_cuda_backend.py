@@ -1,4 +1,4 @@
-"""The device `cuda`: on a stand-in for CuPy (no GPU is needed), and, marked `cuda`, on a real GPU."""
+"""The device `cuda`: on a stand-in for CuPy, which needs no GPU, and, marked `cuda`, on a GPU."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ needs_compiler = pytest.mark.skipif(
     shutil.which("g++") is None, reason="g++ is not installed: the stand-in cannot run kernels"
 )
 SCALE = """#include "common.cuh"
-extern "C" __global__ void scale_1_one(float* out, const float* x, const int* key, float by, int n, long long offset, bool flip, unsigned seed) {
+extern "C" __global__ void scale_1_one(float* out, const float* x, const int* key,
+        float by, int n, long long offset, bool flip, unsigned seed) {
     int i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i < n) out[i] = (flip ? -by : by) * x[i] + (key ? key[i] : 0) + offset + seed;
 }
@@ -324,7 +325,8 @@ def test_large_shared_memory_is_opted_into_and_refused_by_the_gpu_with_advice(fa
 @needs_compiler
 def test_static_and_dynamic_shared_memory_together_are_opted_into(device):
     text = """extern "C" __global__ void fill_1_x(float* out) {
-        __shared__ float a[2560]; extern __shared__ float b[]; int t = threadIdx.x; a[t] = b[t] = 3; __syncthreads(); out[t] = a[31 - t] + b[t]; }"""
+        __shared__ float a[2560]; extern __shared__ float b[]; int t = threadIdx.x;
+        a[t] = b[t] = 3; __syncthreads(); out[t] = a[31 - t] + b[t]; }"""
     fill, out = (
         device.kernel(Source(text, "fill.cu", kernels_folder()), "fill_1_x"),
         device.empty((32,), np.float32),

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -144,6 +146,15 @@ def test_targets_look_at_the_best_rung():
             "share_of_limit": 0.99,
             "share_of_peer": {"cuBLAS (CuPy)": 0.1},
         },
+        {
+            "op": "matmul",
+            "kernel": "matmul_9_mma",
+            "coarse": True,
+            "shape": [2, 2, 2],
+            "cold_ms": [1, 1, 1],
+            "share_of_limit": 9.0,
+            "share_of_peer": {"cuBLAS (CuPy)": 5.0},
+        },
     ]
     found = gpu_run.reached(rows)
     assert found["softmax"]["kernel"] == "softmax_5_registers" and found["softmax"]["reached"]
@@ -183,3 +194,26 @@ def test_the_smoke_script_runs_each_kernel_and_checks_it():
     )
     assert done.returncode == 0, done.stderr
     assert "softmax_1_naive" in done.stdout and "WRONG" not in done.stdout
+
+
+def test_a_tool_that_is_stopped_by_its_limit_has_not_passed():
+    assert gpu_run.state_of({"timed_out": True, "code": -2}) == "out of time"
+    assert gpu_run.state_of({"timed_out": False, "code": 1}) == "failed"
+    assert gpu_run.state_of({"timed_out": False, "code": 0}) == "passed"
+
+
+def test_the_kernels_for_the_sanitizer_are_there():
+    from tinygrad_edu.bench.ladder import rungs_of
+
+    assert all(rungs_of(name) for name in gpu_run.FOR_SANITIZER)
+
+
+def test_every_source_is_compiled_once_on_a_stand_in(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("TINYGRAD_EDU_CACHE", str(tmp_path))
+    fake = fake_cupy.make()
+    fake_cupy.install(monkeypatch, fake)
+    monkeypatch.setattr(sys, "argv", ["smoke.py", "--compile-only"])
+    assert runpy.run_path(str(FOLDER / "smoke.py"))["main"]() == 0
+    assert re.search(r"\d+ sources, 0 failed", capsys.readouterr().out)
+    names = [path.name for path in (tmp_path / "cuda").iterdir()]
+    assert len(names) == len(fake.state.compiled) > 40

@@ -304,7 +304,9 @@ using namespace nvcuda;
 
 extern "C" __global__ void round_trip(float* a, float* b, const float* x, int n) {
     int i = blockIdx.x * blockDim.x + threadIdx.x;
-    if (i < n) a[i] = __half2float(__float2half(x[i])), b[i] = __bfloat162float(__float2bfloat16(x[i]));
+    if (i >= n) return;
+    a[i] = __half2float(__float2half(x[i]));
+    b[i] = __bfloat162float(__float2bfloat16(x[i]));
 }
 
 extern "C" __global__ void axpy(__half* y, const __half* x, float factor, int n) {
@@ -344,7 +346,10 @@ extern "C" __global__ void turned(unsigned* out, const float* x) {
     unsigned straight[4], turned[4];
     ldmatrix_x4(straight, tile + threadIdx.x * 4);
     ldmatrix_x4_turned(turned, tile + threadIdx.x * 4);
-    for (int i = 0; i < 4; ++i) out[i * 32 + threadIdx.x] = straight[i], out[(i + 4) * 32 + threadIdx.x] = turned[i];
+    for (int i = 0; i < 4; ++i) {
+        out[i * 32 + threadIdx.x] = straight[i];
+        out[(i + 4) * 32 + threadIdx.x] = turned[i];
+    }
 }
 """
 

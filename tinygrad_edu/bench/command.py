@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from ..devices.launch import ladders
-from ..engine.device import get_device
+from ..engine.device import Device, get_device
 from ..engine.errors import DeviceError, KernelError
 from . import report
 from .ladder import measure, rungs_of
@@ -35,28 +35,34 @@ def bench(flags: argparse.Namespace) -> int:
         )
     device = get_device(flags.device)
     limits = ceilings_of(str(device), flags.quick) if device.type == "cuda" else None
-    code = 0
+    wrong = False
     for name in names:
-        rows: list[dict] = []
         try:
-            for row in measure(name, device, shape, flags.quick, flags.seconds, limits):
-                rows.append(row)
-                if flags.out:
-                    report.write_lines(flags.out, [row])
+            rows = measured(name, device, shape, flags, limits)
         except KernelError as error:
             if len(names) == 1:
                 raise
             print(f"{name} not measured: {error}\n")  # the others still get their figures
             continue
         print(report.table(rows), flush=True)
-        if any(row.get("right") is False and "peer" not in row for row in rows):
-            code = 1
+        wrong |= any(row.get("right") is False and "peer" not in row for row in rows)
         if flags.plot:
-            several = len(names) > 1
-            stem = f"{flags.plot.stem}-{name}" if several else flags.plot.stem
+            stem = flags.plot.stem if len(names) == 1 else f"{flags.plot.stem}-{name}"
             draw(rows, flags.plot.with_stem(stem))
         print()
-    return code
+    return int(wrong)
+
+
+def measured(
+    name: str, device: Device, shape: tuple | None, flags: argparse.Namespace, limits: dict | None
+) -> list[dict]:
+    """The rows of one ladder, each shape written to the file as soon as it is done."""
+    rows = []
+    for row in measure(name, device, shape, flags.quick, flags.seconds, limits):
+        rows.append(row)
+        if flags.out:
+            report.write_lines(flags.out, [row])
+    return rows
 
 
 def draw(rows: list[dict], path: Path) -> None:

@@ -58,51 +58,49 @@ COUNTERS = (
 
 def table(rows: list[dict[str, Any]]) -> str:
     """The rows of one run, a block of lines for each shape."""
-    blocks = []
-    for shape in dict.fromkeys(shape_of(row) for row in rows):
-        mine = [row for row in rows if shape_of(row) == shape]
-        timed = any("cold_ms" in row for row in mine)
-        columns = [
-            ("kernel", lambda row: row["kernel"]),
-            ("max error", number("max_error", ".1e")),
-            ("registers", number("registers_sm_90", ".0f")),
-            *(TIMES if timed else COUNTERS),
-        ]
-        lines = [[title for title, _ in columns]] + [
-            [show(row) for _, show in columns] for row in mine
-        ]
-        wide = [max(len(line[i]) for line in lines) for i in range(len(columns))]
-        texts = [
-            "  ".join(
-                cell.ljust(w) if i == 0 else cell.rjust(w)
-                for i, (cell, w) in enumerate(zip(line, wide))
-            ).rstrip()
-            for line in lines
-        ]
-        for row, at in zip(mine, range(1, len(texts))):
-            if "skipped" in row:
-                texts[at] = f"{row['kernel']:{wide[0]}s}  not measured: {row['skipped']}"
-        notes = []
-        if any("counters" in row for row in mine):
-            notes.append(
-                "counters not available: this version has no profiler (tinygrad_edu.profile)"
-            )
-        limits = next((row["limits"] for row in mine if "limits" in row), None)
-        if limits:
-            notes.append(
-                f"limits, measured in this run: copy {limits['copy_gb_s']:.0f} GB/s, fp32"
-                f" {limits['fp32_tflop_s']:.1f} TFLOP/s (cuBLAS, TF32 off); of limit: in %"
-            )
-        blocks.append(
-            "\n".join(
-                [
-                    f"{mine[0]['op']} {shape} float32 on {mine[0].get('gpu', mine[0]['device'])}",
-                    *texts,
-                    *notes,
-                ]
-            )
+    shapes = dict.fromkeys(shape_of(row) for row in rows)
+    return "\n\n".join(block([r for r in rows if shape_of(r) == shape]) for shape in shapes)
+
+
+def block(rows: list[dict[str, Any]]) -> str:
+    """The rows of one shape, under their titles."""
+    columns = [
+        ("kernel", lambda row: row["kernel"]),
+        ("max error", number("max_error", ".1e")),
+        ("registers", number("registers_sm_90", ".0f")),
+        *(TIMES if any("cold_ms" in row for row in rows) else COUNTERS),
+    ]
+    titles = [title for title, _ in columns]
+    lines = [titles, *([show(row) for _, show in columns] for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(columns))]
+    texts = [aligned(line, widths) for line in lines]
+    for i, row in enumerate(rows, 1):
+        if "skipped" in row:
+            texts[i] = f"{row['kernel']:{widths[0]}s}  not measured: {row['skipped']}"
+    first = rows[0]
+    where = first.get("gpu", first["device"])
+    head = f"{first['op']} {shape_of(first)} float32 on {where}"
+    return "\n".join([head, *texts, *notes_of(rows)])
+
+
+def aligned(line: list[str], widths: list[int]) -> str:
+    """The name to the left, figures to the right."""
+    figures = [cell.rjust(width) for cell, width in zip(line[1:], widths[1:])]
+    return "  ".join([line[0].ljust(widths[0]), *figures]).rstrip()
+
+
+def notes_of(rows: list[dict[str, Any]]) -> list[str]:
+    """What stands under a block."""
+    notes = []
+    if any("counters" in row for row in rows):
+        notes.append("counters not available: no kernel of this package was launched")
+    limits = next((row["limits"] for row in rows if "limits" in row), None)
+    if limits:
+        notes.append(
+            f"limits, measured in this run: copy {limits['copy_gb_s']:.0f} GB/s, fp32"
+            f" {limits['fp32_tflop_s']:.1f} TFLOP/s (cuBLAS, TF32 off); of limit: in %"
         )
-    return "\n\n".join(blocks)
+    return notes
 
 
 def roofline(rows: list[dict[str, Any]], path: Path) -> bool:

@@ -62,7 +62,7 @@ class Reduction:
         self.function = function
 
     def __call__(self, x: Any, axis: Any = None, *args: Any, **kwargs: Any) -> Any:
-        if axis is None or getattr(x, "ndim", 1):
+        if axis is None or x.ndim:
             return self.function(x, axis, *args, **kwargs)
         return self.function(x.reshape(1), 0, *args, **kwargs).reshape(())
 

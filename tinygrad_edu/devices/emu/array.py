@@ -239,7 +239,7 @@ install_operators()
 
 
 class Proxy:
-    """NumPy's names for arrays of this device: `xp.exp(x)`, `xp.add.at(...)`, `xp.linalg.svd(x)`."""
+    """NumPy's names for arrays of this device: `xp.exp(x)`, `xp.linalg.svd(x)`."""
 
     def __init__(self, inner: Any):
         self.inner = inner

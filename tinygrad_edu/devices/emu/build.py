@@ -10,7 +10,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 from ...engine.errors import KernelError
@@ -130,8 +130,7 @@ class Library:
         if number not in self.copies:
             folder, name = self.path.parent, f"{self.path.stem}-{number}"
             for kind in (".symbols", ".so"):
-                content = self.path.with_suffix(kind).read_bytes()
-                built(folder, name + kind, lambda path, data=content: path.write_bytes(data))
+                built(folder, name + kind, partial(shutil.copyfile, self.path.with_suffix(kind)))
             self.copies[number] = Library(folder / f"{name}.so", self.source, number)
         return self.copies[number]
 

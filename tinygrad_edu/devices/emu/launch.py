@@ -53,35 +53,40 @@ def triple(name: str, what: str, size: Any, most: tuple) -> tuple[int, int, int]
 
 
 def convert(name: str, parameter: Parameter, value: Any) -> Any:
-    """An argument as the C value that the kernel's parameter takes: on a GPU a mismatch would be
-    silent corruption.
+    """An argument as the C value that the kernel's parameter takes. On a GPU a mismatch would
+    silently corrupt memory.
     """
+    return (pointer if parameter.pointer else number)(name, parameter, value)
+
+
+def pointer(name: str, parameter: Parameter, value: Any) -> ctypes.c_void_p:
+    """The address of an array that fits the parameter."""
     wanted = np.dtype(parameter.dtype)
-    if parameter.pointer:
-        if value is None:
-            return ctypes.c_void_p(None)
-        if type(value) is not EmuArray:
-            raise KernelError(
-                f"{name}: {parameter.text!r} must get an array of emu or None, got"
-                f" {type(value).__name__}. Move it with .to('emu')."
-            )
-        if value.dtype != wanted:
-            raise KernelError(
-                f"{name}: {parameter.text!r} must get an array of {wanted}, got {value.dtype}."
-                " Convert it, or let `supports` leave it to the generic forward."
-            )
-        if not value.flags.c_contiguous:
-            raise KernelError(
-                f"{name}: {parameter.text!r} must get an array in row-major order, got strides"
-                f" {value.strides} for shape {value.shape}. Use fn.contiguous(x)."
-            )
-        return ctypes.c_void_p(value.ctypes.data)
-    if (
-        isinstance(value, (EmuArray, np.ndarray))
-        or value is None
-        or isinstance(value, (bool, np.bool_))
-        and wanted.kind != "b"
-    ):
+    if value is None:
+        return ctypes.c_void_p(None)
+    if type(value) is not EmuArray:
+        raise KernelError(
+            f"{name}: {parameter.text!r} must get an array of emu or None, got"
+            f" {type(value).__name__}. Move it with .to('emu')."
+        )
+    if value.dtype != wanted:
+        raise KernelError(
+            f"{name}: {parameter.text!r} must get an array of {wanted}, got {value.dtype}."
+            " Convert it, or let `supports` leave it to the generic forward."
+        )
+    if not value.flags.c_contiguous:
+        raise KernelError(
+            f"{name}: {parameter.text!r} must get an array in row-major order, got strides"
+            f" {value.strides} for shape {value.shape}. Use fn.contiguous(x)."
+        )
+    return ctypes.c_void_p(value.ctypes.data)
+
+
+def number(name: str, parameter: Parameter, value: Any) -> Any:
+    """A number of the parameter's type."""
+    wanted = np.dtype(parameter.dtype)
+    flag = isinstance(value, (bool, np.bool_)) and wanted.kind != "b"
+    if flag or value is None or isinstance(value, (EmuArray, np.ndarray)):
         raise KernelError(
             f"{name}: {parameter.text!r} must get a number, got {type(value).__name__}. Pass the"
             " arguments in the kernel's order."
@@ -90,19 +95,16 @@ def convert(name: str, parameter: Parameter, value: Any) -> Any:
         raise KernelError(
             f"{name}: {parameter.text!r} must get {wanted}, got {value.dtype}. Convert it."
         )
-    if wanted.kind in "iu" and (
-        not hasattr(value, "__index__")
-        or not np.iinfo(wanted).min <= int(value) <= np.iinfo(wanted).max
-    ):
-        raise KernelError(
-            f"{name}: {parameter.text!r} must get a whole number that fits into {wanted}, got"
-            f" {value!r}. Pass the arguments in the kernel's order."
-        )
-    return (
-        np.ctypeslib.as_ctypes_type(wanted)(value)
-        if wanted != np.float16
-        else ctypes.c_uint16(int(np.float16(value).view(np.uint16)))
-    )
+    if wanted.kind in "iu":
+        limits = np.iinfo(wanted)
+        if not hasattr(value, "__index__") or not limits.min <= int(value) <= limits.max:
+            raise KernelError(
+                f"{name}: {parameter.text!r} must get a whole number that fits into {wanted}, got"
+                f" {value!r}. Pass the arguments in the kernel's order."
+            )
+    if wanted == np.float16:
+        return ctypes.c_uint16(int(np.float16(value).view(np.uint16)))
+    return np.ctypeslib.as_ctypes_type(wanted)(value)
 
 
 class EmuKernel:
@@ -139,60 +141,64 @@ class EmuKernel:
                 f"{name}: a block must have at most {THREADS} threads, got {shape}. Use smaller"
                 " blocks."
             )
-        if len(args) != len(self.parameters):
-            raise KernelError(
-                f"{name}: takes {len(self.parameters)} arguments"
-                f" ({', '.join(p.text for p in self.parameters)}), got {len(args)}. Pass them all."
-            )
-        values = [convert(name, p, v) for p, v in zip(self.parameters, args)]
+        values = self.converted(args)
         library = build(self.source, "plain" if watcher is None else "profile")
-        total = library.static_shared[name] + shared
-        if not 0 <= total <= (SHARED_MOST if self.large_shared else SHARED):
-            raise KernelError(
-                f"{name}: shared memory must be at most {SHARED >> 10} KB a block"
-                f" ({SHARED_MOST >> 10} KB with large_shared), got {library.static_shared[name]}"
-                f" static and {shared} dynamic bytes. Use smaller tiles."
-            )
+        self.check_shared(library, shared)
         pointers = (ctypes.c_void_p * len(values))(*(ctypes.addressof(v) for v in values))
         arrays = [(p, a) for p, a in zip(self.parameters, args) if p.pointer and a is not None]
-
-        lanes = (
-            min(emu_threads(), math.prod(sizes))
-            if watcher is None
-            and math.prod(sizes) * math.prod(shape) >= WORTH
-            and independent(self.source)
-            else 1
-        )
-        fixed = (
-            pointers,
-            (ctypes.c_uint * 3)(*sizes),
-            (ctypes.c_uint * 3)(*shape),
-            shared,
-            float(os.environ.get("TINYGRAD_EDU_EMU_SECONDS", "60")),
-        )
+        lanes = 1 if watcher is not None else self.lanes(math.prod(sizes), math.prod(shape))
+        patience = float(os.environ.get("TINYGRAD_EDU_EMU_SECONDS", "60"))
+        fixed = (pointers, (ctypes.c_uint * 3)(*sizes), (ctypes.c_uint * 3)(*shape))
 
         def go(library: Library) -> str:
             """Run it to its end; what went wrong in words, or nothing."""
             for constant, data in self.constants.items():
                 library.set_constant(constant, data)
-            return side_by_side(
-                [library.lane(k) for k in range(lanes)], name, fixed, math.prod(sizes)
-            )
+            libraries = [library.lane(k) for k in range(lanes)]
+            return side_by_side(libraries, name, (*fixed, shared, patience), math.prod(sizes))
 
         with one_at_a_time:
             if watcher is None:
                 said = go(library)
             else:
                 library, said = watcher.watch(name, self.source, sizes, shape, arrays, shared, go)
-        damaged = mended(arrays)
+        self.judge(said, mended(arrays), watcher)
+
+    def converted(self, args: tuple) -> list[Any]:
+        """The arguments as C values."""
+        if len(args) != len(self.parameters):
+            raise KernelError(
+                f"{self.name}: takes {len(self.parameters)} arguments"
+                f" ({', '.join(p.text for p in self.parameters)}), got {len(args)}. Pass them all."
+            )
+        return [convert(self.name, p, v) for p, v in zip(self.parameters, args)]
+
+    def check_shared(self, library: Library, dynamic: int) -> None:
+        """Refuse more shared memory than a block may have."""
+        static = library.static_shared[self.name]
+        if not 0 <= static + dynamic <= (SHARED_MOST if self.large_shared else SHARED):
+            raise KernelError(
+                f"{self.name}: shared memory must be at most {SHARED >> 10} KB a block"
+                f" ({SHARED_MOST >> 10} KB with large_shared), got {static} static and {dynamic}"
+                " dynamic bytes. Use smaller tiles."
+            )
+
+    def lanes(self, blocks: int, threads: int) -> int:
+        """How many cores share the blocks of a launch."""
+        if blocks * threads < WORTH or not independent(self.source):
+            return 1
+        return min(emu_threads(), blocks)
+
+    def judge(self, said: str, damaged: str | None, watcher: Any) -> None:
+        """Raise what a launch did wrong."""
         if watcher is not None and watcher.strict:
             watcher.check()
         if said:
             raise KernelError(said)
         if damaged and (watcher is None or not watcher.problems):
             raise KernelError(
-                f"{name}: must write inside its arrays, got a write {damaged}. Check the index;"
-                " `with tinygrad_edu.profile():` finds the line."
+                f"{self.name}: must write inside its arrays, got a write {damaged}. Check the"
+                " index; `with tinygrad_edu.profile():` finds the line."
             )
 
 

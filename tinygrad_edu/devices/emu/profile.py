@@ -4,9 +4,11 @@
         x.softmax(-1)
     print(p)                      # a table for each launch
     p.html("softmax.html")        # the source with the counters in the margin
-    p.check()                     # raises KernelError if a race, a wrong access or an uninitialised read was found
+    p.check()                     # raises KernelError if a problem was found
 
-How: shim/profile.cpp. What it says is about the source as written; LIMITS says what it cannot know.
+Problems are races, accesses outside of arrays and reads of what was never written. shim/profile.cpp
+explains how they are found. The report is about the source as written; LIMITS says what it cannot
+know.
 """
 
 from __future__ import annotations
@@ -120,34 +122,43 @@ class Report:
     def advice(self) -> str:
         """What to look at first."""
         if self.problems:
+            what, file, line, _ = self.problems[0]
             return (
-                f"Correct line {self.problems[0][2]} of {self.problems[0][1]} first"
-                f" ({self.problems[0][0]}): until then the numbers mean little."
+                f"Correct line {line} of {file} first ({what}): until then the numbers mean little."
             )
-        rows = [r for r in self.rows if r.requests]
-        spread = max(
-            (r for r in rows if r.space == "global"), key=lambda r: r.units - r.ideal, default=None
+        return self.scattered() or self.conflicting() or self.repeated()
+
+    def worst(self, space: str) -> Row | None:
+        """The line with the most requests beyond the ideal."""
+        rows = [r for r in self.rows if r.requests and r.space == space]
+        return max(rows, key=lambda r: r.units - r.ideal, default=None)
+
+    def scattered(self) -> str:
+        """Advice where a warp's addresses lie far apart in global memory."""
+        rows = [r for r in self.rows if r.requests and r.space == "global"]
+        spread, excess = self.worst("global"), sum(r.units - r.ideal for r in rows)
+        if spread is None or excess <= 0.25 * sum(r.units for r in rows):
+            return ""
+        return (
+            f"Line {spread.line}: a {spread.kind} takes {spread.per_request:.1f} sectors a"
+            f" request where {spread.ideal_per_request:.1f} would do. Let neighbouring threads"
+            " use neighbouring addresses."
         )
-        banks = max(
-            (r for r in rows if r.space == "shared"), key=lambda r: r.units - r.ideal, default=None
+
+    def conflicting(self) -> str:
+        """Advice where a warp's words fall into the same banks of shared memory."""
+        banks = self.worst("shared")
+        if banks is None or banks.units <= 1.2 * banks.ideal:
+            return ""
+        return (
+            f"Line {banks.line}: a {banks.kind} takes {banks.per_request:.1f} passes over the"
+            f" banks of shared memory where {banks.ideal_per_request:.1f} would do. Lay the"
+            " array out so that a warp's words fall into 32 banks, for example with rows one"
+            " longer."
         )
-        everything, excess = (
-            sum(v(r) for r in rows if r.space == "global")
-            for v in (lambda r: r.units, lambda r: r.units - r.ideal)
-        )
-        if spread is not None and excess > 0.25 * everything:
-            return (
-                f"Line {spread.line}: a {spread.kind} takes {spread.per_request:.1f} sectors a"
-                f" request where {spread.ideal_per_request:.1f} would do. Let neighbouring threads"
-                " use neighbouring addresses."
-            )
-        if banks is not None and banks.units > 1.2 * banks.ideal:
-            return (
-                f"Line {banks.line}: a {banks.kind} takes {banks.per_request:.1f} passes over the"
-                f" banks of shared memory where {banks.ideal_per_request:.1f} would do. Lay the"
-                " array out so that a warp's words fall into 32 banks, for example with rows one"
-                " longer."
-            )
+
+    def repeated(self) -> str:
+        """Advice where all accesses are narrow: how often each byte is asked for."""
         again = self.bytes_requested / self.bytes_touched if self.bytes_touched else 1
         if self.intensity is None:
             return (
@@ -296,6 +307,25 @@ def table(kind: Any, address: Any, count: int) -> list:
     return list((kind * count).from_address(address)) if count else []
 
 
+def rows_of(
+    report: Report, sites: list, lines: list[str], arrays: list, place: Callable
+) -> list[Row]:
+    """The counters of all accesses, added up for each line, kind and array."""
+    rows: dict[tuple, Row] = {}
+    for site, at in zip(sites, lines):
+        if not site.requests:
+            continue
+        array = "shared" if site.array < 0 else arrays[site.array][0].name
+        key = (*place(at), KINDS[site.kind], array, site.size)
+        row = rows.setdefault(key, Row(*key))
+        row.requests += site.requests
+        row.units += site.units
+        row.ideal += site.ideal
+        row.bytes += site.bytes
+    own = report.source.name
+    return sorted(rows.values(), key=lambda r: (r.file != own, r.file, r.line, r.kind, r.array))
+
+
 def fill(report: Report, library: Library, counts: Any, tables: Any, arrays: list) -> None:
     """Turn the shim's tables into rows and words."""
     sites, problems = table(Site, tables[0], counts[0]), table(Problem, tables[1], counts[1])
@@ -309,25 +339,7 @@ def fill(report: Report, library: Library, counts: Any, tables: Any, arrays: lis
             int(line) if line.isdigit() else 0
         )
 
-    rows: dict[tuple, Row] = {}
-    for site, at in zip(sites, lines):
-        if site.requests:
-            key = (
-                *place(at),
-                KINDS[site.kind],
-                "shared" if site.array < 0 else arrays[site.array][0].name,
-                site.size,
-            )
-            row = rows.setdefault(key, Row(*key))
-            row.requests, row.units, row.ideal, row.bytes = (
-                row.requests + site.requests,
-                row.units + site.units,
-                row.ideal + site.ideal,
-                row.bytes + site.bytes,
-            )
-    report.rows = sorted(
-        rows.values(), key=lambda r: (r.file != report.source.name, r.file, r.line, r.kind, r.array)
-    )
+    report.rows = rows_of(report, sites, lines, arrays, place)
     report.bytes_requested = sum(r.bytes for r in report.rows if r.space == "global")
     report.bytes_touched = 32 * sum(
         w.read_sectors + w.written_sectors for w in table(Watched, tables[2], len(arrays))
@@ -466,9 +478,15 @@ def profile(flops: bool = True) -> Iterator[Profile]:
 
 # ---- the page ----
 
-STYLE = """body{font:15px/1.5 system-ui,sans-serif;margin:2em;color:#222;background:#fff}table{border-collapse:collapse;font:13px/1.45 ui-monospace,monospace}
-td{padding:0 .7em;vertical-align:top;white-space:pre}td.n{text-align:right;color:#999}td.c{text-align:right}tr.bad td{background:#ffe3e3}tr.wide td.c{background:#fff1cc}
-th{text-align:right;font-weight:600;padding:0 .7em}th:last-child{text-align:left}p{max-width:60em}.problem{color:#b00020}"""
+STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;margin:2em;color:#222;background:#fff}
+table{border-collapse:collapse;font:13px/1.45 ui-monospace,monospace}
+td{padding:0 .7em;vertical-align:top;white-space:pre}
+td.n{text-align:right;color:#999}td.c{text-align:right}
+tr.bad td{background:#ffe3e3}tr.wide td.c{background:#fff1cc}
+th{text-align:right;font-weight:600;padding:0 .7em}th:last-child{text-align:left}
+p{max-width:60em}.problem{color:#b00020}
+"""
 
 
 def page(profile: Profile) -> str:
@@ -503,22 +521,20 @@ def listing(report: Report, file: str) -> str:
     ]
     for number, text in enumerate(lines, 1):
         rows = [r for r in report.rows if r.file == file and r.line == number]
-        if not rows and not own:
-            continue
-        wide = any(r.units > 1.2 * r.ideal for r in rows)
-        cells = [
-            "\n".join(f(r) for r in rows)
-            for f in (
-                lambda r: f"{r.kind} {r.array} {r.size} B",
-                lambda r: f"{r.requests:,}",
-                lambda r: f"{r.per_request:.2f} {r.unit}",
-                lambda r: f"{r.ideal_per_request:.2f}",
-            )
-        ]
-        kind = " class=bad" if number in bad else " class=wide" if wide else ""
-        out.append(
-            f"<tr{kind}><td class=n>{number}"
-            + "".join(f"<td class=c>{c}" for c in cells)
-            + f"<td>{escape(text)}</tr>"
-        )
+        if rows or own:
+            out.append(line_of_page(number, text, rows, number in bad))
     return "".join([*out, "</table>"])
+
+
+def line_of_page(number: int, text: str, rows: list[Row], bad: bool) -> str:
+    """One line of a source with its counters."""
+    wide = any(r.units > 1.2 * r.ideal for r in rows)
+    columns = (
+        [f"{r.kind} {r.array} {r.size} B" for r in rows],
+        [f"{r.requests:,}" for r in rows],
+        [f"{r.per_request:.2f} {r.unit}" for r in rows],
+        [f"{r.ideal_per_request:.2f}" for r in rows],
+    )
+    cells = "".join("<td class=c>" + "\n".join(column) for column in columns)
+    kind = " class=bad" if bad else " class=wide" if wide else ""
+    return f"<tr{kind}><td class=n>{number}{cells}<td>{escape(text)}</tr>"
