@@ -74,6 +74,7 @@ DIFFERENT: dict = {
     "as_strided": {"refused": "strides are those of a contiguous tensor here"},
     "bmm": {"refused": "one dtype, also for empty matrices"},
     "cross_entropy": {"value": "sizes of 0"},
+    "linear_cross_entropy": {"value": "as cross_entropy"},
     "scaled_dot_product_attention": {"refused": "one dtype"},
     "cosine_similarity": {"value": "float16 is promoted first", "gradient": "as value"},
     "rms_norm": {"dtype": "the weight is promoted"},

@@ -122,3 +122,63 @@ def test_ctc_has_pytorchs_gradient_through_log_softmax():
         lib.nn.functional.ctc_loss(log_probs, targets, (6, 5), (3, 2)).backward()
         grads.append(x.grad.numpy())
     np.testing.assert_allclose(*grads, rtol=1e-9, atol=1e-12)
+
+
+def test_linear_cross_entropy_takes_a_bias_class_weights_and_an_ignored_class():
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(4)
+    arrays = [rng.normal(size=s) for s in ((4, 3), (5, 2, 3), (5, 2))]
+    grads = []
+    for lib in (tg, torch):
+        x, w, b = leaves = [lib.tensor(a).requires_grad_() for a in arrays]
+        loss = lib.nn.functional.linear_cross_entropy(
+            x,
+            w,
+            lib.tensor([[0, 1], [2, 3], [4, 4], [1, 0]]),
+            linear_bias=b,
+            weight=lib.tensor([1.0, 2.0, 0.5, 1.0, 3.0], dtype=lib.float64),
+            ignore_index=1,
+        )
+        loss.backward()
+        grads.append([loss.detach().numpy(), *(leaf.grad.numpy() for leaf in leaves)])
+    for ours, theirs in zip(*grads, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-9)
+
+
+def test_linear_cross_entropy_refuses_what_does_not_fit():
+    x, w, labels = tg.ones(4, 3), tg.ones(5, 3), tg.zeros(4, dtype=tg.int64)
+    with pytest.raises(ValueError, match="linear_bias must have the shape"):
+        F.linear_cross_entropy(x, w, labels, linear_bias=tg.ones(4))
+    with pytest.raises(ValueError, match="input must be"):
+        F.linear_cross_entropy(tg.ones(3), tg.ones(5, 2, 3), labels)
+    with pytest.raises(ValueError, match="ignore_index is for class numbers"):
+        F.linear_cross_entropy(x, w, tg.ones(4, 5), ignore_index=1)
+
+
+@pytest.mark.parametrize("name", ["cross_entropy", "nll_loss"])
+def test_class_weights_and_class_numbers_are_checked(name):
+    loss, scores, labels = getattr(F, name), tg.ones(2, 3), tg.tensor([0, 1])
+    for weight in (tg.ones(2), tg.ones(1, 3)):
+        with pytest.raises(ValueError, match=rf"{name}: weight must have one value per class"):
+            loss(scores, labels, weight)
+    with pytest.raises(TypeError, match=rf"{name}: target must hold class numbers.*bool"):
+        loss(scores, labels.bool())
+
+
+def test_cross_entropy_refuses_integer_scores():
+    with pytest.raises(TypeError, match="cross_entropy: input must be a floating-point"):
+        F.cross_entropy(tg.ones(2, 3, dtype=tg.int64), tg.tensor([0, 1]))
+
+
+@pytest.mark.parametrize("reduction", ["none", "mean", "sum"])
+@pytest.mark.parametrize("name", ["cross_entropy", "nll_loss"])
+@pytest.mark.parametrize("target", [2, [2]])
+def test_one_item_may_have_its_class_as_a_number_or_a_list_of_one(name, target, reduction):
+    torch = pytest.importorskip("torch")
+    ours, theirs = (
+        getattr(lib.nn.functional, name)(
+            lib.tensor([0.5, 1.0, 2.0]), lib.tensor(target), reduction=reduction
+        )
+        for lib in (tg, torch)
+    )
+    np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-6)

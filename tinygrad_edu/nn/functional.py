@@ -62,6 +62,7 @@ from ..functional import (  # noqa: F401
     l1_loss,
     layer_norm,
     linear,
+    linear_cross_entropy,
     local_response_norm,
     log_softmax,
     logsigmoid,

@@ -722,6 +722,25 @@ def check_labels(input: Tensor, target: Tensor, ignore_index: int) -> tuple[Tens
     return labels, valid
 
 
+def check_class_numbers(name: str, target: Tensor, floats: bool = False) -> None:
+    """Refuse masks, and unless `floats` allows probabilities, floating-point numbers."""
+    if target.dtype.name == "bool" or target.dtype.is_floating_point and not floats:
+        raise DTypeError(
+            f"{name}: target must hold class numbers (integers), got {target.dtype.name}. Convert"
+            " it with .long()."
+        )
+
+
+def check_class_weights(name: str, input: Tensor, weight: Tensor | None) -> None:
+    classes = tuple(input.shape[:2][-1:])
+    if weight is not None and tuple(weight.shape) != classes:
+        raise ShapeError(
+            f"{name}: weight must have one value per class, shape {classes}, got"
+            f" {tuple(weight.shape)} for an input of shape {tuple(input.shape)}. Check the number"
+            " of classes."
+        )
+
+
 def all_count(valid: Tensor) -> bool:
     """Whether no item is ignored; never asked while a graph of kernels is recorded."""
     return not capture.active and bool(valid.array.all())
@@ -755,13 +774,10 @@ def nll_loss(
     """
     if size_average is not None or reduce is not None:
         reduction = legacy_reduction(size_average, reduce)
-    if target.dtype.is_floating_point:
-        raise DTypeError(
-            f"nll_loss: target must hold class numbers (integers), got {target.dtype.name}. Convert"
-            " it with .long()."
-        )
+    check_class_numbers("nll_loss", target)
+    check_class_weights("nll_loss", input, weight)
     if input.ndim == 1:
-        batch = F.unsqueeze(input, 0), F.unsqueeze(target, 0)
+        batch = F.unsqueeze(input, 0), F.reshape(target, (1,)) if target.numel() == 1 else target
         loss = nll_loss(*batch, weight, ignore_index=ignore_index, reduction=reduction)
         return F.squeeze(loss, 0) if reduction == "none" else loss
     labels, valid = check_labels(input, target, ignore_index)
@@ -880,12 +896,16 @@ def cross_entropy(
             f"cross_entropy: label_smoothing must be in [0, 1], got {label_smoothing}. Choose a"
             " value such as 0.1."
         )
+    check_float("cross_entropy", input)
+    check_class_numbers("cross_entropy", target, floats=True)
+    check_class_weights("cross_entropy", input, weight)
     if target.dtype.is_floating_point:
         check_probabilities(input, target, ignore_index)
         loss = soft_cross_entropy(F, input, target, weight, label_smoothing)
         return reduced(F, "cross_entropy", loss, reduction)
-    floats = input.dtype.is_floating_point
-    if weight is None and not label_smoothing and input.ndim > 1 and floats and input.numel():
+    if input.ndim == 1:  # one item
+        target = F.reshape(target, ()) if target.numel() == 1 else target
+    elif weight is None and not label_smoothing and input.numel():
         labels, valid = check_labels(input, target, ignore_index)
         loss = F.class_cross_entropy(input, labels, ignore_index)
         scale = None if all_count(valid) else valid.to(input.dtype)
@@ -941,3 +961,63 @@ def uniform_cross_entropy(
     else:
         scale = F.where(valid, F.getitem(weight, F.where(valid, target, 0).array), 0.0)
     return over_items(F, "cross_entropy", loss, scale, reduction)
+
+
+@composite(
+    method=False,
+    cases=[
+        Case([4, 2], [3, 2], LABELS),
+        Case([2], [3, 2], ints(high=3)),
+        Case([4, 2], [3, 5, 2], ints(4, 5, high=3), reduction="sum"),
+        Case([4, 2], [3, 2], Sample(4, 3, low=0.1, high=1.0), label_smoothing=0.1),
+    ],
+)
+def linear_cross_entropy(
+    F: Any,
+    input: Tensor,
+    linear_weight: Tensor,
+    target: Tensor,
+    *,
+    linear_bias: Tensor | None = None,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    options: Any = None,
+) -> Tensor:
+    """cross_entropy of a linear layer's outputs.
+
+    Math:   cross_entropy(input linear_weight^T + linear_bias, target)
+    Shape:  input (N, I) or (I), linear_weight (C, *, I), linear_bias (C, *), target (N, *) class
+            numbers or (N, C, *) probabilities
+    Note:   `options` is accepted for PyTorch's sake: it chooses how PyTorch saves memory, and
+            changes no result
+    """
+    classes, more = linear_weight.shape[0], tuple(linear_weight.shape[1:-1])
+    if input.ndim not in (1, 2) or linear_weight.ndim < 2 or more and input.ndim == 1:
+        raise ShapeError(
+            "linear_cross_entropy: input must be (N, I), or (I) with a linear_weight (C, I), got"
+            f" {tuple(input.shape)} and {tuple(linear_weight.shape)}. Reshape one of them."
+        )
+    if linear_bias is not None:
+        if tuple(linear_bias.shape) != (classes, *more):
+            raise ShapeError(
+                f"linear_cross_entropy: linear_bias must have the shape {(classes, *more)}, got"
+                f" {tuple(linear_bias.shape)}. Reshape it."
+            )
+        linear_bias = F.flatten(linear_bias)
+    if target.dtype.is_floating_point and ignore_index is not None:
+        raise ShapeError(
+            f"linear_cross_entropy: ignore_index is for class numbers, got {ignore_index} with"
+            " probabilities. Omit it."
+        )
+    rows = F.flatten(linear_weight, 0, -2)
+    scores = F.linear(input, rows, linear_bias)
+    return cross_entropy(
+        F.reshape(scores, (*input.shape[:-1], classes, *more)),
+        target,
+        weight,
+        ignore_index=-100 if ignore_index is None else ignore_index,
+        reduction=reduction,
+        label_smoothing=label_smoothing,
+    )
