@@ -9,6 +9,7 @@ from typing import Any
 from .. import functional as ops
 from ..engine.errors import DTypeError, ShapeError
 from ..engine.tensor import Tensor
+from ..ops.layers.recurrent import gru_sequence, lstm_sequence, rnn_sequence
 from . import functional as F
 from . import init
 from .module import Module
@@ -327,7 +328,7 @@ class RNN(RNNBase):
             )
             gx = ops.masked_fill(gx, past, -math.inf)
         w_hh = self.weight("weight_hh", suffix)
-        out = ops.rnn_sequence(gx, state[0], w_hh, self.nonlinearity)  # (T, B, H)
+        out = rnn_sequence(gx, state[0], w_hh, self.nonlinearity)  # (T, B, H)
         return out, (last(out, lengths),)
 
     def forward(self, input: Any, hx: Tensor | None = None) -> tuple[Any, Tensor]:
@@ -356,7 +357,7 @@ class LSTM(RNNBase):
         if self.proj_size:
             hs, cs = self.projected(gx, state, w_hh, self.weight("weight_hr", suffix))
         else:
-            hs, cs = ops.lstm_sequence(gx, state[0], state[1], w_hh)[:2]  # (T, B, H) each
+            hs, cs = lstm_sequence(gx, state[0], state[1], w_hh)[:2]  # (T, B, H) each
         return hs, (last(hs, lengths), last(cs, lengths))
 
     def projected(
@@ -396,7 +397,7 @@ class GRU(RNNBase):
     ) -> tuple[Tensor, tuple[Tensor, ...]]:
         gx = F.linear(x, self.weight("weight_ih", suffix), self.weight("bias_ih", suffix))
         # gx (T, B, 3H) → (T, B, H)
-        out = ops.gru_sequence(
+        out = gru_sequence(
             gx, state[0], self.weight("weight_hh", suffix), self.weight("bias_hh", suffix)
         )
         return out, (last(out, lengths),)
