@@ -37,6 +37,7 @@ EDGES = [
     ("x ** 0.5 + x ** 1.5 + x ** 3 + x ** 0", [0.0, 2.0]),
     ("L.pow(0.0, x)", [0.0, 2.0]),
     ("L.pow(x, y)", [0.0, 0.0, 0.0, 2.0], [0.0, 1.0, 2.0, -1.5]),
+    ("L.nextafter(x, y)", [1.0, 2.0, 3.0], [2.0, 2.0, 0.0]),
     ("L.fill(x, value=3) * x", [1.0, 2.0]),
     ("L.fill(x, y)", [1.0, 2.0], 4.0),
     ("L.xlogy(x, y)", [0.0, 0.0, 2.0], [0.0, 3.0, 3.0]),
@@ -97,7 +98,13 @@ def test_integers_divided_by_zero_are_refused(call):
         call(tg.tensor([1]))
 
 
-FAR = np.array([-40.0, -20.0, -6.0, -4.0, -3.0, -1.0, 0.0, 0.5, 4.0, 8.0])
+def test_a_weight_of_another_dtype_is_refused():
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    with pytest.raises(tg.DTypeError, match="lerp: weight must have the dtype of input"):
+        tg.lerp(x, x * 2, tg.tensor([0.5, 0.5], dtype=tg.float64))
+
+
+FAR = np.array([float("nan"), -40.0, -20.0, -6.0, -4.0, -3.0, -1.0, 0.0, 0.5, 4.0, 8.0])
 
 
 def test_log_ndtr_is_exact_far_below_zero():

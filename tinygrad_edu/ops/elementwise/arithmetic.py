@@ -25,6 +25,7 @@ def between(xp, input, end, weight):
 @op(
     inplace=True,
     types="match",
+    plain=("weight",),
     elementwise=between,
     cases=[
         Case([2, 3], [2, 3], 0.3),
@@ -40,6 +41,11 @@ def lerp(xp, input: Array, end: Array, weight: Array):
             d weight = g (end - input)
     """
     if hasattr(weight, "dtype"):
+        if weight.dtype != input.dtype:
+            raise DTypeError(
+                f"lerp: weight must have the dtype of input, {input.dtype}, got {weight.dtype}."
+                " Convert it with .to(dtype)."
+            )
         return between(xp, input, end, weight)
     if -0.5 < weight < 0.5:
         return input + weight * (end - input)
@@ -373,17 +379,20 @@ def lcm(xp, input: Array, other: Array):
 
 
 @op(
-    types="match",
+    types="promote",
     inplace=True,
-    differentiable=False,
     cases=[Case([2, 3], [3], grad=False), Case(ODD, Sample(6), grad=False)],
 )
 def nextafter(xp, input: Array, other: Array):
     """The next number of the dtype after input, in the direction of other.
 
-    Math:   out = input where input = other, else the neighbour of input that is nearer to other
+    Math:   out = input where input = other, else the neighbour of input that is nearer to other;
+            d input = g where input != other, else 0,   d other = 0
     """
     return xp.nextafter(input, other)
+
+
+nextafter.vjp(input=lambda F, g, input, other: F.where(input == other, 0.0, g), other=zero_gradient)
 
 
 @op(elementwise=True, differentiable=False, cases=[Case(ODD), Case(ints(3))])

@@ -352,7 +352,7 @@ def log_ndtr_array(xp, x):
         fraction = far + (n / 2) / fraction
     tail = -far * far - xp.log(fraction * (2 * math.sqrt(math.pi)))
     above = 0.5 * erfc_precise(xp, xp.absolute(x) * 0.7071067811865476)
-    near = xp.where(x > 0, xp.log1p(-above), xp.log(xp.where(x > -4, above, 1.0)))
+    near = xp.where(x > 0, xp.log1p(-above), xp.log(xp.where(x < -4, 1.0, above)))
     return xp.where(x < -3, tail, near)
 
 
