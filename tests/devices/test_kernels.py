@@ -32,7 +32,7 @@ DEVICES = [
 RUNGS = [
     pytest.param(op, f"{r.number}{r.track}", id=r.name)
     for op, ladder in ladders.items()
-    if op in registry
+    if op in OPS
     for r in ladder
 ]
 BFLOAT16 = 0.1  # what rounds its inputs to 8 bits is only compared roughly here
