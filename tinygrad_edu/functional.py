@@ -3,7 +3,7 @@ make tensors.
 """
 
 from . import ops as _ops  # noqa: F401  # fills the registry
-from .engine.backward import functional as _functions
+from .engine.device import functional as _functions
 from .ops.create.conversion import can_cast, is_complex, is_floating_point, is_nonzero, is_same_size  # noqa: F401
 from .ops.create.creation import (  # noqa: F401
     arange,

@@ -161,7 +161,7 @@ def test_adding_an_op_touches_one_file(tmp_path):
         sys.path.insert(0, {str(tmp_path)!r})
         import tinygrad_edu as t
         import one_file
-        from tinygrad_edu.engine.backward import functional
+        from tinygrad_edu.engine.device import functional
         x = t.tensor([1.0, 2.0], dtype=t.float64, requires_grad=True)
         y = functional.cubed(x)                                      # a function
         assert y.tolist() == x.cubed().tolist() == [1.0, 8.0]        # a method

@@ -16,7 +16,7 @@ from support.ops import CASES, OPS, RANDOM, torch_function
 from test_ops import INTERNAL, NO_PARITY
 
 import tinygrad_edu as tg
-from tinygrad_edu.engine.case import Array
+from tinygrad_edu.engine.case import Sample
 from tinygrad_edu.engine.errors import TinygradEduError
 from tinygrad_edu.engine.tensor import Tensor
 
@@ -155,7 +155,7 @@ def draw_array(draw, recipe, dtype, resize, extreme, layout):
             array = array.astype(dtype)
     else:
         shape = tuple(resize.get(n, n) for n in recipe.shape)
-        array = Array(*shape, low=recipe.low, high=recipe.high).make(draw(100))
+        array = Sample(*shape, low=recipe.low, high=recipe.high).make(draw(100))
         if dtype not in FLOATS:
             array = np.abs(array * 3) if dtype == "uint8" else array * 3
         if dtype == "bool":
@@ -176,7 +176,7 @@ def draw_call(draw, name):
     kind = draw(10)
     dtype = "float64" if kind < 4 else "float32" if kind < 6 else (FLOATS + OTHERS)[draw(8)]
     recipes = [
-        r for a in case.args for r in (a if isinstance(a, tuple) else (a,)) if isinstance(r, Array)
+        r for a in case.args for r in (a if isinstance(a, tuple) else (a,)) if isinstance(r, Sample)
     ]
     sizes = sorted({n for r in recipes if r.values is None for n in r.shape})
     resize = {sizes[draw(len(sizes))]: [0, 1, 1, 2, 7][draw(5)]} if sizes and not draw(4) else {}
@@ -187,13 +187,13 @@ def draw_call(draw, name):
     layout = ["plain", "transposed", "strided"][draw(3)]
 
     def made(a):
-        if isinstance(a, Array):
+        if isinstance(a, Sample):
             return draw_array(
                 draw, a, (FLOATS + OTHERS)[draw(8)] if mixed else dtype, resize, extreme, layout
             )
         return (
             tuple(made(v) for v in a)
-            if isinstance(a, tuple) and a and isinstance(a[0], Array)
+            if isinstance(a, tuple) and a and isinstance(a[0], Sample)
             else a
         )
 

@@ -27,12 +27,13 @@ from support.ops import (
 
 import tinygrad_edu as tg
 from tinygrad_edu.autograd import gradcheck, gradgradcheck
+from tinygrad_edu.engine.graph import Output
 from tinygrad_edu.engine.op import Op
 from tinygrad_edu.engine.tensor import Tensor
 
 # Pieces of formulas and of composites: they have no public meaning, and the ops that use them test
 # them.
-INTERNAL = PIECES | {"zeros_raw"}
+INTERNAL = PIECES
 
 
 @pytest.mark.parametrize("name", sorted(set(OPS) - INTERNAL))
@@ -108,8 +109,7 @@ def test_forward_leaves_its_inputs_alone_and_takes_any_memory_layout(name, case)
 
 
 @pytest.mark.parametrize(
-    "name",
-    sorted(n for n, op in OPS.items() if isinstance(op, Op) and op.rules and not op.variadic),
+    "name", sorted(n for n, op in OPS.items() if isinstance(op, Op) and op.differentiable)
 )
 def test_only_the_values_that_a_formula_names_are_kept(name):
     op = OPS[name]
@@ -119,12 +119,12 @@ def test_only_the_values_that_a_formula_names_are_kept(name):
             continue
         out = outputs(function(name)(*args, **case.attrs))
         node = next((o.node for o in out if isinstance(o, Tensor) and o.node is not None), None)
-        node = node.parents[0] if node is not None and node.op is None else node
+        node = node.edges[0] if type(node) is Output else node
         if node is None or node.op is not op:
             continue
-        keep = op.kept(*(p is not None for p in node.parents))
-        for kept, value in zip(keep, node.saved):
-            assert kept or value is None
+        for edge, names, kept in zip(node.edges, op.kept_names, node.kept):
+            assert kept is None or len(kept) == len(names)
+            assert kept is None or edge is not None or op.joint or op.reference
 
 
 # ---- parity with PyTorch -------------------------------------------------------------------------

@@ -2,11 +2,11 @@
 Jacobians and Hessians.
 """
 
-from . import functional
+from ..engine.backward import backward, grad
+from . import function, functional
 from .function import Function
 from .functional import hessian, hvp, jacobian, jvp, vhp, vjp
 from .gradcheck import gradcheck, gradgradcheck
-from .gradients import backward, grad
 from .modes import (
     detect_anomaly,
     enable_grad,

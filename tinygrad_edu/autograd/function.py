@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
-from .. import functional as F
-from ..engine.backward import Node, Output, clock, freed, mode
 from ..engine.errors import DTypeError, GraphError
+from ..engine.graph import Node, Output, Slots, mode
 from ..engine.tensor import Tensor
-from .gradients import as_tuple
+from ..engine.views import check_writable, rebase
 from .modes import no_grad
 
 
-class _Context:
+class Context:
     """What a Function's forward leaves for its backward."""
 
+    saved_tensors: tuple = ()
+
     def __init__(self, needs: tuple):
-        self.needs_input_grad, self.kept, self.non_differentiable = needs, (), ()  # type: ignore[var-annotated]
+        self.needs_input_grad = needs
+        self.kept: tuple = ()
+        self.non_differentiable: tuple = ()
+        self.dirty: tuple = ()
         self.materialize = True
 
     def save_for_backward(self, *tensors: Any) -> None:
@@ -26,72 +32,74 @@ class _Context:
         self.kept = tensors
 
     def mark_non_differentiable(self, *tensors: Tensor) -> None:
+        """Name outputs that have no gradient."""
         self.non_differentiable = tensors
 
+    def mark_dirty(self, *tensors: Tensor) -> None:
+        """Name inputs that forward changed in place and returns."""
+        self.dirty = tensors
+
     def set_materialize_grads(self, value: bool) -> None:
+        """Whether backward gets zeros (True) or None for outputs that nothing depended on."""
         self.materialize = value
 
-    def mark_dirty(self, *tensors: Tensor) -> None:
-        for t in tensors:
-            t.bump_version()
 
-
-class _UserOp:
+class UserOp:
     """A Function as the walk sees it."""
 
-    keeps = True
+    declared = several = False  # it fills missing cotangents itself
 
-    def __init__(self, function: type[Function], context: _Context, inputs: list, outputs: tuple):
+    def __init__(self, function: type[Function], context: Context, outputs: list):
         self.name, self.function, self.context = function.__name__, function, context
-        self.inputs, self.results, self.many = (
-            inputs,
-            [(o.shape, o.dtype) for o in outputs],
-            len(outputs) > 1,
-        )
-        self.places = [
-            next((i for i, o in enumerate(outputs) if o is t), None) for t in context.kept
-        ]
-        # outputs are kept as raw arrays by the node
-        self.kept = [
-            None if place is not None else t for t, place in zip(context.kept, self.places)
-        ]
-        self.saved_names = [f"saved tensor {i}" for i in range(len(context.kept))]
+        self.many = len(outputs) > 1
+        self.dtypes = [o.array.dtype for o in outputs]
+        self.places = [place(t, outputs) for t in context.kept]
+        self.inputs_kept = [t if p is None else None for t, p in zip(context.kept, self.places)]
+        self.kept_names = [[f"saved tensor {i}" for i in range(len(context.kept))]]
+        self.keeps = bool(context.kept)
+        context.kept = ()
 
-    def input_name(self, i: int) -> str:
-        return f"input {i}"
-
-    def pullback(self, node: Node, F_: Any, g: Any, create_graph: bool) -> list:
-        device = node.device
-        if node.saved is None:
-            raise freed(self)
-        ends = [
-            node if not self.many else Output(node, p) if p is not None else None
-            for p in self.places
-        ]
-        tensors = [
-            t if p is None else Tensor(a, device, end if create_graph else None)
-            for t, p, a, end in zip(self.kept, self.places, node.saved, ends)
-        ]
-        self.context.saved_tensors = tuple(tensors)  # type: ignore[attr-defined]
+    def pull(self, F: Any, g: Any, kept: tuple) -> list:
+        device = F._device
         given = g if self.many else {0: g}
-        gs = []
-        for i, (shape, dtype) in enumerate(self.results):
-            gi = given.get(i)
-            gs.append(
-                (F.zeros(shape, dtype=dtype) if self.context.materialize else None)
-                if gi is None
-                else gi
-                if create_graph
-                else Tensor(device.asarray(gi), device)
-            )
+        gs = [
+            None if given.get(i) is None else Tensor(device.xp.array(given[i]), device)
+            for i in range(len(self.dtypes))
+        ]
+        saved = [
+            t if p is None else Tensor(a, device)
+            for t, p, a in zip(self.inputs_kept, self.places, kept[0])
+        ]
+        pieces = self.run(device, gs, saved, given)
+        return [None if p is None else device.xp.array(p.array) for p in pieces]
+
+    def pull_recorded(self, node: Node, F: Any, g: Any, kept: tuple) -> list:
+        given = g if self.many else {0: g}
+        gs = [given.get(i) for i in range(len(self.dtypes))]
+        saved = [
+            t if p is None else Tensor(a, node.device, Output(node, p) if self.many else node)
+            for t, p, a in zip(self.inputs_kept, self.places, kept[0])
+        ]
+        return self.run(node.device, gs, saved, given)
+
+    def run(self, device: Any, gs: list, saved: list, given: Any) -> list:
+        """Call the user's backward and check what it returns."""
+        if self.context.materialize:
+            shapes = given.shape if isinstance(given, Slots) else ()
+            gs = [
+                Tensor(device.xp.zeros(shapes[i], self.dtypes[i]), device) if g is None else g
+                for i, g in enumerate(gs)
+            ]
+        self.context.saved_tensors = tuple(saved)
         out = self.function.backward(self.context, *gs)
-        pieces = list(out) if isinstance(out, tuple) else [out]
-        while len(pieces) > len(node.parents) and pieces[-1] is None:
+        pieces = list(out) if isinstance(out, (tuple, list)) else [out]
+        count = len(self.context.needs_input_grad)
+        while len(pieces) > count and pieces[-1] is None:
             pieces.pop()
-        if len(pieces) != len(node.parents):
+        if len(pieces) != count:
             raise GraphError(
-                f"{self.name}: backward must return one gradient per input of forward"
-                f" ({len(node.parents)}), got {len(pieces)}. Return None where there is none."
+                f"{self.name}: backward must return one gradient per input of forward ({count}),"
+                f" got {len(pieces)}. Return None where there is none."
             )
         for i, p in enumerate(pieces):
             if p is not None and not isinstance(p, Tensor):
@@ -99,7 +107,12 @@ class _UserOp:
                     f"{self.name}: backward must return Tensors or None, got {type(p).__name__} for"
                     f" input {i}. Wrap it with tensor()."
                 )
-        return [p if p is None or create_graph else p.array for p in pieces]
+        return pieces
+
+
+def place(tensor: Any, among: list) -> int | None:
+    """The index of that very object, if it is there."""
+    return next((i for i, o in enumerate(among) if o is tensor), None)
 
 
 class Function:
@@ -129,32 +142,85 @@ class Function:
 
     @classmethod
     def apply(cls, *args: Any) -> Any:
-        tensors = [a for a in args if isinstance(a, Tensor)]
-        parents = tuple(a.node if isinstance(a, Tensor) else None for a in args)
-        context = _Context(tuple(p is not None for p in parents))
+        """Run forward outside the graph, and record one node for it."""
+        edges = tuple([a.node if isinstance(a, Tensor) else None for a in args])
+        context = Context(tuple(e is not None for e in edges))
         with no_grad():
             if cls.setup_context is None:
                 out = cls.forward(context, *args)
             else:
                 out = cls.forward(*args)
                 cls.setup_context(context, args, out)
-        outputs = as_tuple(out)
-        if not mode.recording or all(p is None for p in parents):
+        if not mode.recording or not any(edges):
             return out
-        device = tensors[0].device
-        outputs = tuple(o.detach() if any(o is a for a in args) else o for o in outputs)
-        user = _UserOp(cls, context, list(args), outputs)
-        saved = tuple(t.array if isinstance(t, Tensor) else t for t in context.kept)
-        node = Node(
-            user,
-            parents,
-            tuple(getattr(a, "shape", ()) for a in args),
-            saved,
-            {},
-            device,
-            clock.now,
+        single = isinstance(out, Tensor)
+        results = [out] if single else list(out) if isinstance(out, (tuple, list)) else [out]
+        connect(cls, context, args, edges, results)
+        return results[0] if single else tuple(results)
+
+
+def connect(
+    cls: type[Function], context: Context, args: tuple, edges: tuple, results: list
+) -> None:
+    """Record the node of a Function's call, and hang its tensor results on it."""
+    for t in context.dirty:
+        check_writable(cls.__name__, t)
+    for i, o in enumerate(results):  # an input that is handed on unchanged is a result of its own
+        if place(o, list(args)) is not None and place(o, list(context.dirty)) is None:
+            results[i] = o.detach() if isinstance(o, Tensor) else o
+            context.kept = tuple([results[i] if t is o else t for t in context.kept])
+    outputs = [o for o in results if isinstance(o, Tensor)]
+    if not outputs:
+        return
+    kept = tuple([t.array if isinstance(t, Tensor) else t for t in context.kept])
+    user, device = UserOp(cls, context, outputs), outputs[0].device
+    shapes = tuple([o.shape for o in outputs])
+    node = Node(user, edges, (kept,), shapes if user.many else shapes[0], device)
+    for i, o in enumerate(outputs):
+        if o.array.dtype.kind != "f" or place(o, list(context.non_differentiable)) is not None:
+            continue
+        end = Output(node, i) if user.many else node
+        if place(o, list(context.dirty)) is None:
+            o.node = end
+        else:
+            rebase(o, end)
+
+
+class Refused:
+    """The op behind the results of a backward that is once differentiable."""
+
+    declared = several = keeps = False
+    kept_names: tuple = ()
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def pull(self, *_: Any) -> Any:
+        raise GraphError(
+            f"{self.name}: the backward is marked once_differentiable, got a second derivative."
+            " Remove the mark and build backward from differentiable ops."
         )
-        for i, o in enumerate(outputs):
-            if o.array.dtype.kind == "f" and not any(o is t for t in context.non_differentiable):
-                o.node = Output(node, i) if user.many else node
-        return outputs[0] if isinstance(out, Tensor) else outputs
+
+    pull_recorded = pull
+
+
+def once_differentiable(backward: Callable) -> Callable:
+    """Mark a Function's backward that must not be differentiated: its ops are not recorded, and a
+    second derivative through it is refused.
+    """
+
+    @wraps(backward)
+    def once(ctx: Any, *grads: Any) -> Any:
+        with no_grad():
+            out = backward(ctx, *grads)
+        edges = tuple([g.node for g in grads if isinstance(g, Tensor) and g.node is not None])
+        if not mode.recording or not edges:
+            return out
+        results = list(out) if isinstance(out, (tuple, list)) else [out]
+        for i, t in enumerate(results):
+            if isinstance(t, Tensor) and t.array.dtype.kind == "f":
+                node = Node(Refused(backward.__qualname__), edges, (), t.shape, t.device)
+                results[i] = Tensor(t.array, t.device, node)
+        return tuple(results) if isinstance(out, (tuple, list)) else results[0]
+
+    return once

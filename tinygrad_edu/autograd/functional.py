@@ -10,7 +10,8 @@ from typing import Any
 from .. import functional as F
 from ..engine.errors import ShapeError
 from ..engine.tensor import Tensor
-from .gradients import as_tuple, grad
+from ..engine.backward import grad
+from ..engine.backward import sequence as as_tuple
 from .modes import enable_grad
 
 

@@ -10,7 +10,8 @@ import numpy as np
 from .. import functional as F
 from ..engine.errors import DTypeError, GraphError
 from ..engine.tensor import Tensor
-from .gradients import as_tuple, grad
+from ..engine.backward import grad
+from ..engine.backward import sequence as as_tuple
 from .modes import enable_grad, no_grad
 
 

@@ -8,7 +8,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
-from ..engine.backward import mode
+from ..engine.graph import mode
 
 
 class _Switch:

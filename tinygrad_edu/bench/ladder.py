@@ -17,7 +17,7 @@ from .. import optim  # declares the steps that kernels stand for
 from ..devices.launch import ladders
 from ..devices.rungs import Rung, definition
 from ..devices.source import kernels_folder
-from ..devices.table import slot_name, use_kernel
+from ..devices.table import use_kernel
 from ..engine.device import Device
 from ..engine.errors import KernelError, TinygradEduError
 from .counters import counted, summed
@@ -141,7 +141,7 @@ def forward_of(op: str) -> Callable:
 
 def slot_of(op: str, device: Device) -> Callable:
     """What runs an op on a device: its kernel, where it has one."""
-    return changing(op, getattr(device.F, slot_name(op)), 0)
+    return changing(op, getattr(device.F, op), 0)
 
 
 def changing(op: str, function: Callable, first: int) -> Callable:

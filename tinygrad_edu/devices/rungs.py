@@ -18,7 +18,6 @@ from collections.abc import Callable
 from typing import Any
 
 from ..engine.device import registry
-from ..engine.updates import updates
 from .source import Source, kernel_file
 
 NAME = re.compile(r"(\w+?)_(\d+)([a-z]?)_([a-z0-9_]+)$")  # op, rung, side track, idea
@@ -29,7 +28,7 @@ ladders: dict[str, list[Rung]] = {}  # op -> rungs, lowest first
 
 def definition(op: str) -> Callable | None:
     """The function `(xp, ...)` that declares an op or an optimiser step; None if there is none."""
-    return registry[op].forward if op in registry else updates.get(op)
+    return registry[op].forward if op in registry else None
 
 
 class Rung:

@@ -9,12 +9,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
-from ..engine.device import Device, Table, registry
+from ..engine.device import Device, Table
 from ..engine.errors import KernelError
-from ..engine.updates import updates
 from .rungs import Handle, Rung
 
 
@@ -69,26 +67,15 @@ def check_pin(op: str, rung: str) -> None:
 class KernelTable(Table):
     """The table of a device that runs kernels."""
 
+    has_kernels = True
+
     def __getattr__(self, name: str) -> Callable:
-        if name in updates and name not in registry:
-            generic: Callable = partial(updates[name], self._device.xp)
-        else:
-            generic = super().__getattr__(name)
-        op = name.removesuffix("_full")
+        function = super().__getattr__(name)
         ladders = all_ladders()
-        if op in ladders and name == slot_name(op):
-            generic = choose(ladders[op], self._device, generic)
-        setattr(self, name, generic)
-        return generic
-
-    def in_place(self, name: str) -> Callable:
-        """The slot of an optimiser step."""
-        return getattr(self, name)
-
-
-def slot_name(op: str) -> str:
-    """The slot whose function also returns the op's residuals."""
-    return f"{op}_full" if f"{op}_full" in registry else op
+        if name in ladders:
+            function = choose(ladders[name], self._device, function)
+            setattr(self, name, function)
+        return function
 
 
 def choose(ladder: list[Rung], device: Device, generic: Callable) -> Callable:

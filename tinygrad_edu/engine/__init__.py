@@ -1,3 +1,13 @@
-"""What the engine stands on: error wording, dtypes, reading and printing arrays, example cases, the
-allocator setting.
+"""The engine: an evening's reading.
+
+1. `device.py`    a device is an array module and a table of raw functions
+2. `graph.py`     who made a value, what its gradient formulas need, and noticing changes
+3. `tensor.py`    an array, its device and its node
+4. `backward.py`  the way back: newest node first; who owns which array
+5. `call.py`      one call of an op, written out once per op
+6. `op.py`        `@op`: a declaration becomes a function, a method and a node
+7. `views.py`     memory that several tensors see; in-place forms
+
+Beside them stand dtypes, error wording, random numbers, reading and printing arrays, hooks, anomaly
+mode and example cases.
 """

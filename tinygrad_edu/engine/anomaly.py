@@ -14,7 +14,8 @@ def user_line() -> str:
     """
     package = __name__.partition(".")[0]
     for frame in reversed(traceback.extract_stack()):
-        if f"/{package}/" not in frame.filename.replace("\\", "/"):
+        inside = frame.filename.startswith("<") and " of op " in frame.filename
+        if not inside and f"/{package}/" not in frame.filename.replace("\\", "/"):
             return f", recorded at {frame.filename}:{frame.lineno}: {frame.line}"
     return ""
 
@@ -39,9 +40,11 @@ def check_forward(node: Any, inputs: list, outputs: list) -> None:
 
 def check_finite(node: Any, pieces: Any) -> None:
     """Anomaly mode, backward: raise if a formula made a NaN, naming it and the forward line."""
-    for i, piece in enumerate(pieces):
-        if node.parents[i] is not None and piece is not None and has_nan(node.device, piece):
+    names = getattr(node.op, "inputs", ())
+    for i, (edge, piece) in enumerate(zip(node.edges, pieces)):
+        if edge is not None and hasattr(piece, "dtype") and has_nan(node.device, piece):
+            name = names[i] if i < len(names) else str(i)
             raise GraphError(
-                f"{node.op.name}: the vjp formula of {node.op.input_name(i)} must give numbers in"
+                f"{node.op.name}: the vjp formula of input {name!r} must give numbers in"
                 f" anomaly mode, got NaN{node.where or ''}. Look at the inputs of that line."
             )

@@ -1,195 +1,19 @@
-"""The graph and the walk: who made a value, what was kept of it, and how cotangents flow back.
-
-A recorded op leaves a `Node`. Nodes point to the nodes of their inputs, never to the tensors they
-made, so a graph has no reference cycle and goes away with the last tensor that needs it.
-"""
+"""The way back: newest node first, each sends cotangents to older ones, leaves add them up."""
 
 from __future__ import annotations
 
-import sys
 import threading
-import weakref
-from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from heapq import heappop, heappush
 from typing import Any
 
-from .anomaly import check_finite, check_forward  # noqa: F401  # op.py uses it too
-from .errors import GraphError
+from .anomaly import check_finite
+from .device import functional
+from .errors import GraphError, ShapeError
+from .graph import Leaf, mode
+from .tensor import Tensor, as_tensor
 
-
-class Mode(threading.local):
-    """Per-thread switches.
-
-    `recording`: ops leave nodes. `anomaly`: nodes remember their line and NaNs are errors.
-    """
-
-    recording = True
-    inference = False
-    anomaly = False
-
-
-mode = Mode()
-
-
-class Node:
-    """One recorded op: what it was, where its inputs came from, what its formulas need."""
-
-    __slots__ = (
-        "op",
-        "parents",
-        "shapes",
-        "saved",
-        "attrs",
-        "device",
-        "time",
-        "__dict__",
-        "__weakref__",
-    )
-    hooks: dict[int, Callable] | None = None  # called with the cotangent of this node's output
-    where: str | None = None  # the user's line, in anomaly mode
-    index = None
-
-    def __init__(
-        self,
-        op: Any,
-        parents: tuple,
-        shapes: tuple,
-        saved: tuple,
-        attrs: dict,
-        device: Any,
-        time: int,
-    ):
-        self.op = op  # has .rules and .keeps, or .pullback
-        # a Node, Leaf or Output for each input, None where no gradient is needed
-        self.parents = parents
-        self.shapes = shapes  # of the inputs: a broadcast cotangent is summed back to these
-        self.saved = saved  # exactly the arrays that the formulas name; None once freed
-        self.attrs = attrs
-        self.device = device
-        self.time = time  # value of clock.now when the arrays were saved
-
-    def __repr__(self) -> str:
-        return f"<{self.op.name} node>"
-
-    def name(self) -> str:
-        return self.op.name
-
-    @property
-    def next_functions(self) -> tuple:
-        return tuple((parent, 0) for parent in self.parents)
-
-
-class Leaf:
-    """The end of the graph: a tensor the user made. Holds it weakly, so that a graph never keeps a
-    tensor alive.
-    """
-
-    op: Any = None
-    parents = ()
-    hooks: dict[int, Callable] | None = None
-    after: dict[int, Callable] | None = None  # called with the tensor once its .grad is there
-
-    def __init__(self, tensor: Any):
-        self.ref = weakref.ref(tensor)
-
-    def __repr__(self) -> str:
-        return "<leaf>"
-
-
-class Output:
-    """Output number `index` of an op with several outputs."""
-
-    op: Any = None
-    hooks: dict[int, Callable] | None = None
-
-    def __init__(self, node: Node, index: int):
-        self.parents, self.index = (node,), index
-
-    def __repr__(self) -> str:
-        return f"<output {self.index} of {self.parents[0].op.name} node>"
-
-    def name(self) -> str:
-        return self.parents[0].op.name
-
-
-# ---- versions: noticing that a kept array was changed in place -----------------------------------
-
-
-class Clock:
-    now = 0  # counts in-place writes; a node whose `time` equals `now` cannot have been overtaken
-
-
-clock = Clock()
-# id(storage) -> (storage, [version], last write times)
-writes: dict[int, tuple[weakref.ref, list[int], deque[int]]] = {}
-
-
-def bump_version(device: Any, array: Any) -> None:
-    """Note that the memory behind `array` was written in place."""
-    owner = device.storage(array)
-    key = id(owner)
-    if key not in writes:
-        writes[key] = (weakref.ref(owner, lambda _: writes.pop(key, None)), [0], deque(maxlen=64))
-    _, version, times = writes[key]
-    clock.now += 1
-    version[0] += 1
-    times.append(clock.now)
-
-
-def version_of(device: Any, array: Any) -> int:
-    entry = writes.get(id(device.storage(array)))
-    return entry[1][0] if entry else 0
-
-
-def check_versions(node: Node) -> None:
-    """Raise if an array that `node` kept was written since."""
-    device = node.device
-    for name, value in zip(node.op.saved_names, node.saved):
-        entry = writes.get(id(device.storage(value))) if type(value) is device.array_type else None
-        if entry and entry[2][-1] > node.time:
-            now = entry[1][0]
-            then = now - sum(t > node.time for t in entry[2])
-            raise GraphError(
-                f"{node.op.name}: {name} {tuple(value.shape)} must not change between forward and"
-                f" backward, because the gradient needs it, got version {now} instead of"
-                f" {then}{node.where or ''}. Use the op without the underscore (x = x + y, not x +="
-                " y), or clone() before the in-place change."
-            )
-
-
-# ---- the walk ------------------------------------------------------------------------------------
-
-
-def count_users(roots: Iterable) -> dict:
-    """For every node reachable from `roots`: how many reachable nodes will send it a cotangent."""
-    users = dict.fromkeys(roots, 0)
-    stack = list(users)
-    while stack:
-        for parent in stack.pop().parents:
-            if parent is not None:
-                n = users.get(parent)
-                if n is None:
-                    stack.append(parent)
-                    users[parent] = 1
-                else:
-                    users[parent] = n + 1
-    return users
-
-
-def leading_to(targets: set, users: dict) -> set:
-    """The nodes among `users` from which one of `targets` can be reached."""
-    children: dict = {}
-    for node in users:
-        for parent in node.parents:
-            if parent is not None:
-                children.setdefault(parent, []).append(node)
-    found, stack = set(targets), list(targets)
-    while stack:
-        for child in children.get(stack.pop(), ()):
-            if child not in found:
-                found.add(child)
-                stack.append(child)
-    return found
+adding = threading.Lock()  # two threads may run backward into one leaf
 
 
 def walk(
@@ -197,134 +21,269 @@ def walk(
     create_graph: bool = False,
     retain_graph: bool = False,
     targets: set | None = None,
-) -> list:
-    """Push cotangents from `roots` [(node, g)] back to the leaves, or only to `targets`; return
-    [(node, g)] for these.
+) -> tuple[dict, dict]:
+    """Push cotangents `roots` [(node, g)] back.
 
-    Every node is visited once, after all its users: dependency order, iterative, so depth is no
-    limit. With `create_graph` the formulas receive Tensors and are recorded themselves; otherwise
-    they receive raw arrays.
+    Returns {node: g} of the leaves, or of `targets`; and {node: g} of nodes that retain theirs.
+
+    The newest node goes first. All users of a value are newer than the node that made it, so a node
+    is visited once, after everything it will receive has arrived: no counting and no recursion.
+    With `create_graph` the formulas receive Tensors and are recorded themselves; otherwise they
+    receive raw arrays.
     """
+    useful = None if targets is None else leading_to(targets, [node for node, _ in roots])
     grads: dict = {}
+    queue: list = []
+    found: dict = {}
+    retained: dict = {}
     for node, g in roots:
-        grads[node] = grads[node] + g if node in grads else g
-    waiting = count_users(grads)
-    needed = None  # everything
-    if targets is not None and any(not node.parents and node not in targets for node in waiting):
-        needed = leading_to(targets, waiting)
-    ready = [node for node in grads if not waiting[node]]
-    found = []
+        receive(node, g, grads, queue)
     before, mode.recording = mode.recording, create_graph
-    anomaly = mode.anomaly
     try:
-        while ready:
-            node = ready.pop()
-            g = grads.pop(node, None)
-            if node.hooks and g is not None:
-                g = run_hooks(node, g, create_graph)
-            op = node.op
-            if targets is not None and node in targets:
-                found.append((node, g))
-            if op is None:
-                if type(node) is Leaf:
-                    if targets is None and g is not None:
-                        found.append((node, g))
-                else:
-                    parent = node.parents[0]
-                    if g is not None and (needed is None or parent in needed):
-                        sent = grads.setdefault(parent, {})
-                        sent[node.index] = sent[node.index] + g if node.index in sent else g
-                    waiting[parent] -= 1
-                    if not waiting[parent]:
-                        ready.append(parent)
+        while queue:
+            node = heappop(queue)[1]
+            g = grads.pop(node)
+            if node.hooks:
+                g = run_hooks(node, g)
+            if node.retains is not None:
+                retained[node] = g
+            if not node.edges if targets is None else node in targets:
+                found[node] = g
+            if useful is not None and node not in useful:
                 continue
-            if g is None or needed is not None and node not in needed:
-                pieces: Any = (None,) * len(node.parents)
-            else:
-                if node.saved is None:
-                    raise freed(op)
-                if node.time != clock.now and op.keeps:
-                    check_versions(node)
-                F = functional if create_graph else node.device.F
-                pieces = op.pullback(node, F, g, create_graph)
-                if anomaly:
-                    check_finite(node, pieces)
-                if op.keeps and not retain_graph:
-                    node.saved = None
-            for parent, shape, piece in zip(node.parents, node.shapes, pieces):
-                if parent is None:
+            pieces = node.send(g, create_graph, retain_graph)
+            if mode.anomaly:
+                check_finite(node, pieces)
+            for edge, piece in zip(node.edges, pieces):
+                if piece is None or edge is None:
                     continue
-                if piece is not None and (needed is None or parent in needed):
-                    if (piece.array if create_graph else piece).shape != shape:
-                        piece = F.sum_to(piece, shape)
-                    if parent in grads:
-                        piece = grads[parent] + piece
-                    grads[parent] = piece
-                left = waiting[parent] - 1
-                if left:
-                    waiting[parent] = left
-                else:
-                    ready.append(parent)
-            pieces = piece = None  # so that a leaf's cotangent has one owner, see `accumulate`
-        return found
+                if useful is not None and edge not in useful and edge not in targets:  # type: ignore[operator]
+                    continue
+                if piece.shape != edge.shape:
+                    F = functional if create_graph else node.device.F
+                    piece = F.sum_to(piece, edge.shape)
+                receive(edge, piece, grads, queue)
+        return found, retained
     finally:
         mode.recording = before
 
 
-def freed(op: Any) -> GraphError:
-    return GraphError(
-        f"{op.name}: the graph must still hold what the forward pass kept, got one that an earlier"
-        " backward freed. Pass retain_graph=True to the earlier backward, or run the forward pass"
-        " again."
-    )
+def receive(node: Any, g: Any, grads: dict, queue: list) -> None:
+    """Add `g` to what has arrived for `node`; the first arrival puts the node into the queue."""
+    if node in grads:
+        grads[node] = grads[node] + g
+    else:
+        grads[node] = g
+        heappush(queue, (-node.time, node))
 
 
-def run_hooks(node: Any, g: Any, create_graph: bool) -> Any:
-    """Give each hook the cotangent as a Tensor; a hook's return value, if any, takes its place."""
-    from .tensor import Tensor
+def leading_to(targets: set, roots: list) -> set:
+    """The nodes behind `roots` from which a target can be reached (targets themselves only if
+    another target lies behind them), found oldest first.
+    """
+    seen, stack = set(roots), list(roots)
+    while stack:
+        for edge in stack.pop().edges:
+            if edge is not None and edge not in seen:
+                seen.add(edge)
+                stack.append(edge)
+    useful: set = set()
+    for node in sorted(seen, key=lambda node: node.time):
+        if any(edge in targets or edge in useful for edge in node.edges):
+            useful.add(node)
+    return useful
 
+
+# ---- ownership -----------------------------------------------------------------------------------
+#
+# Every array inside a walk is the walk's own: what a user gives (gradient=, a hook's result, a
+# custom backward) is copied on the way in, and what a hook sees is a copy. A formula is linear in
+# g, so it never returns an array that the forward kept. What is left: one array, or views of it,
+# found at several places. The first takes the array itself, all others get copies.
+
+
+def own(found: Iterable[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    """[(node, array)] of what a walk found, no two of them sharing memory."""
+    given: dict[int, Any] = {}  # holds each array, so that its id stays its own
+    result = []
+    for node, g in found:
+        device = node.device
+        shared = id(g) in given or type(g) is not device.array_type or g.base is not None
+        given[id(g)] = g
+        result.append((node, device.xp.array(g) if shared else g))
+    return result
+
+
+def run_hooks(node: Any, g: Any) -> Any:
+    """Show the cotangent to each hook as a Tensor; what a hook returns takes its place."""
+    recorded = isinstance(g, Tensor)
     for hook in tuple(node.hooks.values()):
-        device = (
-            g.device
-            if create_graph
-            else (
-                node.ref()
-                if type(node) is Leaf
-                else node.parents[0]
-                if type(node) is Output
-                else node
-            ).device
-        )
-        result = hook(g if create_graph else Tensor(device.asarray(g), device))
-        if result is not None:
-            g = result if create_graph else result.array
+        result = hook(g if recorded else Tensor(node.device.xp.array(g), node.device))
+        if result is None:
+            continue
+        if not isinstance(result, Tensor) or result.shape != g.shape:
+            got = f"shape {result.shape}" if isinstance(result, Tensor) else type(result).__name__
+            raise GraphError(
+                f"hook: must return None or a Tensor of the gradient's shape {tuple(g.shape)}, got"
+                f" {got}. Return a Tensor of that shape."
+            )
+        g = result if recorded else node.device.xp.array(result.array, dtype=g.dtype)
     return g
 
 
-def accumulate(leaf: Leaf, g: Any, create_graph: bool) -> None:
-    """Add `g` to the leaf's `.grad`, in place where it is already there, so that `.grad` keeps its
-    memory.
+def accumulate(tensor: Tensor, g: Any) -> None:
+    """Add `g`, an array that nobody else holds or a recorded Tensor, to `.grad`."""
+    with adding:
+        old = tensor._grad
+        if isinstance(g, Tensor):  # create_graph: out of place, and part of the graph
+            tensor._grad = functional.clone(g) if old is None else old + g
+        elif old is None:
+            tensor._grad = Tensor(g.astype(tensor.array.dtype, copy=False), tensor.device)
+        elif writable(old.array):
+            old.array[...] += g
+            old.bump_version()
+        else:
+            tensor._grad = Tensor(old.array + g, tensor.device)
+
+
+def writable(array: Any) -> bool:
+    return getattr(array.flags, "writeable", True) and not (0 in array.strides and array.size > 1)
+
+
+def deliver(found: dict, retained: dict, create_graph: bool) -> None:
+    """Put what a walk found into `.grad` of leaves and of tensors that retain theirs."""
+    everything = [*found.items(), *((n, g) for n, g in retained.items() if n not in found)]
+    for node, g in everything if create_graph else own(everything):
+        leaf = type(node) is Leaf
+        owner = node.tensor() if leaf else node.retains and node.retains()
+        if owner is None or leaf and owner.node is not node:
+            continue  # the user dropped the tensor, or it no longer requires gradients
+        accumulate(owner, g)
+        for hook in tuple((leaf and node.after or {}).values()):
+            hook(owner)
+
+
+# ---- what users call -----------------------------------------------------------------------------
+
+
+def root(out: Tensor, gradient: Any, create_graph: bool, name: str) -> tuple[Any, Any]:
+    """(node, g) to begin a walk with."""
+    if out.node is None:
+        raise GraphError(
+            f"{name}: must start from a tensor that depends on one with requires_grad=True, got one"
+            f" of shape {out.shape} without a graph. Set requires_grad on the inputs, compute"
+            " outside no_grad(), and pass create_graph=True to the first of two derivatives."
+        )
+    if gradient is None:
+        if out.array.size != 1:
+            raise GraphError(
+                f"{name}: without `gradient` the tensor must hold one number, got shape"
+                f" {out.shape}. Call .sum() or .mean() first, or pass gradient= of that shape."
+            )
+        one = out.device.xp.ones_like(out.array)
+        return out.node, Tensor(one, out.device) if create_graph else one
+    g = as_tensor(gradient, dtype=None if isinstance(gradient, Tensor) else out.dtype)
+    if g.shape != out.shape:
+        raise ShapeError(
+            f"{name}: gradient must have the tensor's shape {out.shape}, got {g.shape}. Reshape or"
+            " expand it."
+        )
+    g = g.to(out.device, out.dtype)
+    return out.node, g if create_graph else out.device.xp.array(g.array)
+
+
+def sequence(x: Any) -> tuple:
+    return (x,) if isinstance(x, Tensor) or x is None else tuple(x)
+
+
+def roots_of(name: str, outputs: tuple, gradients: Any, create_graph: bool) -> list:
+    given = (None,) * len(outputs) if gradients is None else sequence(gradients)
+    if len(given) != len(outputs):
+        raise ShapeError(
+            f"{name}: needs one cotangent per output, got {len(given)} for {len(outputs)}. Use None"
+            " where it is 1."
+        )
+    return [root(y, g, create_graph, name) for y, g in zip(outputs, given)]
+
+
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
+    """Add d(tensors)/d(leaf) to `.grad` of every leaf that led here, or of `inputs` only, in one
+    walk from all tensors.
+
+    Args:   grad_tensors: a cotangent for each tensor, of its shape; None where it holds one number.
+            retain_graph: keep what the formulas need, so that backward can run again.
+            create_graph: record the backward pass, for higher orders.
+    Raises: GraphError if nothing was recorded, the graph was freed, or a kept value was changed in
+            place.
     """
-    tensor = leaf.ref()
-    if tensor is None:  # the user dropped the tensor: nobody can read its gradient
-        return
-    if create_graph:
-        tensor.grad = g if tensor.grad is None else tensor.grad + g
-    elif tensor.grad is None:
-        device = tensor.device
-        # 4 references: the caller's list entry and variable, this parameter, the call below. More:
-        # another leaf has the same array.
-        shared = type(g) is not device.array_type or g.base is not None or sys.getrefcount(g) > 4
-        tensor.grad = tensor.wrap(device.xp.array(g, dtype=tensor.array.dtype) if shared else g)
-    else:
-        tensor.grad.array[...] += g
-        tensor.grad.bump_version()
-    for hook in tuple((leaf.after or {}).values()):
-        hook(tensor)
+    retain = create_graph if retain_graph is None else retain_graph
+    targets = None
+    if inputs is not None:
+        wanted = sequence(inputs)
+        targets = {t.node for t in wanted}
+        if None in targets or not wanted:
+            raise GraphError(
+                "backward: `inputs` must be a non-empty list of tensors that require gradients, got"
+                f" {len(wanted)}. Set requires_grad on them."
+            )
+        for t in wanted:  # non-leaves among them keep what arrives
+            if type(t.node) is not Leaf:
+                t.retain_grad()
+    roots = roots_of("backward", sequence(tensors), grad_tensors, create_graph)
+    found, retained = walk(roots, create_graph, bool(retain), targets)
+    deliver(found, retained, create_graph)
 
 
-class Functional:
-    """Every op and composite on Tensors, by name: what formulas get as `F` when they are recorded."""
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    only_inputs: bool = True,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> tuple:
+    """d(outputs)/d(inputs), one Tensor per input; `.grad` stays as it is.
 
-
-functional = Functional()
+    Args:   as PyTorch's torch.autograd.grad.
+    Raises: GraphError if an input was not used (unless allow_unused).
+    """
+    if is_grads_batched:
+        raise GraphError(
+            "grad: is_grads_batched is not supported, got True. Loop over the cotangents, or use"
+            " jacobian()."
+        )
+    outs, ins = sequence(outputs), sequence(inputs)
+    for i, x in enumerate(ins):
+        if x.node is None:
+            raise GraphError(
+                f"grad: input {i} must require gradients, got one of shape {x.shape} that does not."
+                " Call requires_grad_() before the forward pass; for a second derivative pass"
+                " create_graph=True to the first."
+            )
+    retain = create_graph if retain_graph is None else retain_graph
+    roots = roots_of("grad", outs, grad_outputs, create_graph)
+    found, retained = walk(roots, create_graph, bool(retain), {x.node for x in ins})
+    if not create_graph:
+        retained = {node: node.device.xp.array(g) for node, g in retained.items()}
+    deliver({}, retained, create_graph)
+    if not create_graph:
+        found = {node: Tensor(g, node.device) for node, g in own(found.items())}
+    results = [found.get(x.node) for x in ins]
+    for i, (x, g) in enumerate(zip(ins, results)):
+        if g is None and materialize_grads:
+            results[i] = Tensor(x.device.xp.zeros(x.shape, x.array.dtype), x.device)
+        elif g is None and not allow_unused:
+            raise GraphError(
+                f"grad: input {i} of shape {x.shape} must have been used for the outputs, got one"
+                " that was not. Pass allow_unused=True to get None for it."
+            )
+    return tuple(results)

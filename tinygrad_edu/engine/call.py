@@ -1,168 +1,298 @@
-"""The quick paths, for one or two inputs: the call without attributes, and the formulas applied
-backward.
+"""One call: take the inputs apart, run the device's function, record a node.
 
-Hand-written for speed: on tiny tensors the Python between the user's call and the array library is
-the whole cost, so nodes and results are filled field by field here, which saves the calls of two
-__init__. The general paths, which say the same in fewer lines, are `Op.general` and `Op.pullback`.
+Calls of different ops differ only in how many inputs there are and what the attributes are called,
+and a loop over two inputs costs more than multiplying them. So the loop is written out when an op
+is declared, as `dataclasses` writes out an __init__: `write` fills one text in with the op's own
+arguments. `print(mul.op.text)` shows what runs, and tracebacks quote it. There is no second path.
 """
 
 from __future__ import annotations
 
+import difflib
+import linecache
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from .backward import Node, check_forward, clock, mode
-from .errors import explain
-from .tensor import Tensor
+import numpy as np
 
-NUMBERS = frozenset((float, int, bool))
-new = object.__new__
+from . import dtype as dtypes
+from .anomaly import check_forward
+from .device import functional
+from .errors import DeviceError, DTypeError, explain
+from .graph import Node, Output, mode
+from .names import RENAMED
+from .tensor import Tensor, as_tensor
+from .views import remember_view
+
+NUMBERS = frozenset((int, float, bool))
+REQUIRED = type("REQUIRED", (), {"__repr__": lambda self: "REQUIRED"})()  # has no default
 
 
-def make_unary(op: Any) -> Callable:
-    name, defaults, general, floats, keep = (
-        op.name,
-        op.defaults,
-        op.general,
-        op.types == "float",
-        [False, False],
+def write(op: Any) -> str:
+    """The text of one op's call. Input i is the raw array x{i} and its edge e{i}."""
+    check_reserved(op)
+    outs = ", ".join((*op.outs, *op.residuals))
+    result = "Tensor(out, device, node)"
+    if op.several:
+        given = "out" if op.any_number else f"({', '.join(op.outs)},)"
+        result = f"several(op, {given}, node, device)"
+    if op.view:
+        result = f"remember_view({result}, {op.inputs[0]}, op, ({', '.join((*op.attrs, ''))}))"
+    lines = [*map(partial(take, op), op.inputs, op.raw, op.ends)]
+    takes = "\n        ".join(lines)
+    likes = " and ".join(filter(None, map(partial(alike, op), op.inputs, op.raw))) or "True"
+    given = op.inputs[0] if op.variadic else f"[{', '.join(op.inputs)}]"
+    return f"""\
+def {op.name}({op.written}):
+    if {op.irregular}:
+        return respelled(op, dict({", ".join(f"{n}={n}" for n in op.order)}), unknown)
+{sizes_text(op)}    try:
+        device = {op.inputs[0]}{"[0]" if op.variadic else ""}.device
+        {takes}
+        alike = {likes}
+    except (AttributeError, IndexError, TypeError):  # a number, an array, or nothing of use
+        alike = False
+    if not alike:
+        device, {targets(op.raw, op)}, {targets(op.ends, op)} = lift(op, {given})
+    try:
+        {outs} = device.F.{op.name}({op.passed})
+    except Exception as error:
+        raise reworded(op, {given}, error, dict({op.named_attrs})) from error
+{arrays_text(op)}{record_text(op)}    return {result}
+"""
+
+
+def targets(names: list[str], op: Any) -> str:
+    return names[0] if op.variadic else f"({', '.join(names)},)"
+
+
+def sizes_text(op: Any) -> str:
+    """Text that gathers ints given one after another into one tuple."""
+    if op.sizes is None:
+        return ""
+    return f"    {op.sizes} = sizes({op.sizes}, more)\n"
+
+
+def arrays_text(op: Any) -> str:
+    """Text that makes NumPy's scalars arrays again."""
+    names = () if op.any_number else op.outs
+    return "".join(
+        f"    if type({out}) is not device.array_type:\n        {out} = device.asarray({out})\n"
+        for out in names
     )
 
-    def unary(input: Any) -> Any:
-        if not isinstance(input, Tensor):
-            return general(input)
-        x, device, parent = input.array, input.device, input.node
-        if floats and x.dtype.kind != "f":
-            return general(input)
-        try:
-            r = getattr(device.F, name)(x)
-        except Exception as error:  # reworded, see general
-            raise explain(name, {op.inputs[0]: input}, error) from error
-        if type(r) is not device.array_type:
-            r = device.asarray(r)
-        if parent is None:
-            return Tensor(r, device)
-        recording = mode.recording
-        if not recording or not op.rules:
-            return Tensor(r, device)
-        node = new(Node)
-        node.op, node.parents, node.shapes, node.attrs, node.device, node.time = (
-            op,
-            (parent,),
-            (x.shape,),
-            defaults,
-            device,
-            clock.now,
+
+def record_text(op: Any) -> str:
+    """Text that records a node where an input needs gradients."""
+    if not op.differentiable:
+        return "    node = None\n"
+    edges = "e0" if op.variadic else f"({', '.join(op.ends)},)"
+    some = "any(e0)" if op.variadic else " or ".join(f"{e} is not None" for e in op.ends)
+    shape = "out.shape"
+    if op.several:
+        shape = f"({', '.join(f'{o}.shape' for o in op.outs)},)"
+    if op.any_number:
+        shape = "tuple([o.shape for o in out])"
+    return f"""\
+    node = None
+    if ({some}) and (recording := thread.recording):
+        node = Node(op, {edges}, op.keep({", ".join(op.values)}), {shape}, device)
+        if recording is not True:  # anomaly mode
+            check_forward(node, [{", ".join(op.raw)}], [{"*" * op.any_number}{", ".join(op.outs)}])
+"""
+
+
+def take(op: Any, name: str, x: str, e: str) -> str:
+    """Text that takes an input apart into its array and its edge."""
+    if op.variadic:
+        return f"{x}, {e} = [t.array for t in {name}], tuple([t.node for t in {name}])"
+    pair = f"{name}.array, {name}.node"
+    if name in op.optional:
+        pair = f"(None, None) if {name} is None else ({pair})"
+    elif op.mixes and x != "x0":
+        pair = f"({name}, None) if type({name}) in NUMBERS else ({pair})"
+    return f"{x}, {e} = {pair}"
+
+
+def alike(op: Any, name: str, x: str) -> str:
+    """Text that asks whether an input goes with the first, and the first with the op."""
+    cast = op.types != "same" and name not in op.plain
+    if op.variadic:
+        kind = " and t.array.dtype is x0[0].dtype" if cast else ""
+        return f"all([t.device is device{kind} for t in {name}])"
+    if x == "x0":
+        return "x0.dtype.kind == 'f'" if op.types == "float" and cast else ""
+    first = next((f"x{i}" for i, n in enumerate(op.inputs) if n not in op.plain), "x0")
+    same = f"{name}.device is device"
+    if cast and x != first:
+        same += f" and {x}.dtype is {first}.dtype"
+    elif op.types == "float" and cast:
+        same += f" and {x}.dtype.kind == 'f'"
+    if name in op.optional:
+        return f"({name} is None or {same})"
+    if op.mixes:
+        fits = "x0.dtype.kind == 'f'" if first == "x0" else "False"
+        return f"({x} is {name} and {fits} or {x} is not {name} and {same})"
+    return same
+
+
+RESERVED = {"device", "node", "alike", "recording", "unknown", "more", "op"}
+
+
+def check_reserved(op: Any) -> None:
+    """Refuse argument names that the text uses itself."""
+    names = {*op.order, *op.outs, *op.residuals} - {"inf", "nan"}  # these stand in defaults alone
+    taken = names & ({*SCOPE} | RESERVED)
+    if taken:
+        raise TypeError(f"{op.name}: the call uses the names {taken} itself. Rename the argument.")
+
+
+def compiled(op: Any, name: str, text: str, **more: Any) -> Callable:
+    """The function that `text` defines. Tracebacks and debuggers show the text."""
+    file = f"<{name} of op {op.name}>"
+    linecache.cache[file] = len(text), None, text.splitlines(True), file
+    scope: dict[str, Any] = {"op": op, "__name__": __name__, **SCOPE, **more}
+    exec(compile(text, file, "exec"), scope)
+    return scope[name]
+
+
+# ---- what the text calls -------------------------------------------------------------------------
+
+
+def sizes(first: Any, more: tuple) -> tuple:
+    """Several ints, given one after another or as one sequence, as a tuple."""
+    if more:
+        return (first, *more)
+    return tuple(first) if isinstance(first, (tuple, list)) else (first,)
+
+
+def lift(op: Any, inputs: Any) -> tuple:
+    """Bring inputs to one device and dtype: (device, raw arrays, edges). Numbers stay numbers."""
+    if op.variadic and (not isinstance(inputs, (tuple, list)) or not inputs):
+        raise DTypeError(
+            f"{op.name}: needs a non-empty list or tuple of tensors, got {inputs!r:.80}. Put the"
+            " tensors in a list."
         )
-        node.saved = x if keep[0] else None, r if keep[1] else None
-        if recording is not True:
-            check_forward(node, [x], [r])
-        result = new(Tensor)
-        result.array, result.device, result.node = r, device, node
-        return result
-
-    unary.keep = keep  # type: ignore[attr-defined]
-    return unary
-
-
-def make_binary(op: Any) -> Callable:
-    name, defaults, general, types, keep = (
-        op.name,
-        op.defaults,
-        op.general,
-        op.types,
-        [(False, False, False)] * 4,
-    )
-    floats = types == "float"
-
-    def binary(input: Any, other: Any) -> Any:
-        if isinstance(input, Tensor):
-            x, device, px = input.array, input.device, input.node
-            if isinstance(other, Tensor):
-                y, py = other.array, other.node
-                if (
-                    other.device is not device
-                    or x.dtype is not y.dtype
-                    or floats
-                    and x.dtype.kind != "f"
-                ):
-                    return general(input, other)
-            elif type(other) in NUMBERS and x.dtype.kind == "f":
-                y, py = other, None
-            else:
-                return general(input, other)
-        elif type(input) in NUMBERS and isinstance(other, Tensor) and other.array.dtype.kind == "f":
-            x, px, y, device, py = input, None, other.array, other.device, other.node
-        else:
-            return general(input, other)
-        try:
-            r = getattr(device.F, name)(x, y)
-        except Exception as error:  # reworded, see general
-            raise explain(name, dict(zip(op.inputs, (input, other))), error) from error
-        if type(r) is not device.array_type:
-            r = device.asarray(r)
-        if px is None and py is None:
-            return Tensor(r, device)
-        recording = mode.recording
-        if not recording or not op.rules:
-            return Tensor(r, device)
-        node = new(Node)
-        if px is None:
-            kx, ky, kr = keep[2]
-            node.shapes = getattr(x, "shape", ()), y.shape
-        elif py is None:
-            kx, ky, kr = keep[1]
-            node.shapes = x.shape, getattr(y, "shape", ())
-        else:
-            kx, ky, kr = keep[3]
-            node.shapes = x.shape, y.shape
-        node.op, node.parents, node.attrs, node.device, node.time = (
-            op,
-            (px, py),
-            defaults,
-            device,
-            clock.now,
+    names = op.inputs * len(inputs) if op.variadic else op.inputs
+    given = [to_input(op, name, x) for name, x in zip(names, inputs)]
+    tensors = [x for x in given if isinstance(x, Tensor)]
+    if not tensors:  # numbers alone
+        given = [x if x is None else as_tensor(x) for x in given]
+        tensors = [x for x in given if x is not None]
+    device = tensors[0].device
+    if any(x.device is not device for x in tensors):
+        where = [f"{n} on {x.device}" for n, x in zip(names, given) if isinstance(x, Tensor)]
+        raise DeviceError(
+            f"{op.name}: inputs must be on one device, got {', '.join(where)}. Move them with"
+            " .to(device)."
         )
-        node.saved = x if kx else None, y if ky else None, r if kr else None
-        if recording is not True:
-            check_forward(node, [x, y], [r])
-        result = new(Tensor)
-        result.array, result.device, result.node = r, device, node
-        return result
-
-    binary.keep = keep  # type: ignore[attr-defined]
-    return binary
+    if op.types != "same":
+        given = promote(op, given)
+    raw = [x.array if isinstance(x, Tensor) else x for x in given]
+    return device, raw, tuple([x.node if isinstance(x, Tensor) else None for x in given])
 
 
-def make_pullback(op: Any) -> Callable:
-    """`Op.pullback` for an op of two inputs and one output, without its loops."""
-    (formula_a, pick_a), (formula_b, pick_b) = op.rules
-    plain = op.plain
-
-    def pullback(node: Node, F: Any, g: Any, create_graph: bool) -> tuple:
-        x, y, out = node.saved
-        px, py = node.parents
-        if create_graph:
-            device = node.device
-            array_type = device.array_type
-            if type(x) is array_type:
-                array, x = x, new(Tensor)
-                x.array, x.device, x.node = array, device, px
-            if type(y) is array_type:
-                array, y = y, new(Tensor)
-                y.array, y.device, y.node = array, device, py
-            if type(out) is array_type:
-                array, out = out, new(Tensor)
-                out.array, out.device, out.node = array, device, node
-        frame = (
-            (F, g, x, y, out) if plain else (F, g, x, y, out, *node.shapes, *node.attrs.values())
+def to_input(op: Any, name: str, x: Any) -> Any:
+    """A Tensor, a number, or None where the input is optional."""
+    if isinstance(x, Tensor) or type(x) in NUMBERS:
+        return x
+    if x is None:
+        if name in op.optional:
+            return None
+        raise DTypeError(
+            f"{op.name}: needs the argument {name!r}, got None. Its arguments are"
+            f" {', '.join(op.order)}."
         )
-        try:
-            return (
-                None if px is None or formula_a is None else formula_a(*pick_a(frame)),
-                None if py is None or formula_b is None else formula_b(*pick_b(frame)),
+    if isinstance(x, np.generic):  # np.float32(2) is a number here, as in PyTorch
+        return x.item()
+    try:
+        return as_tensor(x)
+    except (TypeError, AttributeError) as error:
+        raise DTypeError(
+            f"{op.name}: {name} must be a tensor or a number, got {type(x).__name__}. Convert it"
+            " with tensor()."
+        ) from error
+
+
+def promote(op: Any, given: list) -> list:
+    """Cast to the dtype PyTorch's promotion gives; `float` ops take integers to the default
+    dtype.
+    """
+    names = op.inputs * len(given) if op.variadic else op.inputs
+    chosen = [i for i, n in enumerate(names) if given[i] is not None and n not in op.plain]
+    tensors = [given[i] for i in chosen if isinstance(given[i], Tensor)]
+    if not tensors:
+        return given
+    if op.types == "match":
+        if any(x.array.dtype != tensors[0].array.dtype for x in tensors):
+            got = ", ".join(f"{names[i]} {given[i].dtype.name}" for i in chosen)
+            raise DTypeError(
+                f"{op.name}: inputs must have one dtype, got {got}. Convert them with .to(dtype)."
             )
-        except Exception as error:
-            raise op.failed(node, frame, error) from error
+        return given
+    kinds = [
+        (x.array.dtype, x.array.ndim) if isinstance(x, Tensor) else x
+        for x in (given[i] for i in chosen)
+    ]
+    dtype = dtypes.result_dtype(kinds)
+    if op.types == "float" and dtype.kind != "f":
+        dtype = dtypes.PYTHON[float].numpy
+    return [converted(op, x, dtype) if i in chosen else x for i, x in enumerate(given)]
 
-    return pullback
+
+def converted(op: Any, x: Any, dtype: Any) -> Any:
+    if isinstance(x, Tensor) and x.array.dtype is not dtype:
+        return functional.cast(x, dtype, x.array.dtype)
+    if type(x) is int and x < 0 and dtype.kind == "u" and op.operator in ("+", "-", "*", "//", "%"):
+        return x % 256  # PyTorch takes -1 for 255, NumPy refuses it
+    return x
+
+
+def several(op: Any, arrays: tuple, node: Node | None, device: Any) -> tuple:
+    """The Tensors of an op with several outputs; integer outputs have no gradient."""
+    tensors = [
+        Tensor(a, device, Output(node, i) if node is not None and a.dtype.kind == "f" else None)
+        for i, a in enumerate(arrays)
+    ]
+    return op.result_type(*tensors) if op.result_type is not tuple else tuple(tensors)
+
+
+def respelled(op: Any, given: dict, unknown: dict) -> Any:
+    """A call with NumPy's names (axis, keepdims), a misspelt name, or a missing argument."""
+    renamed = {RENAMED.get(name, name): value for name, value in unknown.items()}
+    check_names(op, renamed)
+    given |= renamed
+    missing = [name for name, value in given.items() if value is REQUIRED]
+    if missing:
+        raise DTypeError(
+            f"{op.name}: needs the argument {missing[0]!r}, got nothing. Its arguments are"
+            f" {', '.join(op.order)}."
+        )
+    return op.function(**given)
+
+
+def check_names(op: Any, given: dict) -> None:
+    """Refuse an argument that the op does not have."""
+    for name in given.keys() - {*op.order}:
+        near = difflib.get_close_matches(name, op.order, 1)
+        hint = f"Did you mean {near[0]!r}?" if near else "Check the spelling."
+        raise DTypeError(
+            f"{op.name}: takes {', '.join(op.order)}, got the unknown argument {name!r}. {hint}"
+        )
+
+
+def reworded(op: Any, inputs: Any, error: Exception, attrs: dict) -> Exception:
+    """What an array library raised, in the words of the op and with all inputs in sight."""
+    if op.variadic:
+        named = {f"{op.inputs[0]}[{i}]": x for i, x in enumerate(inputs)}
+    else:
+        named = dict(zip(op.inputs, inputs))
+    return explain(op.name, {**named, **attrs}, error)
+
+
+SCOPE: dict[str, Any] = {"thread": mode, "Node": Node, "Tensor": Tensor, "NUMBERS": NUMBERS}
+SCOPE |= {"REQUIRED": REQUIRED, "inf": float("inf"), "nan": float("nan")}
+SCOPE |= {
+    f.__name__: f for f in (lift, several, sizes, respelled, reworded, remember_view, check_forward)
+}

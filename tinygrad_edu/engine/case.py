@@ -94,6 +94,3 @@ def bools(*shape: int) -> Sample:
 def positive(*shape: int, low: float = 0.2, high: float = 2.0) -> Sample:
     """Float input away from zero."""
     return Sample(*shape, low=low, high=high)
-
-
-Array = Sample

@@ -11,14 +11,23 @@ import numpy as np
 from .errors import DeviceError
 from .generator import Generator, current, current_generator, default_generator  # noqa: F401  # the device's random numbers
 
-registry: dict[str, Any] = {}  # every op and composite by name; filled by @op and @composite
+registry: dict[str, Any] = {}  # every op, piece, composite and step by name
+
+
+class Functional:
+    """Every op on Tensors, by name: what formulas get as `F` when they are recorded themselves."""
+
+
+functional: Any = Functional()
 
 
 class Table:
     """The raw functions of one device.
 
-    A slot is bound at first use; a backend may overwrite it with a kernel.
+    A slot is bound at first use; a device that runs kernels puts those there instead.
     """
+
+    has_kernels = False
 
     def __init__(self, device: Device):
         self._device = device

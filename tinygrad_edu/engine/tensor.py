@@ -5,6 +5,8 @@ The maths is installed from the ops.
 
 from __future__ import annotations
 
+import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +14,9 @@ import numpy as np
 
 from . import dtype as dtypes
 from .arrays import address, as_array, formatter
-from .backward import Leaf, accumulate, bump_version, version_of, walk
 from .device import Device, cpu, get_device
 from .errors import DeviceError, DTypeError, GraphError, ShapeError
+from .graph import Leaf, note_write, version_of
 from .hooks import RemovableHandle
 
 if TYPE_CHECKING:  # the methods that ops and composites install; written by tools/make_stub.py
@@ -32,10 +34,11 @@ class Tensor(OpMethods):
     """
 
     __slots__ = ("array", "device", "node", "__dict__", "__weakref__")
-    grad: Tensor | None = None
-    base: Tensor | None = None  # the tensor this one is a view of, seen through `steps`
-    steps: tuple = ()  # ((op, attrs), ...) that lead from `base` to this view
-    views: list | None = None  # weak references to the views of this tensor
+    _grad: Tensor | None = None
+    leaf: Leaf | None = None  # its node while it does not require gradients
+    retains_grad = False
+    view_of: tuple | None = None  # of a view: (base, steps that lead from there), see views.py
+    views: list | None = None  # of a base: weak references to its views
     untracked = False  # made by `.data`: writes through it are not noticed, as in PyTorch
     __array_ufunc__ = None  # NumPy arrays leave mixed expressions to us
 
@@ -107,8 +110,44 @@ class Tensor(OpMethods):
     # ---- gradients ----
 
     @property
+    def grad(self) -> Tensor | None:
+        """The gradient that `backward()` left; None before."""
+        if self._grad is None and not self.is_leaf and not self.retains_grad:
+            warnings.warn(
+                "grad: the tensor is not a leaf, so backward() does not fill its .grad. Call"
+                " retain_grad() on it before backward(), or look at a leaf.",
+                stacklevel=2,
+            )
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            if not isinstance(value, Tensor):
+                raise DTypeError(
+                    f"grad: must be a Tensor or None, got {type(value).__name__}. Make one with"
+                    " tensor(...)."
+                )
+            if value.shape != self.shape:
+                raise ShapeError(
+                    f"grad: must have the tensor's shape {self.shape}, got {value.shape}. Reshape"
+                    " it."
+                )
+            if value.dtype is not self.dtype or value.device is not self.device:
+                raise DTypeError(
+                    f"grad: must be {self.dtype.name} on {self.device} as the tensor, got"
+                    f" {value.dtype.name} on {value.device}. Convert it with .to(x)."
+                )
+        self._grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._grad = None
+
+    @property
     def requires_grad(self) -> bool:
-        return self.node is not None
+        """Whether gradients are wanted with respect to this tensor."""
+        return self.node is not None or self.view_of is not None and self.view_of[0].requires_grad
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
@@ -128,8 +167,10 @@ class Tensor(OpMethods):
                 f"requires_grad_: must be a floating-point tensor, got {self.dtype.name}. Convert"
                 " it with x.float() first."
             )
-        if requires_grad != self.requires_grad:
-            self.node = Leaf(self) if requires_grad else None
+        if not requires_grad:
+            self.leaf, self.node = self.node or self.leaf, None  # its hooks come back with it
+        elif self.node is None:
+            self.node = self.leaf or Leaf(self)
         return self
 
     def backward(
@@ -141,71 +182,27 @@ class Tensor(OpMethods):
     ) -> None:
         """Add d(self)/d(leaf) to `.grad` of every leaf that led here (or of `inputs` only).
 
-        Args: gradient: cotangent, same shape as self; may be left out for a single number.
-              retain_graph: keep what the formulas need, so that backward can run again.
-              create_graph: record the backward pass, for higher orders.
+        Args:   gradient: cotangent, same shape as self; not needed for a single number.
+                retain_graph: keep what the formulas need, so that backward can run again.
+                create_graph: record the backward pass, for higher orders.
         Raises: GraphError if nothing was recorded, the graph was freed, or a kept value was changed
                 in place.
         """
-        if self.node is None:
-            raise GraphError(
-                "backward: must start from a tensor that depends on one with requires_grad=True,"
-                " got one without a graph. Set requires_grad on the inputs, and compute outside"
-                " no_grad()."
-            )
-        targets = None
-        if inputs is not None:
-            wanted = [inputs] if isinstance(inputs, Tensor) else list(inputs)
-            targets = {t.node for t in wanted}
-            if None in targets or not wanted:
-                raise GraphError(
-                    "backward: `inputs` must be a non-empty list of tensors that require gradients."
-                    " Set requires_grad on them."
-                )
-        g = self._cotangent(gradient)
-        root = g if create_graph else g.array
-        found = walk(
-            [(self.node, root)],
-            create_graph,
-            bool(create_graph if retain_graph is None else retain_graph),
-            targets,
-        )
-        nodes = {} if targets is None else {t.node: t for t in wanted}
-        while found:
-            node, g = found.pop()
-            if g is not None:
-                leaf = node if type(node) is Leaf else Leaf(nodes[node])
-                accumulate(leaf, g, create_graph)
+        from .backward import backward  # the walk makes Tensors, so it stands above this file
 
-    def _cotangent(self, gradient: Any) -> Tensor:
-        if gradient is None:
-            if self.array.size != 1:
-                raise GraphError(
-                    "backward: without `gradient` the tensor must hold one number, got shape"
-                    f" {self.shape}. Call .sum() or .mean() first, or pass gradient= of that shape."
-                )
-            return Tensor(self.device.xp.ones_like(self.array), self.device)
-        g = (
-            gradient
-            if isinstance(gradient, Tensor)
-            else as_tensor(gradient, dtype=self.dtype, device=self.device)
-        )
-        if g.shape != self.shape:
-            raise ShapeError(
-                f"backward: gradient must have the tensor's shape {self.shape}, got {g.shape}."
-                " Reshape or expand it."
-            )
-        return g if g.dtype is self.dtype else g.to(self.dtype)
+        backward((self,), (gradient,), retain_graph, create_graph, inputs)
 
     def register_hook(self, hook: Callable) -> RemovableHandle:
         """Call `hook(g)` with this tensor's gradient during backward; a returned Tensor takes its
         place.
         """
-        if self.node is None:
+        if not self.requires_grad:
             raise GraphError(
                 "register_hook: needs a tensor that requires gradients, got one that does not. Call"
                 " requires_grad_() first."
             )
+        if self.node is None:  # a view made outside the graph
+            self.node = Leaf(self)
         self.node.hooks = self.node.hooks or {}
         return RemovableHandle(self.node.hooks, hook)
 
@@ -213,28 +210,31 @@ class Tensor(OpMethods):
         """Call `hook(tensor)` after backward has added to this leaf's `.grad`."""
         if type(self.node) is not Leaf:
             raise GraphError(
-                "register_post_accumulate_grad_hook: needs a leaf that requires gradients. Use"
-                " register_hook for other tensors."
+                "register_post_accumulate_grad_hook: needs a leaf that requires gradients, got"
+                " another tensor. Use register_hook for it."
             )
         self.node.after = self.node.after or {}
         return RemovableHandle(self.node.after, hook)
 
     def retain_grad(self) -> None:
-        """Keep the gradient of this non-leaf in `.grad` too."""
+        """Keep the gradient of this non-leaf in `.grad` too, as it is after all hooks."""
         if self.node is None:
             raise GraphError(
                 "retain_grad: needs a tensor that requires gradients, got one that does not. Call"
                 " requires_grad_() first."
             )
-        if type(self.node) is Leaf or self.retains_grad:
-            return
-        leaf = Leaf(self)
-        self.retains_grad = True
-        self.register_hook(
-            lambda g: accumulate(leaf, g if g.requires_grad else g.array, g.requires_grad)
-        )
+        if type(self.node) is not Leaf:
+            self.retains_grad = True
+            self.node.retains = weakref.ref(self)
 
-    retains_grad = False
+    def set_node(self, node: Any) -> None:
+        """Give the tensor another history; a gradient that it retains follows its new value."""
+        if self.retains_grad:
+            if self.node is not None:
+                self.node.retains = None
+            if node is not None:
+                node.retains = weakref.ref(self)
+        self.node = node
 
     def detach(self) -> Tensor:
         """The same memory, outside the graph."""
@@ -242,8 +242,12 @@ class Tensor(OpMethods):
 
     def detach_(self) -> Tensor:
         """Take this tensor itself out of the graph."""
-        self.node = None
-        self.base, self.steps = None, ()
+        if self.view_of is not None:
+            raise GraphError(
+                f"detach_: must not be called on a view, got a view of shape {self.shape}. Use"
+                " detach()."
+            )
+        self.node, self.views = None, None
         return self
 
     @property
@@ -258,11 +262,16 @@ class Tensor(OpMethods):
     @data.setter
     def data(self, value: Tensor) -> None:
         self.array, self.device = value.array, value.device
+        leaf = self.node or self.leaf
+        if type(leaf) is Leaf:
+            leaf.shape, leaf.device = self.shape, self.device
 
     def bump_version(self) -> None:
-        """Note an in-place change of `array`, so that backward can tell that a kept value changed."""
+        """Note an in-place change of `array`, so that backward can tell that a kept value
+        changed.
+        """
         if not self.untracked:
-            bump_version(self.device, self.array)
+            note_write(self.device, self.array)
 
     def wrap(self, array: Any) -> Tensor:
         """A plain Tensor around a raw array of this tensor's device."""
@@ -366,25 +375,16 @@ class Tensor(OpMethods):
             )
         new = object.__new__(type(self))
         memo[id(self)] = new
-        new.__dict__.update(
-            {k: v for k, v in self.__dict__.items() if k not in ("base", "steps", "views")}
-        )
-        new.array, new.device, new.node = (
-            self.device.xp.array(self.array),
-            self.device,
-            Leaf(new) if self.node is not None else None,
-        )
-        new.grad = None if self.grad is None else self.grad.detach().clone()
+        new.__dict__.update({k: v for k, v in self.__dict__.items() if k not in OWN})
+        new.array, new.device = copied(self.array, self.device, memo), self.device
+        new.node = Leaf(new) if self.node is not None else None
+        new._grad = None if self._grad is None else self._grad.detach().clone()
         return new
 
     def __reduce_ex__(self, protocol: Any) -> tuple:
         if not self.is_leaf:
             raise GraphError("pickle: must be a leaf, got the result of an op. Use x.detach().")
-        extra = {
-            k: v
-            for k, v in self.__dict__.items()
-            if k not in ("array", "device", "node", "base", "steps", "views", "grad")
-        }
+        extra = {k: v for k, v in self.__dict__.items() if k not in OWN}
         return rebuild, (
             type(self),
             self.device.to_host(self.array),
@@ -430,3 +430,20 @@ def rebuild(cls: type, array: np.ndarray, device: str, requires_grad: bool, extr
     new.node = Leaf(new) if requires_grad else None
     new.__dict__.update(extra)
     return new
+
+
+OWN = ("view_of", "views", "leaf", "_grad", "retains_grad")  # not copied, not pickled
+
+
+def copied(array: Any, device: Device, memo: dict) -> Any:
+    """A copy for deepcopy: tensors that share memory still share it among their copies."""
+    owner = device.storage(array)
+    if device.type != "cpu" or not (array.flags.c_contiguous or owner.flags.c_contiguous):
+        return device.xp.array(array)
+    if owner is array:
+        memo[id(owner)] = memo.get(id(owner), array.copy())
+        return memo[id(owner)]
+    whole = memo.setdefault(id(owner), owner.copy())
+    memo.setdefault(("owner", id(owner)), owner)  # keeps the id its own
+    start = address(array) - address(owner)
+    return np.ndarray(array.shape, array.dtype, whole, start, array.strides)

@@ -1,8 +1,8 @@
-"""In-place forms and views: writing to memory that others see, and keeping the graph true to it.
+"""Views and in-place forms: memory that several tensors see, and a graph that stays true to it.
 
-An in-place op computes its plain form, writes the result into the tensor's memory, counts the write
-(see versions in autograd.py) and gives the tensor the new node. If the tensor is a view, its base
-becomes "the old base with this part replaced", and every other view of that base is recorded anew.
+An in-place op computes its plain form, writes the result into the tensor's memory, notes the write
+and gives the tensor the new node. If the tensor is a view, its base becomes "the old base with this
+part replaced", and every other view of that base is recorded anew.
 """
 
 from __future__ import annotations
@@ -11,96 +11,150 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from .backward import Leaf, Node, clock, functional, mode
+from .device import functional
 from .dtype import CATEGORY
 from .errors import DTypeError, GraphError, ShapeError
+from .graph import Leaf, Node, mode
 from .tensor import Tensor
 
-
-def remember_view(view: Tensor, source: Tensor, op: Any, attrs: dict) -> None:
-    """Note that `view` looks into the memory of `source` (if it does: a reshape may have copied)."""
-    storage = view.device.storage
-    if storage(view.array) is not storage(source.array):
-        return
-    base = view.base = source if source.base is None else source.base
-    view.steps = (*source.steps, (op, attrs))
-    if base.views is None:
-        base.views = []
-    base.views.append(weakref.ref(view, base.views.remove))
+ROOM = 8  # views of a base before dead ones are looked for
 
 
-class ViewWrite:
-    """The op that makes a base out of its old value and a rewritten view of it."""
+def remember_view(view: Tensor, source: Tensor, op: Any, attrs: tuple) -> Tensor:
+    """Note that `view` looks into the memory of `source`, if it does: a reshape may have copied.
 
-    name, keeps, saved_names = "view_write", False, ()
+    `view_of` holds the base, the steps from it (op, attributes), and whether they were recorded.
+    """
+    array, owner = view.array, source.array if source.array.base is None else source.array.base
+    if array is not source.array and array.base is not owner:
+        storage = view.device.storage
+        if storage(array) is not storage(source.array):
+            return view
+    base, steps, recorded = source.view_of or (source, (), True)
+    view.view_of = base, (*steps, (op.name, attrs)), recorded and bool(mode.recording)
+    if mode.recording:
+        add_view(base, view)
+    return view
 
-    def pullback(self, node: Node, F: Any, g: Any, create_graph: bool) -> tuple:
-        xp, steps = node.device.xp, node.attrs["steps"]
-        mask = xp.ones(g.shape, dtype=(g.array if create_graph else g).dtype)
-        apply(node.device.F, mask, steps)[...] = 0
-        return g * (Tensor(mask, node.device) if create_graph else mask), apply(F, g, steps)
 
-    def input_name(self, i: int) -> str:
-        return ("base", "view")[i]
+def add_view(base: Tensor, view: Tensor) -> None:
+    views = base.views
+    if views is None:
+        views = base.views = []
+        base.room = ROOM
+    views.append(weakref.ref(view))
+    if len(views) > base.room:  # forget dead views now and then: a constant cost for each
+        base.views = [ref for ref in views if ref() is not None]
+        base.room = 2 * len(base.views) + ROOM
 
 
-def apply(F: Any, x: Any, steps: tuple) -> Any:
-    for op, attrs in steps:
-        x = getattr(F, op.name)(x, **attrs)
+def living(views: list | None) -> list[Tensor]:
+    """The views that somebody still holds."""
+    return [view for view in [ref() for ref in views or ()] if view is not None]
+
+
+def follow(F: Any, x: Any, steps: tuple) -> Any:
+    for name, attrs in steps:
+        x = getattr(F, name)(x, *attrs)
     return x
 
 
-def check_writable(name: str, x: Tensor) -> None:
-    """Refuse writes that would make gradients wrong or memory inconsistent."""
-    if mode.recording:
-        if type(x.node) is Leaf:
+class ViewWrite:
+    """The op that makes a base out of its old value and a rewritten view; keeps the steps."""
+
+    name, kept_names, keeps, several, declared = "view_write", (), False, False, True
+
+    def pull(self, F: Any, g: Any, steps: tuple) -> tuple:
+        before = F.clone(g)
+        follow(F, before, steps)[...] = 0
+        return before, follow(F, g, steps)
+
+    def pull_recorded(self, node: Node, F: Any, g: Tensor, steps: tuple) -> tuple:
+        keep = g.device.xp.ones(g.shape, g.array.dtype)
+        follow(g.device.F, keep, steps)[...] = 0
+        return g * g.wrap(keep), follow(F, g, steps)
+
+
+class Overwrite:
+    """The op whose result does not depend on its input's values, as a comparison in place: the
+    tensor keeps its place in the graph, with gradient 0.
+    """
+
+    name, kept_names, keeps, several, declared = "overwrite", (), False, False, True
+
+    def pull(self, F: Any, g: Any, kept: tuple) -> tuple:
+        return (g * 0,)
+
+    def pull_recorded(self, node: Node, F: Any, g: Tensor, kept: tuple) -> tuple:
+        return (g * 0,)
+
+
+def inplace_form(name: str, plain: Callable, op: Any) -> Callable:
+    """The in-place form of an op: `add` becomes `add_`."""
+
+    def inplace(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        given = (self, *args, *kwargs.values())
+        check_writable(name, self, any(getattr(a, "node", None) is not None for a in given))
+        recorded = mode.recording and any(getattr(a, "node", None) is not None for a in given)
+        before = self.device.xp.array(self.array) if recorded and op.keeps_input else self.array
+        write(self, plain(Tensor(before, self.device, self.node), *args, **kwargs), name)
+        return self
+
+    inplace.__name__ = inplace.__qualname__ = name
+    inplace.__module__ = plain.__module__
+    inplace.__doc__ = f"In-place version of {plain.__name__}.\n\n{plain.__doc__}"
+    inplace.__signature__ = op.signature  # type: ignore[attr-defined]
+    return inplace
+
+
+def check_writable(name: str, x: Tensor, wanted: bool | None = None, apart: bool = True) -> None:
+    """Refuse writes that would make gradients wrong or memory inconsistent.
+
+    Args:   wanted: whether anything that takes part requires gradients; None: x decides.
+            apart: whether each element must have memory of its own (not for one value everywhere).
+    """
+    base, _, recorded = x.view_of or (x, (), True)
+    if mode.recording and (x.requires_grad or wanted):
+        if type(x.node) is Leaf and x.view_of is None:
             raise GraphError(
                 f"{name}: a leaf that requires gradients must not be changed in place, got one of"
                 f" shape {x.shape}. Wrap the change in no_grad(), or use the op without the"
                 " underscore."
             )
-        if x.base is not None and type(x.base.node) is Leaf and x.node is not None:
+        if base is not x and type(base.node) is Leaf:
             raise GraphError(
                 f"{name}: a view of a leaf that requires gradients must not be changed in place,"
                 f" got a view of shape {x.shape}. Wrap the change in no_grad(), or clone() the leaf"
                 " first."
             )
-    array = x.array
-    if any(stride == 0 and size > 1 for stride, size in zip(array.strides, array.shape)):
+        if not recorded:
+            raise GraphError(
+                f"{name}: a view made inside no_grad() must not be changed in place outside of it,"
+                f" got a view of shape {x.shape}. Make the view where the change is recorded, or"
+                " clone() it."
+            )
+    if apart and overlaps(x.array):
         raise ShapeError(
-            f"{name}: each element must have memory of its own, got an expanded tensor of shape"
-            f" {x.shape}. Clone it first."
+            f"{name}: each element must have memory of its own, got an expanded or overlapping"
+            f" tensor of shape {x.shape}. Clone it first."
         )
-    if not getattr(array.flags, "writeable", True):  # CuPy has no such flag
+    if not getattr(x.array.flags, "writeable", True):  # CuPy has no such flag
         raise ShapeError(
             f"{name}: memory must be writable, got a read-only array of shape {x.shape}. Clone the"
             " tensor first."
         )
 
 
-def make_inplace(op: Any) -> Callable:
-    """The in-place form of an op: `add` becomes `add_`."""
-    name = op.name + "_"
-
-    def inplace(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        check_writable(name, self)
-        keeps_input = (
-            getattr(op, "keeps", True)
-            and mode.recording
-            and (
-                self.node is not None
-                or any(
-                    isinstance(a, Tensor) and a.node is not None for a in (*args, *kwargs.values())
-                )
-            )
-        )
-        before = self.device.xp.array(self.array) if keeps_input else self.array
-        write(self, op.function(Tensor(before, self.device, self.node), *args, **kwargs), name)
-        return self
-
-    inplace.__name__ = inplace.__qualname__ = name
-    inplace.__doc__ = f"In-place version of {op.name}.\n\n{op.doc}"
-    return inplace
+def overlaps(array: Any) -> bool:
+    """Whether two elements may lie in the same place: stretched dims, overlapping windows."""
+    if array.size < 2 or array.flags.c_contiguous:
+        return False
+    reach = 0
+    for stride, size in sorted((abs(t), n) for t, n in zip(array.strides, array.shape) if n > 1):
+        if stride <= reach:
+            return True
+        reach += stride * (size - 1)
+    return False
 
 
 def write(x: Tensor, y: Tensor, name: str) -> None:
@@ -110,39 +164,35 @@ def write(x: Tensor, y: Tensor, name: str) -> None:
             f"{name}: the result must have the tensor's shape {x.shape}, got {y.shape}. Use the op"
             " without the underscore."
         )
-    if y.array.dtype is not x.array.dtype:
-        if CATEGORY[y.array.dtype.kind] > CATEGORY[x.array.dtype.kind]:
+    node, array = y.node, y.array
+    if array.dtype is not x.array.dtype:
+        if CATEGORY[array.dtype.kind] > CATEGORY[x.array.dtype.kind]:
             raise DTypeError(
                 f"{name}: the result {y.dtype.name} must fit into {x.dtype.name} in place, got a"
                 " higher kind. Convert the tensor first."
             )
-        y = functional.cast(y, x.array.dtype, y.array.dtype)  # type: ignore[attr-defined]
-    x.array[...] = y.array
-    written(x, y.node)
+        y = functional.cast(y, x.array.dtype, array.dtype)
+        node, array = y.node, y.array
+    if node is None and mode.recording and x.node is not None:
+        node = Node(Overwrite(), (x.node,), (), x.shape, x.device)
+    x.array[...] = array
+    written(x, node)
 
 
 def written(x: Tensor, node: Any) -> None:
-    """After a write to x's memory: count it, and give x, its base and their views their new
-    history.
-    """
+    """After a write to x's memory: count it, and record it."""
     x.bump_version()
-    if not mode.recording:
-        return
-    x.node = node
-    base = x.base
-    if base is not None and (base.node is not None or node is not None):
-        base.node = Node(
-            ViewWrite(),
-            (base.node, node),
-            (base.shape, x.shape),
-            (),
-            {"steps": x.steps},
-            x.device,
-            clock.now,
-        )
-    root = x if base is None else base
-    if root.views and root.node is not None:
-        for reference in tuple(root.views):
-            view = reference()
-            if view is not None:
-                view.node = apply(functional, root, view.steps).node
+    if mode.recording:
+        rebase(x, node)
+
+
+def rebase(x: Tensor, node: Any) -> None:
+    """Give x, whose memory was written, its base and their views their new history."""
+    x.set_node(node)
+    base, steps, _ = x.view_of or (x, (), True)
+    if steps and (base.node is not None or node is not None):
+        edges = base.node, node
+        base.set_node(Node(ViewWrite(), edges, steps, base.shape, base.device))
+    if base.node is not None:
+        for view in living(base.views):
+            view.set_node(follow(functional, base, view.view_of[1]).node)

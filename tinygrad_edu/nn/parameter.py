@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..engine.backward import Leaf
+from ..engine.graph import Leaf
 from ..engine.errors import DTypeError
 from ..engine.tensor import Tensor
 

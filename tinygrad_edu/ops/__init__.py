@@ -1,8 +1,6 @@
 """Every op, one family a file. Importing this package fills the registry."""
 
-from ..engine.device import registry
-from ..engine.op import Op
-from . import aliases
+from ..engine.op import unfinished
 from .create import conversion, creation, random
 from .elementwise import (
     activation,
@@ -21,7 +19,5 @@ from .linalg import distance, factorization, linalg, matmul
 from .reduction import norms, order, reduction, scan, softmax
 from .shape import copies, diagonal, fold, joining, padding, views
 
-aliases.install()
-_unfinished = [name for name, op in registry.items() if isinstance(op, Op) and op.rules is None]
-if _unfinished:
-    raise TypeError(f"op: {_unfinished} have neither .vjp(...) nor differentiable=False. Add one.")
+if unfinished():
+    raise TypeError(f"op: {unfinished()} have neither .vjp(...) nor differentiable=False. Add one.")

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from ...autograd import no_grad
 from ...engine.errors import TinygradEduError
 from ...engine.tensor import Tensor
-from ...engine.updates import has_kernels
 from ...functional import tensor
 from ...optim.steps import clip_update, norm_update
 
@@ -36,7 +35,7 @@ def get_total_norm(
     xp = tensors[0].device.xp
     if order == math.inf:
         total = xp.stack([xp.abs(t.array).max() for t in tensors if t.array.size]).max()
-    elif order == 2 and has_kernels(tensors[0].device):
+    elif order == 2 and tensors[0].device.F.has_kernels:
         total = xp.zeros((1,), tensors[0].array.dtype)
         for t in tensors:
             norm_update(t.device, total, t.array)
@@ -71,7 +70,7 @@ def clip_grad_norm_(
     grads = _grads(parameters)
     norm = get_total_norm(grads, norm_type, error_if_nonfinite)
     with no_grad():
-        if has_kernels(norm.device):  # which reads the norm itself: nothing waits
+        if norm.device.F.has_kernels:  # which reads the norm itself: nothing waits
             for g in grads:
                 clip_update(g.device, g.array, norm.array, float(max_norm))
                 g.bump_version()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ...engine import dtype as dtypes
-from ...engine.backward import Node, functional, mode
 from ...engine.case import Case
-from ...engine.device import Device, get_device
+from ...engine.device import Device, functional, get_device
 from ...engine.errors import GraphError, ShapeError
+from ...engine.graph import Node, mode
 from ...engine.op import Array, piece
 from ...engine.tensor import Tensor
 
@@ -37,23 +37,21 @@ cast.vjp(input=cast_vjp)
 class Transfer:
     """The op behind `x.to(device)`: its cotangent travels the other way."""
 
-    name, keeps, saved_names = "to", False, ()
+    name, kept_names, keeps, several, declared = "to", (), False, False, True
 
-    def pullback(self, node: Node, F: Any, g: Any, create_graph: bool) -> tuple:
-        source, target = node.attrs["source"], node.device
-        return (transfer(g, source) if create_graph else source.asarray(target.to_host(g)),)
+    def pull(self, F: Any, g: Any, kept: tuple) -> tuple:
+        source, target = kept
+        return (source.asarray(target.to_host(g)),)
 
-    def input_name(self, i: int) -> str:
-        return "x"
+    def pull_recorded(self, node: Node, F: Any, g: Tensor, kept: tuple) -> tuple:
+        return (transfer(g, kept[0]),)
 
 
 def transfer(x: Tensor, device: Device) -> Tensor:
     array = device.asarray(x.device.to_host(x.array))
     if not (mode.recording and x.node is not None):
         return Tensor(array, device)
-    return Tensor(
-        array, device, Node(Transfer(), (x.node,), (x.shape,), (), {"source": x.device}, device, 0)
-    )
+    return Tensor(array, device, Node(Transfer(), (x.node,), (x.device, device), x.shape, device))
 
 
 def to(

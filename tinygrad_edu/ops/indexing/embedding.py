@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...engine.arrays import check_index
-from ...engine.backward import functional
+from ...engine.device import functional
 from ...engine.case import Case, Sample, ints
 from ...engine.dtype import check_float
 from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError

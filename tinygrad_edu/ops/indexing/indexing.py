@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import wraps
 
-from ...engine.backward import functional, mode
+from ...engine.device import functional
+from ...engine.graph import Node, mode
 from ...engine.case import Case, bools, ints, positive
 from ...engine.device import registry
 from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError
@@ -168,38 +169,21 @@ setitem.vjp(
 )
 
 
-def assign(x, index, value):
+def assign(x: Tensor, index: Any, value: Any) -> None:
     """`x[index] = value`, in place."""
-    check_writable("setitem", x)
+    one = isinstance(value, (int, float))
+    wanted = getattr(value, "node", None) is not None
+    check_writable("setitem", x, wanted, apart=not one)
     basic, index = split_index(x.device.xp, index)
     if basic is not None:
         return assign(functional.getitem(x, basic), index, value)
-    if not isinstance(value, Tensor):
-        # made on the device: a copy from the host could not be captured
-        number = isinstance(value, (int, float))
-        value = Tensor(
-            (
-                x.device.xp.full((), value, x.array.dtype)
-                if number
-                else x.device.asarray(value, dtype=x.array.dtype)
-            ),
-            x.device,
-        )
-    if value.device is not x.device:
-        value = value.to(x.device)
-    if value.array.dtype is not x.array.dtype:
-        value = value.to(x.dtype)
+    value = value_for(x, value)
     node = None
     try:
         if mode.recording and (x.node is not None or value.node is not None):
-            broadcast = (
-                functional.broadcast_to(value, x.array[index].shape)
-                if value.shape != x.array[index].shape
-                else value
-            )
-            node = setitem.record(
-                [x, broadcast], [x.array, broadcast.array], (None,), {"index": index}, x.device
-            )
+            value = stretched(value, x.array[index].shape)
+            kept = setitem.op.keep(x.node, value.node, x.array, value.array, None, index)
+            node = Node(setitem.op, (x.node, value.node), kept, x.shape, x.device)
         x.array[index] = value.array
     except (IndexError, ValueError, TypeError) as error:
         kind = IndexOutOfRange if isinstance(error, IndexError) else ShapeError
@@ -208,6 +192,25 @@ def assign(x, index, value):
             f" shape {x.shape}. The value must broadcast to the indexed part."
         ) from error
     written(x, node)
+
+
+def value_for(x: Tensor, value: Any) -> Tensor:
+    """`value` as a Tensor of x's device and dtype."""
+    if value is None:
+        raise DTypeError("setitem: the value must be a tensor or a number, got None. Give one.")
+    if isinstance(value, (int, float)):  # made on the device: a copy could not be captured
+        return x.wrap(x.device.xp.full((), value, x.array.dtype))
+    if not isinstance(value, Tensor):
+        return x.wrap(x.device.asarray(value, dtype=x.array.dtype))
+    return value.to(x.device, x.dtype)
+
+
+def stretched(value: Tensor, shape: tuple) -> Tensor:
+    """`value` in that shape; its leading dims of size 1 may be dropped, as in PyTorch."""
+    extra = value.ndim - len(shape)
+    if extra > 0 and set(value.shape[:extra]) <= {1}:
+        value = functional.reshape(value, value.shape[extra:])
+    return value if value.shape == shape else functional.broadcast_to(value, shape)
 
 
 Tensor.__setitem__ = assign  # type: ignore[method-assign]
@@ -261,7 +264,7 @@ def nonzero(F, input: Tensor, *, as_tuple: bool = False):
     return F.unbind(found, 1) if as_tuple else found
 
 
-choose = functional.where  # type: ignore[attr-defined]
+choose = functional.where
 
 
 @wraps(choose)
@@ -273,7 +276,7 @@ def where(condition, *args, **kwargs):
     )
 
 
-functional.where = registry["where"].function = where  # type: ignore[attr-defined]  # with the condition alone it is nonzero()
+functional.where = registry["where"].function = where  # the condition alone: nonzero()
 
 
 @composite(cases=[Case(ints(2, 3, high=2), grad=False), Case(ints(high=2), grad=False)])

@@ -8,7 +8,6 @@ from ...engine.case import Case, Sample, bools
 from ...engine.errors import DTypeError, ShapeError
 from ...engine.op import Array, composite, piece
 from ...engine.tensor import Tensor
-from ...engine.updates import has_kernels
 
 NAME = "scaled_dot_product_attention"
 
@@ -151,7 +150,7 @@ def fused(query, key, value):
     return (
         query.shape[:-2] == key.shape[:-2] == value.shape[:-2]
         and min(*query.shape, *value.shape) > 0
-        and has_kernels(query.device)
+        and query.device.F.has_kernels
     )
 
 

@@ -665,3 +665,8 @@ def chain_matmul(F, *matrices: Tensor):
     Math:   out = x_1 x_2 ... x_n
     """
     return F.clone(matrices[0]) if len(matrices) == 1 else F.linalg_multi_dot(matrices)
+
+
+# ---- methods, under the names without a prefix ---------------------------------------------------
+
+Tensor.inverse, Tensor.det, Tensor.slogdet = linalg_inv, linalg_det, linalg_slogdet

@@ -65,7 +65,7 @@ def argsort(F, input: Tensor, dim: int = -1, descending: bool = False, *, stable
 
     Math:   out = argsort input
     """
-    return F.sort(input, dim, descending, stable)[1]
+    return F.sort(input, dim, descending, stable=stable)[1]
 
 
 @composite(cases=[Case([3, 2])])

@@ -76,15 +76,6 @@ def sum_to(xp, input: Array, shape: tuple[int, ...]):
 sum_to.vjp(input=lambda F, g, input_shape: F.broadcast_to(g, input_shape))
 
 
-@piece(differentiable=False)
-def zeros_raw(xp, shape: tuple[int, ...], dtype):
-    """Zeros of a shape and NumPy dtype.
-
-    Math:   out = 0
-    """
-    return xp.zeros(shape, dtype)
-
-
 @piece(cases=[Case(ints(2, 3), [2])])
 def cast_like(xp, input: Array, like: Array):
     """The input in the dtype of `like`: a mask as numbers.

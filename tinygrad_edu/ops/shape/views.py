@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-import weakref
 
-from ...engine.backward import functional
+from ...engine.device import functional
 from ...engine.case import Case, ints
 from ...engine.dtype import as_dtype
 from ...engine.errors import IndexOutOfRange, ShapeError, check_dim
 from ...engine.op import Array, Sizes, composite, op, piece
 from ...engine.tensor import Tensor
-from ...engine.views import check_writable
+from ...engine.views import add_view, check_writable, living
 
 
 def check_sizes(name, shape):
@@ -451,17 +450,17 @@ def changed_in_place(name):
     """`name_`: the tensor itself takes the new shape, over the same memory."""
 
     def method(self, *args, **kwargs):
-        check_writable(name + "_", self)
+        check_writable(name + "_", self, apart=False)
         old = Tensor(self.array, self.device, self.node)
-        old.base, old.steps, old.views = self.base, self.steps, self.views
-        for reference in old.views or ():  # views of this tensor look at its old shape from now on
-            if reference() is not None:
-                reference().base = old
+        old.view_of = self.view_of
+        for view in living(self.views):  # they look at its old shape
+            view.view_of = old, *view.view_of[1:]
+            add_view(old, view)
         new = getattr(functional, name)(old, *args, **kwargs)
-        self.array, self.node = new.array, new.node
-        self.base, self.steps, self.views = new.base, new.steps, None
-        if self.base is not None:
-            self.base.views.append(weakref.ref(self, self.base.views.remove))
+        self.array, self.view_of, self.views = new.array, new.view_of, None
+        self.set_node(new.node)
+        if self.view_of is not None:
+            add_view(self.view_of[0], self)
         return self
 
     method.__name__ = name + "_"
