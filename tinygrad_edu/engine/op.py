@@ -87,7 +87,8 @@ class Op(Declared):
             that. view: the result may look into the input's memory. outputs: names of several
             outputs (True: as many as the forward returns). residuals: further arrays that the
             forward returns for the formulas. reference: the op made of small ops, for higher
-            orders. elementwise: True, or a plain expression of the same values.
+            orders. elementwise: True, or a plain expression of the same values. slot: the array
+            module's function that does all of the forward, which saves a call.
     """
 
     declared = True
@@ -107,6 +108,7 @@ class Op(Declared):
         reference: Callable | None = None,
         differentiable: bool = True,
         elementwise: bool | Callable = False,
+        slot: str | None = None,
         **shared: Any,
     ):
         super().__init__(forward, **shared)
@@ -118,6 +120,7 @@ class Op(Declared):
         self.result_type: Any = namedtuple(self.name, self.outputs) if named else tuple  # type: ignore[misc]
         self.residuals, self.reference = residuals, reference
         self.differentiable, self.elementwise = differentiable, elementwise
+        self.slot = slot
         self.mixes = types in ("promote", "float")  # takes numbers beside tensors
         self.read()
 
@@ -173,6 +176,8 @@ class Op(Declared):
 
     def bind(self, device: Device) -> Callable:
         """The raw function for a device's table, returning (out, *residuals) if there are any."""
+        if self.slot:
+            return getattr(device.xp, self.slot)
         return direct(self, device.xp) or partial(self.forward, device.xp)
 
     # ---- the way back ----
