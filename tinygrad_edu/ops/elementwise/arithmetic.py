@@ -95,6 +95,7 @@ def addcdiv(F, input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float 
 @op(
     elementwise=True,
     types="promote",
+    slot="fmax",
     cases=[*PAIRS, Case(ODD, Sample(values=[1.0, 1.0, 2.0, float("nan"), 0.0, 1.5]), grad=False)],
 )
 def fmax(xp, input: Array, other: Array):
@@ -114,6 +115,7 @@ fmax.vjp(
 @op(
     elementwise=True,
     types="promote",
+    slot="fmin",
     cases=[*PAIRS, Case(ODD, Sample(values=[1.0, 1.0, 2.0, float("nan"), 0.0, 1.5]), grad=False)],
 )
 def fmin(xp, input: Array, other: Array):
@@ -134,6 +136,7 @@ fmin.vjp(
     elementwise=True,
     types="promote",
     inplace=True,
+    slot="hypot",
     cases=[Case([2, 3], positive(3)), Case([2, 1], [3])],
 )
 def hypot(xp, input: Array, other: Array):
@@ -149,7 +152,12 @@ hypot.vjp(
 )
 
 
-@op(elementwise=True, types="float", cases=[Case([2, 3], [3]), Case([2, 3], [2, 3])])
+@op(
+    elementwise=True,
+    types="float",
+    slot="logaddexp",
+    cases=[Case([2, 3], [3]), Case([2, 3], [2, 3])],
+)
 def logaddexp(xp, input: Array, other: Array):
     """Logarithm of a sum of exponentials.
 
@@ -165,7 +173,7 @@ logaddexp.vjp(
 )
 
 
-@op(types="float", cases=[Case([2, 3], [3])])
+@op(types="float", slot="logaddexp2", cases=[Case([2, 3], [3])])
 def logaddexp2(xp, input: Array, other: Array):
     """Logarithm to base 2 of a sum of powers of two.
 
@@ -210,7 +218,13 @@ def nan_to_num(
 nan_to_num.vjp(input=lambda F, g, input: F.where(F.isfinite(input), g, g * 0))
 
 
-@op(elementwise=True, types="float", inplace=True, cases=[Case([2, 3], [3]), Case([2, 3], -1.5)])
+@op(
+    elementwise=True,
+    types="float",
+    inplace=True,
+    slot="copysign",
+    cases=[Case([2, 3], [3]), Case([2, 3], -1.5)],
+)
 def copysign(xp, input: Array, other: Array):
     """The absolute value of input with the sign of other.
 
@@ -325,6 +339,7 @@ def ldexp(F, input: Tensor, other: Tensor):
     types="promote",
     inplace=True,
     differentiable=False,
+    slot="left_shift",
     cases=[Case(ints(2, 3, high=9), ints(3, high=4)), Case(ints(3, high=9), 2)],
 )
 def bitwise_left_shift(xp, input: Array, other: Array):
@@ -340,6 +355,7 @@ def bitwise_left_shift(xp, input: Array, other: Array):
     types="promote",
     inplace=True,
     differentiable=False,
+    slot="right_shift",
     cases=[Case(ints(2, 3, low=-9, high=9), ints(3, high=4)), Case(ints(3, high=9), 2)],
 )
 def bitwise_right_shift(xp, input: Array, other: Array):
@@ -354,6 +370,7 @@ def bitwise_right_shift(xp, input: Array, other: Array):
     types="promote",
     differentiable=False,
     inplace=True,
+    slot="gcd",
     cases=[Case(ints(2, 3, low=-9, high=30), ints(3, high=12))],
 )
 def gcd(xp, input: Array, other: Array):
@@ -368,6 +385,7 @@ def gcd(xp, input: Array, other: Array):
     types="promote",
     differentiable=False,
     inplace=True,
+    slot="lcm",
     cases=[Case(ints(2, 3, low=-9, high=30), ints(3, high=12))],
 )
 def lcm(xp, input: Array, other: Array):
@@ -381,6 +399,7 @@ def lcm(xp, input: Array, other: Array):
 @op(
     types="promote",
     inplace=True,
+    slot="nextafter",
     cases=[Case([2, 3], [3], grad=False), Case(ODD, Sample(6), grad=False)],
 )
 def nextafter(xp, input: Array, other: Array):

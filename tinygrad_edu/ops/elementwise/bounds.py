@@ -67,6 +67,7 @@ def winners_share(F, g, won, tied):
 @op(
     types="promote",
     elementwise=True,
+    slot="maximum",
     cases=[Case([2, 3], [2, 3]), Case([2, 3], Sample(3, low=-1.9, high=1.7))],
 )
 def maximum(xp, input: Array, other: Array):
@@ -87,6 +88,7 @@ maximum.vjp(
 @op(
     types="promote",
     elementwise=True,
+    slot="minimum",
     cases=[Case([2, 3], [2, 3]), Case([2, 3], Sample(3, low=-1.9, high=1.7))],
 )
 def minimum(xp, input: Array, other: Array):

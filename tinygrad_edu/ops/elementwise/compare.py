@@ -18,6 +18,7 @@ SPECIAL = [Case(Sample(values=[0.0, float("nan"), float("inf"), -float("inf"), 1
     differentiable=False,
     inplace=True,
     elementwise=True,
+    slot="equal",
     cases=PAIRS,
 )
 def eq(xp, input: Array, other: Array):
@@ -35,6 +36,7 @@ def eq(xp, input: Array, other: Array):
     inplace=True,
     alias=("not_equal",),
     elementwise=True,
+    slot="not_equal",
     cases=PAIRS,
 )
 def ne(xp, input: Array, other: Array):
@@ -52,6 +54,7 @@ def ne(xp, input: Array, other: Array):
     inplace=True,
     alias=("less",),
     elementwise=True,
+    slot="less",
     cases=PAIRS,
 )
 def lt(xp, input: Array, other: Array):
@@ -69,6 +72,7 @@ def lt(xp, input: Array, other: Array):
     inplace=True,
     alias=("less_equal",),
     elementwise=True,
+    slot="less_equal",
     cases=PAIRS,
 )
 def le(xp, input: Array, other: Array):
@@ -86,6 +90,7 @@ def le(xp, input: Array, other: Array):
     inplace=True,
     alias=("greater",),
     elementwise=True,
+    slot="greater",
     cases=PAIRS,
 )
 def gt(xp, input: Array, other: Array):
@@ -103,6 +108,7 @@ def gt(xp, input: Array, other: Array):
     inplace=True,
     alias=("greater_equal",),
     elementwise=True,
+    slot="greater_equal",
     cases=PAIRS,
 )
 def ge(xp, input: Array, other: Array):
@@ -113,7 +119,14 @@ def ge(xp, input: Array, other: Array):
     return xp.greater_equal(input, other)
 
 
-@op(operator="&", types="promote", differentiable=False, inplace=True, cases=WHOLE)
+@op(
+    operator="&",
+    types="promote",
+    differentiable=False,
+    inplace=True,
+    slot="bitwise_and",
+    cases=WHOLE,
+)
 def bitwise_and(xp, input: Array, other: Array):
     """And, bit by bit.
 
@@ -122,7 +135,14 @@ def bitwise_and(xp, input: Array, other: Array):
     return xp.bitwise_and(input, other)
 
 
-@op(operator="|", types="promote", differentiable=False, inplace=True, cases=WHOLE)
+@op(
+    operator="|",
+    types="promote",
+    differentiable=False,
+    inplace=True,
+    slot="bitwise_or",
+    cases=WHOLE,
+)
 def bitwise_or(xp, input: Array, other: Array):
     """Or, bit by bit.
 
@@ -131,7 +151,14 @@ def bitwise_or(xp, input: Array, other: Array):
     return xp.bitwise_or(input, other)
 
 
-@op(operator="^", types="promote", differentiable=False, inplace=True, cases=WHOLE)
+@op(
+    operator="^",
+    types="promote",
+    differentiable=False,
+    inplace=True,
+    slot="bitwise_xor",
+    cases=WHOLE,
+)
 def bitwise_xor(xp, input: Array, other: Array):
     """Exclusive or, bit by bit.
 
@@ -144,6 +171,7 @@ def bitwise_xor(xp, input: Array, other: Array):
     operator="~",
     differentiable=False,
     inplace=True,
+    slot="invert",
     cases=[Case(bools(2, 3)), Case(ints(3, high=9))],
 )
 def bitwise_not(xp, input: Array):
@@ -154,7 +182,7 @@ def bitwise_not(xp, input: Array):
     return xp.invert(input)
 
 
-@op(differentiable=False, inplace=True, cases=WHOLE)
+@op(differentiable=False, inplace=True, slot="logical_and", cases=WHOLE)
 def logical_and(xp, input: Array, other: Array):
     """Whether both are non-zero.
 
@@ -163,7 +191,7 @@ def logical_and(xp, input: Array, other: Array):
     return xp.logical_and(input, other)
 
 
-@op(differentiable=False, inplace=True, cases=WHOLE)
+@op(differentiable=False, inplace=True, slot="logical_or", cases=WHOLE)
 def logical_or(xp, input: Array, other: Array):
     """Whether at least one is non-zero.
 
@@ -172,7 +200,7 @@ def logical_or(xp, input: Array, other: Array):
     return xp.logical_or(input, other)
 
 
-@op(differentiable=False, inplace=True, cases=WHOLE)
+@op(differentiable=False, inplace=True, slot="logical_xor", cases=WHOLE)
 def logical_xor(xp, input: Array, other: Array):
     """Whether exactly one is non-zero.
 
@@ -181,7 +209,7 @@ def logical_xor(xp, input: Array, other: Array):
     return xp.logical_xor(input, other)
 
 
-@op(differentiable=False, inplace=True, cases=[Case(bools(2, 3)), Case([3])])
+@op(differentiable=False, inplace=True, slot="logical_not", cases=[Case(bools(2, 3)), Case([3])])
 def logical_not(xp, input: Array):
     """Whether input is zero.
 
@@ -190,7 +218,7 @@ def logical_not(xp, input: Array):
     return xp.logical_not(input)
 
 
-@op(differentiable=False, elementwise=True, cases=SPECIAL)
+@op(differentiable=False, elementwise=True, slot="isnan", cases=SPECIAL)
 def isnan(xp, input: Array):
     """Whether input is NaN.
 
@@ -199,7 +227,7 @@ def isnan(xp, input: Array):
     return xp.isnan(input)
 
 
-@op(differentiable=False, elementwise=True, cases=SPECIAL)
+@op(differentiable=False, elementwise=True, slot="isinf", cases=SPECIAL)
 def isinf(xp, input: Array):
     """Whether input is infinite.
 
@@ -208,7 +236,7 @@ def isinf(xp, input: Array):
     return xp.isinf(input)
 
 
-@op(differentiable=False, elementwise=True, cases=SPECIAL)
+@op(differentiable=False, elementwise=True, slot="isfinite", cases=SPECIAL)
 def isfinite(xp, input: Array):
     """Whether input is neither infinite nor NaN.
 

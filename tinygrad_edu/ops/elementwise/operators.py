@@ -33,7 +33,7 @@ def alias(xp, input: Array):
 alias.vjp(input=lambda g: g)
 
 
-@op(cases=ONE)
+@op(slot="array", cases=ONE)
 def clone(xp, input: Array):
     """A copy that gradients flow through.
 
@@ -108,7 +108,15 @@ def rsub(F, input: Tensor, other: Tensor | float, *, alpha: float = 1):
     return other - (input if alpha == 1 else input * alpha)
 
 
-@op(operator="*", types="promote", inplace=True, alias=("multiply",), elementwise=True, cases=TWO)
+@op(
+    operator="*",
+    types="promote",
+    inplace=True,
+    alias=("multiply",),
+    elementwise=True,
+    slot="multiply",
+    cases=TWO,
+)
 def mul(xp, input: Array, other: Array):
     """Elementwise product.
 
@@ -125,6 +133,7 @@ mul.vjp(input=lambda g, other: g * other, other=lambda g, input: g * input)
     types="float",
     inplace=True,
     elementwise=True,
+    slot="true_divide",
     cases=[Case([2, 3], positive(2, 3)), Case([2, 3], positive(3)), Case(positive(2), 2.5)],
 )
 def true_divide(xp, input: Array, other: Array):
@@ -265,7 +274,7 @@ def fmod(xp, input: Array, other: Array):
 fmod.vjp(input=lambda g: g, other=lambda F, g, input, other: -g * F.trunc_divide(input, other))
 
 
-@op(operator="neg", inplace=True, alias=("negative",), elementwise=True, cases=ONE)
+@op(operator="neg", inplace=True, alias=("negative",), elementwise=True, slot="negative", cases=ONE)
 def neg(xp, input: Array):
     """Negative.
 
@@ -360,7 +369,7 @@ def pow_d_exponent(F, g, input, exponent, out):
 pow.vjp(input=pow_d_input, exponent=pow_d_exponent)
 
 
-@op(operator="abs", inplace=True, alias=("absolute",), elementwise=True, cases=ONE)
+@op(operator="abs", inplace=True, alias=("absolute",), elementwise=True, slot="absolute", cases=ONE)
 def abs(xp, input: Array):
     """Absolute value.
 

@@ -224,6 +224,7 @@ def mvlgamma(F, input: Tensor, p: int):
 @op(
     inplace=True,
     types="float",
+    slot="sinc",
     cases=[Case([2, 3]), Case(Sample(values=[0.0, 0.5, -2.0]), second=False)],
 )
 def sinc(xp, input: Array):

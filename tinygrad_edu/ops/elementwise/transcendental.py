@@ -13,7 +13,7 @@ POSITIVE = [Case(positive(2, 3)), Case(positive()), Case(positive(0, 3))]
 INSIDE = [Case(Sample(2, 3, low=-0.9, high=0.9)), Case(Sample(low=-0.9, high=0.9))]
 
 
-@op(elementwise=True, inplace=True, types="float", cases=ONE)
+@op(elementwise=True, inplace=True, types="float", slot="exp", cases=ONE)
 def exp(xp, input: Array):
     """Exponential.
 
@@ -25,7 +25,7 @@ def exp(xp, input: Array):
 exp.vjp(input=lambda g, out: g * out)
 
 
-@op(elementwise=True, inplace=True, types="float", cases=ONE)
+@op(elementwise=True, inplace=True, types="float", slot="exp2", cases=ONE)
 def exp2(xp, input: Array):
     """Power of two.
 
@@ -37,7 +37,7 @@ def exp2(xp, input: Array):
 exp2.vjp(input=lambda g, out: g * (out * 0.6931471805599453))
 
 
-@op(elementwise=True, inplace=True, types="float", cases=ONE)
+@op(elementwise=True, inplace=True, types="float", slot="expm1", cases=ONE)
 def expm1(xp, input: Array):
     """Exponential minus one, exact near 0.
 
@@ -49,7 +49,7 @@ def expm1(xp, input: Array):
 expm1.vjp(input=lambda g, out: g * (out + 1))
 
 
-@op(elementwise=True, inplace=True, types="float", cases=POSITIVE)
+@op(elementwise=True, inplace=True, types="float", slot="log", cases=POSITIVE)
 def log(xp, input: Array):
     """Natural logarithm.
 
@@ -61,7 +61,7 @@ def log(xp, input: Array):
 log.vjp(input=lambda g, input: g / input)
 
 
-@op(elementwise=True, inplace=True, types="float", cases=POSITIVE)
+@op(elementwise=True, inplace=True, types="float", slot="log2", cases=POSITIVE)
 def log2(xp, input: Array):
     """Logarithm to base 2.
 
@@ -73,7 +73,7 @@ def log2(xp, input: Array):
 log2.vjp(input=lambda g, input: g / (input * 0.6931471805599453))
 
 
-@op(elementwise=True, inplace=True, types="float", cases=POSITIVE)
+@op(elementwise=True, inplace=True, types="float", slot="log10", cases=POSITIVE)
 def log10(xp, input: Array):
     """Logarithm to base 10.
 
@@ -85,7 +85,7 @@ def log10(xp, input: Array):
 log10.vjp(input=lambda g, input: g / (input * 2.302585092994046))
 
 
-@op(elementwise=True, inplace=True, types="float", cases=POSITIVE)
+@op(elementwise=True, inplace=True, types="float", slot="log1p", cases=POSITIVE)
 def log1p(xp, input: Array):
     """Natural logarithm of 1 + input, exact near 0.
 
@@ -97,7 +97,7 @@ def log1p(xp, input: Array):
 log1p.vjp(input=lambda g, input: g / (input + 1))
 
 
-@op(elementwise=True, inplace=True, types="float", cases=POSITIVE)
+@op(elementwise=True, inplace=True, types="float", slot="sqrt", cases=POSITIVE)
 def sqrt(xp, input: Array):
     """Square root.
 
@@ -143,7 +143,7 @@ def reciprocal(xp, input: Array):
 reciprocal.vjp(input=lambda g, out: -g * (out * out))
 
 
-@op(elementwise=True, inplace=True, types="float", cases=ONE)
+@op(elementwise=True, inplace=True, types="float", slot="sin", cases=ONE)
 def sin(xp, input: Array):
     """Sine.
 
@@ -155,7 +155,7 @@ def sin(xp, input: Array):
 sin.vjp(input=lambda F, g, input: g * F.cos(input))
 
 
-@op(elementwise=True, inplace=True, types="float", cases=ONE)
+@op(elementwise=True, inplace=True, types="float", slot="cos", cases=ONE)
 def cos(xp, input: Array):
     """Cosine.
 
@@ -167,7 +167,7 @@ def cos(xp, input: Array):
 cos.vjp(input=lambda F, g, input: -g * F.sin(input))
 
 
-@op(elementwise=True, inplace=True, types="float", cases=INSIDE)
+@op(elementwise=True, inplace=True, types="float", slot="tan", cases=INSIDE)
 def tan(xp, input: Array):
     """Tangent.
 
@@ -179,7 +179,7 @@ def tan(xp, input: Array):
 tan.vjp(input=lambda g, out: g * (out * out + 1))
 
 
-@op(elementwise=True, inplace=True, types="float", cases=ONE)
+@op(elementwise=True, inplace=True, types="float", slot="tanh", cases=ONE)
 def tanh(xp, input: Array):
     """Hyperbolic tangent.
 
@@ -191,7 +191,7 @@ def tanh(xp, input: Array):
 tanh.vjp(input=lambda g, out: g * (1 - out * out))
 
 
-@op(elementwise=True, inplace=True, types="float", cases=ONE)
+@op(elementwise=True, inplace=True, types="float", slot="sinh", cases=ONE)
 def sinh(xp, input: Array):
     """Hyperbolic sine.
 
@@ -203,7 +203,7 @@ def sinh(xp, input: Array):
 sinh.vjp(input=lambda F, g, input: g * F.cosh(input))
 
 
-@op(elementwise=True, inplace=True, types="float", cases=ONE)
+@op(elementwise=True, inplace=True, types="float", slot="cosh", cases=ONE)
 def cosh(xp, input: Array):
     """Hyperbolic cosine.
 
@@ -215,7 +215,7 @@ def cosh(xp, input: Array):
 cosh.vjp(input=lambda F, g, input: g * F.sinh(input))
 
 
-@op(elementwise=True, inplace=True, alias=("arcsin",), types="float", cases=INSIDE)
+@op(elementwise=True, inplace=True, alias=("arcsin",), types="float", slot="arcsin", cases=INSIDE)
 def asin(xp, input: Array):
     """Inverse sine.
 
@@ -227,7 +227,7 @@ def asin(xp, input: Array):
 asin.vjp(input=lambda F, g, input: g * F.rsqrt(1 - input * input))
 
 
-@op(elementwise=True, inplace=True, alias=("arccos",), types="float", cases=INSIDE)
+@op(elementwise=True, inplace=True, alias=("arccos",), types="float", slot="arccos", cases=INSIDE)
 def acos(xp, input: Array):
     """Inverse cosine.
 
@@ -239,7 +239,7 @@ def acos(xp, input: Array):
 acos.vjp(input=lambda F, g, input: -g * F.rsqrt(1 - input * input))
 
 
-@op(elementwise=True, inplace=True, alias=("arctan",), types="float", cases=ONE)
+@op(elementwise=True, inplace=True, alias=("arctan",), types="float", slot="arctan", cases=ONE)
 def atan(xp, input: Array):
     """Inverse tangent.
 
@@ -256,6 +256,7 @@ atan.vjp(input=lambda g, input: g / (input * input + 1))
     inplace=True,
     alias=("arctan2",),
     types="float",
+    slot="arctan2",
     cases=[Case([2, 3], positive(3)), Case([2, 1], [3]), Case([2], positive(2))],
 )
 def atan2(xp, input: Array, other: Array):
@@ -280,7 +281,7 @@ atan2.vjp(
 )
 
 
-@op(elementwise=True, inplace=True, alias=("arcsinh",), types="float", cases=ONE)
+@op(elementwise=True, inplace=True, alias=("arcsinh",), types="float", slot="arcsinh", cases=ONE)
 def asinh(xp, input: Array):
     """Inverse hyperbolic sine.
 
@@ -297,6 +298,7 @@ asinh.vjp(input=lambda F, g, input: g * F.rsqrt(input * input + 1))
     inplace=True,
     alias=("arccosh",),
     types="float",
+    slot="arccosh",
     cases=[Case(positive(2, 3, low=1.2, high=4)), Case(positive(0, 3))],
 )
 def acosh(xp, input: Array):
@@ -310,7 +312,7 @@ def acosh(xp, input: Array):
 acosh.vjp(input=lambda F, g, input: g * F.rsqrt(input * input - 1))
 
 
-@op(elementwise=True, inplace=True, alias=("arctanh",), types="float", cases=INSIDE)
+@op(elementwise=True, inplace=True, alias=("arctanh",), types="float", slot="arctanh", cases=INSIDE)
 def atanh(xp, input: Array):
     """Inverse hyperbolic tangent.
 
