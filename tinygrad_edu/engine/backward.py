@@ -156,7 +156,7 @@ def deliver(found: dict, retained: dict, create_graph: bool) -> None:
     for node, g in everything if create_graph else own(everything):
         leaf = type(node) is Leaf
         owner = node.tensor() if leaf else node.retains and node.retains()
-        if owner is None or leaf and owner.node is not node:
+        if owner is None or leaf and (owner.node is not node or node.silent):
             continue  # the user dropped the tensor, or it no longer requires gradients
         accumulate(owner, g)
         for hook in tuple((leaf and node.after or {}).values()):
@@ -277,7 +277,7 @@ def grad(
     deliver({}, retained, create_graph)
     if not create_graph:
         found = {node: Tensor(g, node.device) for node, g in own(found.items())}
-    results = [found.get(x.node) for x in ins]
+    results = [None if getattr(x.node, "silent", False) else found.get(x.node) for x in ins]
     for i, (x, g) in enumerate(zip(ins, results)):
         if g is None and materialize_grads:
             results[i] = Tensor(x.device.xp.zeros(x.shape, x.array.dtype), x.device)

@@ -106,13 +106,28 @@ def filled(slots: dict, node: Node) -> tuple:
 
 
 class Leaf:
-    """The end of the graph: a tensor that the user made, held weakly."""
+    """The end of the graph: a tensor that the user made, held weakly.
 
-    __slots__ = ("tensor", "shape", "device", "time", "hooks", "after", "retains", "__weakref__")
+    `silent`: of a view that requires gradients only because its base does, but has no history (it
+    was made under no_grad(), or before the base required any). As in PyTorch, none arrive there.
+    """
+
+    __slots__ = (
+        "tensor",
+        "shape",
+        "device",
+        "time",
+        "hooks",
+        "after",
+        "retains",
+        "silent",
+        "__weakref__",
+    )
     edges: tuple = ()
     op = where = None
 
-    def __init__(self, tensor: Any):
+    def __init__(self, tensor: Any, silent: bool = False):
+        self.silent = silent
         self.tensor, self.shape = weakref.ref(tensor), tensor.array.shape
         self.device, self.time = tensor.device, clock()
         self.hooks: dict[int, Callable] | None = None

@@ -167,10 +167,17 @@ class Tensor(OpMethods):
                 f"requires_grad_: must be a floating-point tensor, got {self.dtype.name}. Convert"
                 " it with x.float() first."
             )
+        if not requires_grad and self.view_of is not None and self.view_of[0].requires_grad:
+            return self  # a view requires gradients as long as its base does
         if not requires_grad:
             self.leaf, self.node = self.node or self.leaf, None  # its hooks come back with it
         elif self.node is None:
             self.node = self.leaf or Leaf(self)
+            for view in [ref() for ref in self.views or ()]:
+                if view is not None and view.node is None:
+                    view.node = Leaf(view, silent=True)
+        if type(self.node) is Leaf:
+            self.node.silent = False
         return self
 
     def backward(
@@ -201,8 +208,6 @@ class Tensor(OpMethods):
                 "register_hook: needs a tensor that requires gradients, got one that does not. Call"
                 " requires_grad_() first."
             )
-        if self.node is None:  # a view made outside the graph
-            self.node = Leaf(self)
         self.node.hooks = self.node.hooks or {}
         return RemovableHandle(self.node.hooks, hook)
 

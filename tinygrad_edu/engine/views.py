@@ -34,6 +34,8 @@ def remember_view(view: Tensor, source: Tensor, op: Any, attrs: tuple) -> Tensor
     view.view_of = base, (*steps, (op.name, attrs)), recorded and bool(mode.recording)
     if mode.recording:
         add_view(base, view)
+    elif base.requires_grad and array.dtype.kind == "f":
+        view.node = Leaf(view, silent=True)
     return view
 
 

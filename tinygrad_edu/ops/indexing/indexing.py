@@ -180,8 +180,10 @@ def assign(x: Tensor, index: Any, value: Any) -> None:
     value = value_for(x, value)
     node = None
     try:
-        if mode.recording and (x.node is not None or value.node is not None):
+        recorded = mode.recording and (x.node is not None or value.node is not None)
+        if recorded or value.ndim:
             value = stretched(value, x.array[index].shape)
+        if recorded:
             kept = setitem.op.keep(x.node, value.node, x.array, value.array, None, index)
             node = Node(setitem.op, (x.node, value.node), kept, x.shape, x.device)
         x.array[index] = value.array
