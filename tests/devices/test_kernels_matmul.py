@@ -387,7 +387,7 @@ def test_wmma_takes_half_other_tiles_and_columns_first_and_refuses_bad_addresses
         emu().to_host(out).T, 1 + a.astype("f4") @ b.astype("f4"), rtol=1e-5, atol=1e-5
     )
     with pytest.raises(
-        KernelError, match="line 32: wmma must get an address that is a multiple of 32 bytes"
+        KernelError, match="line 34: wmma must get an address that is a multiple of 32 bytes"
     ):
         narrow("askew")(1, 32, (emu().asarray(a),))
 

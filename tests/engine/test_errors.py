@@ -8,7 +8,7 @@ import pytest
 
 import tinygrad_edu as tg
 import tinygrad_edu.functional as F
-from tinygrad_edu.engine.op import Op, op
+from tinygrad_edu.engine.op import Array, Op, op
 
 X = tg.zeros(2, 3)
 BAD = [
@@ -119,13 +119,13 @@ def test_bad_calls_raise_the_right_class_and_say_what_to_do(case):
 
 def test_a_formula_that_names_something_unknown_is_refused_at_import():
     @op
-    def mistaken(xp, x, /):
-        """Math: out = x"""
-        return x
+    def mistaken(xp, input: Array):
+        """Math: out = input"""
+        return input
 
     try:
-        with pytest.raises(TypeError, match=r"mistaken.vjp: the formula of x names \['y'\]"):
-            mistaken.vjp(x=lambda g, y: g)
+        with pytest.raises(TypeError, match=r"mistaken.vjp: the formula of input names \['y'\]"):
+            mistaken.vjp(input=lambda g, y: g)
         with pytest.raises(TypeError, match="one formula per input"):
             mistaken.vjp()
     finally:

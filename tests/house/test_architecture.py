@@ -143,17 +143,17 @@ def test_adding_an_op_touches_one_file(tmp_path):
     (tmp_path / "one_file.py").write_text(
         textwrap.dedent('''
         from tinygrad_edu.engine.case import Case
-        from tinygrad_edu.engine.op import op
+        from tinygrad_edu.engine.op import Array, op
 
         @op(inplace=True, cases=[Case([2, 3])])
-        def cubed(xp, x, /):
+        def cubed(xp, input: Array):
             """Third power.
 
-            Math:   out = x^3;   d x = 3 g x^2
+            Math:   out = input^3;   d input = 3 g input^2
             """
-            return x * x * x
+            return input * input * input
 
-        cubed.vjp(x=lambda g, x: g * 3 * x * x)
+        cubed.vjp(input=lambda g, input: g * 3 * input * input)
         ''')
     )
     said = python(f"""
@@ -176,9 +176,9 @@ def test_adding_an_op_touches_one_file(tmp_path):
 
 def test_an_op_without_the_formula_of_an_input_is_refused_at_import():
     python("""
-        from tinygrad_edu.engine.op import op
+        from tinygrad_edu.engine.op import Array, op
         @op
-        def lopsided(xp, a, b, /):
+        def lopsided(xp, a: Array, b: Array):
             '''Sum. Math: out = a + b'''
             return a + b
         try:

@@ -178,7 +178,7 @@ class Op(Declared):
         """The raw function for a device's table, returning (out, *residuals) if there are any."""
         if self.slot:
             return getattr(device.xp, self.slot)
-        return direct(self, device.xp) or partial(self.forward, device.xp)
+        return partial(self.forward, device.xp)
 
     # ---- the way back ----
 
@@ -288,20 +288,6 @@ def through_reference(op: Op, node: Node, F: Any, g: Any, kept: tuple) -> list:
     ends = [getattr(x, "node", None) for x in inputs]
     found, _ = walk([(n, h) for n, h in roots if n], True, True, {end for end in ends if end})
     return [None if end is None else found.get(end) for end in ends]
-
-
-HANDS_ON = {
-    (lambda xp, a: xp.f(a)).__code__.co_code,
-    (lambda xp, a, b: xp.f(a, b)).__code__.co_code,
-}
-
-
-def direct(op: Op, xp: Any) -> Callable | None:
-    """xp's own function, if handing it the inputs is all that `forward` does."""
-    code = getattr(op.forward, "__code__", None)
-    if code is None or op.attrs or code.co_code not in HANDS_ON:
-        return None
-    return getattr(xp, code.co_names[0])
 
 
 class Composite(Declared):
