@@ -165,10 +165,7 @@ def connect(
     """Record the node of a Function's call, and hang its tensor results on it."""
     for t in context.dirty:
         check_writable(cls.__name__, t)
-    for i, o in enumerate(results):  # an input that is handed on unchanged is a result of its own
-        if place(o, list(args)) is not None and place(o, list(context.dirty)) is None:
-            results[i] = o.detach() if isinstance(o, Tensor) else o
-            context.kept = tuple([results[i] if t is o else t for t in context.kept])
+    separate(context, args, results)
     outputs = [o for o in results if isinstance(o, Tensor)]
     if not outputs:
         return
@@ -184,6 +181,14 @@ def connect(
             o.node = end
         else:
             rebase(o, end)
+
+
+def separate(context: Context, args: tuple, results: list) -> None:
+    """Make an input that is handed on unchanged a result of its own."""
+    for i, o in enumerate(results):
+        if place(o, list(args)) is not None and place(o, list(context.dirty)) is None:
+            results[i] = o.detach() if isinstance(o, Tensor) else o
+            context.kept = tuple([results[i] if t is o else t for t in context.kept])
 
 
 class Refused:

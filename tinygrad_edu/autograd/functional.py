@@ -8,11 +8,24 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import functional as F
-from ..engine.errors import ShapeError
-from ..engine.tensor import Tensor
 from ..engine.backward import grad
 from ..engine.backward import sequence as as_tuple
+from ..engine.errors import ShapeError
+from ..engine.tensor import Tensor
 from .modes import enable_grad
+
+
+def detached(out: Any) -> Any:
+    """A function's result, one Tensor or several, without its graph."""
+    return out.detach() if isinstance(out, Tensor) else tuple(o.detach() for o in out)
+
+
+def variables(inputs: Any, create_graph: bool) -> tuple:
+    """The inputs to differentiate by: themselves if they are in a graph to extend, else copies."""
+    return tuple(
+        x if create_graph and x.requires_grad else x.detach().clone().requires_grad_()
+        for x in as_tuple(inputs)
+    )
 
 
 def vjp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False) -> tuple:
@@ -30,13 +43,7 @@ def vjp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False) 
             allow_unused=True,
             materialize_grads=True,
         )
-    value = (
-        out
-        if create_graph
-        else out.detach()
-        if isinstance(out, Tensor)
-        else tuple(o.detach() for o in out)
-    )
+    value = out if create_graph else detached(out)
     return value, gs[0] if isinstance(inputs, Tensor) else gs
 
 
@@ -48,10 +55,7 @@ def jvp(
     v^T J is linear in v, and its formulas can be differentiated: the gradient of <v^T J, tangent>
     with respect to v is J tangent.
     """
-    xs = tuple(
-        x if create_graph and x.requires_grad else x.detach().clone().requires_grad_()
-        for x in as_tuple(inputs)
-    )
+    xs = variables(inputs, create_graph)
     tangents = tuple(F.ones_like(x) for x in xs) if v is None else as_tuple(v)
     if v is None and any(x.numel() != 1 for x in xs):
         raise ShapeError(
@@ -65,55 +69,38 @@ def jvp(
         )
     with enable_grad():
         out = func(*xs)
-        ys = as_tuple(out)
-        probes = tuple(F.zeros_like(y).requires_grad_() for y in ys)
-        live = [i for i, y in enumerate(ys) if y.requires_grad]
-        products: list = [F.zeros_like(y) for y in ys]
-        if live:
-            gs = grad(
-                [ys[i] for i in live],
-                xs,
-                [probes[i] for i in live],
-                create_graph=True,
-                allow_unused=True,
-            )
-            terms = [
-                F.sum(g * t) for g, t in zip(gs, tangents) if g is not None and g.requires_grad
-            ]
-            if terms:
-                total = terms[0]
-                for term in terms[1:]:
-                    total = total + term
-                for i, p in zip(
-                    live,
-                    grad(
-                        total,
-                        [probes[i] for i in live],
-                        create_graph=create_graph,
-                        allow_unused=True,
-                        materialize_grads=True,
-                    ),
-                ):
-                    products[i] = p
-    single = isinstance(out, Tensor)
-    value = (
-        out
-        if create_graph
-        else out.detach()
-        if isinstance(out, Tensor)
-        else tuple(o.detach() for o in out)
+        products = pushed(as_tuple(out), xs, tangents, create_graph)
+    value = out if create_graph else detached(out)
+    return value, products[0] if isinstance(out, Tensor) else tuple(products)
+
+
+def pushed(ys: tuple, xs: tuple, tangents: tuple, create_graph: bool) -> list:
+    """J v for each of ys; zeros where an output does not depend on the inputs."""
+    products = [F.zeros_like(y) for y in ys]
+    live = [i for i, y in enumerate(ys) if y.requires_grad]
+    if not live:
+        return products
+    probes = [F.zeros_like(ys[i]).requires_grad_() for i in live]
+    gs = grad([ys[i] for i in live], xs, probes, create_graph=True, allow_unused=True)
+    terms = [F.sum(g * t) for g, t in zip(gs, tangents) if g is not None and g.requires_grad]
+    if not terms:
+        return products
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    found = grad(
+        total, probes, create_graph=create_graph, allow_unused=True, materialize_grads=True
     )
-    return value, products[0] if single else tuple(products)
+    for i, product in zip(live, found):
+        products[i] = product
+    return products
 
 
 def hvp(
     func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
 ) -> tuple:
     """(func(inputs), H v) of a scalar function: its Hessian times a vector, without the Hessian."""
-    xs = tuple(
-        x if create_graph and x.requires_grad else x.detach().clone().requires_grad_()
-        for x in as_tuple(inputs)
-    )
+    xs = variables(inputs, create_graph)
     vs = tuple(F.ones_like(x) for x in xs) if v is None else as_tuple(v)
     with enable_grad():
         out = func(*xs)
@@ -149,12 +136,11 @@ def jacobian(
     strict: bool = False,
     vectorize: bool = False,
 ) -> Any:
-    """d func(inputs)_i / d inputs_j, shape (*output, *input), one backward pass per output element."""
+    """d func(inputs)_i / d inputs_j, shape (*output, *input): one backward pass per output
+    element.
+    """
     single = isinstance(inputs, Tensor)
-    xs = tuple(
-        x if create_graph and x.requires_grad else x.detach().clone().requires_grad_()
-        for x in as_tuple(inputs)
-    )
+    xs = variables(inputs, create_graph)
     with enable_grad():
         out = func(*xs)
         outs = as_tuple(out)

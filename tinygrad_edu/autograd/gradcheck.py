@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from .. import functional as F
-from ..engine.errors import DTypeError, GraphError
-from ..engine.tensor import Tensor
 from ..engine.backward import grad
 from ..engine.backward import sequence as as_tuple
+from ..engine.errors import DTypeError, GraphError
+from ..engine.tensor import Tensor
 from .modes import enable_grad, no_grad
 
 
@@ -23,23 +23,10 @@ def _numerical(
     def value() -> float:
         with no_grad():
             outs = as_tuple(
-                function(
-                    *[
-                        (
-                            Tensor(F.tensor(a).array, F.tensor(a).device)
-                            if isinstance(a, np.ndarray)
-                            else a
-                        )
-                        for a in arrays
-                    ]
-                )
+                function(*[F.tensor(a) if isinstance(a, np.ndarray) else a for a in arrays])
             )
-        return float(
-            sum(
-                (w * o.array).sum()
-                for w, o in zip(weights, (o for o in outs if o.is_floating_point()))
-            )
-        )
+        floating = [o for o in outs if o.is_floating_point()]
+        return float(sum((w * o.array).sum() for w, o in zip(weights, floating)))
 
     x, slope = arrays[k], np.zeros(arrays[k].shape)
     for i in np.ndindex(x.shape):
@@ -72,6 +59,44 @@ def gradcheck(
             raise_exception).
     """
     inputs = list(as_tuple(inputs))
+    wanted = wanted_inputs(inputs)
+    fresh = [
+        x.detach().clone().requires_grad_() if i in wanted else x for i, x in enumerate(inputs)
+    ]
+    outs = [o for o in as_tuple(func(*fresh)) if isinstance(o, Tensor) and o.is_floating_point()]
+    weights = random_weights(outs)
+    gs = weighted_gradients(outs, weights, [fresh[i] for i in wanted])
+    arrays = [
+        np.array(x.device.to_host(x.array)) if i in wanted else x for i, x in enumerate(inputs)
+    ]
+    for i, g in zip(wanted, gs):
+        found, expected = g.device.to_host(g.array), _numerical(func, arrays, i, weights, eps)
+        error = np.abs(found - expected) - (atol + rtol * np.abs(expected))
+        if not error.size or (error <= 0).all():
+            continue
+        if not raise_exception:
+            return False
+        bad: Any = np.unravel_index(
+            int(np.where(np.isnan(error), np.inf, error).argmax()), error.shape
+        )
+        advice = "Check the formula of that input."
+        if check_kinks:
+            finer = _numerical(func, arrays, i, weights, eps / 2)[bad]
+            if abs(finer - expected[bad]) > 10 * (atol + rtol * abs(finer)):
+                advice = (
+                    f"A step half as long gives {finer:.8g}: the function has a kink or a jump"
+                    " there. Choose inputs away from it."
+                )
+        raise GraphError(
+            f"gradcheck: backward must agree with finite differences, got {found[bad]:.8g} instead"
+            f" of {expected[bad]:.8g} at input {i}{list(map(int, bad))} (worst of"
+            f" {int((~(error <= 0)).sum())} entries). {advice}"
+        )
+    return True
+
+
+def wanted_inputs(inputs: list) -> list[int]:
+    """Which inputs require gradients: at least one, all of float64."""
     wanted = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
     if not wanted:
         raise GraphError(
@@ -84,56 +109,29 @@ def gradcheck(
                 f"gradcheck: inputs must be float64, got {inputs[i].dtype.name} for input {i}."
                 " Differences need the precision: use x.double()."
             )
-    fresh = [
-        x.detach().clone().requires_grad_() if i in wanted else x for i, x in enumerate(inputs)
-    ]
-    outs = [o for o in as_tuple(func(*fresh)) if isinstance(o, Tensor) and o.is_floating_point()]
+    return wanted
+
+
+def random_weights(outs: list) -> list:
+    """A number of size 0.5 to 1.5 and either sign for each element."""
     rng = np.random.default_rng(0)
-    weights = [
+    return [
         np.asarray(rng.uniform(0.5, 1.5, o.shape) * rng.choice([-1.0, 1.0], o.shape)) for o in outs
     ]
+
+
+def weighted_gradients(outs: list, weights: list, xs: list) -> tuple:
+    """What backward says of sum(weights * outs), for each of xs."""
     live = [(o, w) for o, w in zip(outs, weights) if o.requires_grad]
-    xs = [fresh[i] for i in wanted]
-    if live:
-        gs = grad(
-            [o for o, _ in live],
-            xs,
-            [Tensor(o.device.asarray(w), o.device) for o, w in live],
-            allow_unused=True,
-            materialize_grads=True,
-        )
-    else:
-        gs = tuple(F.zeros_like(x) for x in xs)
-    arrays = [
-        np.array(x.device.to_host(x.array)) if isinstance(x, Tensor) and i in wanted else x
-        for i, x in enumerate(inputs)
-    ]
-    for i, g in zip(wanted, gs):
-        found, expected = g.device.to_host(g.array), _numerical(func, arrays, i, weights, eps)
-        error = np.abs(found - expected) - (atol + rtol * np.abs(expected))
-        if not error.size or (error <= 0).all():
-            continue
-        bad = np.unravel_index(int(np.where(np.isnan(error), np.inf, error).argmax()), error.shape)
-        place = f"input {i}{list(map(int, bad))}"
-        text = (
-            f"gradcheck: backward must agree with finite differences, got {found[bad]:.8g} instead"
-            f" of {expected[bad]:.8g} at {place} (worst of {int((~(error <= 0)).sum())} entries)."
-        )
-        if check_kinks:
-            finer = _numerical(func, arrays, i, weights, eps / 2)[bad]
-            if abs(finer - expected[bad]) > 10 * (atol + rtol * abs(finer)):
-                text += (
-                    f" A step half as long gives {finer:.8g}: the function has a kink or a jump"
-                    " there. Choose inputs away from it."
-                )
-            else:
-                text += " Check the formula of that input."
-        else:
-            text += " Check the formula of that input."
-        if raise_exception:
-            raise GraphError(text)
-        return False
-    return True
+    if not live:
+        return tuple(F.zeros_like(x) for x in xs)
+    return grad(
+        [o for o, _ in live],
+        xs,
+        [Tensor(o.device.asarray(w), o.device) for o, w in live],
+        allow_unused=True,
+        materialize_grads=True,
+    )
 
 
 def gradgradcheck(

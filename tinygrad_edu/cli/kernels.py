@@ -130,8 +130,7 @@ def run_rung(op: str, rung: str, shapes: Shapes) -> bool:
     """
     from ..autograd import no_grad
     from ..devices.table import use_kernel
-    from ..engine.device import functional
-    from ..engine.device import registry
+    from ..engine.device import functional, registry
 
     for case in registry[op].cases:
         try:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ..engine.graph import Leaf
 from ..engine.errors import DTypeError
+from ..engine.graph import Leaf
 from ..engine.tensor import Tensor
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ...engine.arrays import check_index
-from ...engine.device import functional
 from ...engine.case import Case, Sample, ints
+from ...engine.device import functional
 from ...engine.dtype import check_float
 from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError
 from ...engine.op import Array, composite, op, piece

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from functools import wraps
+from typing import Any
 
-from ...engine.device import functional
-from ...engine.graph import Node, mode
 from ...engine.case import Case, bools, ints, positive
-from ...engine.device import registry
+from ...engine.device import functional, registry
 from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError
+from ...engine.graph import Node, mode
 from ...engine.op import Array, composite, piece
 from ...engine.tensor import Tensor
 from ...engine.views import check_writable, written
@@ -36,42 +36,36 @@ def arrays(xp, index):
     return xp.asarray(index, dtype=None if index else "int64") if isinstance(index, list) else index
 
 
+def plain_int(i):
+    """An integer array without dims as an int, anything else as it is."""
+    return int(i) if getattr(i, "shape", None) == () and i.dtype.kind == "i" else i
+
+
 def split_index(xp, index):
     """(ints, slices and None; arrays): PyTorch applies one after the other, NumPy counts ints as
     arrays. The first is None where that is the same.
     """
     index = raw_index(index)
     if not isinstance(index, tuple):
-        return None, (
-            int(index) if getattr(index, "shape", None) == () and index.dtype.kind == "i" else index
-        )
-    index = tuple(
-        (
-            int(i)
-            if getattr(i, "shape", None) == () and i.dtype.kind == "i"
-            else list(i)
-            if isinstance(i, tuple)
-            else i
-        )
-        for i in index
-    )
+        return None, plain_int(index)
+    index = tuple(list(i) if isinstance(i, tuple) else plain_int(i) for i in index)
     if int not in map(type, index) or bool in map(type, index):
         return None, index
     index = arrays(xp, index)
     if not any(hasattr(i, "dtype") for i in index):
         return None, index
-    basic = [
-        s
-        for i in index
-        for s in (
-            [slice(None)] * (i.ndim if i.dtype.kind == "b" else 1) if hasattr(i, "dtype") else [i]
-        )
-    ]
-    return tuple(basic), tuple(
+    basic: list = []
+    for i in index:
+        if hasattr(i, "dtype"):  # a mask covers as many dims as it has
+            basic += [slice(None)] * (i.ndim if i.dtype.kind == "b" else 1)
+        else:
+            basic.append(i)
+    advanced = [
         i if hasattr(i, "dtype") or i is Ellipsis else slice(None)
         for i in index
         if type(i) is not int
-    )
+    ]
+    return tuple(basic), tuple(advanced)
 
 
 def is_basic(index):

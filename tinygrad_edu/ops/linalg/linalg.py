@@ -640,15 +640,7 @@ def linalg_multi_dot(F, tensors):
         many[0] = F.unsqueeze(many[0], 0)
     if last:
         many[-1] = F.unsqueeze(many[-1], -1)
-    sizes = [many[0].shape[0], *(x.shape[1] for x in many)]
-    cost, split = {(i, i): 0 for i in range(len(many))}, {}
-    for length in range(2, len(many) + 1):
-        for i in range(len(many) - length + 1):
-            j = i + length - 1
-            cost[i, j], split[i, j] = min(
-                (cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k)
-                for k in range(i, j)
-            )
+    split = cheapest_splits([many[0].shape[0], *(x.shape[1] for x in many)])
 
     def product(i, j):
         return many[i] if i == j else F.matmul(product(i, split[i, j]), product(split[i, j] + 1, j))
@@ -656,6 +648,20 @@ def linalg_multi_dot(F, tensors):
     out = product(0, len(many) - 1)
     out = F.squeeze(out, 0) if first else out
     return F.squeeze(out, -1) if last else out
+
+
+def cheapest_splits(sizes: list[int]) -> dict[tuple[int, int], int]:
+    """Where to split each part i..j of a chain of matrices, matrix k of sizes[k] x sizes[k + 1]."""
+    n = len(sizes) - 1
+    cost, split = {(i, i): 0 for i in range(n)}, {}
+    for length in range(2, n + 1):
+        for i in range(n - length + 1):
+            j = i + length - 1
+            cost[i, j], split[i, j] = min(
+                (cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k)
+                for k in range(i, j)
+            )
+    return split
 
 
 @composite(method=False, cases=[Case([2, 3], [3, 4], [4, 2])])

@@ -324,25 +324,33 @@ def einsum(F, equation: str, *operands: Tensor):
     if len(operands) == 1 and isinstance(operands[0], (tuple, list)):
         operands = tuple(operands[0])
     terms, out = parse(equation, operands)
-    acc, have = None, ()
-    for i, (x, term) in enumerate(zip(operands, terms)):
-        for letter in sorted(set(term)):  # a letter twice in one term: the diagonal
-            while term.count(letter) > 1:
-                p = term.index(letter)
-                q = term.index(letter, p + 1)
-                x = F.diagonal(x, 0, p, q)
-                term = (*(t for j, t in enumerate(term) if j not in (p, q)), letter)
-        if acc is None:
-            acc, have = x, term
-            continue
-        later = {t for rest in terms[i + 1 :] for t in rest}
+    pairs = [diagonals(F, x, term) for x, term in zip(operands, terms)]
+    acc, have = pairs[0]
+    for i, (x, term) in enumerate(pairs[1:], 2):
+        later = {t for rest in terms[i:] for t in rest}
         keep = tuple(t for t in dict.fromkeys((*have, *term)) if t in later or t in out)
         acc, have = F.einsum_pair(acc, x, have, term, keep), keep
+    return arranged(F, acc, have, out)
+
+
+def arranged(F, acc: Tensor, have: tuple, out: tuple) -> Tensor:
+    """`acc` with the letters `have` summed and permuted to those of `out`."""
     gone = tuple(i for i, t in enumerate(have) if t not in out)
     if gone:
         acc = F.sum(acc, gone)
         have = tuple(t for t in have if t in out)
     return F.permute(acc, tuple(have.index(t) for t in out)) if have != out else acc
+
+
+def diagonals(F, x: Tensor, term: tuple) -> tuple[Tensor, tuple]:
+    """An operand and its letters, with the diagonal taken where a letter stands twice."""
+    for letter in sorted(set(term)):
+        while term.count(letter) > 1:
+            p = term.index(letter)
+            q = term.index(letter, p + 1)
+            x = F.diagonal(x, 0, p, q)
+            term = (*(t for j, t in enumerate(term) if j not in (p, q)), letter)
+    return x, term
 
 
 # ---- products of other forms ---------------------------------------------------------------------
@@ -404,18 +412,7 @@ def tensordot(F, a: Tensor, b: Tensor, dims=2):
     Math:   out = sum over the paired dims of a b
     Note:   a paired dim of size 1 broadcasts
     """
-    if hasattr(dims, "tolist"):
-        dims = dims.tolist()
-    if isinstance(dims, int):
-        if not 0 <= dims <= min(a.ndim, b.ndim):
-            raise ShapeError(
-                f"tensordot: dims must be in [0, {min(a.ndim, b.ndim)}], got {dims}. Choose fewer."
-            )
-        dims = (tuple(range(a.ndim - dims, a.ndim)), tuple(range(dims)))
-    left, right = (
-        [check_dim("tensordot", d, x.ndim) for d in ((v,) if isinstance(v, int) else v)]
-        for v, x in zip(dims, (a, b))
-    )
+    left, right = paired_dims(a, b, dims)
     pairs = [(i, j, {a.shape[i], b.shape[j]} - {1}) for i, j in zip(left, right)]
     if len(left) != len(right) or any(len(sizes) > 1 for _, _, sizes in pairs):
         raise ShapeError(
@@ -434,6 +431,22 @@ def tensordot(F, a: Tensor, b: Tensor, dims=2):
     a2 = F.reshape(F.permute(a, (*free_a, *left)), (math.prod(shape_a), n))
     b2 = F.reshape(F.permute(b, (*right, *free_b)), (n, math.prod(shape_b)))
     return F.reshape(F.matmul(a2, b2), (*shape_a, *shape_b))
+
+
+def paired_dims(a: Tensor, b: Tensor, dims) -> list[list[int]]:
+    """The dims of a and of b that tensordot sums over, counted from the front."""
+    if hasattr(dims, "tolist"):
+        dims = dims.tolist()
+    if isinstance(dims, int):
+        if not 0 <= dims <= min(a.ndim, b.ndim):
+            raise ShapeError(
+                f"tensordot: dims must be in [0, {min(a.ndim, b.ndim)}], got {dims}. Choose fewer."
+            )
+        dims = (tuple(range(a.ndim - dims, a.ndim)), tuple(range(dims)))
+    return [
+        [check_dim("tensordot", d, x.ndim) for d in ((v,) if isinstance(v, int) else v)]
+        for v, x in zip(dims, (a, b))
+    ]
 
 
 @composite(cases=[Case([2, 3], [2, 2]), Case([2], [3]), Case([2, 2, 1], [3, 2])])

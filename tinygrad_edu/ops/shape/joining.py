@@ -334,25 +334,23 @@ def meshgrid(F, *tensors: Tensor, indexing: str | None = None) -> tuple[Tensor, 
     if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
         tensors = tuple(tensors[0])
     indexing = indexing or "ij"
-    if len({x.dtype.name for x in tensors}) > 1:
-        raise DTypeError(
-            f"meshgrid: tensors must have one dtype, got {[x.dtype.name for x in tensors]}. Convert"
-            " them."
-        )
+    dtypes = [x.dtype.name for x in tensors]
+    if len(set(dtypes)) > 1:
+        raise DTypeError(f"meshgrid: tensors must have one dtype, got {dtypes}. Convert them.")
     if indexing not in ("ij", "xy") or not tensors or any(x.ndim > 1 for x in tensors):
         raise ShapeError(
             "meshgrid: needs vectors and indexing 'ij' or 'xy', got shapes"
             f" {[tuple(x.shape) for x in tensors]} and {indexing!r}. Flatten them."
         )
-    swapped = indexing == "xy" and len(tensors) > 1
-    order = [1, 0, *range(2, len(tensors))] if swapped else list(range(len(tensors)))
-    shape = tuple(tensors[k].numel() for k in order)
-    return tuple(
-        F.broadcast_to(
-            F.reshape(x, tuple(-1 if order[d] == k else 1 for d in range(len(tensors)))), shape
-        )
-        for k, x in enumerate(tensors)
-    )
+    order = list(range(len(tensors)))  # the vector that runs along each dim
+    if indexing == "xy":
+        order[:2] = order[:2][::-1]
+    shape, grids = tuple(tensors[k].numel() for k in order), []
+    for k, x in enumerate(tensors):
+        form = [1] * len(order)
+        form[order.index(k)] = -1
+        grids.append(F.broadcast_to(F.reshape(x, tuple(form)), shape))
+    return tuple(grids)
 
 
 @composite(method=False, cases=[Case([2], [3]), Case([2])])

@@ -59,8 +59,37 @@ def pad(F, input: Tensor, pad: tuple[int, ...], mode: str = "constant", value: f
             repeated (replicate), or input wrapped round (circular)
     Note:   all but constant are for the last 1, 2 or 3 dims of an input that has one or two more
     """
-    pad, n = tuple(pad), len(pad) // 2
-    if len(pad) % 2 or n > input.ndim:
+    pad = tuple(pad)
+    check_widths(input, pad, mode)
+    if mode == "constant":
+        return F.pad_constant(input, pad, 0 if value is None else value)
+    check_mode(input, pad, mode, value)
+    sizes = [s + low + high for s, low, high in ends(input, pad)]
+    if mode == "circular":  # what is taken away goes before the rest is wrapped round
+        cut, pad = tuple(min(w, 0) for w in pad), tuple(max(w, 0) for w in pad)
+        input = F.pad_constant(input, cut, 0) if any(cut) else input
+    out = input
+    for i, m in enumerate(sizes):
+        dim, low, high = input.ndim - 1 - i, pad[2 * i], pad[2 * i + 1]
+        s = input.shape[dim]
+        if max(low, high) > (s - 1 if mode == "reflect" else s) and mode != "replicate":
+            raise ShapeError(
+                f"pad: {mode} needs less padding than there are elements, got {low} and {high} for"
+                f" size {s} of dim {dim}. Use less, or mode='replicate'."
+            )
+        if low or high:
+            out = F.resample(out, dim, Line(mode, s, m, start=-low))
+    return F.clone(input) if out is input else out
+
+
+def ends(input: Tensor, pad: tuple) -> list[tuple[int, int, int]]:
+    """(size, low, high) of each dim that is padded, the last dim first."""
+    return list(zip(reversed(input.shape), pad[::2], pad[1::2]))
+
+
+def check_widths(input: Tensor, pad: tuple, mode: str) -> None:
+    """Refuse widths that do not fit the input, and unknown modes."""
+    if len(pad) % 2 or len(pad) // 2 > input.ndim:
         raise ShapeError(
             f"pad: needs two numbers per dim and at most {2 * input.ndim}, got {pad}. Count from"
             " the last dim."
@@ -70,21 +99,19 @@ def pad(F, input: Tensor, pad: tuple[int, ...], mode: str = "constant", value: f
             f"pad: mode must be 'constant', 'reflect', 'replicate' or 'circular', got {mode!r}. Use"
             " one of these."
         )
-    sizes = [s + low + high for s, low, high in zip(reversed(input.shape), pad[::2], pad[1::2])]
-    if min(sizes, default=0) < 0 or any(
-        s + min(low, 0) + min(high, 0) < 0
-        for s, low, high in zip(reversed(input.shape), pad[::2], pad[1::2])
-    ):
+    if any(s + min(low, 0) + min(high, 0) < 0 for s, low, high in ends(input, pad)):
         raise ShapeError(
             f"pad: no size may become negative, got {pad} for shape {tuple(input.shape)}. Cut off"
             " less."
         )
-    if mode == "constant":
-        return F.pad_constant(input, pad, 0 if value is None else value)
+
+
+def check_mode(input: Tensor, pad: tuple, mode: str, value: float | None) -> None:
+    """Refuse what the modes other than constant cannot pad."""
+    n = len(pad) // 2
     if value is not None and value != 0:
         raise ShapeError(
-            f"pad: value is for mode 'constant', got value={value} with mode {mode!r}. Leave it"
-            " out."
+            f"pad: value is for mode 'constant', got value={value} with mode {mode!r}. Omit it."
         )
     if n not in (1, 2, 3) or input.ndim - n not in (1, 2):
         raise ShapeError(
@@ -92,23 +119,8 @@ def pad(F, input: Tensor, pad: tuple[int, ...], mode: str = "constant", value: f
             f" {len(pad)} widths for shape {tuple(input.shape)}. Add dims with unsqueeze."
         )
     check_numbers("pad", input, "fiub" if mode == "circular" else "fiu")
-    if mode == "circular":  # what is taken away goes before the rest is wrapped round
-        cut, pad = tuple(min(w, 0) for w in pad), tuple(max(w, 0) for w in pad)
-        input = F.pad_constant(input, cut, 0) if any(cut) else input
-    elif min(input.shape[input.ndim - n - 1 :]) < 1:
+    if mode != "circular" and min(input.shape[input.ndim - n - 1 :]) < 1:
         raise ShapeError(
             f"pad: {mode} needs channels and sizes of at least 1, got shape {tuple(input.shape)}."
             " Only the batch may be empty."
         )
-    out = input
-    for i, m in enumerate(sizes):
-        dim, low, high = input.ndim - 1 - i, pad[2 * i], pad[2 * i + 1]
-        s = input.shape[dim]
-        if mode == "reflect" and max(low, high) >= s or mode == "circular" and max(low, high) > s:
-            raise ShapeError(
-                f"pad: {mode} needs less padding than there are elements, got {low} and {high} for"
-                f" size {s} of dim {dim}. Use less, or mode='replicate'."
-            )
-        if low or high:
-            out = F.resample(out, dim, Line(mode, s, m, start=-low))
-    return F.clone(input) if out is input else out

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from ...engine.device import functional
 from ...engine.case import Case, ints
+from ...engine.device import functional
 from ...engine.dtype import as_dtype
 from ...engine.errors import IndexOutOfRange, ShapeError, check_dim
 from ...engine.op import Array, Sizes, composite, op, piece
