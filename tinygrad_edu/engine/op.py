@@ -251,10 +251,13 @@ class Op(Declared):
         if self.reference:
             self.pull_recorded: Callable = partial(through_reference, self)
             return
-        again = f"def pull_recorded(node, F, g, k):\n    device, edges = node.device, node.edges\n"
-        again = f"{again}    return {texts[1]}\n"
-        more = {"lifted": lifted_value, "Output": Output}
-        self.pull_recorded = compiled(self, "pull_recorded", again, **formulas, **more)
+        again = f"""\
+def pull_recorded(node, F, g, k):
+    device, edges = node.device, node.edges
+    array_type = device.array_type
+    return {texts[1]}
+"""
+        self.pull_recorded = compiled(self, "pull_recorded", again, **formulas, Output=Output)
 
     def lifted(self, name: str, value: str) -> str:
         """Text that returns a kept array to its place in the graph."""
@@ -266,14 +269,7 @@ class Op(Declared):
             end = "None"
         else:
             return value  # a shape or an attribute
-        return f"lifted({value}, device, {end})"
-
-
-def lifted_value(value: Any, device: Device, end: Any) -> Any:
-    """A kept array as a Tensor; numbers and None stay."""
-    if type(value) is not device.array_type:
-        return value
-    return Tensor(value, device, end if value.dtype.kind == "f" else None)
+        return f"(Tensor({value}, device, {end}) if type({value}) is array_type else {value})"
 
 
 def through_reference(op: Op, node: Node, F: Any, g: Any, kept: tuple) -> list:

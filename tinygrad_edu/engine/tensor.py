@@ -33,11 +33,11 @@ class Tensor(OpMethods):
     a Leaf for a tensor of the user's). Make one with `tensor`, `zeros`, `randn` ...
     """
 
-    __slots__ = ("array", "device", "node", "__dict__", "__weakref__")
+    __slots__ = ("array", "device", "node", "view_of", "__dict__", "__weakref__")
+    view_of: tuple | None  # of a view: (base, steps from there, whether recorded), see views.py
     _grad: Tensor | None = None
     leaf: Leaf | None = None  # its node while it does not require gradients
     retains_grad = False
-    view_of: tuple | None = None  # of a view: (base, steps that lead from there), see views.py
     views: list | None = None  # of a base: weak references to its views
     untracked = False  # made by `.data`: writes through it are not noticed, as in PyTorch
     __array_ufunc__ = None  # NumPy arrays leave mixed expressions to us
@@ -51,6 +51,7 @@ class Tensor(OpMethods):
         self.array = array
         self.device = device
         self.node = node
+        self.view_of = None
 
     # ---- what it is ----
 
@@ -382,6 +383,7 @@ class Tensor(OpMethods):
         memo[id(self)] = new
         new.__dict__.update({k: v for k, v in self.__dict__.items() if k not in OWN})
         new.array, new.device = copied(self.array, self.device, memo), self.device
+        new.view_of = None
         new.node = Leaf(new) if self.node is not None else None
         new._grad = None if self._grad is None else self._grad.detach().clone()
         return new
@@ -431,7 +433,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
 def rebuild(cls: type, array: np.ndarray, device: str, requires_grad: bool, extra: dict) -> Tensor:
     where = get_device(device)
     new = object.__new__(cls)
-    new.array, new.device = where.asarray(array), where
+    new.array, new.device, new.view_of = where.asarray(array), where, None
     new.node = Leaf(new) if requires_grad else None
     new.__dict__.update(extra)
     return new

@@ -25,16 +25,22 @@ def remember_view(view: Tensor, source: Tensor, op: Any, attrs: tuple) -> Tensor
 
     `view_of` holds the base, the steps from it (op, attributes), and whether they were recorded.
     """
-    array, owner = view.array, source.array if source.array.base is None else source.array.base
-    if array is not source.array and array.base is not owner:
+    array, before = view.array, source.array
+    owner = before.base
+    if array is not before and array.base is not (before if owner is None else owner):
         storage = view.device.storage
-        if storage(array) is not storage(source.array):
+        if storage(array) is not storage(before):
             return view
-    base, steps, recorded = source.view_of or (source, (), True)
-    view.view_of = base, (*steps, (op.name, attrs)), recorded and bool(mode.recording)
-    if mode.recording:
+    recording = bool(mode.recording)
+    if source.view_of is None:
+        base = source
+        view.view_of = base, ((op.name, attrs),), recording
+    else:
+        base, steps, recorded = source.view_of
+        view.view_of = base, (*steps, (op.name, attrs)), recorded and recording
+    if recording:
         add_view(base, view)
-    elif base.requires_grad and array.dtype.kind == "f":
+    elif base.node is not None and array.dtype.kind == "f":
         view.node = Leaf(view, silent=True)
     return view
 

@@ -25,7 +25,7 @@ class Parameter(Tensor):
                 f"Parameter: data must be a Tensor, got {type(data).__name__}. Make one with"
                 " tensor(...)."
             )
-        self.array, self.device, self.node = data.array, data.device, None
+        super().__init__(data.array, data.device)
         if requires_grad:
             if not data.is_floating_point():
                 raise DTypeError(
@@ -52,5 +52,5 @@ class Buffer(Tensor):
                 f"Buffer: data must be a Tensor, got {type(data).__name__}. Make one with"
                 " tensor(...)."
             )
-        self.array, self.device, self.node = data.array, data.device, None
+        super().__init__(data.array, data.device)
         self.persistent = persistent

@@ -95,7 +95,8 @@ def getitem(xp, input: Array, index):
     Note:   bounds of index arrays are the array library's to check: NumPy raises, CuPy wraps them
             around without a word, as a look at the values would stop the GPU
     """
-    index = arrays(xp, index)
+    if not is_basic(index):
+        index = arrays(xp, index)
     out = input[index]
     if isinstance(out, xp.ndarray):
         return out
@@ -124,8 +125,20 @@ def embed(xp, input: Array, shape, index):
 embed.vjp(input=lambda F, g, index: F.getitem(g, index))
 
 
+BASIC = frozenset((int, slice, type(None), type(Ellipsis)))  # parts of an index without arrays
+
+
+def is_basic(index):
+    """Whether an index holds nothing but ints, slices, None and `...`: the quick and common case."""
+    if type(index) is tuple:
+        return BASIC.issuperset(map(type, index))
+    return type(index) in BASIC
+
+
 def index_tensor(self, index):
     """`x[index]`."""
+    if is_basic(index):
+        return getitem(self, index)
     basic, index = split_index(self.device.xp, index)
     return getitem(self if basic is None else getitem(self, basic), index)
 

@@ -14,7 +14,7 @@ from ...engine.views import add_view, check_writable, living
 
 
 def check_sizes(name, shape):
-    if min(shape, default=0) < -1:
+    if shape and min(shape) < -1:
         raise ShapeError(
             f"{name}: sizes must be 0 or more, or -1 for the one to be worked out, got"
             f" {tuple(shape)}. Correct them."
@@ -69,6 +69,10 @@ def view(F, input: Tensor, *shape, dtype=None):
             flows unless it is input's own
     Raises: ShapeError if the memory layout does not allow a view
     """
+    if dtype is None and shape and type(shape[0]) is int:
+        source = getattr(input, "array", input)
+        if source.flags.c_contiguous:  # the common case: nothing can force a copy
+            return F.reshape(input, shape)
     if dtype is None and len(shape) == 1 and not is_size(shape[0]):
         shape, dtype = (), shape[0]
     if dtype is not None:
