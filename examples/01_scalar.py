@@ -1,5 +1,5 @@
 """Backprop on one screen: numbers that remember how they were made. Start here, then read
-`tinygrad_edu/core`.
+`tinygrad_edu/engine`.
 
 Each operation stores a closure that sends its output's gradient on to its inputs. The engine does
 the same with arrays, with formulas in place of closures: so that a formula can be checked, run on
