@@ -74,3 +74,34 @@ def test_a_public_op_that_gets_no_section_would_be_noticed():
     make_docs = runpy.run_path(str(ROOT / "tools" / "make_docs.py"))
     shown = {op.name for ops in make_docs["families"]().values() for op in ops if not op.is_piece}
     assert shown == set(PUBLIC)
+
+
+# ---- CONTRIBUTING.md -----------------------------------------------------------------------------
+
+
+def test_the_op_that_contributing_adds_does_what_its_comments_say():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    code = re.search(r"^```python\n(.*?)^```", text, re.M | re.S)[1]
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    promised = re.findall(r"# prints (.+)$", code, re.M)
+    assert len(promised) == 6
+    assert done.stdout.splitlines() == promised
+
+
+def test_every_python_block_of_contributing_can_be_parsed():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
+    assert len(blocks) == 5
+    for code in blocks:
+        compile(code, "CONTRIBUTING.md", "exec")
+
+
+def test_every_file_that_contributing_names_exists_or_is_created_by_it():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:tinygrad_edu|tests|kernels|tools|docs)/[\w/.]+)`", text))
+    created = set(re.findall(r"Create (?:the launcher )?`([\w/.]+)`", text))
+    assert len(created) == 2
+    assert not {name for name in named - created if not (ROOT / name).exists()}
