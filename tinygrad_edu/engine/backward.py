@@ -38,7 +38,7 @@ def walk(
     retained: dict = {}
     for node, g in roots:
         receive(node, g, grads, queue)
-    before, mode.recording = mode.recording, create_graph
+    before, mode.recording, anomaly = mode.recording, create_graph, mode.anomaly
     try:
         while queue:
             node = heappop(queue)[1]
@@ -52,7 +52,7 @@ def walk(
             if useful is not None and node not in useful:
                 continue
             pieces = node.send(g, create_graph, retain_graph)
-            if mode.anomaly:
+            if anomaly:
                 check_finite(node, pieces)
             for edge, piece in zip(node.edges, pieces):
                 if piece is None or edge is None:
@@ -77,16 +77,22 @@ def receive(node: Any, g: Any, grads: dict, queue: list) -> None:
         heappush(queue, (-node.time, node))
 
 
-def leading_to(targets: set, roots: list) -> set:
+def leading_to(targets: set, roots: list) -> set | None:
     """The nodes behind `roots` from which a target can be reached (targets themselves only if
-    another target lies behind them), found oldest first.
+    another target lies behind them), found oldest first. None: all of them.
     """
-    seen, stack = set(roots), list(roots)
+    seen, stack, all_wanted = set(roots), list(roots), True
     while stack:
-        for edge in stack.pop().edges:
+        node = stack.pop()
+        edges = node.edges
+        if not edges and node not in targets:
+            all_wanted = False
+        for edge in edges:
             if edge is not None and edge not in seen:
                 seen.add(edge)
                 stack.append(edge)
+    if all_wanted:
+        return None
     useful: set = set()
     for node in sorted(seen, key=lambda node: node.time):
         if any(edge in targets or edge in useful for edge in node.edges):

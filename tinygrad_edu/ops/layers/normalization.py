@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ...engine.case import Case, Sample, positive
 from ...engine.dtype import check_float, float16
 from ...engine.errors import ShapeError
@@ -47,9 +49,15 @@ def layer_normalization(
     Math:   out = (x - mean) / sqrt(var + eps) weight + bias
     Reference: J. L. Ba et al., 2016, "Layer normalization", eq. 4
     """
-    mean = x.mean(axis=dims, keepdims=True)
+    N = math.prod([x.shape[d] for d in dims])
+    mean = x.sum(axis=dims, keepdims=True)
+    mean /= N
     out = x - mean
-    rstd = 1 / xp.sqrt((out * out).mean(axis=dims, keepdims=True) + x.dtype.type(eps))
+    rstd = (out * out).sum(axis=dims, keepdims=True)
+    rstd /= N
+    rstd += x.dtype.type(eps)
+    xp.sqrt(rstd, out=rstd)
+    xp.divide(1, rstd, out=rstd)
     out *= rstd
     if weight is not None:
         out *= weight

@@ -34,7 +34,7 @@ def softmax(xp, input: Array, dim: int, dtype=None):
     Note:   computed from input - max input, so nothing overflows
     Args:   dtype: computed and returned in this dtype, by default in the input's
     """
-    axis = axes("softmax", dim, input.ndim)
+    axis = dim if type(dim) is int and 0 <= dim < input.ndim else axes("softmax", dim, input.ndim)
     e = shifted(xp, input, axis, dtype)
     e = xp.exp(e, out=e) if input.ndim else xp.exp(e)
     return e / e.sum() if axis is None else xp.divide(e, e.sum(axis=axis, keepdims=True), out=e)

@@ -201,8 +201,10 @@ def transpose(xp, input: Array, dim0: int, dim1: int):
 
     Math:   out = input^T;   d input = g^T
     """
-    a, b = check_dim("transpose", dim0, input.ndim), check_dim("transpose", dim1, input.ndim)
-    return xp.swapaxes(input, a, b) if input.ndim else input.reshape(())
+    n = input.ndim
+    if not (type(dim0) is type(dim1) is int and -n <= dim0 < n and -n <= dim1 < n):
+        dim0, dim1 = check_dim("transpose", dim0, n), check_dim("transpose", dim1, n)
+    return input.swapaxes(dim0, dim1) if n else input.reshape(())
 
 
 transpose.vjp(input=lambda F, g, dim0, dim1: F.transpose(g, dim0, dim1))
