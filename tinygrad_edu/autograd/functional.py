@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import functional as F
 from ..engine.backward import grad
+from ..engine.device import functional
 from ..engine.backward import sequence as as_tuple
 from ..engine.errors import ShapeError
 from ..engine.tensor import Tensor
@@ -21,9 +22,13 @@ def detached(out: Any) -> Any:
 
 
 def variables(inputs: Any, create_graph: bool) -> tuple:
-    """The inputs to differentiate by: themselves if they are in a graph to extend, else copies."""
+    """The inputs to differentiate by: nodes of their own if they are in a graph to extend, so that
+    what func's closure does with them does not count; else copies.
+    """
     return tuple(
-        x if create_graph and x.requires_grad else x.detach().clone().requires_grad_()
+        functional.alias(x)
+        if create_graph and x.requires_grad
+        else x.detach().clone().requires_grad_()
         for x in as_tuple(inputs)
     )
 
@@ -31,7 +36,8 @@ def variables(inputs: Any, create_graph: bool) -> tuple:
 def vjp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False) -> tuple:
     """(func(inputs), v^T J): the product of a cotangent with the Jacobian."""
     xs = tuple(
-        x.detach().clone().requires_grad_() if not create_graph else x for x in as_tuple(inputs)
+        x.detach().clone().requires_grad_() if not create_graph else functional.alias(x)
+        for x in as_tuple(inputs)
     )
     with enable_grad():
         out = func(*xs)

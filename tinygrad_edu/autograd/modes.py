@@ -5,6 +5,7 @@ this thread only.
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -30,10 +31,34 @@ class _Switch:
             setattr(mode, name, value)
 
     def __call__(self, function: Callable) -> Callable:
+        if inspect.isgeneratorfunction(function):
+            return self.around_steps(function)
+
         @functools.wraps(function)
         def switched(*args: Any, **kwargs: Any) -> Any:
             with _Switch(**self.values):
                 return function(*args, **kwargs)
+
+        return switched
+
+
+    def around_steps(self, function: Callable) -> Callable:
+        """The same for a generator: the mode is set while its body runs, not between its steps."""
+
+        @functools.wraps(function)
+        def switched(*args: Any, **kwargs: Any) -> Any:
+            steps = function(*args, **kwargs)
+            resume, value = steps.send, None
+            while True:
+                try:
+                    with _Switch(**self.values):
+                        item = resume(value)
+                except StopIteration as end:
+                    return end.value
+                try:
+                    resume, value = steps.send, (yield item)
+                except BaseException as error:  # thrown in by the caller: the body gets it
+                    resume, value = steps.throw, error
 
         return switched
 
