@@ -292,7 +292,7 @@ def flagged(d: Draw) -> str:
 
 def cut(d: Draw) -> str:
     alone = viewless(d)
-    return f"{d.pick(lambda t: t.requires_grad and alone(t))}.detach_()"
+    return f"{d.pick(lambda t: t.requires_grad and not t.is_leaf and alone(t))}.detach_()"
 
 
 # ---- gradients -----------------------------------------------------------------------------------
@@ -301,7 +301,7 @@ def cut(d: Draw) -> str:
 def hook(d: Draw) -> str:
     a = d.pick(lambda t: t.requires_grad and t._base is None)  # PyTorch's views lose theirs
     if d.names[a].is_leaf and d.maybe(0.3):
-        change = "lambda p: p.grad is None or setattr(p, 'grad', p.grad * 2)"
+        change = "lambda p: setattr(p, 'grad', None if p.grad is None else p.grad * 2)"
         return f"{d.new('h')} = {a}.register_post_accumulate_grad_hook({change})"
     body = d.one("g * 2", "g * g", "-g", "g.clamp(-1, 1)", "None")
     return f"{d.new('h')} = {a}.register_hook(lambda g: {body})"
@@ -357,7 +357,8 @@ def optimizer(d: Draw) -> str:
             raise LookupError
         return d.one(f"{o}.step()", f"{o}.zero_grad()", f"{o}.zero_grad(set_to_none=False)")
     kind = d.one("SGD([{}], lr=0.1, momentum=0.9)", "Adam([{}], lr=0.1)", "SGD([{}], lr=0.1)")
-    return f"{d.new('o')} = torch.optim.{kind.format(d.some(lambda t: is_leaf(t) and viewless(d)(t), 3))}"
+    params = d.some(lambda t: is_leaf(t) and viewless(d)(t), 3)
+    return f"{d.new('o')} = torch.optim.{kind.format(params)}"
 
 
 KINDS = {
@@ -406,6 +407,7 @@ class Pair:
 
     def __init__(self):
         self.theirs, self.ours = {"torch": torch}, {"torch": tinygrad_edu}
+        self.recorded = False  # whether gradients were recorded
 
     def run(self, line: str) -> str | None:
         """Run a line in both. Returns how they differ, or None. Raises Stop when both refuse."""
@@ -415,7 +417,8 @@ class Pair:
         our_error = attempt(line, self.ours)
         if their_error is None and our_error is None:
             found = self.difference()
-            if found and ".requires_grad: " in found and "create_graph=True" in line:
+            self.recorded |= "create_graph=True" in line
+            if found and ".requires_grad: " in found and self.recorded:
                 raise Stop  # whether a gradient that is constant counts as recorded differs
             return found
         if their_error is None and any(words in str(our_error) for words in ONLY_OURS):

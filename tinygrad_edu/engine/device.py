@@ -1,4 +1,4 @@
-"""A device is an array library and a table of raw functions: `device.F.<op>` is the whole dispatch."""
+"""A device is an array module and a table of raw functions: `device.F.<op>` is all dispatch."""
 
 from __future__ import annotations
 

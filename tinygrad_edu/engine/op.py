@@ -1,5 +1,5 @@
-"""@op: one declaration makes a function, a method, an in-place form, a graph node and a row of every
-test.
+"""@op: one declaration makes a function, a method, an in-place form, a graph node and a row of
+every test.
 
     @op(operator="*", types="promote", inplace=True, cases=[Case([2, 3], [3])])
     def mul(xp, input: Array, other: Array):   # Array: a tensor; all the rest: attributes

@@ -1,5 +1,7 @@
-"""Functions that change raw arrays in place: the steps of optimisers. No ops, for nothing flows back
-through them; they have a slot in each device's table, and a device may have kernels for them.
+"""Functions that change raw arrays in place: the steps of optimisers.
+
+Nothing flows back through them, so they are no ops; they have a slot in each device's table, and a
+device may have kernels for them.
 """
 
 from __future__ import annotations
