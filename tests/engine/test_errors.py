@@ -129,8 +129,7 @@ def test_a_formula_that_names_something_unknown_is_refused_at_import():
         with pytest.raises(TypeError, match="one formula per input"):
             mistaken.vjp()
     finally:
-        from tinygrad_edu.engine.device import functional
-        from tinygrad_edu.engine.device import registry
+        from tinygrad_edu.engine.device import functional, registry
         from tinygrad_edu.engine.tensor import Tensor
 
         assert isinstance(registry.pop("mistaken"), Op)

@@ -274,7 +274,8 @@ def viewless(d: Draw):
 def written_outside(d: Draw) -> str:
     alone = viewless(d)
     a = d.pick(alone)
-    return f"with torch.no_grad(): {a}.{d.one('mul_', 'add_', 'copy_')}({d.fitting(a)} * torch.tensor(1.0))"
+    form = d.one("mul_", "add_", "copy_")
+    return f"with torch.no_grad(): {a}.{form}({d.fitting(a)} * torch.tensor(1.0))"
 
 
 def descent(d: Draw) -> str:

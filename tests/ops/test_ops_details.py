@@ -1,4 +1,4 @@
-"""What a call that once differed from PyTorch does beyond its value: gradients, and what it writes."""
+"""What a call that once differed from PyTorch does beyond its value: gradients and writes."""
 
 from __future__ import annotations
 

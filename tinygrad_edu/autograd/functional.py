@@ -9,8 +9,8 @@ from typing import Any
 
 from .. import functional as F
 from ..engine.backward import grad
-from ..engine.device import functional
 from ..engine.backward import sequence as as_tuple
+from ..engine.device import functional
 from ..engine.errors import ShapeError
 from ..engine.tensor import Tensor
 from .modes import enable_grad

@@ -41,7 +41,6 @@ class _Switch:
 
         return switched
 
-
     def around_steps(self, function: Callable) -> Callable:
         """The same for a generator: the mode is set while its body runs, not between its steps."""
 

@@ -26,16 +26,12 @@ def walk(
 
     Returns {node: g} of the leaves, or of `targets`; and {node: g} of nodes that retain theirs.
 
-    The newest node goes first. All users of a value are newer than the node that made it, so a node
-    is visited once, after everything it will receive has arrived: no counting and no recursion.
-    With `create_graph` the formulas receive Tensors and are recorded themselves; otherwise they
-    receive raw arrays.
+    All users of a value are newer than the node that made it, so with the newest first a node is
+    visited once, after everything it will receive has arrived: no counting and no recursion.
     """
     useful = None if targets is None else leading_to(targets, [node for node, _ in roots])
-    grads: dict = {}
-    queue: list = []
-    found: dict = {}
-    retained: dict = {}
+    wanted = None if useful is None else useful | targets  # type: ignore[operator]
+    grads, queue, found, retained = {}, [], {}, {}  # type: ignore[var-annotated]
     for node, g in roots:
         receive(node, g, grads, queue)
     before, mode.recording, anomaly = mode.recording, create_graph, mode.anomaly
@@ -55,11 +51,9 @@ def walk(
             if anomaly:
                 check_finite(node, pieces)
             for edge, piece in zip(node.edges, pieces):
-                if piece is None or edge is None:
+                if piece is None or edge is None or wanted is not None and edge not in wanted:
                     continue
-                if useful is not None and edge not in useful and edge not in targets:  # type: ignore[operator]
-                    continue
-                if piece.shape != edge.shape:
+                if piece.shape != edge.shape:  # broadcast: sum back
                     F = functional if create_graph else node.device.F
                     piece = F.sum_to(piece, edge.shape)
                 receive(edge, piece, grads, queue)
@@ -246,6 +240,22 @@ def backward(
     deliver(found, retained, create_graph)
 
 
+def check_wanted(inputs: tuple, batched: bool) -> None:
+    """Refuse tensors that have no place in the graph, and batches of cotangents."""
+    if batched:
+        raise GraphError(
+            "grad: is_grads_batched is not supported, got True. Loop over the cotangents, or use"
+            " jacobian()."
+        )
+    for i, x in enumerate(inputs):
+        if x.node is None:
+            raise GraphError(
+                f"grad: input {i} must require gradients, got one of shape {x.shape} that does not."
+                " Call requires_grad_() before the forward pass; for a second derivative pass"
+                " create_graph=True to the first."
+            )
+
+
 def grad(
     outputs: Any,
     inputs: Any,
@@ -262,23 +272,12 @@ def grad(
     Args:   as PyTorch's torch.autograd.grad.
     Raises: GraphError if an input was not used (unless allow_unused).
     """
-    if is_grads_batched:
-        raise GraphError(
-            "grad: is_grads_batched is not supported, got True. Loop over the cotangents, or use"
-            " jacobian()."
-        )
     outs, ins = sequence(outputs), sequence(inputs)
-    for i, x in enumerate(ins):
-        if x.node is None:
-            raise GraphError(
-                f"grad: input {i} must require gradients, got one of shape {x.shape} that does not."
-                " Call requires_grad_() before the forward pass; for a second derivative pass"
-                " create_graph=True to the first."
-            )
+    check_wanted(ins, is_grads_batched)
     retain = create_graph if retain_graph is None else retain_graph
     roots = roots_of("grad", outs, grad_outputs, create_graph)
     found, retained = walk(roots, create_graph, bool(retain), {x.node for x in ins})
-    if not create_graph:
+    if not create_graph:  # copies: what is returned is the caller's alone
         retained = {node: node.device.xp.array(g) for node, g in retained.items()}
     deliver({}, retained, create_graph)
     if not create_graph:

@@ -232,18 +232,7 @@ class Op(Declared):
         ]
         head = f"def keep({', '.join(self.values)}):\n"
         self.keep = compiled(self, "keep", f"{head}    return ({''.join(picks)})\n")
-        plain, recorded = [], []
-        for i, (formula, names) in enumerate(rules):
-            if formula is None:
-                plain.append("None")
-                recorded.append("None")
-                continue
-            kept = [n for n in names if n not in own]
-            values = {n: f"k[{i}][{kept.index(n)}]" for n in kept} | own
-            lifted = {n: self.lifted(n, values[n]) for n in kept} | own
-            call, guard = "f{}({})", f" if k[{i}] is not None else None"
-            plain.append(call.format(i, ", ".join(values[n] for n in names)) + guard)
-            recorded.append(call.format(i, ", ".join(lifted[n] for n in names)) + guard)
+        plain, recorded = self.applied(rules, own)
         formulas = {f"f{i}": formula for i, (formula, _) in enumerate(rules)}
         texts = [collected.format(", ".join(row)) for row in (plain, recorded)]
         pull = f"def pull(F, g, k):\n    return {texts[0]}\n"
@@ -258,6 +247,22 @@ def pull_recorded(node, F, g, k):
     return {texts[1]}
 """
         self.pull_recorded = compiled(self, "pull_recorded", again, **formulas, Output=Output)
+
+    def applied(self, rules: list, own: dict) -> tuple[list[str], list[str]]:
+        """Texts that apply each formula to what was kept: as it is, and returned to the graph."""
+        plain, recorded = [], []
+        for i, (formula, names) in enumerate(rules):
+            if formula is None:
+                plain.append("None")
+                recorded.append("None")
+                continue
+            kept = [n for n in names if n not in own]
+            values = {n: f"k[{i}][{kept.index(n)}]" for n in kept} | own
+            lifted = {n: self.lifted(n, values[n]) for n in kept} | own
+            call, guard = "f{}({})", f" if k[{i}] is not None else None"
+            plain.append(call.format(i, ", ".join(values[n] for n in names)) + guard)
+            recorded.append(call.format(i, ", ".join(lifted[n] for n in names)) + guard)
+        return plain, recorded
 
     def lifted(self, name: str, value: str) -> str:
         """Text that returns a kept array to its place in the graph."""

@@ -68,12 +68,14 @@ def split_index(xp, index):
     return tuple(basic), tuple(advanced)
 
 
+BASIC = frozenset((int, slice, type(None), type(Ellipsis)))  # parts of an index without arrays
+
+
 def is_basic(index):
-    """Whether NumPy makes a view: ints, slices, None and Ellipsis only."""
-    return all(
-        i is None or i is Ellipsis or isinstance(i, (int, slice)) and not isinstance(i, bool)
-        for i in (index if isinstance(index, tuple) else (index,))
-    )
+    """Whether NumPy makes a view: ints, slices, None and `...` only, the quick and common case."""
+    if type(index) is tuple:
+        return BASIC.issuperset(map(type, index))
+    return type(index) in BASIC
 
 
 @piece(
@@ -123,16 +125,6 @@ def embed(xp, input: Array, shape, index):
 
 
 embed.vjp(input=lambda F, g, index: F.getitem(g, index))
-
-
-BASIC = frozenset((int, slice, type(None), type(Ellipsis)))  # parts of an index without arrays
-
-
-def is_basic(index):
-    """Whether an index holds nothing but ints, slices, None and `...`: the quick and common case."""
-    if type(index) is tuple:
-        return BASIC.issuperset(map(type, index))
-    return type(index) in BASIC
 
 
 def index_tensor(self, index):
