@@ -1,4 +1,4 @@
-"""The engine's promises: graphs, modes, hooks, in-place changes, views, user ops, gradient checks."""
+"""The engine's promises: graphs, modes, hooks, in-place changes, views, user ops, checks."""
 
 from __future__ import annotations
 

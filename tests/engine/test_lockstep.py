@@ -32,6 +32,7 @@ LARGE = 1e6  # beyond that, rounding differs
 ONLY_THEIRS = (
     "backward through the graph a second time",
     "single memory location",
+    "INTERNAL ASSERT FAILED",
     "detached in-place",
     "detach views in-place",
 )
@@ -211,7 +212,8 @@ def view(d: Draw) -> str:
     shape = d.shape(a)
     size = math.prod(shape)
     forms = [f"{a}[{place(d, a)}]"] * 3
-    forms += [f"{a}.{n}" for n in ("unsqueeze(0)", "squeeze()", "reshape(-1)")]
+    flat = "reshape(-1)" if d.names[a].is_contiguous() else "unsqueeze(0)"  # a copy or not: layout
+    forms += [f"{a}.{n}" for n in ("unsqueeze(0)", "squeeze()", flat)]
     forms += [f"{a}.expand({(2, *shape)})", f"{a}.expand_as({a})", f"{a}.view({shape})"]
     if size % 2 == 0:
         forms += [f"{a}.reshape(2, {size // 2})"]

@@ -56,7 +56,7 @@ class _Switch:
                     return end.value
                 try:
                     resume, value = steps.send, (yield item)
-                except BaseException as error:  # thrown in by the caller: the body gets it
+                except BaseException as error:  # noqa: BLE001  # thrown in: the body gets it
                     resume, value = steps.throw, error
 
         return switched

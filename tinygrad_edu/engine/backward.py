@@ -16,15 +16,9 @@ from .tensor import Tensor, as_tensor
 adding = threading.Lock()  # two threads may run backward into one leaf
 
 
-def walk(
-    roots: list[tuple[Any, Any]],
-    create_graph: bool = False,
-    retain_graph: bool = False,
-    targets: set | None = None,
-) -> tuple[dict, dict]:
-    """Push cotangents `roots` [(node, g)] back.
-
-    Returns {node: g} of the leaves, or of `targets`; and {node: g} of nodes that retain theirs.
+def walk(roots: list, create_graph=False, retain_graph=False, targets: Any = None) -> tuple:
+    """Push cotangents `roots` [(node, g)] back. Returns {node: g} of the leaves, or of `targets`,
+    and {node: g} of the nodes that retain theirs.
 
     All users of a value are newer than the node that made it, so with the newest first a node is
     visited once, after everything it will receive has arrived: no counting and no recursion.
