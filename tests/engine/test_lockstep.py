@@ -216,7 +216,7 @@ def view(d: Draw) -> str:
     forms += [f"{a}.{n}" for n in ("unsqueeze(0)", "squeeze()", flat)]
     forms += [f"{a}.expand({(2, *shape)})", f"{a}.expand_as({a})", f"{a}.view({shape})"]
     if size % 2 == 0:
-        forms += [f"{a}.reshape(2, {size // 2})"]
+        forms += [f"{a}.reshape(2, {size // 2})"] * d.names[a].is_contiguous()
     if len(shape) < 3:
         forms += [f"{a}.t()"]
     if shape:

@@ -269,7 +269,7 @@ def test_a_number_of_layers_that_nobody_means_is_refused(n):
         nn.TransformerDecoder(nn.TransformerDecoderLayer(4, 2), n)
 
 
-@pytest.mark.parametrize("activation", ["relu", nn.functional.silu])
+@pytest.mark.parametrize("activation", ["relu", "gelu", nn.functional.silu])
 def test_a_pickled_layer_computes_the_same(activation):
     layer = nn.TransformerEncoderLayer(E, H, 16, activation=activation).eval()
     other = pickle.loads(pickle.dumps(layer))
