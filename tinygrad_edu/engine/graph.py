@@ -213,6 +213,7 @@ def version_of(device: Device, array: Any) -> int:
 def check_unchanged(node: Node) -> None:
     """Raise if an array that `node` kept was written since."""
     device = node.device
+    value: Any
     for names, values in zip(node.op.kept_names, node.kept):
         for name, value in zip(names, values or ()):
             if type(value) is not device.array_type:

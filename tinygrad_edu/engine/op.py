@@ -114,10 +114,9 @@ class Op(Declared):
         super().__init__(forward, **shared)
         self.types, self.plain, self.view, self.several = types, plain, view, bool(outputs)
         self.any_number = outputs is True
-        named = isinstance(outputs, tuple) and bool(outputs)
-        self.outputs = outputs if named else ()
+        self.outputs: tuple = outputs if isinstance(outputs, tuple) else ()
         self.outs: tuple = self.outputs or ("out",)
-        self.result_type: Any = namedtuple(self.name, self.outputs) if named else tuple  # type: ignore[misc]
+        self.result_type: Any = namedtuple(self.name, self.outputs) if self.outputs else tuple  # type: ignore[misc]
         self.residuals, self.reference = residuals, reference
         self.differentiable, self.elementwise = differentiable, elementwise
         self.slot = slot

@@ -39,6 +39,7 @@ class Tensor(OpMethods):
     leaf: Leaf | None = None  # its node while it does not require gradients
     retains_grad = False
     views: list | None = None  # of a base: weak references to its views
+    room = 0  # how many of those there may be before dead ones are looked for
     untracked = False  # made by `.data`: writes through it are not noticed, as in PyTorch
     __array_ufunc__ = None  # NumPy arrays leave mixed expressions to us
 

@@ -203,4 +203,5 @@ def rebase(x: Tensor, node: Any) -> None:
         base.set_node(Node(ViewWrite(), edges, steps, base.shape, base.device))
     if base.node is not None:
         for view in living(base.views):
-            view.set_node(follow(functional, base, view.view_of[1]).node)
+            _, path, _ = view.view_of or (base, (), True)
+            view.set_node(follow(functional, base, path).node)
