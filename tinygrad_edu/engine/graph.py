@@ -213,7 +213,6 @@ def version_of(device: Device, array: Any) -> int:
 def check_unchanged(node: Node) -> None:
     """Raise if an array that `node` kept was written since."""
     device = node.device
-    value: Any
     for names, values in zip(node.op.kept_names, node.kept):
         for name, value in zip(names, values or ()):
             if type(value) is not device.array_type:
@@ -223,7 +222,7 @@ def check_unchanged(node: Node) -> None:
                 now = entry[1][0]
                 then = now - sum(time > node.time for time in entry[2])
                 raise GraphError(
-                    f"{node.op.name}: {name} {tuple(value.shape)} must not change between forward"
+                    f"{node.op.name}: {name} {getattr(value, 'shape', ())} must not change between forward"
                     " and backward, because the gradient needs it, got version"
                     f" {now} instead of {then}{node.where or ''}. Use the op without the"
                     " underscore (x = x + y, not x += y), or clone() before the in-place change."
