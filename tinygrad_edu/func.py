@@ -15,6 +15,7 @@ from . import functional as F
 from .autograd import enable_grad, is_grad_enabled
 from .autograd import functional as derivatives
 from .autograd import grad as gradients_of
+from .engine.device import functional as declared
 from .engine.errors import DTypeError, ShapeError
 from .engine.tensor import Tensor
 
@@ -55,7 +56,9 @@ def fresh(x: Tensor) -> Tensor:
     """x as a node of its own: a derivative with respect to it is not one with respect to other uses
     of x.
     """
-    return F.alias(x) if x.requires_grad and is_grad_enabled() else x.detach().requires_grad_()
+    return (
+        declared.alias(x) if x.requires_grad and is_grad_enabled() else x.detach().requires_grad_()
+    )
 
 
 def grad_and_value(func: Callable, argnums: int | tuple = 0, has_aux: bool = False) -> Callable:
@@ -200,7 +203,8 @@ def columns(func: Callable, inputs: Any, create_graph: bool = False) -> Any:
     found = []
     for i in range(inputs.numel()):
         direction = F.reshape(
-            F.cast_like(F.arange(inputs.numel(), device=inputs.device) == i, inputs), inputs.shape
+            declared.cast_like(F.arange(inputs.numel(), device=inputs.device) == i, inputs),
+            inputs.shape,
         )
         found.append(derivatives.jvp(func, inputs, direction, create_graph)[1])
     if not found:

@@ -19,7 +19,7 @@ import inspect
 from collections import namedtuple
 from collections.abc import Callable
 from functools import partial, update_wrapper
-from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
 from .backward import walk
 from .call import check_names, compiled, sizes, write
@@ -47,6 +47,7 @@ class OpFunction(Protocol[P, R]):
 
     __name__: str
     op: Any
+    forward: Callable
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R: ...
     def vjp(self, **formulas: Callable | None) -> None: ...
@@ -380,6 +381,25 @@ def declare(forward: Callable, **options: Any) -> Any:
     return register(declared, function)
 
 
+# for type checkers: the declared arguments without `xp` or `F`; a Tensor unless there are `outputs`
+
+
+@overload
+def op(forward: Callable[Concatenate[Any, P], Any]) -> OpFunction[P, Tensor]: ...
+
+
+@overload
+def op(
+    *, outputs: tuple | bool, **options: Any
+) -> Callable[[Callable[Concatenate[Any, P], Any]], OpFunction[P, Any]]: ...
+
+
+@overload
+def op(
+    **options: Any,
+) -> Callable[[Callable[Concatenate[Any, P], Any]], OpFunction[P, Tensor]]: ...
+
+
 def op(forward: Callable | None = None, **options: Any) -> Any:
     """Declare an op. Options: those of `Op` and `Declared` (operator, method, inplace, alias,
     cases ...).
@@ -387,11 +407,32 @@ def op(forward: Callable | None = None, **options: Any) -> Any:
     return partial(declare, **options) if forward is None else declare(forward, **options)
 
 
+@overload
+def piece(forward: Callable[Concatenate[Any, P], Any]) -> OpFunction[P, Any]: ...
+
+
+@overload
+def piece(
+    **options: Any,
+) -> Callable[[Callable[Concatenate[Any, P], Any]], OpFunction[P, Any]]: ...
+
+
 def piece(forward: Callable | None = None, **options: Any) -> Any:
     """Declare an op for formulas and composites: in the table, tested, but no method and no public
     name.
     """
-    return op(forward, method=False, is_piece=True, **options)
+    options |= {"method": False, "is_piece": True}
+    return partial(declare, **options) if forward is None else declare(forward, **options)
+
+
+@overload
+def composite(body: Callable[Concatenate[Any, P], R], **options: Any) -> OpFunction[P, R]: ...
+
+
+@overload
+def composite(
+    **options: Any,
+) -> Callable[[Callable[Concatenate[Any, P], R]], OpFunction[P, R]]: ...
 
 
 def composite(body: Callable | None = None, **options: Any) -> Any:

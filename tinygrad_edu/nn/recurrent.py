@@ -513,7 +513,8 @@ class LSTMCell(RNNCellBase):
         self, input: Tensor, hx: tuple[Tensor, Tensor] | None = None
     ) -> tuple[Tensor, Tensor]:
         h, c = (None, None) if hx is None else hx
-        return ops.lstm_cell(input, (self.state(input, h), self.state(input, c)), *self.weights())  # type: ignore[return-value]
+        state = [self.state(input, h), self.state(input, c)]
+        return ops.lstm_cell(input, state, *self.weights())
 
 
 class GRUCell(RNNCellBase):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ... import functional as ops
+from ... import linalg
 from ...autograd import no_grad
 from ...engine.dtype import finfo
 from ...engine.errors import IndexOutOfRange, ShapeError
@@ -147,7 +148,7 @@ def spectral_norm(
 
 def with_orthonormal_columns(tall: Tensor) -> Tensor:
     """The Q of tall = Q R with a positive diagonal of R."""
-    q, r = ops.linalg_qr(tall)
+    q, r = linalg.qr(tall)
     return q * ops.unsqueeze(ops.sgn(ops.diagonal(r, 0, -2, -1)), -2)
 
 
@@ -226,7 +227,7 @@ class _Orthogonal(Module):
             q = ops.matrix_exp(skew)
         else:
             identity = ops.eye(n, dtype=x.dtype, device=x.device)
-            q = ops.linalg_solve(identity - skew / 2, identity + skew / 2)
+            q = linalg.solve(identity - skew / 2, identity + skew / 2)
         return q[..., :k]
 
     def right_inverse(self, value: Tensor) -> Tensor:

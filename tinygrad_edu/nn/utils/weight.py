@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ... import functional as ops
+from ... import linalg
 from ...autograd import no_grad
 from ...engine.errors import ShapeError
 from ...engine.tensor import Tensor
@@ -49,7 +50,7 @@ def norm_but(v: Tensor, dim: int | None) -> Tensor:
         return ops.norm(v)
     if v.ndim == 1:  # the slices are numbers
         return ops.abs(v)
-    return ops.linalg_vector_norm(v, 2, tuple(d for d in range(v.ndim) if d != dim % v.ndim), True)
+    return linalg.vector_norm(v, 2, tuple(d for d in range(v.ndim) if d != dim % v.ndim), True)
 
 
 class WeightNorm(MadeWeight):

@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from ...engine.arrays import as_array
-from ...engine.device import get_device
+from ...engine.device import functional, get_device
 from ...engine.dtype import as_dtype, get_default_dtype, iinfo
 from ...engine.errors import DTypeError, ShapeError
 from ...engine.tensor import Tensor, as_tensor
@@ -197,6 +197,21 @@ def eye(n, m=None, *, dtype=None, device=None, requires_grad=False):
     where = place(device)
     rows, columns = sizes("eye", (n, n if m is None else m))
     return made(where.xp.eye(rows, columns, dtype=kind(dtype)), where, requires_grad)
+
+
+for _function in (
+    tensor,
+    zeros,
+    ones,
+    full,
+    zeros_like,
+    ones_like,
+    empty_like,
+    full_like,
+    arange,
+    eye,
+):
+    setattr(functional, _function.__name__, _function)  # composites reach them through F
 
 
 def install_new(name, function):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...engine.case import Case
-from ...engine.device import current_generator, get_device
+from ...engine.device import current_generator, functional, get_device
 from ...engine.dtype import as_dtype
 from ...engine.errors import ShapeError
 from ...engine.op import Array, composite, piece
@@ -221,6 +221,8 @@ def random_(self, low=0, high=None, *, generator=None):
 
 for _f in (normal_, uniform_, bernoulli_, random_):
     setattr(Tensor, _f.__name__, _f)
+for _f in (rand, rand_like, randn_like):
+    setattr(functional, _f.__name__, _f)  # composites reach them through F
 Tensor.bernoulli, Tensor.multinomial = bernoulli, multinomial  # type: ignore[attr-defined]
 
 
@@ -253,7 +255,9 @@ def check_p(name, p):
 
 
 @composite(method=False, cases=[Case([3, 4], 0.5, False), Case([3, 4], 0.0, True)])
-def dropout(F, input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False):
+def dropout(
+    F, input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
     """Zero elements at random when training.
 
     Math:   out = input m / (1 - p)
@@ -278,7 +282,9 @@ def channels_dropped(F, name, input, p, training, dims):
 
 
 @composite(method=False, cases=[Case([2, 3, 2], 0.5, False)])
-def dropout1d(F, input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False):
+def dropout1d(
+    F, input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
     """Zero whole channels of sequences at random when training.
 
     Math:   out = input m / (1 - p), one m per channel
@@ -288,7 +294,9 @@ def dropout1d(F, input: Tensor, p: float = 0.5, training: bool = True, inplace: 
 
 
 @composite(method=False, cases=[Case([2, 3, 2, 2], 0.5, False)])
-def dropout2d(F, input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False):
+def dropout2d(
+    F, input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
     """Zero whole channels of images at random when training.
 
     Math:   out = input m / (1 - p), one m per channel
@@ -298,7 +306,9 @@ def dropout2d(F, input: Tensor, p: float = 0.5, training: bool = True, inplace: 
 
 
 @composite(method=False, cases=[Case([2, 3, 2, 2, 2], 0.5, False)])
-def dropout3d(F, input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False):
+def dropout3d(
+    F, input: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Tensor:
     """Zero whole channels of volumes at random when training.
 
     Math:   out = input m / (1 - p), one m per channel
@@ -321,7 +331,9 @@ def alpha_dropped(F, name, input, p, training, shape):
 
 
 @composite(method=False, cases=[Case([3, 4], 0.5, False)])
-def alpha_dropout(F, input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False):
+def alpha_dropout(
+    F, input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
+) -> Tensor:
     """Dropout that keeps mean and variance of self-normalising networks.
 
     Math:   out = a (input m + s (1 - m)) + b, s = -1.7580993
@@ -333,7 +345,7 @@ def alpha_dropout(F, input: Tensor, p: float = 0.5, training: bool = False, inpl
 @composite(method=False, cases=[Case([2, 3, 4], 0.5, False)])
 def feature_alpha_dropout(
     F, input: Tensor, p: float = 0.5, training: bool = False, inplace: bool = False
-):
+) -> Tensor:
     """alpha_dropout of whole channels (dim 1).
 
     Math:   out = a (input m + s (1 - m)) + b, one m per channel

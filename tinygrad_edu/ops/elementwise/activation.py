@@ -51,7 +51,7 @@ mul_mask.vjp(u=lambda F, g, y: F.mul_mask(g, y), y=None)
 
 
 @composite(method=False, cases=[Case(X), Case(positive(7, low=5.0, high=7.0))])
-def relu6(F, input: Tensor):
+def relu6(F, input: Tensor) -> Tensor:
     """Input clamped to [0, 6].
 
     Math:   out = min(max(input, 0), 6);   no gradient at the ends
@@ -81,7 +81,7 @@ leaky_relu.vjp(input=lambda F, g, input, negative_slope: F.where(input > 0, g, g
         Case([3], positive()),
     ]
 )
-def prelu(F, input: Tensor, weight: Tensor):
+def prelu(F, input: Tensor, weight: Tensor) -> Tensor:
     """Rectifier with a learnt slope below 0: one for all, or one per channel (dim 1).
 
     Math:   out = input where input > 0, else weight input
@@ -104,7 +104,9 @@ def prelu(F, input: Tensor, weight: Tensor):
 
 
 @composite(method=False, cases=[Case(X), Case(X, 0.1, 0.3)])
-def rrelu(F, input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False):
+def rrelu(
+    F, input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False
+) -> Tensor:
     """Rectifier whose slope s below 0 is random in [lower, upper) in training, else their mean.
 
     Math:   out = input where input > 0, else s input
@@ -178,7 +180,7 @@ exponential_unit.vjp(input=exponential_unit_vjp)
 
 
 @composite(method=False, cases=[Case(X), Case(X, 1.7)])
-def elu(F, input: Tensor, alpha: float = 1.0):
+def elu(F, input: Tensor, alpha: float = 1.0) -> Tensor:
     """Input above 0, below 0 an exponential that approaches -alpha.
 
     Math:   out = input where input > 0, else alpha (e^input - 1)
@@ -189,7 +191,7 @@ def elu(F, input: Tensor, alpha: float = 1.0):
 
 
 @composite(method=False, cases=[Case(X)])
-def selu(F, input: Tensor):
+def selu(F, input: Tensor) -> Tensor:
     """elu with the constants that keep mean 0 and variance 1 through a deep network.
 
     Math:   out = 1.0507 elu(input, alpha=1.6733)
@@ -201,7 +203,7 @@ def selu(F, input: Tensor):
 
 
 @composite(method=False, cases=[Case(X), Case(X, 0.7, rtol=1e-6)])
-def celu(F, input: Tensor, alpha: float = 1.0):
+def celu(F, input: Tensor, alpha: float = 1.0) -> Tensor:
     """elu with a continuous slope for every alpha.
 
     Math:   out = input where input > 0, else alpha (e^(input / alpha) - 1)
@@ -418,7 +420,7 @@ gelu.vjp(input=lambda F, g, input, gate, approximate: F.gelu_backward(g, input, 
 
 
 @composite(method=False, cases=[Case(X)])
-def tanhshrink(F, input: Tensor):
+def tanhshrink(F, input: Tensor) -> Tensor:
     """Input minus its tanh.
 
     Math:   out = input - tanh(input)
@@ -464,7 +466,7 @@ softshrink.vjp(input=shrink_vjp)
 
 
 @composite(method=False, cases=[Case(X)])
-def softsign(F, input: Tensor):
+def softsign(F, input: Tensor) -> Tensor:
     """Input squeezed into (-1, 1).
 
     Math:   out = input / (1 + |input|)

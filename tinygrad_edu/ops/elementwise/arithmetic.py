@@ -68,7 +68,7 @@ def check_value(name, value, *tensors):
 
 
 @composite(inplace=True, cases=[Case([2, 3], [2, 3], [3], value=0.5)])
-def addcmul(F, input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1):
+def addcmul(F, input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """Input plus a scaled product.
 
     Math:   out = input + value tensor1 tensor2
@@ -79,7 +79,7 @@ def addcmul(F, input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float 
 
 
 @composite(inplace=True, cases=[Case([2, 3], [2, 3], positive(3), value=0.5)])
-def addcdiv(F, input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1):
+def addcdiv(F, input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """Input plus a scaled quotient.
 
     Math:   out = input + value tensor1 / tensor2
@@ -264,7 +264,7 @@ def heaviside(xp, input: Array, values: Array):
         Case(ints(3, low=1, high=4), 0.5),
     ],
 )
-def float_power(F, input: Tensor, exponent: Tensor | float):
+def float_power(F, input: Tensor, exponent: Tensor | float) -> Tensor:
     """Power in float64.
 
     Math:   out = input^exponent
@@ -324,7 +324,7 @@ frac.vjp(input=lambda g: g)
 
 
 @composite(inplace=True, cases=[Case([2, 3], ints(3))])
-def ldexp(F, input: Tensor, other: Tensor):
+def ldexp(F, input: Tensor, other: Tensor) -> Tensor:
     """Input times two to the power of other.
 
     Math:   out = input 2^other
@@ -451,7 +451,7 @@ def isreal(xp, input: Array):
 )
 def isin(
     F, elements: Tensor, test_elements: Tensor, *, assume_unique: bool = False, invert: bool = False
-):
+) -> Tensor:
     """Which elements occur among `test_elements`.
 
     Math:   out_i = [elements_i in test_elements]

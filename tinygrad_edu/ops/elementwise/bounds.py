@@ -174,7 +174,9 @@ clamp_tensors.vjp(
         Case([2, 3], Sample(3, low=-1.0, high=-0.1), Sample(3, low=0.1, high=1.0)),
     ],
 )
-def clamp(F, input: Tensor, min: Tensor | float | None = None, max: Tensor | float | None = None):
+def clamp(
+    F, input: Tensor, min: Tensor | float | None = None, max: Tensor | float | None = None
+) -> Tensor:
     """Values below `min` become min, values above `max` become max (numbers or tensors).
 
     Math:   out = min(max(input, lo), hi);   d input = g [lo <= input <= hi]
@@ -190,7 +192,7 @@ def clamp(F, input: Tensor, min: Tensor | float | None = None, max: Tensor | flo
 
 
 @composite(inplace=True, cases=[Case([2, 3], -0.3), Case([2, 3], [3])])
-def clamp_min(F, input: Tensor, min: Tensor | float):
+def clamp_min(F, input: Tensor, min: Tensor | float) -> Tensor:
     """Values below `min` become min.
 
     Math:   out = max(input, min)
@@ -199,7 +201,7 @@ def clamp_min(F, input: Tensor, min: Tensor | float):
 
 
 @composite(inplace=True, cases=[Case([2, 3], 0.3), Case([2, 3], [3])])
-def clamp_max(F, input: Tensor, max: Tensor | float):
+def clamp_max(F, input: Tensor, max: Tensor | float) -> Tensor:
     """Values above `max` become max.
 
     Math:   out = min(input, max)

@@ -87,7 +87,7 @@ fill_at.vjp(input=lambda F, g, mask: F.fill_at(g, mask, 0.0), mask=None)
         Case([3], bools(3), []),
     ],
 )
-def masked_fill(F, input: Tensor, mask: Tensor, value: Tensor | float):
+def masked_fill(F, input: Tensor, mask: Tensor, value: Tensor | float) -> Tensor:
     """Input with `value`, a number or a 0-d tensor, where mask is True.
 
     Math:   out = value where mask, else input
@@ -103,7 +103,7 @@ def masked_fill(F, input: Tensor, mask: Tensor, value: Tensor | float):
 
 
 @composite(method=False, cases=[Case([2, 3], 2.0), Case([2, 3], [])])
-def fill(F, input: Tensor, value: Tensor | float):
+def fill(F, input: Tensor, value: Tensor | float) -> Tensor:
     """A tensor like input with one value everywhere.
 
     Math:   out = value

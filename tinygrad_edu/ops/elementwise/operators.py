@@ -5,7 +5,8 @@ Each output element depends on one element of each (broadcast) input.
 
 from __future__ import annotations
 
-from ...engine.case import Case, Sample, ints, positive
+from ...engine.case import Case, Sample, ints
+from ...engine.case import positive as positives
 from ...engine.errors import DTypeError, ShapeError
 from ...engine.op import Array, composite, op, piece
 from ...engine.tensor import Tensor
@@ -100,7 +101,7 @@ sub.vjp(input=lambda g: g, other=lambda g, alpha: -g if alpha == 1 else g * -alp
 
 
 @composite(method=False, cases=[Case([2, 3], [3]), Case([2, 3], 1.0)])
-def rsub(F, input: Tensor, other: Tensor | float, *, alpha: float = 1):
+def rsub(F, input: Tensor, other: Tensor | float, *, alpha: float = 1) -> Tensor:
     """Difference with the operands exchanged: other minus input.
 
     Math:   out = other - alpha input
@@ -134,7 +135,7 @@ mul.vjp(input=lambda g, other: g * other, other=lambda g, input: g * input)
     inplace=True,
     elementwise=True,
     slot="true_divide",
-    cases=[Case([2, 3], positive(2, 3)), Case([2, 3], positive(3)), Case(positive(2), 2.5)],
+    cases=[Case([2, 3], positives(2, 3)), Case([2, 3], positives(3)), Case(positives(2), 2.5)],
 )
 def true_divide(xp, input: Array, other: Array):
     """Quotient; integers are divided in the default float dtype.
@@ -155,12 +156,12 @@ true_divide.vjp(
     inplace=True,
     alias=("divide",),
     cases=[
-        Case([2, 3], positive(3)),
-        Case([2, 3], positive(3), rounding_mode="floor", grad=False),
-        Case([2, 3], positive(3), rounding_mode="trunc", grad=False),
+        Case([2, 3], positives(3)),
+        Case([2, 3], positives(3), rounding_mode="floor", grad=False),
+        Case([2, 3], positives(3), rounding_mode="trunc", grad=False),
     ],
 )
-def div(F, input: Tensor, other: Tensor | float, *, rounding_mode: str | None = None):
+def div(F, input: Tensor, other: Tensor | float, *, rounding_mode: str | None = None) -> Tensor:
     """Quotient; `rounding_mode` "floor" or "trunc" rounds it (then the gradient is 0).
 
     Math:   out = input / other
@@ -197,7 +198,7 @@ def check_divisor(name, xp, input, other):
     inplace=True,
     elementwise=lambda xp, input, other: xp.floor_divide(input, other),
     cases=[
-        Case([2, 3], positive(3), second=False, grad=False),
+        Case([2, 3], positives(3), second=False, grad=False),
         Case(ints(2, 3, low=-5, high=5), ints(3, low=1, high=4)),
     ],
 )
@@ -216,7 +217,7 @@ floor_divide.vjp(input=zero_gradient, other=zero_gradient)
 @piece(
     types="promote",
     cases=[
-        Case([2, 3], positive(3), second=False, grad=False),
+        Case([2, 3], positives(3), second=False, grad=False),
         Case(ints(2, 3, low=-5, high=5), ints(3, low=1, high=4)),
     ],
 )
@@ -240,7 +241,7 @@ trunc_divide.vjp(input=zero_gradient, other=zero_gradient)
     types="promote",
     inplace=True,
     elementwise=lambda xp, input, other: xp.remainder(input, other),
-    cases=[Case([2, 3], positive(3), second=False), Case(ints(2, 3, low=-5, high=5), 3)],
+    cases=[Case([2, 3], positives(3), second=False), Case(ints(2, 3, low=-5, high=5), 3)],
 )
 def remainder(xp, input: Array, other: Array):
     """Remainder with the sign of other.
@@ -259,7 +260,7 @@ remainder.vjp(input=lambda g: g, other=lambda F, g, input, other: -g * F.floor_d
     types="promote",
     inplace=True,
     elementwise=lambda xp, input, other: xp.fmod(input, other),
-    cases=[Case([2, 3], positive(3), second=False), Case(ints(2, 3, low=-5, high=5), 3)],
+    cases=[Case([2, 3], positives(3), second=False), Case(ints(2, 3, low=-5, high=5), 3)],
 )
 def fmod(xp, input: Array, other: Array):
     """Remainder with the sign of input.
@@ -286,7 +287,8 @@ def neg(xp, input: Array):
 neg.vjp(input=lambda g: -g)
 
 
-def itself(F, input: Tensor):
+@composite(operator="pos", cases=ONE)
+def positive(F, input: Tensor) -> Tensor:
     """The input itself (`+input`).
 
     Math:   out = input
@@ -296,10 +298,6 @@ def itself(F, input: Tensor):
             "positive: input must hold numbers, got bool. Use logical operations instead."
         )
     return input
-
-
-itself.__name__ = "positive"  # a helper for cases has that name in this file
-composite(itself, operator="pos", cases=ONE)
 
 
 def integer_power(xp, base, exponent):
@@ -320,8 +318,8 @@ def integer_power(xp, base, exponent):
     cases=[
         Case([2, 3], 2),
         Case([2, 3], 3),
-        Case(positive(2, 3), 0.5),
-        Case(positive(2, 3), Sample(3)),
+        Case(positives(2, 3), 0.5),
+        Case(positives(2, 3), Sample(3)),
         Case(2.0, [2, 3]),
         Case([2, 3], 0),
         Case([2, 3], 1),

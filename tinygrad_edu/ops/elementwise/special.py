@@ -195,7 +195,7 @@ polygamma_of.vjp(input=lambda F, g, input, n: g * F.polygamma_of(input, n + 1))
     method=False,
     cases=[Case(0, positive(2, 3, low=0.3, high=5)), Case(2, positive(3, low=0.3, high=5))],
 )
-def polygamma(F, n: int, input: Tensor):
+def polygamma(F, n: int, input: Tensor) -> Tensor:
     """The n-th derivative of digamma.
 
     Math:   out = (-1)^(n+1) n! zeta(n + 1, input);   d input = g polygamma(n + 1, input)
@@ -209,7 +209,7 @@ def polygamma(F, n: int, input: Tensor):
 
 
 @composite(cases=[Case(positive(2, 3, low=3, high=6), 2)])
-def mvlgamma(F, input: Tensor, p: int):
+def mvlgamma(F, input: Tensor, p: int) -> Tensor:
     """Logarithm of the multivariate gamma function.
 
     Math:   out = p (p - 1) / 4 ln pi + sum_{i<p} lgamma(input - i / 2)
@@ -335,7 +335,7 @@ entr.vjp(input=lambda F, g, input: g * (-F.log(input) - 1))
 
 
 @composite(method=False, torch="special.ndtr", cases=ONE)
-def ndtr(F, input: Tensor):
+def ndtr(F, input: Tensor) -> Tensor:
     """The chance that a standard normal number is below input.
 
     Math:   out = (1 + erf(input / sqrt 2)) / 2
@@ -409,7 +409,7 @@ ndtri.vjp(input=lambda F, g, out: g * (F.exp(out * out * 0.5) * 2.50662827463100
 
 
 @composite(method=False, torch="special.expit", cases=ONE)
-def expit(F, input: Tensor):
+def expit(F, input: Tensor) -> Tensor:
     """`sigmoid` under its name in statistics.
 
     Math:   out = 1 / (1 + e^-input)

@@ -123,7 +123,7 @@ rsqrt.vjp(input=lambda g, out: g * (out * out * out * -0.5))
 
 
 @composite(inplace=True, cases=ONE)
-def square(F, input: Tensor):
+def square(F, input: Tensor) -> Tensor:
     """Square.
 
     Math:   out = input input

@@ -128,7 +128,7 @@ def grid_sample(
     mode: str = "bilinear",
     padding_mode: str = "zeros",
     align_corners: bool | None = None,
-):
+) -> Tensor:
     """Read the input at the places that the grid names, between elements by interpolation.
 
     Math:   out[n, :, p] = sum over corners k of weight_k(grid[n, p]) input[n, :, k]
@@ -176,7 +176,9 @@ def grid_sample(
         Case([1, 3, 4], (1, 2, 2, 3, 2), False),
     ],
 )
-def affine_grid(F, theta: Tensor, size: tuple[int, ...], align_corners: bool | None = None):
+def affine_grid(
+    F, theta: Tensor, size: tuple[int, ...], align_corners: bool | None = None
+) -> Tensor:
     """The grid that makes grid_sample apply an affine map: where each output element lies in the
     input.
 

@@ -116,7 +116,7 @@ def interpolate(
     align_corners: bool | None = None,
     recompute_scale_factor: bool | None = None,
     antialias: bool = False,
-):
+) -> Tensor:
     """Resize to `size`, or by `scale_factor`, in 1, 2 or 3 spatial dims.
 
     Math:   out = input resampled along one dim after the other (see resample); area: the mean of
@@ -167,7 +167,7 @@ def upsample(
     scale_factor: float | tuple[float, ...] | None = None,
     mode: str = "nearest",
     align_corners: bool | None = None,
-):
+) -> Tensor:
     """`interpolate` under its old name.
 
     Math:   out = interpolate(input, size, scale_factor, mode, align_corners)
@@ -186,7 +186,7 @@ def check_factor(name, what, factor, size):
 @composite(
     method=False, cases=[Case([1, 8, 2, 3], 2), Case([9, 1, 2], 3), Case([2, 1, 4, 2, 2], 1)]
 )
-def pixel_shuffle(F, input: Tensor, upscale_factor: int):
+def pixel_shuffle(F, input: Tensor, upscale_factor: int) -> Tensor:
     """Rearrange groups of r^2 channels into an image r times as high and wide.
 
     Math:   out[c, r h + i, r w + j] = input[c r^2 + i r + j, h, w]
@@ -209,7 +209,7 @@ def pixel_shuffle(F, input: Tensor, upscale_factor: int):
 
 
 @composite(method=False, cases=[Case([1, 2, 4, 6], 2), Case([1, 3, 6], 3)])
-def pixel_unshuffle(F, input: Tensor, downscale_factor: int):
+def pixel_unshuffle(F, input: Tensor, downscale_factor: int) -> Tensor:
     """Rearrange blocks of r by r elements into r^2 channels: undoes pixel_shuffle.
 
     Math:   out[c r^2 + i r + j, h, w] = input[c, r h + i, r w + j]
@@ -231,7 +231,7 @@ def pixel_unshuffle(F, input: Tensor, downscale_factor: int):
 
 
 @composite(method=False, cases=[Case([1, 6, 2, 2], 3), Case([2, 4, 3], 2)])
-def channel_shuffle(F, input: Tensor, groups: int):
+def channel_shuffle(F, input: Tensor, groups: int) -> Tensor:
     """Interleave the channels of the groups: one of each group in turn.
 
     Math:   out[c groups + k] = input[k C / groups + c]

@@ -118,7 +118,7 @@ def embedding(
     norm_type: float = 2.0,
     scale_grad_by_freq: bool = False,
     sparse: bool = False,
-):
+) -> Tensor:
     """Rows of a table.
 
     Math:   out_i = weight[input_i]
@@ -217,7 +217,7 @@ def embedding_bag(
     per_sample_weights: Tensor | None = None,
     include_last_offset: bool = False,
     padding_idx: int | None = None,
-):
+) -> Tensor:
     """Sum, mean or maximum of bags of rows.
 
     Math:   out_b = sum over i in bag b of w_i weight[input_i] (mode mean: over the size; max: the

@@ -235,7 +235,7 @@ Tensor.copy_, Tensor.fill_, Tensor.zero_ = copy_, fill_, lambda self: fill_(self
 
 
 @composite(cases=[Case([3, 4], bools(3, 4)), Case([3, 4], bools(4))])
-def masked_select(F, input: Tensor, mask: Tensor):
+def masked_select(F, input: Tensor, mask: Tensor) -> Tensor:
     """Elements where mask is True, in a row.
 
     Math:   out = input[mask]
@@ -256,7 +256,7 @@ def nonzero_matrix(xp, input: Array):
 
 
 @composite(cases=[Case(ints(2, 3, high=2), grad=False)])
-def nonzero(F, input: Tensor, *, as_tuple: bool = False):
+def nonzero(F, input: Tensor, *, as_tuple: bool = False) -> Tensor:
     """Coordinates of non-zero elements, one a row; `as_tuple`: one tensor per dim.
 
     Math:   out = {i : input_i != 0}
@@ -281,7 +281,7 @@ functional.where = registry["where"].function = where  # the condition alone: no
 
 
 @composite(cases=[Case(ints(2, 3, high=2), grad=False), Case(ints(high=2), grad=False)])
-def argwhere(F, input: Tensor):
+def argwhere(F, input: Tensor) -> Tensor:
     """Coordinates of non-zero elements, one a row.
 
     Math:   out = {i : input_i != 0}
@@ -321,7 +321,7 @@ def unravel_index(F, indices: Tensor, shape: int | tuple[int, ...]) -> tuple[Ten
         Case([3], 4, grad=False),
     ],
 )
-def vander(F, x: Tensor, N: int | None = None, increasing: bool = False):
+def vander(F, x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
     """Powers of each element, one element a row; falling unless increasing.
 
     Math:   out_ij = x_i^(N - 1 - j)
@@ -347,7 +347,7 @@ def vander(F, x: Tensor, N: int | None = None, increasing: bool = False):
         Case(ints(3)),
     ],
 )
-def linalg_vander(F, x: Tensor, *, N: int | None = None):
+def linalg_vander(F, x: Tensor, *, N: int | None = None) -> Tensor:
     """Powers of each element, rising, one element a row; x may be a stack of vectors.
 
     Math:   out_ij = x_i^j

@@ -84,7 +84,7 @@ take_at.vjp(
         Case([3, 4], 0, ints(0)),
     ]
 )
-def gather(F, input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False):
+def gather(F, input: Tensor, dim: int, index: Tensor, *, sparse_grad: bool = False) -> Tensor:
     """Values picked along dim.
 
     Math:   out[i, j] = input[i, index[i, j]] (dim 1)
@@ -151,7 +151,7 @@ def check_same_dtype(name, input, src, what="src"):
         Case([], 0, ints(high=1), []),
     ],
 )
-def scatter_add(F, input: Tensor, dim: int, index: Tensor, src: Tensor):
+def scatter_add(F, input: Tensor, dim: int, index: Tensor, src: Tensor) -> Tensor:
     """input with src added at index along dim.
 
     Math:   out[i, index[i, j]] += src[i, j] (dim 1)
@@ -206,7 +206,7 @@ def scatter(
     value: float | None = None,
     *,
     reduce: str | None = None,
-):
+) -> Tensor:
     """input with src (a tensor) or value (a number) written at index along dim.
 
     Math:   out[i, index[i, j]] = src[i, j] (dim 1)
@@ -349,7 +349,7 @@ def scatter_reduce(
     reduce: str,
     *,
     include_self: bool = True,
-):
+) -> Tensor:
     """input with what index sends to each place combined by sum, prod, mean, amax or amin.
 
     Math:   out[i, k] = reduce of input[i, k] and all src[i, j] with index[i, j] = k (dim 1)
@@ -388,7 +388,7 @@ def scatter_reduce(
         Case([3, 4], Sample(values=[0, 11, 5])),
     ]
 )
-def take_along_dim(F, input: Tensor, indices: Tensor, dim: int | None = None):
+def take_along_dim(F, input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
     """`gather`, with input and indices broadcast together and negative indices counted from the
     end; without dim, through the flattened tensor.
 

@@ -66,7 +66,9 @@ ROWS = Sample(values=[2, 0])
         Case([3, 4], -1, Sample(values=[1, 1, 3]), [3, 3], alpha=2.0),
     ],
 )
-def index_add(F, input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1):
+def index_add(
+    F, input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: float = 1
+) -> Tensor:
     """input with alpha times source's slices added at index along dim; repeated indexes add up.
 
     Math:   out[index_i] += alpha source_i
@@ -78,7 +80,7 @@ def index_add(F, input: Tensor, dim: int, index: Tensor, source: Tensor, *, alph
 
 
 @composite(inplace=True, cases=[Case([3, 4], 0, ROWS, [2, 4]), Case([3, 4], 1, ROWS, [3, 2])])
-def index_copy(F, input: Tensor, dim: int, index: Tensor, source: Tensor):
+def index_copy(F, input: Tensor, dim: int, index: Tensor, source: Tensor) -> Tensor:
     """input with source's slices written at index along dim.
 
     Math:   out[index_i] = source_i
@@ -100,7 +102,7 @@ def index_copy(F, input: Tensor, dim: int, index: Tensor, source: Tensor):
         Case([], 0, ints(1, high=1), []),
     ],
 )
-def index_fill(F, input: Tensor, dim: int, index: Tensor, value: Tensor | float):
+def index_fill(F, input: Tensor, dim: int, index: Tensor, value: Tensor | float) -> Tensor:
     """input with one number (or 0-d tensor) written at index along dim.
 
     Math:   out[index_i] = value
@@ -145,7 +147,7 @@ def index_reduce(
     reduce: str,
     *,
     include_self: bool = True,
-):
+) -> Tensor:
     """input with source's slices combined into it at index along dim, by prod, mean, amax or amin.
 
     Math:   out[k] = reduce of input[k] and all source_i with index_i = k
@@ -184,7 +186,7 @@ def checked_indices(name, input, indices):
 )
 def index_put(
     F, input: Tensor, indices: tuple[Tensor, ...], values: Tensor, accumulate: bool = False
-):
+) -> Tensor:
     """input with values written (or added) at a tuple of index tensors: `x[indices] = values`
     without changing x.
 
@@ -204,7 +206,7 @@ def index_put(
         Case([3, 4], Sample(values=[[0, 5], [0, -1]]), [2, 2], accumulate=True),
     ],
 )
-def put(F, input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False):
+def put(F, input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Tensor:
     """input with source written (or added) at places counted through the flattened tensor.
 
     Math:   out.flat[index_i] = source_i (accumulate: +=)
@@ -222,7 +224,7 @@ def put(F, input: Tensor, index: Tensor, source: Tensor, accumulate: bool = Fals
 
 
 @composite(cases=[Case([3, 4], Sample(values=[0, 5, -1])), Case([3, 4], Sample(values=[[7], [7]]))])
-def take(F, input: Tensor, index: Tensor):
+def take(F, input: Tensor, index: Tensor) -> Tensor:
     """Elements by their place in the flattened tensor, in index's shape.
 
     Math:   out_i = input.flat[index_i]
@@ -236,7 +238,7 @@ def take(F, input: Tensor, index: Tensor):
 
 
 @composite(inplace=True, cases=[Case([3, 4], bools(3, 4), [12]), Case([3, 4], bools(4), [3, 5])])
-def masked_scatter(F, input: Tensor, mask: Tensor, source: Tensor):
+def masked_scatter(F, input: Tensor, mask: Tensor, source: Tensor) -> Tensor:
     """input with source's elements, in order, written where mask is True.
 
     Math:   out[mask] = the first elements of source
@@ -258,7 +260,7 @@ def masked_scatter(F, input: Tensor, mask: Tensor, source: Tensor):
 
 
 @composite(cases=[Case([3, 4], [4], 0, 1), Case([3, 4], [3], -1, -2)])
-def select_scatter(F, input: Tensor, src: Tensor, dim: int, index: int):
+def select_scatter(F, input: Tensor, src: Tensor, dim: int, index: int) -> Tensor:
     """input with src written at one index along dim.
 
     Math:   out[index] = src
@@ -282,7 +284,7 @@ def slice_scatter(
     start: int | None = None,
     end: int | None = None,
     step: int = 1,
-):
+) -> Tensor:
     """input with src written at a slice along dim.
 
     Math:   out[start:end:step] = src
@@ -310,7 +312,7 @@ def written_at(F, name, input, src, index):
 
 
 @composite(cases=[Case([3, 4], 1, ints(5, high=4)), Case([3, 4], 0, ints(2, high=3))])
-def index_select(F, input: Tensor, dim: int, index: Tensor):
+def index_select(F, input: Tensor, dim: int, index: Tensor) -> Tensor:
     """Elements along dim by number.
 
     Math:   out = input[..., index, ...]

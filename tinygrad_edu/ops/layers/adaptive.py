@@ -4,6 +4,8 @@ to ceil((i + 1) n / m).
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...engine.case import Case
 from ...engine.errors import ShapeError
 from ...engine.op import Array, composite, piece
@@ -178,7 +180,7 @@ def adaptive_avg_pool3d(
 @composite(method=False, cases=[Case([2, 3, 7], 3), Case([2, 3], 5)])
 def adaptive_max_pool1d(
     F, input: Tensor, output_size: int | tuple[int | None, ...] | None, return_indices: bool = False
-) -> Tensor | tuple[Tensor, Tensor]:
+) -> Any:
     """Largest element of windows over one spatial dim that give `output_size` results.
 
     Math:   out[i] = max x[floor(i n / m) .. ceil((i + 1) n / m)]
@@ -199,7 +201,7 @@ def adaptive_max_pool1d(
 )
 def adaptive_max_pool2d(
     F, input: Tensor, output_size: int | tuple[int | None, ...] | None, return_indices: bool = False
-) -> Tensor | tuple[Tensor, Tensor]:
+) -> Any:
     """Largest element of windows over two spatial dims that give `output_size` results.
 
     Math:   out[i] = max x[floor(i n / m) .. ceil((i + 1) n / m)]
@@ -213,7 +215,7 @@ def adaptive_max_pool2d(
 @composite(method=False, cases=[Case([1, 2, 4, 3, 5], 2)])
 def adaptive_max_pool3d(
     F, input: Tensor, output_size: int | tuple[int | None, ...] | None, return_indices: bool = False
-) -> Tensor | tuple[Tensor, Tensor]:
+) -> Any:
     """Largest element of windows over three spatial dims that give `output_size` results.
 
     Math:   out[i] = max x[floor(i n / m) .. ceil((i + 1) n / m)]

@@ -4,6 +4,8 @@ position ("tap") at a time.
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...engine.arrays import capture
 from ...engine.case import Case, Sample, ints, positive
 from ...engine.errors import DTypeError, ShapeError
@@ -308,7 +310,7 @@ def max_pool1d(
     dilation: int | tuple[int, ...] = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
-) -> Tensor | tuple[Tensor, Tensor]:
+) -> Any:
     """Largest element of each window over one spatial dim.
 
     Math:   see max_pool
@@ -338,7 +340,7 @@ def max_pool2d(
     dilation: int | tuple[int, ...] = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
-) -> Tensor | tuple[Tensor, Tensor]:
+) -> Any:
     """Largest element of each window over two spatial dims.
 
     Math:   see max_pool
@@ -362,7 +364,7 @@ def max_pool3d(
     dilation: int | tuple[int, ...] = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
-) -> Tensor | tuple[Tensor, Tensor]:
+) -> Any:
     """Largest element of each window over three spatial dims.
 
     Math:   see max_pool
@@ -802,7 +804,7 @@ def fractional_max_pool2d(
     output_ratio: float | tuple[float, ...] | None = None,
     return_indices: bool = False,
     _random_samples: Tensor | None = None,
-) -> Tensor | tuple[Tensor, Tensor]:
+) -> Any:
     """Largest element of windows spread over two spatial dims with random, nearly even steps.
 
     Math:   out[p] = max_t x[start[p] + t], start_i = floor((i + u) a) - floor(u a), u random in
@@ -829,7 +831,7 @@ def fractional_max_pool3d(
     output_ratio: float | tuple[float, ...] | None = None,
     return_indices: bool = False,
     _random_samples: Tensor | None = None,
-) -> Tensor | tuple[Tensor, Tensor]:
+) -> Any:
     """Largest element of windows spread over three spatial dims with random, nearly even steps.
 
     Math:   out[p] = max_t x[start[p] + t], start_i = floor((i + u) a) - floor(u a), u random in

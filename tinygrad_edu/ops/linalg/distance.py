@@ -81,7 +81,7 @@ held_above.vjp(input=lambda g: g)
 
 
 @composite(method=False, cases=[Case(X), Case([2, 3, 4], 1.0, -1), Case(X, 3.0)])
-def normalize(F, input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12):
+def normalize(F, input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
     """x divided by its norm along dim.
 
     Math:   out = input / max(|input|_p, eps)
@@ -91,7 +91,7 @@ def normalize(F, input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12
 
 
 @composite(method=False, cases=[Case(X, X), Case([2, 3, 4], [2, 1, 4], dim=-1)])
-def cosine_similarity(F, x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-08):
+def cosine_similarity(F, x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-08) -> Tensor:
     """Cosine of the angle between x1 and x2 along dim.
 
     Math:   out = sum x1 x2 / (max(|x1|, eps) max(|x2|, eps))
@@ -123,7 +123,7 @@ def cosine_similarity(F, x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-0
 )
 def pairwise_distance(
     F, x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-06, keepdim: bool = False
-):
+) -> Tensor:
     """Distance of order p between vectors, along the last dim.
 
     Math:   out = |x1 - x2 + eps|_p
@@ -178,7 +178,7 @@ MODES = (
         Case([3, 2], [2, 2], 0.5),
     ],
 )
-def cdist(F, x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = MODES[0]):
+def cdist(F, x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = MODES[0]) -> Tensor:
     """All distances of order p between two sets of vectors.
 
     Math:   out_ij = |x1_i - x2_j|_p
@@ -223,7 +223,7 @@ def cdist(F, x1: Tensor, x2: Tensor, p: float = 2.0, compute_mode: str = MODES[0
         Case([4, 2], float("inf")),
     ],
 )
-def pdist(F, input: Tensor, p: float = 2.0):
+def pdist(F, input: Tensor, p: float = 2.0) -> Tensor:
     """Distances of order p between all pairs of rows: the part of cdist(input, input) above its
     diagonal.
 

@@ -46,7 +46,7 @@ cholesky_lower.vjp(input=cholesky_vjp)
 
 
 @composite(method=False, cases=[Case(POSITIVE, grad=False), Case(POSITIVE, upper=True, grad=False)])
-def linalg_cholesky(F, A: Tensor, *, upper: bool = False):
+def linalg_cholesky(F, A: Tensor, *, upper: bool = False) -> Tensor:
     """Cholesky factor of symmetric positive-definite matrices.
 
     Math:   L L^T = A (upper: U^T U = A)
@@ -95,7 +95,7 @@ def linalg_cholesky_ex(
 
 
 @composite(cases=[Case(POSITIVE, grad=False), Case(POSITIVE, True, grad=False)])
-def cholesky(F, input: Tensor, upper: bool = False):
+def cholesky(F, input: Tensor, upper: bool = False) -> Tensor:
     """Cholesky factor of symmetric positive-definite matrices.
 
     Math:   L L^T = input (upper: U^T U = input)
@@ -110,7 +110,7 @@ def cholesky(F, input: Tensor, upper: bool = False):
         )
     ]
 )
-def cholesky_solve(F, input: Tensor, L: Tensor, upper: bool = False):
+def cholesky_solve(F, input: Tensor, L: Tensor, upper: bool = False) -> Tensor:
     """The X with A X = input, from A's Cholesky factor.
 
     Math:   out = (L L^T)^-1 input
@@ -120,7 +120,7 @@ def cholesky_solve(F, input: Tensor, L: Tensor, upper: bool = False):
 
 
 @composite(cases=[Case(Sample(values=[[2.0, 0.0], [0.3, 1.5]]), grad=False)])
-def cholesky_inverse(F, L: Tensor, upper: bool = False):
+def cholesky_inverse(F, L: Tensor, upper: bool = False) -> Tensor:
     """A^-1 from A's Cholesky factor.
 
     Math:   out = (L L^T)^-1
@@ -289,7 +289,7 @@ def svd(F, input: Tensor, some: bool = True, compute_uv: bool = True) -> tuple[T
 
 
 @composite(method=False, cases=[Case(SQUARE), Case(TALL), Case(STACK)])
-def linalg_svdvals(F, A: Tensor):
+def linalg_svdvals(F, A: Tensor) -> Tensor:
     """Singular values, largest first.
 
     Math:   S of U diag(S) Vh = A
@@ -325,7 +325,7 @@ linalg_eigh.vjp(A=eigh_vjp)
 
 
 @composite(method=False, cases=[Case(POSITIVE, grad=False)])
-def linalg_eigvalsh(F, A: Tensor, UPLO: str = "L"):
+def linalg_eigvalsh(F, A: Tensor, UPLO: str = "L") -> Tensor:
     """Eigenvalues of symmetric matrices, rising.
 
     Math:   L of Q diag(L) Q^T = A

@@ -133,7 +133,7 @@ linalg_slogdet.vjp(A=lambda F, gs, A: each(F, gs[1]) * mT(F, F.linalg_inv(A)))
         Case(Sample(values=[[[2.0, 0.3], [0.1, 1.5]], [[0.5, 1.2], [-1.1, 0.4]]])),
     ]
 )
-def logdet(F, input: Tensor):
+def logdet(F, input: Tensor) -> Tensor:
     """Logarithm of the determinant: NaN where that is negative, -inf where it is 0.
 
     Math:   out = ln det input
@@ -167,7 +167,7 @@ solve_matrices.vjp(
         Case(STACK, [2, 2]),
     ],
 )
-def linalg_solve(F, A: Tensor, B: Tensor, *, left: bool = True):
+def linalg_solve(F, A: Tensor, B: Tensor, *, left: bool = True) -> Tensor:
     """The X with A X = B (left=False: X A = B).
 
     Math:   out = A^-1 B
@@ -192,7 +192,7 @@ def linalg_solve(F, A: Tensor, B: Tensor, *, left: bool = True):
 )
 def linalg_solve_triangular(
     F, A: Tensor, B: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False
-):
+) -> Tensor:
     """linalg.solve that reads one triangle of A (without its diagonal if unitriangular: ones).
 
     Math:   out = A^-1 B
@@ -292,7 +292,7 @@ def linalg_solve_ex(
 
 
 @composite(method=False, cases=[Case([2, 2, 4]), Case([4, 2, 2], ind=1)])
-def linalg_tensorinv(F, A: Tensor, ind: int = 2):
+def linalg_tensorinv(F, A: Tensor, ind: int = 2) -> Tensor:
     """Inverse of a tensor as a matrix: its first `ind` dims are the rows, the others the columns.
 
     Math:   tensordot(out, A, A.ndim - ind) = identity
@@ -308,7 +308,7 @@ def linalg_tensorinv(F, A: Tensor, ind: int = 2):
 
 
 @composite(method=False, cases=[Case([2, 3, 6], [2, 3]), Case([6, 2, 3], [2, 3], dims=(0,))])
-def linalg_tensorsolve(F, A: Tensor, B: Tensor, dims: tuple[int, ...] | None = None):
+def linalg_tensorsolve(F, A: Tensor, B: Tensor, dims: tuple[int, ...] | None = None) -> Tensor:
     """The X with tensordot(A, X, X.ndim) = B.
 
     Math:   out = A^-1 B, with A as a matrix of B.numel() rows
@@ -415,7 +415,7 @@ def linalg_pinv(
     *,
     atol: float | Tensor | None = None,
     rtol: float | Tensor | None = None,
-):
+) -> Tensor:
     """Pseudo-inverse.
 
     Math:   out = A^+, with A A^+ A = A and A^+ A A^+ = A^+
@@ -433,7 +433,7 @@ def linalg_pinv(
 
 
 @composite(cases=[Case(TALL), Case(SQUARE)])
-def pinverse(F, input: Tensor, rcond: float | Tensor = 1e-15):
+def pinverse(F, input: Tensor, rcond: float | Tensor = 1e-15) -> Tensor:
     """Pseudo-inverse.
 
     Math:   out = input^+
@@ -507,7 +507,7 @@ def linalg_matrix_rank(
     *,
     atol: float | Tensor | None = None,
     rtol: float | Tensor | None = None,
-):
+) -> Tensor:
     """How many singular values are above max(atol, rtol s_max).
 
     Math:   out = |{i : s_i > tolerance}|
@@ -529,7 +529,7 @@ def linalg_matrix_rank(
     alias=("linalg_matrix_power",),
     cases=[Case(SQUARE, 3), Case(SQUARE, 0, second=False), Case(SQUARE, -2), Case(STACK, 5)],
 )
-def matrix_power(F, input: Tensor, n: int):
+def matrix_power(F, input: Tensor, n: int) -> Tensor:
     """A matrix multiplied n times with itself (n < 0: its inverse), by repeated squaring.
 
     Math:   out = input^n
@@ -572,7 +572,7 @@ PADE = [
     alias=("linalg_matrix_exp",),
     cases=[Case(SQUARE), Case(STACK), Case(Sample(values=[[6.0, 3.0], [-2.0, 5.0]]), rtol=1e-3)],
 )
-def matrix_exp(F, input: Tensor):
+def matrix_exp(F, input: Tensor) -> Tensor:
     """Exponential of a matrix: a rational function of input / 2^s, squared s times.
 
     Math:   out = sum input^k / k!
@@ -618,7 +618,7 @@ def matrix_exp(F, input: Tensor):
         Case((Sample(2, 5), Sample(5, 1), Sample(1, 3), Sample(3, 4))),
     ],
 )
-def linalg_multi_dot(F, tensors):
+def linalg_multi_dot(F, tensors) -> Tensor:
     """Product of a chain of matrices in the cheapest order; the first and the last may be vectors.
 
     Math:   out = x_1 x_2 ... x_n
@@ -665,7 +665,7 @@ def cheapest_splits(sizes: list[int]) -> dict[tuple[int, int], int]:
 
 
 @composite(method=False, cases=[Case([2, 3], [3, 4], [4, 2])])
-def chain_matmul(F, *matrices: Tensor):
+def chain_matmul(F, *matrices: Tensor) -> Tensor:
     """Product of a chain of matrices in the cheapest order.
 
     Math:   out = x_1 x_2 ... x_n

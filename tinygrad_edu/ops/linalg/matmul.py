@@ -131,7 +131,9 @@ linear.vjp(
     method=False,
     cases=[Case([2, 3], [2, 4], [5, 3, 4], [5]), Case([2, 2, 3], [2, 2, 4], [5, 3, 4])],
 )
-def bilinear(F, input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None):
+def bilinear(
+    F, input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None
+) -> Tensor:
     """A bilinear form per output.
 
     Math:   out_o = input1^T weight_o input2 + bias_o
@@ -161,7 +163,7 @@ def product(F, name, input, other, dims):
 
 
 @composite(cases=[Case([2, 3], [3, 4])])
-def mm(F, input: Tensor, mat2: Tensor):
+def mm(F, input: Tensor, mat2: Tensor) -> Tensor:
     """Product of two matrices.
 
     Math:   out = input mat2
@@ -170,7 +172,7 @@ def mm(F, input: Tensor, mat2: Tensor):
 
 
 @composite(cases=[Case([2, 2, 3], [2, 3, 4])])
-def bmm(F, input: Tensor, mat2: Tensor):
+def bmm(F, input: Tensor, mat2: Tensor) -> Tensor:
     """Products of two stacks of matrices.
 
     Math:   out_b = input_b mat2_b
@@ -179,7 +181,7 @@ def bmm(F, input: Tensor, mat2: Tensor):
 
 
 @composite(cases=[Case([2, 3], [3])])
-def mv(F, input: Tensor, vec: Tensor):
+def mv(F, input: Tensor, vec: Tensor) -> Tensor:
     """Matrix times vector.
 
     Math:   out = input vec
@@ -188,7 +190,7 @@ def mv(F, input: Tensor, vec: Tensor):
 
 
 @composite(cases=[Case([3], [3])])
-def dot(F, input: Tensor, tensor: Tensor):
+def dot(F, input: Tensor, tensor: Tensor) -> Tensor:
     """Inner product of two vectors.
 
     Math:   out = sum_i input_i tensor_i
@@ -197,7 +199,7 @@ def dot(F, input: Tensor, tensor: Tensor):
 
 
 @composite(alias=("ger",), cases=[Case([3], [4])])
-def outer(F, input: Tensor, vec2: Tensor):
+def outer(F, input: Tensor, vec2: Tensor) -> Tensor:
     """Outer product of two vectors.
 
     Math:   out_ij = input_i vec2_j
@@ -214,7 +216,9 @@ def outer(F, input: Tensor, vec2: Tensor):
     inplace=True,
     cases=[Case([2, 4], [2, 3], [3, 4]), Case([4], [2, 3], [3, 4], beta=0.5, alpha=2.0)],
 )
-def addmm(F, input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1):
+def addmm(
+    F, input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alpha: float = 1
+) -> Tensor:
     """Product of two matrices, added.
 
     Math:   out = beta input + alpha mat1 mat2
@@ -223,7 +227,9 @@ def addmm(F, input: Tensor, mat1: Tensor, mat2: Tensor, *, beta: float = 1, alph
 
 
 @composite(inplace=True, cases=[Case([2, 3, 5], [2, 3, 4], [2, 4, 5])])
-def baddbmm(F, input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1):
+def baddbmm(
+    F, input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
+) -> Tensor:
     """Products of two stacks of matrices, added.
 
     Math:   out = beta input + alpha batch1 batch2
@@ -315,7 +321,7 @@ def parse(equation, operands):
         Case("ij,k->i", [2, 3], [4]),
     ],
 )
-def einsum(F, equation: str, *operands: Tensor):
+def einsum(F, equation: str, *operands: Tensor) -> Tensor:
     """Sum of products by index letters; several operands are taken pair by pair, from the left.
 
     Math:   out[o] = sum over the letters not in o of the product of all operands
@@ -357,7 +363,7 @@ def diagonals(F, x: Tensor, term: tuple) -> tuple[Tensor, tuple]:
 
 
 @composite(cases=[Case([3], [3]), Case([2, 3], [4, 3]), Case([], [2])])
-def inner(F, input: Tensor, other: Tensor):
+def inner(F, input: Tensor, other: Tensor) -> Tensor:
     """Sums of products over the last dims.
 
     Math:   out_{i.., j..} = sum_k input_{i.., k} other_{j.., k}
@@ -373,7 +379,7 @@ def inner(F, input: Tensor, other: Tensor):
 
 
 @composite(cases=[Case([3], [3])])
-def vdot(F, input: Tensor, other: Tensor):
+def vdot(F, input: Tensor, other: Tensor) -> Tensor:
     """Inner product of two vectors.
 
     Math:   out = sum_i input_i other_i
@@ -385,7 +391,7 @@ def vdot(F, input: Tensor, other: Tensor):
     method=False,
     cases=[Case([2, 3], [2, 3]), Case([2, 3], [3], dim=1), Case([2, 3], [2, 1], dim=0)],
 )
-def linalg_vecdot(F, x: Tensor, y: Tensor, *, dim: int = -1):
+def linalg_vecdot(F, x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     """Inner products along one dim, the others broadcast.
 
     Math:   out = sum x y
@@ -405,7 +411,7 @@ def linalg_vecdot(F, x: Tensor, y: Tensor, *, dim: int = -1):
         Case([2, 3, 4], [1, 4, 5], ((1, 2), (0, 1))),
     ],
 )
-def tensordot(F, a: Tensor, b: Tensor, dims=2):
+def tensordot(F, a: Tensor, b: Tensor, dims=2) -> Tensor:
     """Sums of products over several dims at once: the last `dims` of a with the first of b, or the
     dims named for each.
 
@@ -450,7 +456,7 @@ def paired_dims(a: Tensor, b: Tensor, dims) -> list[list[int]]:
 
 
 @composite(cases=[Case([2, 3], [2, 2]), Case([2], [3]), Case([2, 2, 1], [3, 2])])
-def kron(F, input: Tensor, other: Tensor):
+def kron(F, input: Tensor, other: Tensor) -> Tensor:
     """Kronecker product: each element of input times all of other.
 
     Math:   out = [input_ij other]
@@ -467,7 +473,7 @@ def kron(F, input: Tensor, other: Tensor):
 @composite(
     method=False, cases=[Case([2, 3], [2, 3]), Case([3, 2], [3, 2], dim=0), Case([1, 3], [2, 3])]
 )
-def linalg_cross(F, input: Tensor, other: Tensor, *, dim: int = -1):
+def linalg_cross(F, input: Tensor, other: Tensor, *, dim: int = -1) -> Tensor:
     """Cross product of vectors of three.
 
     Math:   out_i = input_{i+1} y_{i+2} - input_{i+2} y_{i+1}
@@ -492,7 +498,7 @@ def linalg_cross(F, input: Tensor, other: Tensor, *, dim: int = -1):
 
 
 @composite(cases=[Case([2, 3], [2, 3], 1), Case([3, 2], [3, 2])])
-def cross(F, input: Tensor, other: Tensor, dim: int | None = None):
+def cross(F, input: Tensor, other: Tensor, dim: int | None = None) -> Tensor:
     """Cross product of vectors of three, along dim (default: the first of size 3).
 
     Math:   out_i = input_{i+1} y_{i+2} - input_{i+2} y_{i+1}
@@ -510,7 +516,9 @@ def cross(F, input: Tensor, other: Tensor, dim: int | None = None):
 @composite(
     inplace=True, cases=[Case([2], [2, 3], [3]), Case([2], [2, 3], [3], beta=0.5, alpha=2.0)]
 )
-def addmv(F, input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1):
+def addmv(
+    F, input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha: float = 1
+) -> Tensor:
     """Matrix times vector, added.
 
     Math:   out = beta input + alpha mat vec
@@ -521,7 +529,9 @@ def addmv(F, input: Tensor, mat: Tensor, vec: Tensor, *, beta: float = 1, alpha:
 @composite(
     inplace=True, cases=[Case([2, 3], [2], [3]), Case([2, 3], [2], [3], beta=0.5, alpha=2.0)]
 )
-def addr(F, input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1):
+def addr(
+    F, input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha: float = 1
+) -> Tensor:
     """Outer product, added.
 
     Math:   out = beta input + alpha vec1 vec2^T
@@ -537,7 +547,9 @@ def addr(F, input: Tensor, vec1: Tensor, vec2: Tensor, *, beta: float = 1, alpha
         Case([2, 5], [3, 2, 4], [3, 4, 5], beta=0.5, alpha=2.0),
     ],
 )
-def addbmm(F, input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1):
+def addbmm(
+    F, input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1
+) -> Tensor:
     """Products of two stacks of matrices, all added.
 
     Math:   out = beta input + alpha sum_b batch1_b batch2_b

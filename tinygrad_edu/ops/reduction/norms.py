@@ -32,7 +32,7 @@ def linalg_vector_norm(
     keepdim: bool = False,
     *,
     dtype=None,
-):
+) -> Tensor:
     """Norm of the elements as one vector, along one or more dims.
 
     Math:   out = (sum |x|^ord)^(1/ord); 0 counts what is not 0, inf and -inf take the extremes
@@ -69,7 +69,7 @@ def singular_norm(F, A, reduce, dims, keepdim):
 )
 def linalg_matrix_norm(
     F, A: Tensor, ord="fro", dim: tuple[int, int] = (-2, -1), keepdim: bool = False, *, dtype=None
-):
+) -> Tensor:
     """Norm of matrices that lie in two dims.
 
     Math:   "fro" sqrt(sum a^2), "nuc" sum of singular values, inf / -inf largest / smallest row sum
@@ -124,7 +124,7 @@ def linalg_norm(
     keepdim: bool = False,
     *,
     dtype=None,
-):
+) -> Tensor:
     """Norm of a vector or a matrix: of all elements (ord None), along one dim, or of the matrices
     in two.
 
@@ -155,7 +155,7 @@ def linalg_norm(
         Case(STACK, -2),
     ],
 )
-def linalg_cond(F, A: Tensor, p=None):
+def linalg_cond(F, A: Tensor, p=None) -> Tensor:
     """Condition number: how much a relative error may grow when solving with A.
 
     Math:   out = s_max / s_min (p None or 2; -2 the reciprocal), else |A|_p |A^-1|_p
@@ -177,7 +177,7 @@ def linalg_cond(F, A: Tensor, p=None):
         Case([3], [3], 0, grad=False),
     ]
 )
-def dist(F, input: Tensor, other: Tensor, p=2):
+def dist(F, input: Tensor, other: Tensor, p=2) -> Tensor:
     """Norm of the difference, over all elements.
 
     Math:   out = |input - other|_p
@@ -194,7 +194,7 @@ def dist(F, input: Tensor, other: Tensor, p=2):
         Case([2, 3], inf, 0, 1.0),
     ],
 )
-def renorm(F, input: Tensor, p, dim: int, maxnorm: float):
+def renorm(F, input: Tensor, p, dim: int, maxnorm: float) -> Tensor:
     """Slices along dim scaled down to a norm of at most maxnorm.
 
     Math:   out_i = input_i maxnorm / (|input_i|_p + 1e-7) where |input_i|_p > maxnorm, else input_i
@@ -217,7 +217,7 @@ def cov(
     correction: float = 1,
     fweights: Tensor | None = None,
     aweights: Tensor | None = None,
-):
+) -> Tensor:
     """Covariance matrix: a row is a variable, a column an observation.
 
     Math:   out_ij = sum_k w_k (input_ik - m_i) (input_jk - m_j) / (W - correction sum w aweights /
@@ -253,7 +253,7 @@ def cov(
 
 
 @composite(cases=[Case([3, 5]), Case([5], second=False, grad=False)])
-def corrcoef(F, input: Tensor):
+def corrcoef(F, input: Tensor) -> Tensor:
     """Correlation coefficients: the covariance over the standard deviations, within [-1, 1].
 
     Math:   out_ij = c_ij / sqrt(c_ii c_jj)

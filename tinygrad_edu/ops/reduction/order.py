@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from collections import namedtuple
+from typing import Any
 
 from ...engine.case import Case, Sample, ints, positive
 from ...engine.dtype import check_number
@@ -60,7 +61,9 @@ sort.vjp(input=put_back)
 
 
 @composite(cases=[Case([3, 4], grad=False), Case([3, 4], 0, True, grad=False)])
-def argsort(F, input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False):
+def argsort(
+    F, input: Tensor, dim: int = -1, descending: bool = False, *, stable: bool = False
+) -> Tensor:
     """Indexes that sort.
 
     Math:   out = argsort input
@@ -69,7 +72,7 @@ def argsort(F, input: Tensor, dim: int = -1, descending: bool = False, *, stable
 
 
 @composite(cases=[Case([3, 2])])
-def msort(F, input: Tensor):
+def msort(F, input: Tensor) -> Tensor:
     """Sorted along the first dim.
 
     Math:   out = sorted input
@@ -202,9 +205,7 @@ MEDIANS = [
 
 
 @composite(cases=MEDIANS)
-def median(
-    F, input: Tensor, dim: int | None = None, keepdim: bool = False
-) -> Tensor | tuple[Tensor, ...]:
+def median(F, input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     """Median, the lower of two middle elements; NaN if there is one. Of all elements, or along
     `dim` with its index.
 
@@ -216,9 +217,7 @@ def median(
 
 
 @composite(cases=MEDIANS)
-def nanmedian(
-    F, input: Tensor, dim: int | None = None, keepdim: bool = False
-) -> Tensor | tuple[Tensor, ...]:
+def nanmedian(F, input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
     """Median of what is not NaN, the lower of two middle elements. Of all elements, or along `dim`
     with its index.
 
@@ -298,7 +297,7 @@ def quantile(
     keepdim: bool = False,
     *,
     interpolation: str = "linear",
-):
+) -> Tensor:
     """The value below which a share q of the elements lies; NaN if there is one. Dims of q come
     first.
 
@@ -321,7 +320,7 @@ def nanquantile(
     keepdim: bool = False,
     *,
     interpolation: str = "linear",
-):
+) -> Tensor:
     """`quantile` of what is not NaN.
 
     Math:   out = sorted input at q (n - 1), interpolated
@@ -404,7 +403,7 @@ def quantiles(F, name, input, q, dim, keepdim, interpolation, ignore):
 @composite(cases=[Case(NAN), Case(NAN, 1), Case(ints(2, 3), 0), Case([2, 3], (0, 1), True)])
 def nansum(
     F, input: Tensor, dim: int | tuple[int, ...] | None = None, keepdim: bool = False, *, dtype=None
-):
+) -> Tensor:
     """Sum of what is not NaN.
 
     Math:   out = sum of input without NaN
@@ -416,7 +415,7 @@ def nansum(
 @composite(cases=[Case(NAN), Case(NAN, 1), Case([2, 3], 0, True)])
 def nanmean(
     F, input: Tensor, dim: int | tuple[int, ...] | None = None, keepdim: bool = False, *, dtype=None
-):
+) -> Tensor:
     """Mean of what is not NaN.
 
     Math:   out = sum of input without NaN / how many these are
@@ -464,7 +463,7 @@ def unique(
     return_inverse: bool = False,
     return_counts: bool = False,
     dim: int | None = None,
-) -> Tensor | tuple[Tensor, ...]:
+) -> Any:
     """Distinct values, sorted; where each element went; how often each occurs.
 
     Math:   out = the set of input
@@ -484,7 +483,7 @@ def unique_consecutive(
     return_inverse: bool = False,
     return_counts: bool = False,
     dim: int | None = None,
-) -> Tensor | tuple[Tensor, ...]:
+) -> Any:
     """Each run of equal neighbours once; where each element went; how long each run is.
 
     Math:   out = input without repeats of the neighbour
@@ -559,7 +558,7 @@ def searchsorted(
     right: bool = False,
     side: str | None = None,
     sorter: Tensor | None = None,
-):
+) -> Tensor:
     """Where to put each element into a sorted sequence so that it stays sorted.
 
     Args: right, side="right": behind equal elements. sorter: indexes that sort the sequence
@@ -586,7 +585,7 @@ def searchsorted(
 )
 def bucketize(
     F, input: Tensor, boundaries: Tensor, *, out_int32: bool = False, right: bool = False
-):
+) -> Tensor:
     """The number of the bucket, between sorted boundaries, that each element falls into.
 
     Math:   out = number of boundaries < input (right: <= input)
@@ -699,7 +698,7 @@ def count_integers(xp, input: Array, weights: Array | None = None, minlength: in
         Case(ints(4, high=3), Sample(4), grad=False),
     ]
 )
-def bincount(F, input: Tensor, weights: Tensor | None = None, minlength: int = 0):
+def bincount(F, input: Tensor, weights: Tensor | None = None, minlength: int = 0) -> Tensor:
     """How often each integer from 0 on occurs (or the sum of the weights there).
 
     Math:   out_v = sum [input = v] w

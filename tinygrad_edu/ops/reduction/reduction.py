@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from ...engine.case import Case, Sample, ints, positive
 from ...engine.dtype import as_dtype, check_number
@@ -206,7 +207,7 @@ def var(
     keepdim: bool = False,
     *,
     correction: float | None = 1,
-):
+) -> Tensor:
     """Variance, in two passes, so that a large mean does no harm.
 
     Math:   out = sum (input - mean)^2 / (N - correction)
@@ -224,7 +225,7 @@ def std(
     keepdim: bool = False,
     *,
     correction: float | None = 1,
-):
+) -> Tensor:
     """Standard deviation.
 
     Math:   out = sqrt(sum (input - mean)^2 / (N - correction))
@@ -363,9 +364,7 @@ def check_pair(name, keepdim):
 
 
 @composite(cases=EXTREMES)
-def max(
-    F, input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False
-) -> Tensor | tuple[Tensor, ...]:
+def max(F, input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -> Any:
     """Largest element of all; along `dim` (values, indices); or the elementwise maximum of two
     tensors.
 
@@ -378,9 +377,7 @@ def max(
 
 
 @composite(cases=EXTREMES)
-def min(
-    F, input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False
-) -> Tensor | tuple[Tensor, ...]:
+def min(F, input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -> Any:
     """Smallest element of all; along `dim` (values, indices); or the elementwise minimum of two
     tensors.
 
@@ -479,7 +476,7 @@ def norm(
     keepdim: bool = False,
     *,
     dtype=None,
-):
+) -> Tensor:
     """p-norm of the elements; the gradient at a zero vector is 0.
 
     Args:   p: a number, inf, -inf, 0 (counts the non-zero elements), "fro" (the same as 2) or

@@ -186,7 +186,7 @@ def diff(
     dim: int = -1,
     prepend: Tensor | None = None,
     append: Tensor | None = None,
-):
+) -> Tensor:
     """Differences of neighbours, n times.
 
     Math:   out_i = input_{i+1} - input_i
@@ -222,7 +222,7 @@ def steps(F, y, x, dx, dim):
 
 
 @composite(method=False, cases=[Case([2, 5]), Case([2, 5], Sample(5)), Case([2, 5], dx=0.5, dim=0)])
-def trapezoid(F, y: Tensor, x: Tensor | None = None, *, dx=None, dim: int = -1):
+def trapezoid(F, y: Tensor, x: Tensor | None = None, *, dx=None, dim: int = -1) -> Tensor:
     """Area under a curve by the trapezoid rule.
 
     Math:   out = sum_i (y_i + y_{i+1}) (x_{i+1} - x_i) / 2
@@ -231,7 +231,7 @@ def trapezoid(F, y: Tensor, x: Tensor | None = None, *, dx=None, dim: int = -1):
 
 
 @composite(method=False, cases=[Case([2, 5])])
-def trapz(F, y: Tensor, x: Tensor | None = None, *, dx=None, dim: int = -1):
+def trapz(F, y: Tensor, x: Tensor | None = None, *, dx=None, dim: int = -1) -> Tensor:
     """`trapezoid` under its older name.
 
     Math:   out = sum_i (y_i + y_{i+1}) (x_{i+1} - x_i) / 2
@@ -240,7 +240,9 @@ def trapz(F, y: Tensor, x: Tensor | None = None, *, dx=None, dim: int = -1):
 
 
 @composite(method=False, cases=[Case([2, 5]), Case([2, 5], Sample(2, 5))])
-def cumulative_trapezoid(F, y: Tensor, x: Tensor | None = None, *, dx=None, dim: int = -1):
+def cumulative_trapezoid(
+    F, y: Tensor, x: Tensor | None = None, *, dx=None, dim: int = -1
+) -> Tensor:
     """Area under a curve up to each point but the first.
 
     Math:   out_k = sum_{i<=k} (y_i + y_{i+1}) (x_{i+1} - x_i) / 2

@@ -67,7 +67,7 @@ softmax_backward.vjp(
 
 
 @composite(method=False, cases=[Case([3, 5], 1), Case([3, 5], dim=0)])
-def softmin(F, input: Tensor, dim: int | None = None, *, dtype=None):
+def softmin(F, input: Tensor, dim: int | None = None, *, dtype=None) -> Tensor:
     """Softmax of -input along dim.
 
     Math:   out_i = e^-input_i / sum_j e^-input_j
@@ -144,7 +144,7 @@ logsumexp.vjp(input=logsumexp_vjp)
 )
 def gumbel_softmax(
     F, logits: Tensor, tau: float = 1.0, hard: bool = False, eps: float = 1e-10, dim: int = -1
-):
+) -> Tensor:
     """A random choice along dim, made softly so that gradients pass.
 
     Math:   out = softmax((logits + G) / tau), G = -ln E, E exponential with rate 1

@@ -40,7 +40,7 @@ repeat.vjp(input=repeat_vjp)
 
 
 @composite(cases=[Case([2, 3], (2,)), Case([3], (2, 2)), Case([2, 3], ())])
-def tile(F, input: Tensor, *dims):
+def tile(F, input: Tensor, *dims) -> Tensor:
     """`repeat`, with ones filled in front where dims are missing.
 
     Math:   out = input, dims_i times along dim i
@@ -69,7 +69,7 @@ flip.vjp(input=lambda F, g, dims: F.flip(g, dims))
 
 
 @composite(cases=[Case([2, 3])])
-def flipud(F, input: Tensor):
+def flipud(F, input: Tensor) -> Tensor:
     """Rows in reverse order.
 
     Math:   out = input backwards along dim 0
@@ -80,7 +80,7 @@ def flipud(F, input: Tensor):
 
 
 @composite(cases=[Case([2, 3])])
-def fliplr(F, input: Tensor):
+def fliplr(F, input: Tensor) -> Tensor:
     """Columns in reverse order.
 
     Math:   out = input backwards along dim 1
@@ -94,7 +94,7 @@ def fliplr(F, input: Tensor):
 
 
 @composite(cases=[Case([2, 3]), Case([2, 3], 2), Case([2, 3], -1), Case([2, 3, 2], 3, (1, 2))])
-def rot90(F, input: Tensor, k: int = 1, dims: tuple[int, ...] = (0, 1)):
+def rot90(F, input: Tensor, k: int = 1, dims: tuple[int, ...] = (0, 1)) -> Tensor:
     """Turned by k quarter turns, from the first of two dims towards the second.
 
     Math:   out = input turned
@@ -146,7 +146,7 @@ roll.vjp(input=roll_back)
 
 
 @composite(cases=[Case([2, 3])])
-def contiguous(F, input: Tensor):
+def contiguous(F, input: Tensor) -> Tensor:
     """The tensor itself if its memory is in order, else a copy.
 
     Math:   out = input
@@ -181,7 +181,7 @@ def repeat_interleave(
     dim: int | None = None,
     *,
     output_size: int | None = None,
-):
+) -> Tensor:
     """Each element `repeats` times, one after the other; one number for all, or one per element.
 
     Math:   out = x_0, x_0, x_1, x_1, ... (along dim, or of the flattened tensor)

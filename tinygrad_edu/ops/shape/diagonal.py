@@ -51,7 +51,7 @@ diagonal_embed.vjp(input=lambda F, g, offset, dim1, dim2: F.diagonal(g, offset, 
 
 
 @composite(cases=[Case([3, 3]), Case([2, 4])])
-def trace(F, input: Tensor):
+def trace(F, input: Tensor) -> Tensor:
     """Sum of the diagonal of a matrix.
 
     Math:   out = sum_i input_ii
@@ -65,7 +65,7 @@ def trace(F, input: Tensor):
 
 
 @composite(cases=[Case([3]), Case([3, 3]), Case([2], 1), Case([2], -2), Case([3, 4], -1)])
-def diag(F, input: Tensor, diagonal: int = 0):
+def diag(F, input: Tensor, diagonal: int = 0) -> Tensor:
     """A vector as a diagonal matrix, or a copy of a matrix's diagonal.
 
     Math:   out = diag(input)
@@ -81,7 +81,7 @@ def diag(F, input: Tensor, diagonal: int = 0):
 
 
 @composite(cases=[Case([3]), Case([2, 3], 1), Case([2, 3], -1, 0, 2), Case([2, 2], 0, -1, 0)])
-def diag_embed(F, input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1):
+def diag_embed(F, input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """The last dim laid on the diagonal of two new dims, zeros elsewhere.
 
     Math:   out_{.., i, i + offset} = input_{.., i}
@@ -100,7 +100,7 @@ def diag_embed(F, input: Tensor, offset: int = 0, dim1: int = -2, dim2: int = -1
 
 
 @composite(cases=[Case([3]), Case([2, 2], 1)])
-def diagflat(F, input: Tensor, offset: int = 0):
+def diagflat(F, input: Tensor, offset: int = 0) -> Tensor:
     """All elements, in a row, on the diagonal of a matrix.
 
     Math:   out = diag(flatten(input))
@@ -109,7 +109,9 @@ def diagflat(F, input: Tensor, offset: int = 0):
 
 
 @composite(cases=[Case([3, 3], [3]), Case([3, 4], [3], 1), Case([2, 3, 3], [2, 3], 0, 1, 2)])
-def diagonal_scatter(F, input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1):
+def diagonal_scatter(
+    F, input: Tensor, src: Tensor, offset: int = 0, dim1: int = 0, dim2: int = 1
+) -> Tensor:
     """input with src written on a diagonal.
 
     Math:   out = input, but out_{i, i + offset} = src_i
@@ -131,7 +133,7 @@ def diagonal_scatter(F, input: Tensor, src: Tensor, offset: int = 0, dim1: int =
 
 
 @composite(method=False, cases=[Case([3, 4]), Case([2, 3, 3], offset=1)])
-def linalg_diagonal(F, A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1):
+def linalg_diagonal(F, A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """`diagonal` of the last two dims.
 
     Math:   out_i = A_{i, i + offset}

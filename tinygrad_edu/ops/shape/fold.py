@@ -158,7 +158,7 @@ def im2col(
     dilation: int | tuple[int, ...] = 1,
     padding: int | tuple[int, ...] = 0,
     stride: int | tuple[int, ...] = 1,
-):
+) -> Tensor:
     """`nn.functional.unfold`: the patches of images as columns.
 
     Math:   out[n, (c, t), p] = input[n, c, stride p + dilation t - padding]
@@ -197,7 +197,7 @@ def fold(
     dilation: int | tuple[int, ...] = 1,
     padding: int | tuple[int, ...] = 0,
     stride: int | tuple[int, ...] = 1,
-):
+) -> Tensor:
     """Columns added up where their patches were: the transpose of `nn.functional.unfold`, not its
     inverse where patches overlap.
 

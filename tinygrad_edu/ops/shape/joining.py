@@ -111,7 +111,7 @@ stack.vjp(
 
 
 @composite(cases=[Case([3, 4], 0, 1, 2), Case([3, 4], -1, 0, 3)])
-def narrow(F, input: Tensor, dim: int, start: int | Tensor, length: int):
+def narrow(F, input: Tensor, dim: int, start: int | Tensor, length: int) -> Tensor:
     """`length` elements from `start` along dim, a view.
 
     Math:   out = input[..., start:start + length, ...]
@@ -129,7 +129,7 @@ def narrow(F, input: Tensor, dim: int, start: int | Tensor, length: int):
 
 
 @composite(cases=[Case([3, 4], 0, 1), Case([3, 4], -1, -1)])
-def select(F, input: Tensor, dim: int, index: int):
+def select(F, input: Tensor, dim: int, index: int) -> Tensor:
     """One element along dim, which goes away; a view.
 
     Math:   out = input[..., index, ...]
@@ -260,21 +260,21 @@ def directed(name, least, dim, axis_word):
         f"tensor_split {axis_word}.\n\nMath:   out = consecutive slices of input",
     )
     shape = {1: [4, 2], 2: [4, 2], 3: [2, 2, 4]}[least]
-    composite(body, cases=[Case(shape, 2), Case(shape, (1,))])
+    return composite(body, cases=[Case(shape, 2), Case(shape, (1,))])
 
 
-directed("hsplit", 1, 1, "along columns (dim 1; dim 0 of a vector)")
-directed("vsplit", 2, 0, "along rows (dim 0)")
-directed("dsplit", 3, 2, "along depth (dim 2)")
+hsplit = directed("hsplit", 1, 1, "along columns (dim 1; dim 0 of a vector)")
+vsplit = directed("vsplit", 2, 0, "along rows (dim 0)")
+dsplit = directed("dsplit", 3, 2, "along depth (dim 2)")
 
 
 def stacked(name, at_least, dim, text, alias=()):
-    def body(F, tensors: list[Tensor]):
+    def body(F, tensors: list[Tensor]) -> Tensor:
         many = [at_least(F, x) for x in pieces_of(name, tensors)]
         return F.cat(many, 0 if many[0].ndim == 1 else dim)
 
     body.__name__, body.__doc__ = name, f"{text}\n\nMath:   out = [tensor_1, tensor_2, ...]"
-    composite(
+    return composite(
         body,
         method=False,
         alias=alias,
@@ -295,21 +295,23 @@ def pieces_of(name, tensors):
     return many
 
 
-stacked(
+hstack = stacked(
     "hstack",
     lambda F, x: F.atleast_1d(x),
     1,
     "Tensors side by side: joined along dim 1 (vectors along dim 0).",
 )
-stacked(
+vstack = stacked(
     "vstack",
     lambda F, x: F.atleast_2d(x),
     0,
     "Tensors on top of each other: joined along dim 0, vectors as rows.",
     alias=("row_stack",),
 )
-stacked("dstack", lambda F, x: F.atleast_3d(x), 2, "Tensors behind each other: joined along dim 2.")
-stacked(
+dstack = stacked(
+    "dstack", lambda F, x: F.atleast_3d(x), 2, "Tensors behind each other: joined along dim 2."
+)
+column_stack = stacked(
     "column_stack",
     lambda F, x: F.reshape(x, (-1, 1)) if x.ndim < 2 else x,
     1,
@@ -354,7 +356,7 @@ def meshgrid(F, *tensors: Tensor, indexing: str | None = None) -> tuple[Tensor, 
 
 
 @composite(method=False, cases=[Case([2], [3]), Case([2])])
-def cartesian_prod(F, *tensors: Tensor):
+def cartesian_prod(F, *tensors: Tensor) -> Tensor:
     """All ways to take one element from each vector, one a row (a single vector comes back as it
     is).
 
@@ -374,7 +376,7 @@ LARGEST = 2**26  # elements of combinations(): all are listed in Python first
 
 
 @composite(method=False, cases=[Case([4]), Case([3], 2, True), Case([4], 3), Case([2], 3)])
-def combinations(F, input: Tensor, r: int = 2, with_replacement: bool = False):
+def combinations(F, input: Tensor, r: int = 2, with_replacement: bool = False) -> Tensor:
     """All ways to take r elements of a vector, in order, one a row.
 
     Math:   out = {(x_i, x_j, ...) : i < j < ...} (with_replacement: i <= j <= ...)
@@ -401,7 +403,7 @@ def combinations(F, input: Tensor, r: int = 2, with_replacement: bool = False):
 
 
 @composite(method=False, cases=[Case([2, 3], [1, 2]), Case([2], [], [2, 1])])
-def block_diag(F, *tensors: Tensor):
+def block_diag(F, *tensors: Tensor) -> Tensor:
     """Matrices along the diagonal of one matrix, zeros elsewhere; vectors count as rows.
 
     Math:   out = diag(tensor_1, tensor_2, ...)

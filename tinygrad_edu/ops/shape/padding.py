@@ -51,7 +51,9 @@ pad_constant.vjp(input=lambda F, g, pad: F.pad_constant(g, tuple(-w for w in pad
         Case([1, 3, 4], (-1, 2), mode="circular"),
     ],
 )
-def pad(F, input: Tensor, pad: tuple[int, ...], mode: str = "constant", value: float | None = None):
+def pad(
+    F, input: Tensor, pad: tuple[int, ...], mode: str = "constant", value: float | None = None
+) -> Tensor:
     """Elements added at both ends of the last dims: (left, right, top, bottom ...), the last dim
     first; negative: taken away.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from ...engine.case import Case, ints
 from ...engine.device import functional
@@ -61,7 +62,7 @@ def is_size(value):
 
 
 @composite(cases=[Case([2, 6], (3, 4)), Case([2, 6], (-1, 3))])
-def view(F, input: Tensor, *shape, dtype=None):
+def view(F, input: Tensor, *shape, dtype=None) -> Tensor:
     """`reshape` that never copies; with a dtype: the same bytes read as that dtype.
 
     Math:   out = input
@@ -92,7 +93,7 @@ def view(F, input: Tensor, *shape, dtype=None):
 
 
 @composite(cases=[Case([2, 6], [3, 4])])
-def view_as(F, input: Tensor, other: Tensor):
+def view_as(F, input: Tensor, other: Tensor) -> Tensor:
     """`view` with other's shape.
 
     Math:   out = input
@@ -101,7 +102,7 @@ def view_as(F, input: Tensor, other: Tensor):
 
 
 @composite(cases=[Case([2, 6], [3, 4])])
-def reshape_as(F, input: Tensor, other: Tensor):
+def reshape_as(F, input: Tensor, other: Tensor) -> Tensor:
     """`reshape` to other's shape.
 
     Math:   out = input
@@ -110,7 +111,7 @@ def reshape_as(F, input: Tensor, other: Tensor):
 
 
 @composite(cases=[Case([2, 3, 4]), Case([2, 3, 4], 1), Case([2, 3, 4], 0, 1), Case([])])
-def flatten(F, input: Tensor, start_dim: int = 0, end_dim: int = -1):
+def flatten(F, input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     """Dims start_dim..end_dim as one; the tensor itself if that is one dim already.
 
     Math:   out = input
@@ -130,7 +131,7 @@ def flatten(F, input: Tensor, start_dim: int = 0, end_dim: int = -1):
 
 
 @composite(cases=[Case([2, 12], 1, (3, 4)), Case([6], 0, (2, -1))])
-def unflatten(F, input: Tensor, dim: int, sizes: tuple[int, ...]):
+def unflatten(F, input: Tensor, dim: int, sizes: tuple[int, ...]) -> Tensor:
     """One dim as several.
 
     Math:   out = input
@@ -148,7 +149,7 @@ def unflatten(F, input: Tensor, dim: int, sizes: tuple[int, ...]):
 
 
 @composite(cases=[Case([2, 1, 3]), Case([2, 1, 3], 1), Case([2, 1, 3], 0), Case([1, 2, 1], (0, 2))])
-def squeeze(F, input: Tensor, dim: int | tuple[int, ...] | None = None):
+def squeeze(F, input: Tensor, dim: int | tuple[int, ...] | None = None) -> Tensor:
     """Drop dims of size 1: all of them, or those named.
 
     Math:   out = input
@@ -211,7 +212,7 @@ transpose.vjp(input=lambda F, g, dim0, dim1: F.transpose(g, dim0, dim1))
 
 
 @composite(cases=[Case([2, 3]), Case([3]), Case([])])
-def t(F, input: Tensor):
+def t(F, input: Tensor) -> Tensor:
     """Transpose of a matrix; vectors and numbers stay as they are.
 
     Math:   out = input^T
@@ -240,7 +241,7 @@ Tensor.mT = Tensor.mH = property(matrix_transpose)  # type: ignore[attr-defined]
 
 
 @composite(cases=[Case([2, 3, 4])])
-def adjoint(F, input: Tensor):
+def adjoint(F, input: Tensor) -> Tensor:
     """The last two dims exchanged.
 
     Math:   out = input^T
@@ -252,7 +253,9 @@ def adjoint(F, input: Tensor):
     alias=("moveaxis",),
     cases=[Case([2, 3, 4], 0, 2), Case([2, 3, 4], (0, 1), (1, 2)), Case([], 0, -1)],
 )
-def movedim(F, input: Tensor, source: int | tuple[int, ...], destination: int | tuple[int, ...]):
+def movedim(
+    F, input: Tensor, source: int | tuple[int, ...], destination: int | tuple[int, ...]
+) -> Tensor:
     """Dims moved to other places, the rest in order.
 
     Math:   out = input
@@ -292,7 +295,7 @@ broadcast_to.vjp(input=lambda F, g, input_shape: F.sum_to(g, input_shape))
 
 
 @composite(cases=[Case([2, 1], (2, 3)), Case([3], (2, -1))])
-def expand(F, input: Tensor, *size):
+def expand(F, input: Tensor, *size) -> Tensor:
     """`broadcast_to` where -1 keeps a size.
 
     Math:   out = input
@@ -310,7 +313,7 @@ def expand(F, input: Tensor, *size):
 
 
 @composite(cases=[Case([2, 1], [2, 3])])
-def expand_as(F, input: Tensor, other: Tensor):
+def expand_as(F, input: Tensor, other: Tensor) -> Tensor:
     """`expand` to other's shape.
 
     Math:   out = input
@@ -351,7 +354,7 @@ def broadcast_shapes(F, *shapes) -> tuple[int, ...]:
 
 
 @composite(cases=[Case([2, 3])])
-def ravel(F, input: Tensor):
+def ravel(F, input: Tensor) -> Tensor:
     """All elements in a row; a view where the memory layout allows it.
 
     Math:   out = input
@@ -360,7 +363,7 @@ def ravel(F, input: Tensor):
 
 
 def at_least(n, place):
-    def body(F, *tensors):
+    def body(F, *tensors: Any) -> Any:
         def raised(x):
             return F.reshape(x, place(tuple(x.shape))) if x.ndim < n else x
 
@@ -374,16 +377,18 @@ def at_least(n, place):
         f"Dims of size 1 added to a tensor, or each of several, with fewer than {n}.\n\n"
         "Math:   out = input"
     )
-    composite(
+    return composite(
         body,
         method=False,
         cases=[Case([]), Case([2]), Case([2, 3]), Case([2, 3, 2]), Case([], [2])],
     )
 
 
-at_least(1, lambda shape: (1,))
-at_least(2, lambda shape: (1, *shape) if shape else (1, 1))
-at_least(3, lambda shape: {0: (1, 1, 1), 1: (1, *shape, 1), 2: (*shape, 1)}[len(shape)])
+atleast_1d = at_least(1, lambda shape: (1,))
+atleast_2d = at_least(2, lambda shape: (1, *shape) if shape else (1, 1))
+atleast_3d = at_least(
+    3, lambda shape: {0: (1, 1, 1), 1: (1, *shape, 1), 2: (*shape, 1)}[len(shape)]
+)
 
 
 @op(
