@@ -65,7 +65,7 @@ class Generated:
 
     def text(self, attrs: dict[str, Any]) -> str:
         """The CUDA C of the op for these attributes: its value, and a kernel for each rung."""
-        lines, results = write(self.forward, self.kinds, self.inputs, attrs)
+        lines, results = write(self.forward, self.kinds, tuple(self.inputs), attrs)
         if len(results) != len(self.results):
             raise TypeError("the residuals do not come out")
         self.gives = [kind for kind, _ in results]
@@ -231,14 +231,14 @@ def declare(op: Op) -> None:
 
     def start(fn: Any, args: tuple, attrs: dict, run: Callable) -> Any:
         """Make the results, choose the source for the attributes, and run."""
-        attrs = tuple({**op.defaults, **dict(zip(op.defaults, args[n:])), **attrs}.items())
+        chosen = tuple({**op.defaults, **dict(zip(op.defaults, args[n:])), **attrs}.items())
         shape = broadcast(shapes_of(args[:n]))
         inputs = [fn.contiguous(x) if hasattr(x, "dtype") else x for x in args[:n]]
         like = next(x for x in inputs if hasattr(x, "dtype") and x.dtype == "float32")
         outs = [fn.empty(shape, like if kind == "float" else "bool") for kind in made.gives]
         if outs[0].size:
             pairs = [v for pair in map(pointer_and_number, made.kinds, inputs) for v in pair]
-            run(fn if attrs == default else fn.using(made.make(attrs)), inputs, outs, pairs)
+            run(fn if chosen == default else fn.using(made.make(chosen)), inputs, outs, pairs)
         return tuple(outs) if op.residuals else outs[0]
 
     def broadcasts(*values: Any) -> bool:

@@ -99,7 +99,7 @@ def cuda(self: Tensor, index: int | None = None) -> Tensor:
 
 for _f in (to, type_as, cpu, cuda):
     setattr(Tensor, _f.__name__, _f)
-Tensor.type = type_  # type: ignore[attr-defined]
+Tensor.type = type_  # type: ignore[assignment, method-assign]
 for _name, _d in dict(
     float=dtypes.float32,
     double=dtypes.float64,
@@ -211,10 +211,10 @@ for _f in (
     pin_memory,
 ):
     setattr(Tensor, _f.__name__, _f)
-Tensor.is_signed = lambda self: self.dtype.is_signed  # type: ignore[attr-defined]
+Tensor.is_signed = lambda self: self.dtype.is_signed  # type: ignore[method-assign]
 for _name in ("is_sparse", "is_quantized", "is_meta", "is_nested", "is_mps", "is_xpu"):
     setattr(Tensor, _name, False)
-Tensor.is_cpu = property(lambda self: self.device.type == "cpu")  # type: ignore[attr-defined]
+Tensor.is_cpu = property(lambda self: self.device.type == "cpu")  # type: ignore[assignment, method-assign]
 
 
 def cuda_array_interface(self: Tensor) -> dict:
@@ -232,4 +232,4 @@ def cuda_array_interface(self: Tensor) -> dict:
     return self.array.__cuda_array_interface__
 
 
-Tensor.__cuda_array_interface__ = property(cuda_array_interface)  # type: ignore[attr-defined]
+Tensor.__cuda_array_interface__ = property(cuda_array_interface)  # type: ignore[assignment, method-assign]

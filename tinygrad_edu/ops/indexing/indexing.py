@@ -135,7 +135,7 @@ def index_tensor(self, index):
     return getitem(self if basic is None else getitem(self, basic), index)
 
 
-Tensor.__getitem__ = index_tensor  # type: ignore[attr-defined]
+Tensor.__getitem__ = index_tensor  # type: ignore[method-assign]
 
 
 @piece(cases=[Case([3, 4], (slice(None), 1)), Case([3], (1,))])
@@ -214,7 +214,7 @@ def stretched(value: Tensor, shape: tuple) -> Tensor:
     return value if value.shape == shape else functional.broadcast_to(value, shape)
 
 
-Tensor.__setitem__ = assign  # type: ignore[method-assign]
+Tensor.__setitem__ = assign  # type: ignore[assignment, method-assign]
 
 
 def copy_(self, source, non_blocking=False):
@@ -231,7 +231,7 @@ def fill_(self, value):
     return self
 
 
-Tensor.copy_, Tensor.fill_, Tensor.zero_ = copy_, fill_, lambda self: fill_(self, 0)  # type: ignore[attr-defined]
+Tensor.copy_, Tensor.fill_, Tensor.zero_ = copy_, fill_, lambda self: fill_(self, 0)  # type: ignore[method-assign]
 
 
 @composite(cases=[Case([3, 4], bools(3, 4)), Case([3, 4], bools(4))])

@@ -75,7 +75,7 @@ def checked_cholesky(xp, input: Array):
 
 
 checked_cholesky.vjp(input=lambda F, gs, L: cholesky_vjp(F, gs[0], L))
-CholeskyInfo = namedtuple("linalg_cholesky_ex", ("L", "info"))
+CholeskyInfo = namedtuple("linalg_cholesky_ex", ("L", "info"))  # type: ignore[name-match]
 
 
 @composite(method=False, cases=[Case(POSITIVE, grad=False), Case(POSITIVE, upper=True, grad=False)])
@@ -171,7 +171,7 @@ def qr_vjp(F, gs, input, Q, R, mode, input_shape):
 
 
 qr_parts.vjp(input=qr_vjp)
-QR = namedtuple("linalg_qr", ("Q", "R"))
+QR = namedtuple("linalg_qr", ("Q", "R"))  # type: ignore[name-match]
 
 
 @composite(
@@ -202,7 +202,7 @@ def linalg_qr(F, A: Tensor, mode: str = "reduced") -> tuple[Tensor, ...]:
     return QR(F.zeros(0, dtype=A.dtype, device=A.device), r.detach()) if mode == "r" else QR(q, r)
 
 
-OlderQR = namedtuple("qr", ("Q", "R"))
+OlderQR = namedtuple("qr", ("Q", "R"))  # type: ignore[name-match]
 
 
 @composite(cases=[Case(SQUARE), Case(TALL), Case(TALL, False, grad=False)])
@@ -267,7 +267,7 @@ def svd_vjp(F, gs, U, S, Vh, A_shape):
 linalg_svd.vjp(A=svd_vjp)
 
 
-OlderSVD = namedtuple("svd", ("U", "S", "V"))
+OlderSVD = namedtuple("svd", ("U", "S", "V"))  # type: ignore[name-match]
 
 
 @composite(cases=[Case(TALL, torch=False), Case(TALL, compute_uv=False, torch=False)])

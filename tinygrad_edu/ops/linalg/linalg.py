@@ -250,7 +250,7 @@ def checked_inverse(xp, input: Array):
 checked_inverse.vjp(
     input=lambda F, gs, inverse: -F.matmul(mT(F, inverse), F.matmul(gs[0], mT(F, inverse)))
 )
-InverseInfo = namedtuple("linalg_inv_ex", ("inverse", "info"))
+InverseInfo = namedtuple("linalg_inv_ex", ("inverse", "info"))  # type: ignore[name-match]
 
 
 @composite(method=False, cases=[Case(SQUARE), Case(STACK)])
@@ -267,7 +267,7 @@ def linalg_inv_ex(F, A: Tensor, *, check_errors: bool = False) -> tuple[Tensor, 
     return InverseInfo(inverse, info)
 
 
-SolveInfo = namedtuple("linalg_solve_ex", ("result", "info"))
+SolveInfo = namedtuple("linalg_solve_ex", ("result", "info"))  # type: ignore[name-match]
 
 
 @composite(method=False, cases=[Case(SQUARE, [3]), Case(STACK, [2, 2, 3])])
@@ -441,7 +441,7 @@ def pinverse(F, input: Tensor, rcond: float | Tensor = 1e-15) -> Tensor:
     return F.linalg_pinv(input, rcond)
 
 
-LeastSquares = namedtuple("linalg_lstsq", ("solution", "residuals", "rank", "singular_values"))
+LeastSquares = namedtuple("linalg_lstsq", ("solution", "residuals", "rank", "singular_values"))  # type: ignore[name-match]
 DRIVERS = (None, "gels", "gelsy", "gelsd", "gelss")
 
 
@@ -675,4 +675,4 @@ def chain_matmul(F, *matrices: Tensor) -> Tensor:
 
 # ---- methods, under the names without a prefix ---------------------------------------------------
 
-Tensor.inverse, Tensor.det, Tensor.slogdet = linalg_inv, linalg_det, linalg_slogdet
+Tensor.inverse, Tensor.det, Tensor.slogdet = linalg_inv, linalg_det, linalg_slogdet  # type: ignore[method-assign]

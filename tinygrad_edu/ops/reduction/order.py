@@ -263,7 +263,7 @@ def mode(xp, input: Array, dim: int = -1, keepdim: bool = False):
 
 
 mode.vjp(input=put_back_one)
-Extremes = namedtuple("aminmax", ("min", "max"))
+Extremes = namedtuple("aminmax", ("min", "max"))  # type: ignore[name-match]
 
 
 @composite(cases=[Case([3, 4]), Case([3, 4], dim=1), Case([3, 4], dim=0, keepdim=True)])
@@ -620,7 +620,7 @@ def histc(xp, input: Array, bins: int = 100, min: float = 0, max: float = 0):
     return xp.bincount(place.reshape(-1), minlength=bins).astype(input.dtype)
 
 
-Histogram = namedtuple("histogram", ("hist", "bin_edges"))
+Histogram = namedtuple("histogram", ("hist", "bin_edges"))  # type: ignore[name-match]
 
 
 @composite(

@@ -167,7 +167,7 @@ def fill_diagonal_(self, fill_value, wrap: bool = False):
     return self
 
 
-Tensor.fill_diagonal_ = fill_diagonal_  # type: ignore[attr-defined]
+Tensor.fill_diagonal_ = fill_diagonal_  # type: ignore[method-assign]
 
 
 def triangle(name, word):

@@ -7,6 +7,7 @@ from __future__ import annotations
 import math
 from itertools import combinations as choices
 from itertools import combinations_with_replacement as repeated_choices
+from typing import Any
 
 from ...engine.case import Case, Sample
 from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError, check_dim
@@ -218,7 +219,8 @@ def tensor_split(
 
     Math:   out = consecutive slices of input
     """
-    n, cuts = size_along("tensor_split", input, dim), indices_or_sections
+    n = size_along("tensor_split", input, dim)
+    cuts: Any = indices_or_sections
     if isinstance(cuts, Tensor):
         if cuts.ndim > 1 or cuts.dtype.name != "int64":
             raise ShapeError(

@@ -236,8 +236,8 @@ def matrix_transpose(self):
     return transpose(self, -2, -1)
 
 
-Tensor.T = Tensor.H = property(reversed_dims)  # type: ignore[attr-defined]
-Tensor.mT = Tensor.mH = property(matrix_transpose)  # type: ignore[attr-defined]
+Tensor.T = Tensor.H = property(reversed_dims)  # type: ignore[assignment, method-assign]
+Tensor.mT = Tensor.mH = property(matrix_transpose)  # type: ignore[assignment, method-assign]
 
 
 @composite(cases=[Case([2, 3, 4])])
@@ -337,14 +337,14 @@ def broadcast_shapes(F, *shapes) -> tuple[int, ...]:
 
     Math:   out_d = the size that is not 1
     """
-    shapes = [(shape,) if isinstance(shape, int) else tuple(shape) for shape in shapes]
+    shapes = tuple([(s,) if isinstance(s, int) else tuple(s) for s in shapes])
     out = []
     for d in range(-max(map(len, shapes), default=0), 0):
         sizes = {shape[d] for shape in shapes if len(shape) >= -d} - {1}
         if len(sizes) > 1:
             raise ShapeError(
                 "broadcast_shapes: sizes must be equal or 1, counted from the last dim, got"
-                f" {shapes}. Reshape or unsqueeze one of them."
+                f" {list(shapes)}. Reshape or unsqueeze one of them."
             )
         out.append(sizes.pop() if sizes else 1)
     return tuple(out)
@@ -481,4 +481,4 @@ def changed_in_place(name):
 
 for _name in ("squeeze", "unsqueeze", "transpose", "t"):
     changed_in_place(_name)
-Tensor.swapaxes_ = Tensor.swapdims_ = Tensor.transpose_  # type: ignore[attr-defined]
+Tensor.swapaxes_ = Tensor.swapdims_ = Tensor.transpose_  # type: ignore[method-assign]
