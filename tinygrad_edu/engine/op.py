@@ -395,9 +395,7 @@ def op(
 
 
 @overload
-def op(
-    **options: Any,
-) -> Callable[[Callable[Concatenate[Any, P], Any]], OpFunction[P, Tensor]]: ...
+def op(**options: Any) -> Callable[[Callable[Concatenate[Any, P], Any]], OpFunction[P, Tensor]]: ...
 
 
 def op(forward: Callable | None = None, **options: Any) -> Any:
@@ -412,9 +410,7 @@ def piece(forward: Callable[Concatenate[Any, P], Any]) -> OpFunction[P, Any]: ..
 
 
 @overload
-def piece(
-    **options: Any,
-) -> Callable[[Callable[Concatenate[Any, P], Any]], OpFunction[P, Any]]: ...
+def piece(**options: Any) -> Callable[[Callable[Concatenate[Any, P], Any]], OpFunction[P, Any]]: ...
 
 
 def piece(forward: Callable | None = None, **options: Any) -> Any:
@@ -430,9 +426,7 @@ def composite(body: Callable[Concatenate[Any, P], R], **options: Any) -> OpFunct
 
 
 @overload
-def composite(
-    **options: Any,
-) -> Callable[[Callable[Concatenate[Any, P], R]], OpFunction[P, R]]: ...
+def composite(**options: Any) -> Callable[[Callable[Concatenate[Any, P], R]], OpFunction[P, R]]: ...
 
 
 def composite(body: Callable | None = None, **options: Any) -> Any:

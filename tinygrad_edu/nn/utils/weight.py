@@ -69,7 +69,8 @@ class SpectralNorm(MadeWeight):
         self.n_power_iterations, self.eps = n_power_iterations, eps
 
     def matrix(self, w: Tensor) -> Tensor:
-        return ops.reshape(ops.movedim(w, self.dim, 0), (w.shape[self.dim], -1))
+        dim = self.dim or 0
+        return ops.reshape(ops.movedim(w, dim, 0), (w.shape[dim], -1))
 
     def make(self, module: Module, moving: bool = False) -> Tensor:
         w, u, v = (getattr(module, self.name + part) for part in self.parts)

@@ -211,7 +211,7 @@ for _f in (
     pin_memory,
 ):
     setattr(Tensor, _f.__name__, _f)
-Tensor.is_signed = lambda self: self.dtype.is_signed  # type: ignore[method-assign]
+Tensor.is_signed = lambda self: self.dtype.is_signed  # type: ignore[attr-defined]
 for _name in ("is_sparse", "is_quantized", "is_meta", "is_nested", "is_mps", "is_xpu"):
     setattr(Tensor, _name, False)
 Tensor.is_cpu = property(lambda self: self.device.type == "cpu")  # type: ignore[assignment, method-assign]

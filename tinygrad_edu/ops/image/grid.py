@@ -8,6 +8,7 @@ arithmetic.
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 from ...engine.case import Case, Sample
 from ...engine.errors import DTypeError, ShapeError
@@ -153,7 +154,9 @@ def grid_sample(
     ]
     out = None
     for corner in product(*taps):
-        index, inside, weight = first, None, None
+        index = first
+        inside: Any = None
+        weight: Any = None
         for (at, share), s, dim in zip(corner, sizes, range(n)):
             valid = (at >= 0) & (at <= s - 1)
             inside = valid if inside is None else inside & valid

@@ -306,7 +306,7 @@ def unravel_index(F, indices: Tensor, shape: int | tuple[int, ...]) -> tuple[Ten
         rest = rest // n
     if bool(F.any(rest != 0)):
         raise IndexOutOfRange(
-            f"unravel_index: indices must be below the number of elements of shape {tuple(shape)},"
+            f"unravel_index: indices must be below the number of elements of shape {shape},"
             " got larger ones. Correct them."
         )
     return tuple(reversed(out))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import namedtuple
+from typing import Any
 
 from ...engine.case import Case, Sample
 from ...engine.dtype import check_float
@@ -541,7 +542,8 @@ def matrix_power(F, input: Tensor, n: int) -> Tensor:
         return F.broadcast_to(identity(F, input.shape[-1], input), input.shape) + input * 0
     if n == 1:
         return F.clone(input)
-    out, power = None, input
+    out: Any = None
+    power = input
     while n:
         if n & 1:
             out = power if out is None else F.matmul(out, power)

@@ -62,7 +62,7 @@ def is_size(value):
 
 
 @composite(cases=[Case([2, 6], (3, 4)), Case([2, 6], (-1, 3))])
-def view(F, input: Tensor, *shape, dtype=None) -> Tensor:
+def view(F, input: Tensor, *shape: Any, dtype: Any = None) -> Tensor:
     """`reshape` that never copies; with a dtype: the same bytes read as that dtype.
 
     Math:   out = input
@@ -75,7 +75,7 @@ def view(F, input: Tensor, *shape, dtype=None) -> Tensor:
         if source.flags.c_contiguous:  # the common case: nothing can force a copy
             return F.reshape(input, shape)
     if dtype is None and len(shape) == 1 and not is_size(shape[0]):
-        shape, dtype = (), shape[0]
+        dtype, shape = shape[0], ()
     if dtype is not None:
         if as_dtype(dtype).numpy != getattr(input, "array", input).dtype:
             return F.view_dtype(input, dtype)
@@ -261,18 +261,18 @@ def movedim(
     Math:   out = input
     """
     n = input.ndim
-    source, destination = (
+    start, end = (
         [check_dim("movedim", d, n) for d in (v if isinstance(v, (tuple, list)) else (v,))]
         for v in (source, destination)
     )
-    once = len(set(source)) == len(source) and len(set(destination)) == len(destination)
-    if len(source) != len(destination) or not once:
+    once = len(set(start)) == len(start) and len(set(end)) == len(end)
+    if len(start) != len(end) or not once:
         raise ShapeError(
-            f"movedim: source and destination must be as many different dims, got {source} and"
-            f" {destination}. Name each once."
+            f"movedim: source and destination must be as many different dims, got {start} and"
+            f" {end}. Name each once."
         )
-    order = [d for d in range(n) if d not in source]
-    for to, frm in sorted(zip(destination, source)) if n else ():
+    order = [d for d in range(n) if d not in start]
+    for to, frm in sorted(zip(end, start)) if n else ():
         order.insert(to, frm)
     return F.permute(input, tuple(order))
 
