@@ -12,6 +12,7 @@ import pytest
 import tinygrad_edu as tg
 from tinygrad_edu import nn
 from tinygrad_edu.autograd import gradcheck, gradgradcheck
+from tinygrad_edu.engine.device import functional
 from tinygrad_edu.nn.utils import rnn
 
 T, B, I, H = 5, 3, 4, 6
@@ -185,7 +186,7 @@ def test_every_backward_pass_over_a_kept_graph_computes_anew(name, gates):
         *([leaf(2, H)] if name == "lstm" else []),
         leaf(gates * H, H),
     ]
-    out = getattr(tg.functional, f"{name}_sequence")(*inputs)
+    out = getattr(functional, f"{name}_sequence")(*inputs)
     g = tg.ones(*out.shape, dtype=tg.float64)
     out.backward(g, retain_graph=True)
     once = [x.grad.array.copy() for x in inputs]
