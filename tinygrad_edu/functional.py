@@ -112,7 +112,7 @@ from .ops.elementwise.bounds import (
     round as round,
     trunc as trunc,
 )
-from .ops.elementwise.choosing import fill as fill, masked_fill as masked_fill, where as where
+from .ops.elementwise.choosing import fill as fill, masked_fill as masked_fill
 from .ops.elementwise.compare import (
     allclose as allclose,
     bitwise_and as bitwise_and,
@@ -215,6 +215,7 @@ from .ops.indexing.indexing import (
     nonzero as nonzero,
     unravel_index as unravel_index,
     vander as vander,
+    where as where,
 )
 from .ops.indexing.scatter import (
     gather as gather,

@@ -17,6 +17,7 @@ from test_ops import INTERNAL, NO_PARITY
 
 import tinygrad_edu as tg
 from tinygrad_edu.engine.case import Sample
+from tinygrad_edu.engine.device import functional
 from tinygrad_edu.engine.errors import TinygradEduError
 from tinygrad_edu.engine.tensor import Tensor
 
@@ -314,7 +315,7 @@ def difference(draw, name):
         if error is None:
             return None
     ours_args = [ours_of(a, grad) for a in args]
-    ours, error = run(getattr(tg.functional, name), ours_args, attrs)
+    ours, error = run(getattr(functional, name), ours_args, attrs)
     if error is not None and not isinstance(error, TinygradEduError):
         return (
             "raw error" if their_error is None else "raw refusal"
