@@ -7,9 +7,12 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec, TypeVar, overload
 
-from ..engine.graph import mode
+from ..engine.graph import mode as thread
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
 class _Switch:
@@ -18,34 +21,35 @@ class _Switch:
     """
 
     def __init__(self, **values: Any):
-        self.values, self.before = values, []  # type: ignore[var-annotated]
+        self.values = values
+        self.before: list[dict[str, Any]] = []
 
     def __enter__(self) -> _Switch:
-        self.before.append({name: getattr(mode, name) for name in self.values})
+        self.before.append({name: getattr(thread, name) for name in self.values})
         for name, value in self.values.items():
-            setattr(mode, name, value)
+            setattr(thread, name, value)
         return self
 
     def __exit__(self, *exc: object) -> None:
         for name, value in self.before.pop().items():
-            setattr(mode, name, value)
+            setattr(thread, name, value)
 
-    def __call__(self, function: Callable) -> Callable:
+    def __call__(self, function: Callable[P, R]) -> Callable[P, R]:
         if inspect.isgeneratorfunction(function):
             return self.around_steps(function)
 
         @functools.wraps(function)
-        def switched(*args: Any, **kwargs: Any) -> Any:
+        def switched(*args: P.args, **kwargs: P.kwargs) -> R:
             with _Switch(**self.values):
                 return function(*args, **kwargs)
 
         return switched
 
-    def around_steps(self, function: Callable) -> Callable:
+    def around_steps(self, function: Callable[P, Any]) -> Callable[P, Any]:
         """The same for a generator: the mode is set while its body runs, not between its steps."""
 
         @functools.wraps(function)
-        def switched(*args: Any, **kwargs: Any) -> Any:
+        def switched(*args: P.args, **kwargs: P.kwargs) -> Any:
             steps = function(*args, **kwargs)
             resume, value = steps.send, None
             while True:
@@ -68,6 +72,10 @@ def _switch(values: Callable[[bool], dict], function: Any) -> Any:
     return _Switch(**values(True if function is None else bool(function)))
 
 
+@overload
+def no_grad(function: None = None) -> _Switch: ...
+@overload
+def no_grad(function: Callable[P, R]) -> Callable[P, R]: ...
 def no_grad(function: Any = None) -> Any:
     """Record nothing: `with no_grad(): ...`, `@no_grad()` or `@no_grad`. Only this thread is
     concerned.
@@ -75,47 +83,54 @@ def no_grad(function: Any = None) -> Any:
     return _switch(lambda on: {"recording": False}, function)
 
 
+@overload
+def enable_grad(function: None = None) -> _Switch: ...
+@overload
+def enable_grad(function: Callable[P, R]) -> Callable[P, R]: ...
 def enable_grad(function: Any = None) -> Any:
     """Record again, inside no_grad."""
-    return _switch(lambda on: {"recording": "anomaly" if mode.anomaly else True}, function)
+    return _switch(lambda on: {"recording": "anomaly" if thread.anomaly else True}, function)
 
 
-def inference_mode(function: Any = None) -> Any:
+@overload
+def inference_mode(mode: bool | None = None) -> _Switch: ...
+@overload
+def inference_mode(mode: Callable[P, R]) -> Callable[P, R]: ...
+def inference_mode(mode: Any = None) -> Any:
     """no_grad under the name that says why; results may be used in later graphs as constants."""
     return _switch(
-        lambda on: {"recording": False, "inference": True} if on else {"inference": False}, function
+        lambda on: {"recording": False, "inference": True} if on else {"inference": False}, mode
     )
 
 
 class set_grad_enabled(_Switch):  # noqa: N801  # PyTorch's name
     """Recording on or off, from now on or for a `with` block."""
 
-    def __init__(self, enabled: bool):
-        super().__init__(recording=("anomaly" if mode.anomaly else True) if enabled else False)
-        self.before.append({"recording": mode.recording})
-        mode.recording = self.values["recording"]
-        self.entered = False
+    def __init__(self, mode: bool):
+        super().__init__(recording=("anomaly" if thread.anomaly else True) if mode else False)
+        self.before.append({"recording": thread.recording})
+        thread.recording = self.values["recording"]
 
     def __enter__(self) -> _Switch:
         return self
 
 
 def is_grad_enabled() -> bool:
-    return bool(mode.recording)
+    return bool(thread.recording)
 
 
 def is_inference_mode_enabled() -> bool:
-    return mode.inference
+    return thread.inference
 
 
-def detect_anomaly(check_nan: bool = True) -> Any:
+def detect_anomaly(check_nan: bool = True) -> _Switch:
     """In this block nodes remember the line that recorded them, and a NaN made forward or backward
     is an error that names it.
     """
-    return _Switch(anomaly=True, recording="anomaly" if mode.recording else False)
+    return _Switch(anomaly=True, recording="anomaly" if thread.recording else False)
 
 
-def set_detect_anomaly(enabled: bool) -> None:
+def set_detect_anomaly(mode: bool) -> None:
     """`detect_anomaly` from now on, or no longer."""
-    mode.anomaly = bool(enabled)
-    mode.recording = ("anomaly" if enabled else True) if mode.recording else False  # type: ignore[assignment]
+    thread.anomaly = bool(mode)
+    thread.recording = ("anomaly" if mode else True) if thread.recording else False

@@ -24,8 +24,11 @@ def walk(roots: list, create_graph=False, retain_graph=False, targets: Any = Non
     visited once, after everything it will receive has arrived: no counting and no recursion.
     """
     useful = None if targets is None else leading_to(targets, [node for node, _ in roots])
-    wanted = None if useful is None else useful | targets  # type: ignore[operator]
-    grads, queue, found, retained = {}, [], {}, {}  # type: ignore[var-annotated]
+    wanted = None if useful is None else useful | targets
+    grads: dict[Any, Any] = {}
+    found: dict[Any, Any] = {}
+    retained: dict[Any, Any] = {}
+    queue: list[tuple] = []
     for node, g in roots:
         receive(node, g, grads, queue)
     before, mode.recording, anomaly = mode.recording, create_graph, mode.anomaly

@@ -122,14 +122,8 @@ def result_dtype(operands: list) -> np.dtype:
             rank, d = 2, PYTHON[type(value)]
         known = best[rank]
         best[rank] = d if known is None else promote_types(known, d)
-    result: dtype | None = None
-    for d in best:
-        if d is not None and (
-            result is None or CATEGORY[d.numpy.kind] > CATEGORY[result.numpy.kind]
-        ):
-            result = d
-    assert result is not None
-    return result.numpy
+    found = [d for d in best if d is not None]
+    return max(found, key=lambda d: CATEGORY[d.numpy.kind]).numpy  # of equals the first
 
 
 class finfo:  # noqa: N801  # PyTorch's name

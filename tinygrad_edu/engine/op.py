@@ -117,7 +117,7 @@ class Op(Declared):
         self.any_number = outputs is True
         self.outputs: tuple = outputs if isinstance(outputs, tuple) else ()
         self.outs: tuple = self.outputs or ("out",)
-        self.result_type: Any = namedtuple(self.name, self.outputs) if self.outputs else tuple  # type: ignore[misc]
+        self.result_type: Any = namedtuple(self.name, self.outputs) if self.outputs else tuple
         self.residuals, self.reference = residuals, reference
         self.differentiable, self.elementwise = differentiable, elementwise
         self.slot = slot

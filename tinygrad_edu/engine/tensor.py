@@ -433,7 +433,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
 
 def rebuild(cls: type, array: np.ndarray, device: str, requires_grad: bool, extra: dict) -> Tensor:
     where = get_device(device)
-    new = object.__new__(cls)
+    new: Tensor = object.__new__(cls)
     new.array, new.device, new.view_of = where.asarray(array), where, None
     new.node = Leaf(new) if requires_grad else None
     new.__dict__.update(extra)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Self
 
 from ..autograd import no_grad
 from ..engine.device import Device, get_device
@@ -408,7 +408,7 @@ class Module:
 
     # ---- changing the whole tree ----
 
-    def train(self, mode: bool = True) -> Module:
+    def train(self, mode: bool = True) -> Self:
         """Set training mode (dropout drops, batch norm uses the batch) here and below."""
         if not isinstance(mode, bool):
             raise ValueError(
@@ -419,11 +419,11 @@ class Module:
             child.train(mode)  # not self.modules(): a submodule may override train, to stay frozen
         return self
 
-    def eval(self) -> Module:
+    def eval(self) -> Self:
         """Set evaluation mode here and below: `train(False)`."""
         return self.train(False)
 
-    def requires_grad_(self, requires_grad: bool = True) -> Module:
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Learn, or stop learning, all parameters."""
         for p in self.parameters():
             p.requires_grad_(requires_grad)
@@ -437,7 +437,7 @@ class Module:
             else:
                 p.grad.detach_().zero_()
 
-    def apply(self, fn: Callable[[Module], None]) -> Module:
+    def apply(self, fn: Callable[[Module], Any]) -> Self:
         """Call `fn` on every submodule, children first, then on this module (often to initialise
         weights).
         """
@@ -446,7 +446,7 @@ class Module:
         fn(self)
         return self
 
-    def _apply(self, fn: Callable[[Tensor], Tensor]) -> Module:
+    def _apply(self, fn: Callable[[Tensor], Tensor]) -> Self:
         """Replace the values of every parameter, its gradient and every buffer by `fn` of them; the
         objects stay.
         """
@@ -466,7 +466,7 @@ class Module:
 
     def to(
         self, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False
-    ) -> Module:
+    ) -> Self:
         """Move to a device and/or convert floating-point parameters and buffers to a dtype, in
         place.
 
@@ -495,26 +495,26 @@ class Module:
             lambda t: t.to(dtype=dtype if t.is_floating_point() else None, device=device)
         )
 
-    def float(self) -> Module:
+    def float(self) -> Self:
         """Convert floating-point values to float32."""
         return self.to(dtype="float32")
 
-    def double(self) -> Module:
+    def double(self) -> Self:
         """Convert floating-point values to float64."""
         return self.to(dtype="float64")
 
-    def half(self) -> Module:
+    def half(self) -> Self:
         """Convert floating-point values to float16."""
         return self.to(dtype="float16")
 
-    def type(self, dst_type: Any) -> Module:
+    def type(self, dst_type: Any) -> Self:
         """Convert every parameter and buffer to `dst_type`."""
         return self._apply(lambda t: t.to(dtype=dst_type))
 
-    def cpu(self) -> Module:
+    def cpu(self) -> Self:
         return self.to(device="cpu")
 
-    def cuda(self, device: int | None = None) -> Module:
+    def cuda(self, device: int | None = None) -> Self:
         return self.to(device="cuda" if device is None else f"cuda:{device}")
 
     # ---- showing ----

@@ -50,4 +50,4 @@ def get(name: str) -> RecipeModule:
         raise UsageError(
             f"recipe must be one of {', '.join(MODULES)}, got {name!r}. See `tinygrad-edu list`."
         )
-    return import_module(f"{__name__}.{MODULES[name]}")  # type: ignore[return-value]
+    return import_module(f"{__name__}.{MODULES[name]}")

@@ -103,7 +103,7 @@ ALLOWED: dict[tuple[str, str], Any] = {
 
 
 # Python's own unpickler in Python: the one in C allocates what a hostile file asks for
-PythonUnpickler: Any = pickle._Unpickler  # type: ignore[attr-defined]  # not in its stub
+PythonUnpickler: Any = pickle._Unpickler  # not in its stub
 
 
 class Unpickler(PythonUnpickler):

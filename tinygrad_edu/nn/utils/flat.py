@@ -91,7 +91,7 @@ class FlatParameter(Parameter):
         return of.data_ptr() + start * of.element_size()
 
     @property
-    def grad(self) -> Tensor:  # type: ignore[override]
+    def grad(self) -> Tensor:
         """All gradients, those of parameters without one as zeros."""
         self._gather()
         return self.buffer

@@ -74,10 +74,10 @@ def to(
             dtype = arg
     result = self
     if dtype is not None and dtypes.as_dtype(dtype) is not self.dtype:
-        result = functional.cast(result, dtypes.as_dtype(dtype).numpy, self.array.dtype)  # type: ignore[attr-defined]
+        result = functional.cast(result, dtypes.as_dtype(dtype).numpy, self.array.dtype)
     if device is not None and get_device(device) is not self.device:
         result = transfer(result, get_device(device))
-    return functional.clone(self) if copy and result is self else result  # type: ignore[attr-defined]
+    return functional.clone(self) if copy and result is self else result
 
 
 def type_(self: Tensor, dtype: Any = None) -> Any:
@@ -127,6 +127,11 @@ def is_complex(input: Tensor) -> bool:
     return False
 
 
+def is_signed(input: Tensor) -> bool:
+    """Whether the elements may be below 0."""
+    return input.dtype.is_signed
+
+
 def is_nonzero(input: Tensor) -> bool:
     """Whether the one element is not 0."""
     return bool(input)
@@ -154,7 +159,7 @@ def sum_to_size(self: Tensor, *size: Any) -> Tensor:
             f"sum_to_size: size must broadcast to {self.shape}, got {size}. Use sizes equal to the"
             " tensor's or 1."
         )
-    return functional.sum_to(self, size)  # type: ignore[attr-defined]
+    return functional.sum_to(self, size)
 
 
 def storage_offset(self: Tensor) -> int:
@@ -189,19 +194,20 @@ def pin_memory(self: Tensor) -> Tensor:
 
 def where(self: Tensor, condition: Tensor, other: Any) -> Tensor:
     """The tensor where condition holds, else other."""
-    return functional.where(condition, self, other)  # type: ignore[attr-defined]
+    return functional.where(condition, self, other)
 
 
 def polygamma(self: Tensor, n: int) -> Tensor:
     """The n-th derivative of digamma."""
-    return functional.polygamma(n, self)  # type: ignore[attr-defined]
+    return functional.polygamma(n, self)
 
 
-for _f in (
+for _method in (
     where,
     polygamma,
     is_complex,
     is_nonzero,
+    is_signed,
     is_same_size,
     sum_to_size,
     storage_offset,
@@ -210,8 +216,7 @@ for _f in (
     is_pinned,
     pin_memory,
 ):
-    setattr(Tensor, _f.__name__, _f)
-Tensor.is_signed = lambda self: self.dtype.is_signed  # type: ignore[attr-defined]
+    setattr(Tensor, _method.__name__, _method)
 for _name in ("is_sparse", "is_quantized", "is_meta", "is_nested", "is_mps", "is_xpu"):
     setattr(Tensor, _name, False)
 Tensor.is_cpu = property(lambda self: self.device.type == "cpu")  # type: ignore[assignment, method-assign]

@@ -227,7 +227,7 @@ def install_new(name, function):
     setattr(Tensor, name, method)
 
 
-for _name, _function in dict(
+for _name, _make in dict(
     new_zeros=zeros, new_ones=ones, new_empty=empty, new_full=full, new_tensor=tensor
 ).items():
-    install_new(_name, _function)
+    install_new(_name, _make)

@@ -221,9 +221,9 @@ def random_(self, low=0, high=None, *, generator=None):
 
 for _f in (normal_, uniform_, bernoulli_, random_):
     setattr(Tensor, _f.__name__, _f)
-for _f in (rand, rand_like, randn_like):
-    setattr(functional, _f.__name__, _f)  # composites reach them through F
-Tensor.bernoulli, Tensor.multinomial = bernoulli, multinomial  # type: ignore[attr-defined]
+for _drawn in (rand, rand_like, randn_like):
+    setattr(functional, _drawn.__name__, _drawn)  # composites reach them through F
+Tensor.bernoulli, Tensor.multinomial = bernoulli, multinomial  # type: ignore[method-assign]
 
 
 @piece(cases=[Case([3, 4], 0.5, 1234), Case([7], 0.2, 99)])

@@ -269,8 +269,8 @@ def float_power(F, input: Tensor, exponent: Tensor | float) -> Tensor:
 
     Math:   out = input^exponent
     """
-    base, power = (x.double() if hasattr(x, "array") else x for x in (input, exponent))
-    return F.pow(base, power)
+    power = exponent.double() if isinstance(exponent, Tensor) else exponent
+    return F.pow(input.double() if isinstance(input, Tensor) else input, power)
 
 
 @op(elementwise=True, inplace=True, types="float", cases=[Case([2, 3])])

@@ -92,7 +92,7 @@ def masked_fill(F, input: Tensor, mask: Tensor, value: Tensor | float) -> Tensor
 
     Math:   out = value where mask, else input
     """
-    if not hasattr(value, "ndim"):
+    if not isinstance(value, Tensor):
         return F.fill_at(input, mask, value)
     if value.ndim:
         raise ShapeError(

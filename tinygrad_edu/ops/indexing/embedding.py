@@ -95,9 +95,9 @@ def check_table(name, input, weight, padding_idx):
 def renormalize(input, weight, max_norm, norm_type):
     """Shorten, in place, the rows about to be taken that are longer than max_norm."""
     raw, rows = weight.detach(), Tensor(weight.device.xp.unique(input.array), weight.device)
-    taken = functional.index_select(raw, 0, rows)  # type: ignore[attr-defined]
-    size = functional.length(taken, norm_type, -1, True)  # type: ignore[attr-defined]
-    raw[rows] = functional.where(size > max_norm, taken * (max_norm / (size + 1e-7)), taken)  # type: ignore[attr-defined]
+    taken = functional.index_select(raw, 0, rows)
+    size = functional.length(taken, norm_type, -1, True)
+    raw[rows] = functional.where(size > max_norm, taken * (max_norm / (size + 1e-7)), taken)
 
 
 @composite(

@@ -308,7 +308,7 @@ def extreme_at(name, ufunc, word):
         " else 0"
     )
     cases = [Case([4], Sample(values=[0, 2, 2]), [3], 0), Case([], ints(1, high=1), [1], 0)]
-    piece(forward, cases=cases).vjp(input=d_input, index=None, src=d_src)
+    piece(cases=cases)(forward).vjp(input=d_input, index=None, src=d_src)
 
 
 extreme_at("largest_at", "maximum", "largest")

@@ -107,10 +107,11 @@ def index_fill(F, input: Tensor, dim: int, index: Tensor, value: Tensor | float)
 
     Math:   out[index_i] = value
     """
-    if getattr(value, "ndim", 0):
+    shape = tuple(getattr(value, "shape", ()))
+    if shape:
         raise ShapeError(
-            f"index_fill: value must be a number or a 0-d tensor, got shape {tuple(value.shape)}."
-            " Use index_copy() for several."
+            f"index_fill: value must be a number or a 0-d tensor, got shape {shape}. Use"
+            " index_copy() for several."
         )
     d, raw = check_dim("index_fill", dim, input.ndim), numbers("index_fill", index)
     n = input.shape[d] if input.ndim else 1

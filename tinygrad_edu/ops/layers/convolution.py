@@ -38,7 +38,7 @@ def tap_slices(tap, size, stride, dilation):
 
 def taps(kernel):
     """All kernel positions in row-major order."""
-    found = [()]
+    found: list[tuple[int, ...]] = [()]
     for k in kernel:
         found = [(*t, i) for t in found for i in range(k)]
     return found

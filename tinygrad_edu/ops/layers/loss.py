@@ -403,24 +403,23 @@ def gaussian_nll_loss(
     Math:   ½ (log v + (x − y)² / v), v = max(var, eps); full adds ½ log 2π.
     Args:   var: of input's shape, without its last dim, or with size 1 in one dim.
     """
-    if isinstance(var, (int, float)):
-        var = F.full_like(input, var)
-    if tuple(var.shape) == tuple(input.shape[:-1]):
-        var = F.unsqueeze(var, -1)
-    elif not fits_variance(tuple(var.shape), tuple(input.shape)):
+    v: Tensor = F.full_like(input, var) if isinstance(var, (int, float)) else var
+    if tuple(v.shape) == tuple(input.shape[:-1]):
+        v = F.unsqueeze(v, -1)
+    elif not fits_variance(tuple(v.shape), tuple(input.shape)):
         raise ShapeError(
             f"gaussian_nll_loss: var must have the input's shape {tuple(input.shape)}, with size 1"
-            f" in one dim at most, or lack the last dim, got {tuple(var.shape)}. Reshape it."
+            f" in one dim at most, or lack the last dim, got {tuple(v.shape)}. Reshape it."
         )
-    if bool((var < 0).any()):
+    if bool((v < 0).any()):
         raise ShapeError(
             "gaussian_nll_loss: var must be 0 or more, got a negative value. Learn its logarithm,"
             " or square it."
         )
-    # the gradient flows as if var were not held above eps
-    var = var + F.where(var < eps, eps - var, 0.0).detach()
+    # the gradient flows as if v were not held above eps
+    v = v + F.where(v < eps, eps - v, 0.0).detach()
     d = input - target
-    loss = 0.5 * (F.log(var) + d * d / var) + (0.5 * math.log(2 * math.pi) if full else 0.0)
+    loss = 0.5 * (F.log(v) + d * d / v) + (0.5 * math.log(2 * math.pi) if full else 0.0)
     return reduced(F, "gaussian_nll_loss", loss, reduction)
 
 

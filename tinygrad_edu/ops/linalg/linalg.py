@@ -677,4 +677,4 @@ def chain_matmul(F, *matrices: Tensor) -> Tensor:
 
 # ---- methods, under the names without a prefix ---------------------------------------------------
 
-Tensor.inverse, Tensor.det, Tensor.slogdet = linalg_inv, linalg_det, linalg_slogdet  # type: ignore[method-assign]
+Tensor.inverse, Tensor.det, Tensor.slogdet = linalg_inv, linalg_det, linalg_slogdet  # type: ignore[assignment, method-assign]

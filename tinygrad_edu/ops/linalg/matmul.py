@@ -292,7 +292,8 @@ def parse(equation, operands):
         )
 
     def numbers(term, ndim):
-        found, i = [], 0
+        found: list[int] = []
+        i = 0
         while i < len(term):
             if term[i] == ".":
                 n = wide if ndim is None else ndim - len(term.replace("...", ""))

@@ -654,7 +654,7 @@ def histogram(
             " x.float()."
         )
     x = F.reshape(input.detach(), (-1,))
-    edges = bins.detach() if hasattr(bins, "array") else equal_bins(F, x, bins, range)
+    edges = bins.detach() if isinstance(bins, Tensor) else equal_bins(F, x, bins, range)
     n = edges.shape[0] - 1
     place = F.bucketize(x, edges, right=True) - 1
     place = F.where(x == edges[-1], n - 1, place)

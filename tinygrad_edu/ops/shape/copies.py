@@ -151,7 +151,8 @@ def contiguous(F, input: Tensor) -> Tensor:
 
     Math:   out = input
     """
-    return input if getattr(input, "array", input).flags.c_contiguous else F.clone_contiguous(input)
+    raw: Array = getattr(input, "array", input)
+    return input if raw.flags.c_contiguous else F.clone_contiguous(input)
 
 
 @piece(cases=[Case([2, 3])])

@@ -71,7 +71,7 @@ def view(F, input: Tensor, *shape: Any, dtype: Any = None) -> Tensor:
     Raises: ShapeError if the memory layout does not allow a view
     """
     if dtype is None and shape and type(shape[0]) is int:
-        source = getattr(input, "array", input)
+        source: Array = getattr(input, "array", input)
         if source.flags.c_contiguous:  # the common case: nothing can force a copy
             return F.reshape(input, shape)
     if dtype is None and len(shape) == 1 and not is_size(shape[0]):
@@ -80,13 +80,13 @@ def view(F, input: Tensor, *shape: Any, dtype: Any = None) -> Tensor:
         if as_dtype(dtype).numpy != getattr(input, "array", input).dtype:
             return F.view_dtype(input, dtype)
         shape = input.shape
-    shape = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
+    shape = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
     check_sizes("view", shape)
-    out = F.reshape(input, tuple(shape))
+    out = F.reshape(input, shape)
     array, source = getattr(out, "array", out), getattr(input, "array", input)
     if array.size and not source.flags.c_contiguous and not shares_memory(input, out):
         raise ShapeError(
-            f"view: the memory layout of shape {tuple(input.shape)} does not allow {tuple(shape)}"
+            f"view: the memory layout of shape {tuple(input.shape)} does not allow {shape}"
             " without a copy. Use reshape()."
         )
     return out
@@ -465,7 +465,7 @@ def changed_in_place(name):
         old = Tensor(self.array, self.device, self.node)
         old.view_of = self.view_of
         for view in living(self.views):  # they look at its old shape
-            view.view_of = old, *view.view_of[1:]
+            view.view_of = old, *view.view_of[1:]  # type: ignore[index]  # a view has one
             add_view(old, view)
         new = getattr(functional, name)(old, *args, **kwargs)
         self.array, self.view_of, self.views = new.array, new.view_of, None

@@ -419,7 +419,7 @@ def affine(
     s = [shear, 0.0] if isinstance(shear, (int, float)) else [*shear, 0.0][:2]
     H, W = img.shape[-2:]
     middle = (W / 2, H / 2) if center is None else (center[0], center[1])
-    forward = forward_matrix(angle, (translate[0], translate[1]), scale, (s[0], s[1]), middle)  # type: ignore[arg-type]
+    forward = forward_matrix(angle, (translate[0], translate[1]), scale, (s[0], s[1]), middle)
     return warp_array(
         img, forward, H, W, as_mode(interpolation, "affine", ("nearest", "bilinear")), fill
     )
