@@ -3,7 +3,6 @@
 import builtins as _builtins
 from math import inf as inf, nan as nan, pi as pi
 from typing import TYPE_CHECKING, Any as _Any
-from warnings import filterwarnings as _filterwarnings
 
 from .devices.cpu.memory import keep_freed_memory as _keep_freed_memory
 from .devices.cpu.threads import (
@@ -14,8 +13,6 @@ from .devices.cpu.threads import (
 
 _sleep_when_idle()
 _keep_freed_memory()
-# 1/0 is inf and 0/0 is NaN here, as in PyTorch, without a word
-_filterwarnings("ignore", category=RuntimeWarning, module=r"tinygrad_edu\.(ops|engine)")
 
 from . import autograd as autograd, functional as functional, linalg as linalg, special as special
 from .autograd import (

@@ -135,3 +135,47 @@ def test_a_formula_that_names_something_unknown_is_refused_at_import():
         assert isinstance(registry.pop("mistaken"), Op)
         delattr(functional, "mistaken")
         delattr(Tensor, "mistaken")
+
+
+def longest_message(call):
+    with pytest.raises(tg.TinygradEduError) as caught:
+        call()
+    assert len(str(caught.value)) <= 1_000
+    return str(caught.value)
+
+
+def test_a_message_has_at_most_1000_characters_and_keeps_its_beginning_and_its_advice():
+    many = [tg.zeros(2, 3)] * 39 + [tg.zeros(2, 3, 4)]
+    said = longest_message(lambda: F.cat(many))
+    assert said.startswith("cat: ") and said.endswith(".")
+    said = longest_message(lambda: F.einsum("a" * 5_000_000, X))
+    assert said.startswith("einsum: ")
+    said = longest_message(lambda: F.sum(X, **{"n" * 5_000_000: 1}))
+    assert said.startswith("sum: ") and said.endswith("Check the spelling.")
+
+
+def test_messages_about_files_with_names_of_5_million_characters_are_short(tmp_path):
+    from tinygrad_edu.storage import load, save
+
+    name = "n" * 5_000_000
+    header = f'{{"{name}":{{"dtype":"F32","shape":[2],"data_offsets":[0,9]}}}}'.encode()
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(9))
+    longest_message(lambda: load(path))
+    longest_message(lambda: save({name: object()}, tmp_path / "b.safetensors"))
+    model = tg.nn.Linear(2, 1)
+    longest_message(lambda: model.load_state_dict({name: X}))
+
+
+def test_an_error_is_never_its_own_cause():
+    with pytest.raises(tg.ShapeError) as caught:
+        F.avg_pool2d(tg.zeros(1, 1, 2, 2), 3)
+    error = caught.value
+    assert error.__cause__ is not error
+
+
+def test_a_pickled_error_comes_back():
+    import pickle
+
+    error = pickle.loads(pickle.dumps(tg.ShapeError("x: " + "y" * 2_000)))
+    assert type(error) is tg.ShapeError and len(str(error)) <= 1_000

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from . import dtype as dtypes
+from .device import quiet
 from .errors import IndexOutOfRange, ShapeError
 
 
@@ -63,8 +65,8 @@ def as_array(data: Any, dtype: Any, device: Any, copy: bool = False) -> Any:
             wanted = dtypes.get_default_dtype().numpy
     if wanted is None:
         wanted = dtypes.as_dtype(array.dtype).numpy
-    array = np.array(array, dtype=wanted, order="C") if copy else np.asarray(array, dtype=wanted)
-    return device.asarray(array)
+    made = partial(np.array, order="C") if copy else np.asarray
+    return device.asarray(quiet().run(made, array, dtype=wanted))
 
 
 def address(array: Any) -> int:
@@ -86,6 +88,13 @@ def unwrap(data: Any) -> Any:
         else data.device.to_host(data.array)
         if is_tensor(data)
         else data
+    )
+
+
+def printed(array: np.ndarray) -> str:
+    """The values of a tensor as its repr shows them."""
+    return np.array2string(
+        array, separator=", ", prefix="tensor(", formatter=formatter(array), threshold=1000
     )
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable
 from heapq import heappop, heappush
+from operator import add
 from typing import Any
 
 from .anomaly import check_finite
-from .device import functional
+from .device import functional, quiet
 from .errors import GraphError, ShapeError
 from .graph import Leaf, mode
 from .tensor import Tensor, as_tensor
@@ -52,7 +53,7 @@ def walk(roots: list, create_graph=False, retain_graph=False, targets: Any = Non
                     continue
                 if piece.shape != edge.shape:  # broadcast: sum back
                     F = functional if create_graph else node.device.F
-                    piece = F.sum_to(piece, edge.shape)
+                    piece = quiet().run(F.sum_to, piece, edge.shape)
                 receive(edge, piece, grads, queue)
         return found, retained
     finally:
@@ -62,7 +63,7 @@ def walk(roots: list, create_graph=False, retain_graph=False, targets: Any = Non
 def receive(node: Any, g: Any, grads: dict, queue: list) -> None:
     """Add `g` to what has arrived for `node`; the first arrival puts the node into the queue."""
     if node in grads:
-        grads[node] = grads[node] + g
+        grads[node] = quiet().run(add, grads[node], g)
     else:
         grads[node] = g
         heappush(queue, (-node.time, node))
@@ -155,7 +156,7 @@ def deliver(found: dict, retained: dict, create_graph: bool) -> None:
         owner = node.tensor() if leaf else node.retains and node.retains()
         if owner is None or leaf and (owner.node is not node or node.silent):
             continue  # the user dropped the tensor, or it no longer requires gradients
-        accumulate(owner, g)
+        quiet().run(accumulate, owner, g)
         for hook in tuple((leaf and node.after or {}).values()):
             hook(owner)
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from . import dtype as dtypes
 from .anomaly import check_forward
-from .device import functional
+from .device import functional, quiet
 from .errors import DeviceError, DTypeError, explain
 from .graph import Node, Output, mode
 from .names import RENAMED
@@ -39,6 +39,9 @@ def write(op: Any) -> str:
         result = f"several(op, {given}, node, device)"
     if op.view:
         result = f"remember_view({result}, {op.inputs[0]}, op, ({', '.join((*op.attrs, ''))}))"
+    run = f"quiet().run(device.F.{op.name}, {op.passed})"
+    if op.view:  # computes nothing that NumPy could warn of
+        run = f"device.F.{op.name}({op.passed})"
     lines = [*map(partial(take, op), op.inputs, op.raw, op.ends)]
     takes = "\n        ".join(lines)
     likes = " and ".join(filter(None, map(partial(alike, op), op.inputs, op.raw))) or "True"
@@ -56,9 +59,9 @@ def {op.name}({op.written}):
     if not alike:
         device, {targets(op.raw, op)}, {targets(op.ends, op)} = lift(op, {given})
     try:
-        {outs} = device.F.{op.name}({op.passed})
+        {outs} = {run}
     except Exception as error:
-        raise reworded(op, {given}, error, dict({op.named_attrs})) from error
+        raise reworded(op, {given}, error, dict({op.named_attrs}))
 {arrays_text(op)}{record_text(op)}    return {result}
 """
 
@@ -288,11 +291,14 @@ def reworded(op: Any, inputs: Any, error: Exception, attrs: dict) -> Exception:
         named = {f"{op.inputs[0]}[{i}]": x for i, x in enumerate(inputs)}
     else:
         named = dict(zip(op.inputs, inputs))
-    return explain(op.name, {**named, **attrs}, error)
+    worded = explain(op.name, {**named, **attrs}, error)
+    if worded is not error:  # else it would be its own cause
+        worded.__cause__ = error
+    return worded
 
 
 SCOPE: dict[str, Any] = {"thread": mode, "Node": Node, "Tensor": Tensor, "NUMBERS": NUMBERS}
-SCOPE |= {"REQUIRED": REQUIRED, "inf": float("inf"), "nan": float("nan")}
+SCOPE |= {"quiet": quiet, "REQUIRED": REQUIRED, "inf": float("inf"), "nan": float("nan")}
 SCOPE |= {
     f.__name__: f for f in (lift, several, sizes, respelled, reworded, remember_view, check_forward)
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import Context
 from importlib import import_module
 from typing import Any
 
@@ -10,6 +11,10 @@ import numpy as np
 
 from .errors import DeviceError
 from .generator import Generator, current, current_generator, default_generator  # noqa: F401  # the device's random numbers
+
+SILENT = Context()  # 1/0 is inf and 0/0 is NaN, as in PyTorch, without a word from NumPy
+SILENT.run(np.seterr, all="ignore")
+quiet = SILENT.copy  # `quiet().run(f, x)`: f(x) in there; users keep their own NumPy settings
 
 registry: dict[str, Any] = {}  # every op, piece, composite and step by name
 

@@ -7,9 +7,25 @@ from __future__ import annotations
 
 import re
 
+GAP = " [...] "
+LONGEST = 1_000  # characters of a message: names in a file may have millions
+
 
 class TinygradEduError(Exception):
     """Base of every error this package raises on purpose."""
+
+    def __init__(self, *args: object):
+        super().__init__(*(shortened(a) if isinstance(a, str) else a for a in args))
+
+
+def shortened(text: str) -> str:
+    """`text` with its middle left out if it is too long: it begins with what must hold and ends
+    with what to do.
+    """
+    if len(text) <= LONGEST:
+        return text
+    half = (LONGEST - len(GAP)) // 2
+    return text[:half] + GAP + text[-half:]
 
 
 class ShapeError(TinygradEduError, ValueError):

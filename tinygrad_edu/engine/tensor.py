@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import dtype as dtypes
-from .arrays import address, as_array, formatter
-from .device import Device, cpu, get_device
+from .arrays import address, as_array, printed
+from .device import Device, cpu, get_device, quiet
 from .errors import DeviceError, DTypeError, GraphError, ShapeError
 from .graph import Leaf, note_write, version_of
 from .hooks import RemovableHandle
@@ -403,10 +403,7 @@ class Tensor(OpMethods):
 
     def __repr__(self) -> str:
         array = self.device.to_host(self.array)
-        text = np.array2string(
-            array, separator=", ", prefix="tensor(", formatter=formatter(array), threshold=1000
-        )
-        notes = [text]
+        notes = [quiet().run(printed, array)]
         if (
             self.dtype not in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool_)
             or not self.array.size

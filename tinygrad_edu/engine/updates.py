@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial, wraps
 from typing import Any
 
-from .device import registry
+from .device import quiet, registry
 
 
 class Update:
@@ -50,6 +50,6 @@ def update(function: Callable) -> Callable:
 
     @wraps(function)
     def run(device: Any, *args: Any, **settings: Any) -> Any:
-        return getattr(device.F, name)(*args, **settings)
+        return quiet().run(getattr(device.F, name), *args, **settings)
 
     return run

@@ -6,7 +6,7 @@ from functools import wraps
 from typing import Any
 
 from ...engine.case import Case, bools, ints, positive
-from ...engine.device import functional, registry
+from ...engine.device import functional, quiet, registry
 from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError
 from ...engine.graph import Node, mode
 from ...engine.op import Array, composite, piece
@@ -200,7 +200,7 @@ def value_for(x: Tensor, value: Any) -> Tensor:
     if value is None:
         raise DTypeError("setitem: the value must be a tensor or a number, got None. Give one.")
     if isinstance(value, (int, float)):  # made on the device: a copy could not be captured
-        return x.wrap(x.device.xp.full((), value, x.array.dtype))
+        return x.wrap(quiet().run(x.device.xp.full, (), value, x.array.dtype))
     if not isinstance(value, Tensor):
         return x.wrap(x.device.asarray(value, dtype=x.array.dtype))
     return value.to(x.device, x.dtype)
