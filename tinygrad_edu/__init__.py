@@ -14,7 +14,13 @@ from .devices.cpu.threads import (
 _sleep_when_idle()
 _keep_freed_memory()
 
-from . import autograd as autograd, functional as functional, linalg as linalg, special as special
+from . import (
+    autograd as autograd,
+    functional as functional,
+    linalg as linalg,
+    return_types as return_types,
+    special as special,
+)
 from .autograd import (
     enable_grad as enable_grad,
     inference_mode as inference_mode,

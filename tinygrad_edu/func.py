@@ -9,7 +9,7 @@ where speed matters.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from . import functional as F
 from .autograd import enable_grad, is_grad_enabled
@@ -19,6 +19,8 @@ from .engine.device import functional as declared
 from .engine.errors import DTypeError, ShapeError
 from .engine.tensor import Tensor
 
+P = ParamSpec("P")
+R = TypeVar("R")
 __all__ = [
     "functional_call",
     "grad",
@@ -225,13 +227,13 @@ def hessian(func: Callable, argnums: int = 0) -> Callable:
 
 
 def vmap(
-    func: Callable,
+    func: Callable[P, R],
     in_dims: Any = 0,
     out_dims: Any = 0,
     randomness: str = "error",
     *,
     chunk_size: int | None = None,
-) -> Callable:
+) -> Callable[P, R]:
     """The function that runs func over a batch dim of its arguments: once per example, the results
     stacked. Gradients flow through.
 
@@ -241,7 +243,7 @@ def vmap(
             each example draws its own numbers
     """
 
-    def compute(*args: Any, **kwargs: Any) -> Any:
+    def compute(*args: P.args, **kwargs: P.kwargs) -> Any:
         dims = (
             (in_dims,) * len(args)
             if in_dims is None or isinstance(in_dims, int)
@@ -265,7 +267,7 @@ def vmap(
                 a if d is None else rebuild(a, iter([F.select(t, d, i) for t in leaves(a)]))
                 for a, d in zip(args, dims)
             ]
-            outs.append(func(*example, **kwargs))
+            outs.append(func(*example, **kwargs))  # type: ignore[arg-type]  # a part of each argument
         if not outs:
             raise ShapeError(
                 "vmap: the batch must not be empty, got size 0. Give at least one example."

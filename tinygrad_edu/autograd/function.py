@@ -125,14 +125,14 @@ class Function:
     """
 
     @staticmethod
-    def forward(*args: Any) -> Any:
+    def forward(*args: Any, **kwargs: Any) -> Any:
         raise TypeError(
             "Function: forward must be defined, got none. Write `@staticmethod def forward(ctx,"
             " ...)`."
         )
 
     @staticmethod
-    def backward(ctx: Any, *grads: Any) -> Any:
+    def backward(*args: Any, **kwargs: Any) -> Any:
         raise TypeError(
             "Function: backward must be defined, got none. Write `@staticmethod def backward(ctx,"
             " *grads)`."

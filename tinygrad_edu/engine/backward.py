@@ -264,7 +264,7 @@ def grad(
     allow_unused: bool | None = None,
     is_grads_batched: bool = False,
     materialize_grads: bool = False,
-) -> tuple:
+) -> tuple[Tensor, ...]:
     """d(outputs)/d(inputs), one Tensor per input; `.grad` stays as it is.
 
     Args:   as PyTorch's torch.autograd.grad.
@@ -280,7 +280,9 @@ def grad(
     deliver({}, retained, create_graph)
     if not create_graph:
         found = {node: Tensor(g, node.device) for node, g in own(found.items())}
-    results = [None if getattr(x.node, "silent", False) else found.get(x.node) for x in ins]
+    results: list[Any] = [
+        None if getattr(x.node, "silent", False) else found.get(x.node) for x in ins
+    ]
     for i, (x, g) in enumerate(zip(ins, results)):
         if g is None and materialize_grads:
             results[i] = Tensor(x.device.xp.zeros(x.shape, x.array.dtype), x.device)

@@ -40,6 +40,7 @@ else:
 
 P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
+Results = TypeVar("Results", bound=tuple)
 
 
 class OpFunction(Protocol[P, R]):
@@ -85,11 +86,12 @@ class Op(Declared):
 
     Args:   types: what inputs of different dtypes do: "same" (as they are), "promote", "float"
             (promote, integers become floats), "match" (they must agree). plain: inputs left out of
-            that. view: the result may look into the input's memory. outputs: names of several
-            outputs (True: as many as the forward returns). residuals: further arrays that the
-            forward returns for the formulas. reference: the op made of small ops, for higher
-            orders. elementwise: True, or a plain expression of the same values. slot: the array
-            module's function that does all of the forward, which saves a call.
+            that. view: the result may look into the input's memory. outputs: of several results
+            the names, a class of named tuples, or True: as many as the forward returns. residuals:
+            further arrays that the forward returns for the formulas. reference: the op made of
+            small ops, for higher orders. elementwise: True, or a plain expression of the same
+            values. slot: the array module's function that does all of the forward, which saves a
+            call.
     """
 
     declared = True
@@ -104,7 +106,7 @@ class Op(Declared):
         types: str = "same",
         plain: tuple = (),
         view: bool = False,
-        outputs: tuple | bool = (),
+        outputs: tuple | bool | type[tuple] = (),
         residuals: tuple = (),
         reference: Callable | None = None,
         differentiable: bool = True,
@@ -115,9 +117,12 @@ class Op(Declared):
         super().__init__(forward, **shared)
         self.types, self.plain, self.view, self.several = types, plain, view, bool(outputs)
         self.any_number = outputs is True
-        self.outputs: tuple = outputs if isinstance(outputs, tuple) else ()
+        names = getattr(outputs, "_fields", outputs)
+        self.outputs: tuple = names if isinstance(names, tuple) else ()
         self.outs: tuple = self.outputs or ("out",)
         self.result_type: Any = namedtuple(self.name, self.outputs) if self.outputs else tuple
+        if isinstance(outputs, type):
+            self.result_type = outputs
         self.residuals, self.reference = residuals, reference
         self.differentiable, self.elementwise = differentiable, elementwise
         self.slot = slot
@@ -133,7 +138,7 @@ class Op(Declared):
             raise TypeError(f"{self.name}: needs an input, got none. Annotate one with Array.")
         self.optional = {p.name for p in self.parameters if p.default is None} & {*self.inputs}
         self.defaults = {p.name: p.default for p in self.parameters if p.name in self.attrs}
-        self.variadic = "list" in kinds[self.inputs[0]]
+        self.variadic = "Sequence" in kinds[self.inputs[0]]
         self.sizes = next((name for name, kind in kinds.items() if kind == "Sizes"), None)
         self.raw = [f"x{i}" for i in range(len(self.inputs))]
         self.ends = [f"e{i}" for i in range(len(self.inputs))]
@@ -390,8 +395,14 @@ def op(forward: Callable[Concatenate[Any, P], Any]) -> OpFunction[P, Tensor]: ..
 
 @overload
 def op(
+    *, outputs: type[Results], **options: Any
+) -> Callable[[Callable[Concatenate[Any, P], Any]], OpFunction[P, Results]]: ...
+
+
+@overload
+def op(
     *, outputs: tuple | bool, **options: Any
-) -> Callable[[Callable[Concatenate[Any, P], Any]], OpFunction[P, Any]]: ...
+) -> Callable[[Callable[Concatenate[Any, P], Any]], OpFunction[P, tuple[Tensor, ...]]]: ...
 
 
 @overload

@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 import weakref
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -56,19 +56,29 @@ class Tensor(OpMethods):
 
     # ---- what it is ----
 
-    shape = property(lambda self: self.array.shape, doc="Sizes, a tuple of ints.")
-    ndim = property(lambda self: self.array.ndim, doc="Number of dims.")
-    dtype = property(
-        lambda self: dtypes.of_numpy[self.array.dtype],
-        doc="Kind of the elements, for example float32.",
-    )
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Sizes."""
+        return self.array.shape
+
+    @property
+    def ndim(self) -> int:
+        """Number of dims."""
+        return self.array.ndim
+
+    @property
+    def dtype(self) -> dtypes.dtype:
+        """Kind of the elements, for example float32."""
+        return dtypes.of_numpy[self.array.dtype]
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether the user made it, not an op."""
+        return self.node is None or type(self.node) is Leaf
+
     grad_fn = property(
         lambda self: None if type(self.node) is Leaf else self.node,
         doc="The node that made this tensor; None for a leaf.",
-    )
-    is_leaf = property(
-        lambda self: self.node is None or type(self.node) is Leaf,
-        doc="Whether the user made it, not an op.",
     )
     is_cuda = property(lambda self: self.device.type == "cuda")
     nbytes = property(lambda self: self.array.nbytes)
@@ -78,6 +88,10 @@ class Tensor(OpMethods):
         doc="How often its memory was changed in place.",
     )
 
+    @overload
+    def size(self, dim: None = None) -> tuple[int, ...]: ...
+    @overload
+    def size(self, dim: int) -> int: ...
     def size(self, dim: int | None = None) -> Any:
         return self.shape if dim is None else self.shape[dim]
 
@@ -92,6 +106,10 @@ class Tensor(OpMethods):
     def element_size(self) -> int:
         return self.array.itemsize
 
+    @overload
+    def stride(self, dim: None = None) -> tuple[int, ...]: ...
+    @overload
+    def stride(self, dim: int) -> int: ...
     def stride(self, dim: int | None = None) -> Any:
         """Steps between neighbours along each dim, in elements."""
         strides = tuple(s // self.array.itemsize for s in self.array.strides)

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Unpack
 
 from ...engine.arrays import as_array
 from ...engine.device import functional, get_device
 from ...engine.dtype import as_dtype, get_default_dtype, iinfo
 from ...engine.errors import DTypeError, ShapeError
 from ...engine.tensor import Tensor, as_tensor
-from .sizes import count, kind, made, place, sizes
+from .sizes import AnyDevice, AnyDType, AnySize, Named, Number, count, kind, made, place, sizes
 
 
-def tensor(data, *, dtype=None, device=None, requires_grad=False):
+def tensor(
+    data: Any, *, dtype: AnyDType = None, device: AnyDevice = None, requires_grad: bool = False
+) -> Tensor:
     """A new tensor with a copy of `data` (numbers, nested lists, arrays).
 
     Floats take the default dtype, ints int64.
@@ -41,7 +43,7 @@ def check_range(name: str, data: Any, dtype: Any) -> None:
         )
 
 
-def from_numpy(array):
+def from_numpy(array: Any) -> Tensor:
     """A tensor that shares memory with a NumPy array."""
     if not hasattr(array, "__array_interface__"):
         raise DTypeError(
@@ -51,7 +53,14 @@ def from_numpy(array):
     return as_tensor(array)
 
 
-def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
+def asarray(
+    obj: Any,
+    *,
+    dtype: AnyDType = None,
+    device: AnyDevice = None,
+    copy: bool | None = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """`obj` (numbers, nested lists, arrays, tensors) as a tensor; shares memory where it can unless
     `copy`.
     """
@@ -63,14 +72,16 @@ def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
     return t.detach().requires_grad_() if requires_grad else t
 
 
-def scalar_tensor(s, *, dtype=None, device=None, requires_grad=False):
+def scalar_tensor(
+    s: Number, *, dtype: AnyDType = None, device: AnyDevice = None, requires_grad: bool = False
+) -> Tensor:
     """One number as a 0-d tensor of the default dtype."""
     return full(
         (), s, dtype=dtype or get_default_dtype(), device=device, requires_grad=requires_grad
     )
 
 
-def from_dlpack(source):
+def from_dlpack(source: Any) -> Tensor:
     """A tensor that shares memory with any object that speaks DLPack: on the CPU, or on an NVIDIA
     GPU.
     """
@@ -80,33 +91,57 @@ def from_dlpack(source):
     return Tensor(where.xp.from_dlpack(source), where)
 
 
-def zeros(*size, dtype=None, device=None, requires_grad=False, **named):
+def zeros(
+    *given: AnySize,
+    dtype: AnyDType = None,
+    device: AnyDevice = None,
+    requires_grad: bool = False,
+    **named: Unpack[Named],
+) -> Tensor:
     """A tensor of that size, filled with 0."""
     where = place(device)
-    array = where.xp.zeros(sizes("zeros", size, named), kind(dtype))
+    array = where.xp.zeros(sizes("zeros", given, named), kind(dtype))
     return made(array, where, requires_grad)
 
 
-def ones(*size, dtype=None, device=None, requires_grad=False, **named):
+def ones(
+    *given: AnySize,
+    dtype: AnyDType = None,
+    device: AnyDevice = None,
+    requires_grad: bool = False,
+    **named: Unpack[Named],
+) -> Tensor:
     """A tensor of that size, filled with 1."""
     where = place(device)
-    array = where.xp.ones(sizes("ones", size, named), kind(dtype))
+    array = where.xp.ones(sizes("ones", given, named), kind(dtype))
     return made(array, where, requires_grad)
 
 
-def empty(*size, dtype=None, device=None, requires_grad=False, **named):
+def empty(
+    *given: AnySize,
+    dtype: AnyDType = None,
+    device: AnyDevice = None,
+    requires_grad: bool = False,
+    **named: Unpack[Named],
+) -> Tensor:
     """A tensor of that size whose values are not to be relied on (zeros here)."""
     where = place(device)
-    array = where.xp.zeros(sizes("empty", size, named), kind(dtype))
+    array = where.xp.zeros(sizes("empty", given, named), kind(dtype))
     return made(array, where, requires_grad)
 
 
-def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
+def full(
+    size: AnySize,
+    fill_value: Number,
+    *,
+    dtype: AnyDType = None,
+    device: AnyDevice = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """A tensor of that size, filled with one number (whose kind decides the dtype)."""
     where = place(device)
     if dtype is None:
-        python = isinstance(fill_value, (bool, int, float))
-        dtype = type(fill_value) if python else fill_value.dtype
+        dtype = fill_value.dtype if isinstance(fill_value, Tensor) else type(fill_value)
     wanted = as_dtype(dtype)
     as_number = {"f": float, "b": bool}.get(wanted.numpy.kind, int)
     number = as_number(fill_value)
@@ -115,7 +150,9 @@ def full(size, fill_value, *, dtype=None, device=None, requires_grad=False):
     return made(array, where, requires_grad)
 
 
-def as_like(input, dtype, device, requires_grad):
+def as_like(
+    input: Tensor, dtype: AnyDType, device: AnyDevice, requires_grad: bool
+) -> dict[str, Any]:
     """Keyword arguments of a new tensor: those of `input` where none are given."""
     return {
         "dtype": dtype or input.dtype,
@@ -124,27 +161,48 @@ def as_like(input, dtype, device, requires_grad):
     }
 
 
-def zeros_like(input, *, dtype=None, device=None, requires_grad=False):
+def zeros_like(
+    input: Tensor, *, dtype: AnyDType = None, device: AnyDevice = None, requires_grad: bool = False
+) -> Tensor:
     """Shape, dtype and device of `input`, filled with 0."""
     return zeros(tuple(input.shape), **as_like(input, dtype, device, requires_grad))
 
 
-def ones_like(input, *, dtype=None, device=None, requires_grad=False):
+def ones_like(
+    input: Tensor, *, dtype: AnyDType = None, device: AnyDevice = None, requires_grad: bool = False
+) -> Tensor:
     """Shape, dtype and device of `input`, filled with 1."""
     return ones(tuple(input.shape), **as_like(input, dtype, device, requires_grad))
 
 
-def empty_like(input, *, dtype=None, device=None, requires_grad=False):
+def empty_like(
+    input: Tensor, *, dtype: AnyDType = None, device: AnyDevice = None, requires_grad: bool = False
+) -> Tensor:
     """Shape, dtype and device of `input`; the values are not to be relied on."""
     return empty(tuple(input.shape), **as_like(input, dtype, device, requires_grad))
 
 
-def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False):
+def full_like(
+    input: Tensor,
+    fill_value: Number,
+    *,
+    dtype: AnyDType = None,
+    device: AnyDevice = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Shape, dtype and device of `input`, filled with one number."""
     return full(tuple(input.shape), fill_value, **as_like(input, dtype, device, requires_grad))
 
 
-def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=False):
+def arange(
+    start: Number,
+    end: Number | None = None,
+    step: Number = 1,
+    *,
+    dtype: AnyDType = None,
+    device: AnyDevice = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """start, start + step, ... below end; `arange(end)` starts at 0.
 
     Dtype:  int64 if all three are ints, else the default dtype
@@ -171,12 +229,20 @@ def arange(start, end=None, step=1, *, dtype=None, device=None, requires_grad=Fa
     return made(where.asarray(values.astype(kind(dtype))), where, requires_grad)
 
 
-def number(value):
+def number(value: Number) -> Any:
     """A Python number from a number or a tensor with one element."""
     return value.item() if isinstance(value, Tensor) else value
 
 
-def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False):
+def linspace(
+    start: Number,
+    end: Number,
+    steps: int,
+    *,
+    dtype: AnyDType = None,
+    device: AnyDevice = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """`steps` numbers from start to end, both included."""
     where = place(device)
     n = count("linspace", "steps", number(steps))
@@ -184,7 +250,16 @@ def linspace(start, end, steps, *, dtype=None, device=None, requires_grad=False)
     return made(array, where, requires_grad)
 
 
-def logspace(start, end, steps, base=10.0, *, dtype=None, device=None, requires_grad=False):
+def logspace(
+    start: Number,
+    end: Number,
+    steps: int,
+    base: float = 10.0,
+    *,
+    dtype: AnyDType = None,
+    device: AnyDevice = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """`steps` numbers from base^start to base^end, evenly spaced in the exponent."""
     where = place(device)
     n = count("logspace", "steps", number(steps))
@@ -192,7 +267,14 @@ def logspace(start, end, steps, base=10.0, *, dtype=None, device=None, requires_
     return made(array.astype(kind(dtype)), where, requires_grad)
 
 
-def eye(n, m=None, *, dtype=None, device=None, requires_grad=False):
+def eye(
+    n: int,
+    m: int | None = None,
+    *,
+    dtype: AnyDType = None,
+    device: AnyDevice = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Ones on the diagonal, zeros elsewhere."""
     where = place(device)
     rows, columns = sizes("eye", (n, n if m is None else m))

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any, Unpack
+
 from ...engine.case import Case
-from ...engine.device import current_generator, functional, get_device
+from ...engine.device import Generator, current_generator, functional, get_device
 from ...engine.dtype import as_dtype
 from ...engine.errors import ShapeError
 from ...engine.op import Array, composite, piece
 from ...engine.tensor import Tensor
-from .sizes import count, kind, made, place, sizes
+from .sizes import AnyDevice, AnyDType, AnySize, Named, count, kind, made, place, sizes
 
 
-def source(generator):
+def source(generator: Generator | None) -> Any:
     return (current_generator() if generator is None else generator).numpy
 
 
-def make(array, dtype, device, requires_grad):
+def make(array: Any, dtype: AnyDType, device: AnyDevice, requires_grad: bool) -> Tensor:
     """Numbers drawn on the CPU as a new tensor."""
     where, wanted = place(device), kind(dtype)
     if hasattr(array, "astype"):
@@ -23,31 +25,54 @@ def make(array, dtype, device, requires_grad):
     return made(where.asarray(array, dtype=wanted), where, requires_grad)
 
 
-def precision(dtype):
+def precision(dtype: AnyDType) -> str:
     """What to draw in: float64 only if that is asked for."""
     return "float64" if dtype is not None and as_dtype(dtype).name == "float64" else "float32"
 
 
-def rand(*size, generator=None, dtype=None, device=None, requires_grad=False, **named):
+def rand(
+    *given: AnySize,
+    generator: Generator | None = None,
+    dtype: AnyDType = None,
+    device: AnyDevice = None,
+    requires_grad: bool = False,
+    **named: Unpack[Named],
+) -> Tensor:
     """Uniform in [0, 1)."""
-    shape = sizes("rand", size, named)
+    shape = sizes("rand", given, named)
     drawn = source(generator).random(shape, dtype=precision(dtype))
     return make(drawn, dtype, device, requires_grad)
 
 
-def randn(*size, generator=None, dtype=None, device=None, requires_grad=False, **named):
+def randn(
+    *given: AnySize,
+    generator: Generator | None = None,
+    dtype: AnyDType = None,
+    device: AnyDevice = None,
+    requires_grad: bool = False,
+    **named: Unpack[Named],
+) -> Tensor:
     """Standard normal."""
-    shape = sizes("randn", size, named)
+    shape = sizes("randn", given, named)
     drawn = source(generator).standard_normal(shape, dtype=precision(dtype))
     return make(drawn, dtype, device, requires_grad)
 
 
 def randint(
-    low, high=None, size=None, *, generator=None, dtype="int64", device=None, requires_grad=False
-):
+    low: Any = 0,
+    high: AnySize | None = None,
+    size: AnySize | None = None,
+    *,
+    generator: Generator | None = None,
+    dtype: AnyDType = "int64",
+    device: AnyDevice = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """Integers in [low, high); `randint(high, size)` starts at 0."""
     if size is None:
         low, high, size = 0, low, high
+    elif high is None:
+        low, high = 0, low
     if high is None or high <= low:
         raise ShapeError(
             f"randint: high must be greater than low, got {low} and {high}. Swap or change them."
@@ -56,13 +81,27 @@ def randint(
     return make(drawn, dtype, device, requires_grad)
 
 
-def randperm(n, *, generator=None, dtype="int64", device=None, requires_grad=False):
+def randperm(
+    n: int,
+    *,
+    generator: Generator | None = None,
+    dtype: AnyDType = "int64",
+    device: AnyDevice = None,
+    requires_grad: bool = False,
+) -> Tensor:
     """The numbers 0 .. n-1 in random order."""
     drawn = source(generator).permutation(count("randperm", "n", n))
     return make(drawn, dtype, device, requires_grad)
 
 
-def rand_like(input, *, dtype=None, device=None, requires_grad=False, generator=None):
+def rand_like(
+    input: Tensor,
+    *,
+    dtype: AnyDType = None,
+    device: AnyDevice = None,
+    requires_grad: bool = False,
+    generator: Generator | None = None,
+) -> Tensor:
     """Uniform in [0, 1). Shape, dtype and device of `input`."""
     return rand(
         *input.shape,
@@ -73,7 +112,14 @@ def rand_like(input, *, dtype=None, device=None, requires_grad=False, generator=
     )
 
 
-def randn_like(input, *, dtype=None, device=None, requires_grad=False, generator=None):
+def randn_like(
+    input: Tensor,
+    *,
+    dtype: AnyDType = None,
+    device: AnyDevice = None,
+    requires_grad: bool = False,
+    generator: Generator | None = None,
+) -> Tensor:
     """Standard normal. Shape, dtype and device of `input`."""
     return randn(
         *input.shape,
@@ -84,7 +130,14 @@ def randn_like(input, *, dtype=None, device=None, requires_grad=False, generator
     )
 
 
-def randint_like(input, low, high=None, *, dtype=None, device=None):
+def randint_like(
+    input: Tensor,
+    low: int,
+    high: int | None = None,
+    *,
+    dtype: AnyDType = None,
+    device: AnyDevice = None,
+) -> Tensor:
     """Integers in [low, high). Shape, dtype and device of `input`."""
     low, high = (0, low) if high is None else (low, high)
     return randint(
@@ -92,18 +145,26 @@ def randint_like(input, low, high=None, *, dtype=None, device=None):
     )
 
 
-def normal(mean=0.0, std=1.0, size=None, *, generator=None, dtype=None, device=None):
+def normal(
+    mean: float | Tensor = 0.0,
+    std: float | Tensor = 1.0,
+    size: Any = None,
+    *,
+    generator: Generator | None = None,
+    dtype: AnyDType = None,
+    device: AnyDevice = None,
+) -> Tensor:
     """Normal numbers; mean and std may be tensors."""
     tensors = [v for v in (mean, std) if isinstance(v, Tensor)]
     if size is None:
-        size = (mean + std).shape if tensors else ()
+        size = functional.add(mean, std).shape if tensors else ()
     if dtype is None and tensors:
         dtype = tensors[0].dtype
     shape = sizes("normal", (tuple(size),))
     return randn(*shape, generator=generator, dtype=dtype, device=device) * std + mean
 
 
-def bernoulli(input, *, generator=None):
+def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     """Ones with the given probabilities, else zeros."""
     raw = input.device.to_host(input.array)
     if raw.size and not ((raw >= 0) & (raw <= 1)).all():
@@ -114,7 +175,13 @@ def bernoulli(input, *, generator=None):
     return make(source(generator).random(raw.shape) < raw, input.dtype, input.device, False)
 
 
-def multinomial(input, num_samples, replacement=False, *, generator=None):
+def multinomial(
+    input: Tensor,
+    num_samples: int,
+    replacement: bool = False,
+    *,
+    generator: Generator | None = None,
+) -> Tensor:
     """Row-wise class numbers drawn with the given weights (which need not add up to one)."""
     weights = input.device.to_host(input.array).astype("float64")
     rows = weights.reshape(-1, weights.shape[-1])
@@ -138,7 +205,7 @@ def multinomial(input, num_samples, replacement=False, *, generator=None):
     )
 
 
-def poisson(input, generator=None):
+def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
     """Poisson numbers with the given rates."""
     raw = input.device.to_host(input.array)
     if raw.dtype.kind != "f" or not (raw >= 0).all():
@@ -193,14 +260,23 @@ drawn(
 )
 
 
-def normal_(self, mean=0.0, std=1.0, *, generator=None):
+def normal_(
+    self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None
+) -> Tensor:
     """Fill with normal numbers."""
     return self.copy_(
         randn(*self.shape, generator=generator, dtype=self.dtype, device=self.device) * std + mean
     )
 
 
-def uniform_(self, a=0.0, b=1.0, *, generator=None, **names):
+def uniform_(
+    self: Tensor,
+    a: float = 0.0,
+    b: float = 1.0,
+    *,
+    generator: Generator | None = None,
+    **names: float,
+) -> Tensor:
     """Fill with numbers uniform in [a, b)."""
     a, b = names.get("from", a), names.get("to", b)
     return self.copy_(
@@ -208,12 +284,16 @@ def uniform_(self, a=0.0, b=1.0, *, generator=None, **names):
     )
 
 
-def bernoulli_(self, p=0.5, *, generator=None):
+def bernoulli_(
+    self: Tensor, p: float | Tensor = 0.5, *, generator: Generator | None = None
+) -> Tensor:
     """Fill with ones (probability p) and zeros."""
     return self.copy_(rand(*self.shape, generator=generator, device=self.device) < p)
 
 
-def random_(self, low=0, high=None, *, generator=None):
+def random_(
+    self: Tensor, low: int = 0, high: int | None = None, *, generator: Generator | None = None
+) -> Tensor:
     """Fill with integers in [low, high)."""
     low, high = (0, low) if high is None and low else (low, 2**24 if high is None else high)
     return self.copy_(randint(low, high, self.shape, generator=generator, device=self.device))
@@ -223,7 +303,7 @@ for _f in (normal_, uniform_, bernoulli_, random_):
     setattr(Tensor, _f.__name__, _f)
 for _drawn in (rand, rand_like, randn_like):
     setattr(functional, _drawn.__name__, _drawn)  # composites reach them through F
-Tensor.bernoulli, Tensor.multinomial = bernoulli, multinomial  # type: ignore[method-assign]
+Tensor.bernoulli, Tensor.multinomial = bernoulli, multinomial  # type: ignore[assignment, method-assign]
 
 
 @piece(cases=[Case([3, 4], 0.5, 1234), Case([7], 0.2, 99)])

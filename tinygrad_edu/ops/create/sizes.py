@@ -3,23 +3,39 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, SupportsIndex, TypeAlias, TypedDict
 
 from ...engine.device import Device, get_device
-from ...engine.dtype import as_dtype, get_default_dtype
+from ...engine.dtype import as_dtype, dtype, get_default_dtype
 from ...engine.errors import DTypeError, ShapeError
 from ...engine.tensor import Tensor
 
-WITHOUT_MEANING = {"layout", "pin_memory", "memory_format"}  # PyTorch's, accepted and not needed
+AnySize: TypeAlias = SupportsIndex | Sequence[SupportsIndex]  # one size of several, or all
+AnyDType: TypeAlias = dtype | type | str | None
+AnyDevice: TypeAlias = Device | str | None
+Number: TypeAlias = float | Tensor  # a Python number, or a tensor with one element
+
+
+class Named(TypedDict, total=False):
+    """The further arguments of functions that make tensors: only `size` has a meaning."""
+
+    size: AnySize
+    layout: Any
+    pin_memory: bool
+    memory_format: Any
+
+
+WITHOUT_MEANING = Named.__annotations__.keys() - {"size"}  # PyTorch's, accepted and not needed
 MOST = 2**63 - 1  # bytes that can be addressed
 
 
-def sizes(name: str, given: tuple, named: dict[str, Any] | None = None) -> tuple[int, ...]:
+def sizes(name: str, given: tuple, named: Mapping[str, Any] | None = None) -> tuple[int, ...]:
     """The sizes of a new tensor, given one after another, in a sequence, or as `size=`."""
-    named = dict(named or {})
-    if "size" in named and not given:
-        given = (named.pop("size"),)
-    unknown = sorted(named.keys() - WITHOUT_MEANING)
+    rest = dict(named or {})
+    if "size" in rest and not given:
+        given = (rest.pop("size"),)
+    unknown = sorted(rest.keys() - WITHOUT_MEANING)
     if unknown:
         raise DTypeError(
             f"{name}: takes sizes, dtype, device and requires_grad, got {', '.join(unknown)}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import wraps
-from typing import Any
+from typing import Any, overload
 
 from ...engine.case import Case, bools, ints, positive
 from ...engine.device import functional, quiet, registry
@@ -268,6 +268,10 @@ def nonzero(F, input: Tensor, *, as_tuple: bool = False) -> Tensor:
 choose = functional.where
 
 
+@overload
+def where(condition: Tensor) -> tuple[Tensor, ...]: ...
+@overload
+def where(condition: Tensor, input: Tensor | float, other: Tensor | float) -> Tensor: ...
 @wraps(choose)
 def where(condition, *args, **kwargs):
     return (

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import namedtuple
-
+from ... import return_types
 from ...engine.case import Case, Sample
 from ...engine.errors import GraphError, ShapeError
 from ...engine.op import Array, composite, op, piece
@@ -75,13 +74,12 @@ def checked_cholesky(xp, input: Array):
 
 
 checked_cholesky.vjp(input=lambda F, gs, L: cholesky_vjp(F, gs[0], L))
-CholeskyInfo = namedtuple("linalg_cholesky_ex", ("L", "info"))  # type: ignore[name-match]
 
 
 @composite(method=False, cases=[Case(POSITIVE, grad=False), Case(POSITIVE, upper=True, grad=False)])
 def linalg_cholesky_ex(
     F, A: Tensor, *, upper: bool = False, check_errors: bool = False
-) -> tuple[Tensor, ...]:
+) -> return_types.linalg_cholesky_ex:
     """Cholesky factor that does not raise: `info` is 0, or the size of the first leading block that
     is not positive-definite; the factor of such a matrix is NaN.
 
@@ -91,7 +89,7 @@ def linalg_cholesky_ex(
     factor, info = F.checked_cholesky(mT(F, A) if upper else A)
     if check_errors:
         refuse_failures("linalg.cholesky_ex", info, "positive-definite")
-    return CholeskyInfo(mT(F, factor) if upper else factor, info)
+    return return_types.linalg_cholesky_ex(mT(F, factor) if upper else factor, info)
 
 
 @composite(cases=[Case(POSITIVE, grad=False), Case(POSITIVE, True, grad=False)])
@@ -171,7 +169,6 @@ def qr_vjp(F, gs, input, Q, R, mode, input_shape):
 
 
 qr_parts.vjp(input=qr_vjp)
-QR = namedtuple("linalg_qr", ("Q", "R"))  # type: ignore[name-match]
 
 
 @composite(
@@ -185,7 +182,7 @@ QR = namedtuple("linalg_qr", ("Q", "R"))  # type: ignore[name-match]
         Case(TALL, "complete", grad=False),
     ],
 )
-def linalg_qr(F, A: Tensor, mode: str = "reduced") -> tuple[Tensor, ...]:
+def linalg_qr(F, A: Tensor, mode: str = "reduced") -> return_types.linalg_qr:
     """Q with orthonormal columns and R upper triangular.
 
     Math:   Q R = A
@@ -199,25 +196,24 @@ def linalg_qr(F, A: Tensor, mode: str = "reduced") -> tuple[Tensor, ...]:
             " them."
         )
     q, r = F.qr_parts(A, "reduced" if mode == "r" else mode)
-    return QR(F.zeros(0, dtype=A.dtype, device=A.device), r.detach()) if mode == "r" else QR(q, r)
-
-
-OlderQR = namedtuple("qr", ("Q", "R"))  # type: ignore[name-match]
+    if mode == "r":
+        q, r = F.zeros(0, dtype=A.dtype, device=A.device), r.detach()
+    return return_types.linalg_qr(q, r)
 
 
 @composite(cases=[Case(SQUARE), Case(TALL), Case(TALL, False, grad=False)])
-def qr(F, input: Tensor, some: bool = True) -> tuple[Tensor, ...]:
+def qr(F, input: Tensor, some: bool = True) -> return_types.qr:
     """Q with orthonormal columns and R upper triangular; the older form of linalg.qr.
 
     Math:   Q R = input
     Args:   some: the reduced Q and R, not the complete ones
     """
-    return OlderQR(*F.linalg_qr(input, "reduced" if some else "complete"))
+    return return_types.qr(*F.linalg_qr(input, "reduced" if some else "complete"))
 
 
 @op(
     method=False,
-    outputs=("U", "S", "Vh"),
+    outputs=return_types.linalg_svd,
     cases=[
         Case(SQUARE, torch=False),
         Case(TALL, False, torch=False),
@@ -267,11 +263,8 @@ def svd_vjp(F, gs, U, S, Vh, A_shape):
 linalg_svd.vjp(A=svd_vjp)
 
 
-OlderSVD = namedtuple("svd", ("U", "S", "V"))  # type: ignore[name-match]
-
-
 @composite(cases=[Case(TALL, torch=False), Case(TALL, compute_uv=False, torch=False)])
-def svd(F, input: Tensor, some: bool = True, compute_uv: bool = True) -> tuple[Tensor, ...]:
+def svd(F, input: Tensor, some: bool = True, compute_uv: bool = True) -> return_types.svd:
     """Singular value decomposition; the older form of linalg.svd, with V in place of V^T.
 
     Math:   U diag(S) V^T = input
@@ -279,13 +272,13 @@ def svd(F, input: Tensor, some: bool = True, compute_uv: bool = True) -> tuple[T
     """
     if compute_uv:
         u, s, vh = F.linalg_svd(input, not some)
-        return OlderSVD(u, s, mT(F, vh))
+        return return_types.svd(u, s, mT(F, vh))
     check_matrix("svd", input)
     u, v = (
         F.zeros((*input.shape[:-2], n, n), dtype=input.dtype, device=input.device)
         for n in input.shape[-2:]
     )
-    return OlderSVD(u, F.linalg_svdvals(input), v)
+    return return_types.svd(u, F.linalg_svdvals(input), v)
 
 
 @composite(method=False, cases=[Case(SQUARE), Case(TALL), Case(STACK)])
@@ -297,11 +290,7 @@ def linalg_svdvals(F, A: Tensor) -> Tensor:
     return F.linalg_svd(A, False)[1]
 
 
-@op(
-    method=False,
-    outputs=("eigenvalues", "eigenvectors"),
-    cases=[Case(POSITIVE, grad=False, torch=False)],
-)
+@op(method=False, outputs=return_types.linalg_eigh, cases=[Case(POSITIVE, grad=False, torch=False)])
 def linalg_eigh(xp, A: Array, UPLO: str = "L"):
     """Eigenvalues (rising) and eigenvectors of symmetric matrices; reads one triangle.
 

@@ -9,9 +9,9 @@ stacks of matrices (*, M, N).
 from __future__ import annotations
 
 import math
-from collections import namedtuple
 from typing import Any
 
+from ... import return_types
 from ...engine.case import Case, Sample
 from ...engine.dtype import check_float
 from ...engine.errors import DTypeError, ShapeError
@@ -113,7 +113,7 @@ cofactors.vjp(input=cofactors_vjp)
 @op(
     method=False,
     alias=("slogdet",),
-    outputs=("sign", "logabsdet"),
+    outputs=return_types.linalg_slogdet,
     cases=[Case(SQUARE), Case(STACK)],
 )
 def linalg_slogdet(xp, A: Array):
@@ -251,11 +251,10 @@ def checked_inverse(xp, input: Array):
 checked_inverse.vjp(
     input=lambda F, gs, inverse: -F.matmul(mT(F, inverse), F.matmul(gs[0], mT(F, inverse)))
 )
-InverseInfo = namedtuple("linalg_inv_ex", ("inverse", "info"))  # type: ignore[name-match]
 
 
 @composite(method=False, cases=[Case(SQUARE), Case(STACK)])
-def linalg_inv_ex(F, A: Tensor, *, check_errors: bool = False) -> tuple[Tensor, ...]:
+def linalg_inv_ex(F, A: Tensor, *, check_errors: bool = False) -> return_types.linalg_inv_ex:
     """Inverse that does not raise: `info` is 0, or the number of the pivot that is 0 for a singular
     matrix, whose inverse is NaN.
 
@@ -265,16 +264,13 @@ def linalg_inv_ex(F, A: Tensor, *, check_errors: bool = False) -> tuple[Tensor, 
     inverse, info = F.checked_inverse(A)
     if check_errors:
         refuse_failures("linalg.inv_ex", info, "invertible")
-    return InverseInfo(inverse, info)
-
-
-SolveInfo = namedtuple("linalg_solve_ex", ("result", "info"))  # type: ignore[name-match]
+    return return_types.linalg_inv_ex(inverse, info)
 
 
 @composite(method=False, cases=[Case(SQUARE, [3]), Case(STACK, [2, 2, 3])])
 def linalg_solve_ex(
     F, A: Tensor, B: Tensor, *, left: bool = True, check_errors: bool = False
-) -> tuple[Tensor, ...]:
+) -> return_types.linalg_solve_ex:
     """linalg.solve that does not raise: `info` is 0, or the number of the pivot that is 0 for a
     singular matrix, whose result is NaN.
 
@@ -286,7 +282,7 @@ def linalg_solve_ex(
         refuse_failures("linalg.solve_ex", info, "invertible")
     failed = F.unsqueeze(F.unsqueeze(info != 0, -1), -1)
     solvable = F.where(failed, identity(F, A.shape[-1], A) * float("nan"), A)
-    return SolveInfo(F.linalg_solve(solvable, B, left=left), info)
+    return return_types.linalg_solve_ex(F.linalg_solve(solvable, B, left=left), info)
 
 
 # ---- tensors as matrices -------------------------------------------------------------------------
@@ -442,7 +438,6 @@ def pinverse(F, input: Tensor, rcond: float | Tensor = 1e-15) -> Tensor:
     return F.linalg_pinv(input, rcond)
 
 
-LeastSquares = namedtuple("linalg_lstsq", ("solution", "residuals", "rank", "singular_values"))  # type: ignore[name-match]
 DRIVERS = (None, "gels", "gelsy", "gelsd", "gelss")
 
 
@@ -457,7 +452,7 @@ DRIVERS = (None, "gels", "gelsy", "gelsd", "gelss")
 )
 def linalg_lstsq(
     F, A: Tensor, B: Tensor, rcond: float | None = None, *, driver: str | None = None
-) -> tuple[Tensor, ...]:
+) -> return_types.linalg_lstsq:
     """The X for which |A X - B| is least; of several the shortest.
 
     Math:   solution = A^+ B, residuals = the columns' sums of squares of A X - B
@@ -483,7 +478,7 @@ def linalg_lstsq(
     m, n = A.shape[-2:]
     empty = F.zeros(0, dtype=A.dtype, device=A.device)
     full = driver in ("gels", "gelss", "gelsd") and m > n and bool(F.all(rank == n))
-    return LeastSquares(
+    return return_types.linalg_lstsq(
         F.squeeze(solution, -1) if vector else solution,
         F.sum((F.matmul(A, solution) - wide) ** 2, -2) if full else empty,
         rank if driver != "gels" else F.zeros(0, dtype="int64", device=A.device),

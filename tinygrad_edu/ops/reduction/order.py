@@ -5,9 +5,9 @@ counting.
 from __future__ import annotations
 
 import math
-from collections import namedtuple
-from typing import Any
+from typing import Any, overload
 
+from ... import return_types
 from ...engine.case import Case, Sample, ints, positive
 from ...engine.dtype import check_number
 from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError, check_dim
@@ -33,7 +33,7 @@ def put_back_one(F, gs, indices, input_shape, dim, keepdim):
 
 
 @op(
-    outputs=("values", "indices"),
+    outputs=return_types.sort,
     cases=[
         Case([3, 4]),
         Case([3, 4], 0),
@@ -81,7 +81,7 @@ def msort(F, input: Tensor) -> Tensor:
 
 
 @op(
-    outputs=("values", "indices"),
+    outputs=return_types.topk,
     cases=[
         Case([3, 5], 2),
         Case([3, 5], 3, 0),
@@ -116,7 +116,7 @@ def value_at_rank(xp, input, rank, dim, keepdim):
     return (values, index) if keepdim else (values.squeeze(dim), index.squeeze(dim))
 
 
-@op(outputs=("values", "indices"), cases=[Case([3, 5], 2), Case([3, 5], 1, 0, True), Case([], 1)])
+@op(outputs=return_types.kthvalue, cases=[Case([3, 5], 2), Case([3, 5], 1, 0, True), Case([], 1)])
 def kthvalue(xp, input: Array, k: int, dim: int = -1, keepdim: bool = False):
     """The k-th smallest along dim (k counts from 1), with its index.
 
@@ -146,7 +146,7 @@ def check_elements(name, input, dim):
 MIDDLE = [Case([3, 4], 1), Case([3, 5], 0, keepdim=True), Case([], 0)]
 
 
-@piece(outputs=("values", "indices"), cases=MIDDLE)
+@piece(outputs=return_types.median, cases=MIDDLE)
 def median_dim(xp, input: Array, dim: int, keepdim: bool = False):
     """Median along one dim, the lower of two middle elements, or the first NaN, with its index.
 
@@ -163,7 +163,7 @@ def median_dim(xp, input: Array, dim: int, keepdim: bool = False):
 median_dim.vjp(input=put_back_one)
 
 
-@piece(outputs=("values", "indices"), cases=MIDDLE)
+@piece(outputs=return_types.nanmedian, cases=MIDDLE)
 def nanmedian_dim(xp, input: Array, dim: int, keepdim: bool = False):
     """Median of the elements along one dim that are not NaN, with its index.
 
@@ -204,8 +204,12 @@ MEDIANS = [
 ]
 
 
+@overload
+def median(input: Tensor, dim: None = None) -> Tensor: ...
+@overload
+def median(input: Tensor, dim: int, keepdim: bool = False) -> return_types.median: ...
 @composite(cases=MEDIANS)
-def median(F, input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
+def median(F, input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """Median, the lower of two middle elements; NaN if there is one. Of all elements, or along
     `dim` with its index.
 
@@ -216,8 +220,12 @@ def median(F, input: Tensor, dim: int | None = None, keepdim: bool = False) -> A
     return F.median_dim(input, dim, keepdim)
 
 
+@overload
+def nanmedian(input: Tensor, dim: None = None) -> Tensor: ...
+@overload
+def nanmedian(input: Tensor, dim: int, keepdim: bool = False) -> return_types.nanmedian: ...
 @composite(cases=MEDIANS)
-def nanmedian(F, input: Tensor, dim: int | None = None, keepdim: bool = False) -> Any:
+def nanmedian(F, input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """Median of what is not NaN, the lower of two middle elements. Of all elements, or along `dim`
     with its index.
 
@@ -229,7 +237,7 @@ def nanmedian(F, input: Tensor, dim: int | None = None, keepdim: bool = False) -
 
 
 @op(
-    outputs=("values", "indices"),
+    outputs=return_types.mode,
     cases=[
         Case(ints(3, 7, high=3)),
         Case(ints(3, 7, high=3), 0, True),
@@ -263,18 +271,17 @@ def mode(xp, input: Array, dim: int = -1, keepdim: bool = False):
 
 
 mode.vjp(input=put_back_one)
-Extremes = namedtuple("aminmax", ("min", "max"))  # type: ignore[name-match]
 
 
 @composite(cases=[Case([3, 4]), Case([3, 4], dim=1), Case([3, 4], dim=0, keepdim=True)])
 def aminmax(
     F, input: Tensor, *, dim: int | None = None, keepdim: bool = False
-) -> tuple[Tensor, ...]:
+) -> return_types.aminmax:
     """Smallest and largest element.
 
     Math:   min input, max input
     """
-    return Extremes(F.amin(input, dim, keepdim), F.amax(input, dim, keepdim))
+    return return_types.aminmax(F.amin(input, dim, keepdim), F.amax(input, dim, keepdim))
 
 
 @composite(
@@ -620,9 +627,6 @@ def histc(xp, input: Array, bins: int = 100, min: float = 0, max: float = 0):
     return xp.bincount(place.reshape(-1), minlength=bins).astype(input.dtype)
 
 
-Histogram = namedtuple("histogram", ("hist", "bin_edges"))  # type: ignore[name-match]
-
-
 @composite(
     cases=[
         Case([10], 4, grad=False),
@@ -639,7 +643,7 @@ def histogram(
     range: tuple[float, float] | None = None,
     weight: Tensor | None = None,
     density: bool = False,
-) -> tuple[Tensor, ...]:
+) -> return_types.histogram:
     """How many elements, or what weight, falls into each bin, and the edges of the bins. The last
     bin includes its right edge; elements outside do not count.
 
@@ -663,7 +667,7 @@ def histogram(
     hist = F.count_integers(place[inside], weights[inside], n).to(x.dtype)
     if density:
         hist = hist / F.sum(hist) / F.diff(edges)
-    return Histogram(hist, edges)
+    return return_types.histogram(hist, edges)
 
 
 def equal_bins(F, x, bins, span):

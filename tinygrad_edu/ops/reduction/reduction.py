@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, overload
 
+from ... import return_types
 from ...engine.case import Case, Sample, ints, positive
 from ...engine.dtype import as_dtype, check_number
 from ...engine.errors import DTypeError, ShapeError, check_dim
@@ -327,7 +328,7 @@ def value_and_index_vjp(F, gs, indices, input_shape, dim, keepdim):
 ALONG_ONE = [Case([2, 3, 4], 1), Case([2, 3], -1, keepdim=True), Case([], 0)]
 
 
-@piece(outputs=("values", "indices"), cases=ALONG_ONE)
+@piece(outputs=return_types.max, cases=ALONG_ONE)
 def max_dim(xp, input: Array, dim: int, keepdim: bool = False):
     """Largest element along one dim, with its index (the first of ties).
 
@@ -340,7 +341,7 @@ def max_dim(xp, input: Array, dim: int, keepdim: bool = False):
 max_dim.vjp(input=value_and_index_vjp)
 
 
-@piece(outputs=("values", "indices"), cases=ALONG_ONE)
+@piece(outputs=return_types.min, cases=ALONG_ONE)
 def min_dim(xp, input: Array, dim: int, keepdim: bool = False):
     """Smallest element along one dim, with its index (the first of ties).
 
@@ -363,8 +364,14 @@ def check_pair(name, keepdim):
         )
 
 
+@overload
+def max(input: Tensor, dim: None = None) -> Tensor: ...
+@overload
+def max(input: Tensor, dim: int, keepdim: bool = False) -> return_types.max: ...
+@overload
+def max(input: Tensor, dim: Tensor) -> Tensor: ...
 @composite(cases=EXTREMES)
-def max(F, input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -> Any:
+def max(F, input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """Largest element of all; along `dim` (values, indices); or the elementwise maximum of two
     tensors.
 
@@ -376,8 +383,14 @@ def max(F, input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False
     return F.amax(input) if dim is None else F.max_dim(input, dim, keepdim)
 
 
+@overload
+def min(input: Tensor, dim: None = None) -> Tensor: ...
+@overload
+def min(input: Tensor, dim: int, keepdim: bool = False) -> return_types.min: ...
+@overload
+def min(input: Tensor, dim: Tensor) -> Tensor: ...
 @composite(cases=EXTREMES)
-def min(F, input: Tensor, dim: int | Tensor | None = None, keepdim: bool = False) -> Any:
+def min(F, input: Tensor, dim: Any = None, keepdim: bool = False) -> Any:
     """Smallest element of all; along `dim` (values, indices); or the elementwise minimum of two
     tensors.
 

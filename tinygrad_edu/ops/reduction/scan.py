@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ... import return_types
 from ...engine.case import Case, Sample, bools, ints
 from ...engine.dtype import as_dtype, check_number
 from ...engine.errors import ShapeError, check_dim
@@ -140,7 +141,7 @@ def running_best_vjp(F, gs, indices, input_shape, dim):
 TIES = Case(Sample(values=[1.0, 1.0, float("nan"), 2.0]), 0, grad=False)
 
 
-@op(outputs=("values", "indices"), cases=[*ALONG, TIES])
+@op(outputs=return_types.cummax, cases=[*ALONG, TIES])
 def cummax(xp, input: Array, dim: int):
     """Running maximum, with the index of its last occurrence.
 
@@ -155,7 +156,7 @@ def cummax(xp, input: Array, dim: int):
 cummax.vjp(input=running_best_vjp)
 
 
-@op(outputs=("values", "indices"), cases=[*ALONG, TIES])
+@op(outputs=return_types.cummin, cases=[*ALONG, TIES])
 def cummin(xp, input: Array, dim: int):
     """Running minimum, with the index of its last occurrence.
 

@@ -5,6 +5,7 @@ coordinates.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import combinations as choices
 from itertools import combinations_with_replacement as repeated_choices
 from typing import Any
@@ -48,7 +49,7 @@ def check_joinable(shapes, dim):
         Case((Sample(2, 3), Sample(0), Sample(1, 3))),
     ],
 )
-def cat(xp, tensors: list[Array], dim: int = 0):
+def cat(xp, tensors: Sequence[Array], dim: int = 0):
     """Tensors joined along an existing dim.
 
     Math:   out = [tensor_1, tensor_2, ...];   d tensor_i = its slice of g
@@ -89,7 +90,7 @@ cat.vjp(tensors=cat_vjp)
         Case((Sample(), Sample(), Sample()), 0),
     ],
 )
-def stack(xp, tensors: list[Array], dim: int = 0):
+def stack(xp, tensors: Sequence[Array], dim: int = 0):
     """Tensors of one shape joined along a new dim.
 
     Math:   out[i] = tensor_i;   d tensor_i = g[i]
