@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import glob
 import os
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +18,7 @@ PATIENCE = 10.0  # seconds to wait for another writer of the same folder before 
 
 def write_atomically(path: str | os.PathLike, data: bytes) -> None:
     """Put `data` into the file `path` so that after a crash at any moment either the old or the new
-    content is there.
+    content is there. A file that was there keeps its permissions.
 
     The data goes to a temporary file in the same folder, is forced to the disk, takes the name of
     the old file, and then the folder is forced to the disk too. Writers of one folder take turns,
@@ -34,13 +35,16 @@ def write_atomically(path: str | os.PathLike, data: bytes) -> None:
                 else ()
             ):
                 os.unlink(stale)
+            mode = mode_of(path)
             try:
                 fd = os.open(
                     temporary,
                     os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0),
-                    0o666,
+                    0o666 if mode is None else mode & 0o600,
                 )
                 try:
+                    if mode is not None and hasattr(os, "fchmod"):
+                        os.fchmod(fd, mode)
                     rest = memoryview(data)
                     while rest:
                         rest = rest[os.write(fd, rest) :]
@@ -60,6 +64,14 @@ def write_atomically(path: str | os.PathLike, data: bytes) -> None:
             f"save: {path!r} must be writable, got {error.strerror or error}. {before}"
             "Check that the folder exists, is writable and has free space."
         ) from error
+
+
+def mode_of(path: str) -> int | None:
+    """The permissions of the file that is there already; None if there is none."""
+    try:
+        return stat.S_IMODE(os.stat(path).st_mode)
+    except OSError:
+        return None
 
 
 @contextmanager

@@ -25,7 +25,9 @@ from tinygrad_edu import storage as io
 from tinygrad_edu.engine.device import Generator, cpu, default_generator
 from tinygrad_edu.engine.errors import TinygradEduError
 from tinygrad_edu.engine.tensor import Tensor
+from tinygrad_edu.storage import limits, safetensors_file
 from tinygrad_edu.storage.safetensors_file import to_bytes
+from tinygrad_edu.storage.torch_writer import to_torch
 
 pytest.importorskip("safetensors")
 import tracemalloc
@@ -111,10 +113,7 @@ def test_every_dtype_and_shape_comes_back_equal(dtype, shape):
 
 
 def round_trip(obj):
-    buffer = stdio.BytesIO()
-    io.save(obj, buffer)
-    buffer.seek(0)
-    return io.load(buffer)
+    return io.load(stdio.BytesIO(to_bytes(obj)))
 
 
 def test_views_that_are_not_contiguous_are_saved_as_what_they_show():
@@ -164,10 +163,17 @@ nested = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@pytest.mark.parametrize("written", [to_bytes, to_torch])
+@settings(max_examples=100, deadline=None)
 @given(nested)
-def test_any_structure_comes_back_equal(obj):
-    assert same(round_trip(obj), obj)
+def test_any_structure_comes_back_equal(written, obj):
+    assert same(io.load(stdio.BytesIO(written(obj))), obj)
+
+
+def test_a_header_whose_length_looks_like_a_pickle_is_read():
+    text = b'{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}'.ljust(0x0280)
+    file = stdio.BytesIO(file_with(0, b"\0" * 8, raw=text))
+    assert io.load(file)["a"].tolist() == [0, 0]
 
 
 def test_paths_that_read_alike_do_not_collide():
@@ -185,8 +191,10 @@ def test_paths_that_read_alike_do_not_collide():
 
 def test_other_tools_read_our_files_and_we_read_theirs(tmp_path):
     weights = {"fc.weight": np.eye(2, dtype=np.float32), "fc.bias": np.zeros(2, np.float32)}
-    io.save({name: Tensor(array, cpu) for name, array in weights.items()}, tmp_path / "ours")
-    theirs = safetensors.numpy.load_file(tmp_path / "ours")
+    io.save(
+        {name: Tensor(array, cpu) for name, array in weights.items()}, tmp_path / "ours.safetensors"
+    )
+    theirs = safetensors.numpy.load_file(tmp_path / "ours.safetensors")
     assert theirs.keys() == weights.keys() and all(
         np.array_equal(theirs[k], weights[k]) for k in weights
     )
@@ -224,7 +232,7 @@ def test_bfloat16_is_read_as_float32_exactly(tmp_path):
 )
 def test_what_cannot_be_saved_is_refused_with_its_place(obj, words, tmp_path):
     with pytest.raises(io.CheckpointError, match=words):
-        io.save(obj, tmp_path / "x")
+        io.save(obj, tmp_path / "x.safetensors")
     assert os.listdir(tmp_path) == []
 
 
@@ -439,6 +447,15 @@ def test_a_symbolic_link_stays_and_the_file_behind_it_is_replaced(tmp_path):
     assert (tmp_path / "link").is_symlink() and io.load(tmp_path / "real" / "x") == 1
 
 
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664])
+def test_a_file_keeps_its_permissions(tmp_path, mode):
+    path = tmp_path / "x"
+    io.save(1, path)
+    path.chmod(mode)
+    io.save(2, path)
+    assert path.stat().st_mode & 0o777 == mode and io.load(path) == 2
+
+
 def test_a_missing_folder_is_a_clear_error(tmp_path):
     with pytest.raises(io.CheckpointError, match="Check that the folder exists"):
         io.save(1, tmp_path / "no" / "x")
@@ -611,6 +628,57 @@ def test_a_huge_claimed_tensor_takes_no_memory():
     with pytest.raises(io.CheckpointError, match="cut off"):
         io.load(stdio.BytesIO(data))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - limit < 100_000
+
+
+def test_a_header_pays_for_its_lists_and_tables_before_they_are_made(monkeypatch):
+    monkeypatch.setattr(limits, "SPARE", limits.SPARE // 20)
+    lists = {"__metadata__": META | {"structure": "[" + "[]," * 100_000 + "[]]"}}
+    tables = {str(i): {} for i in range(20_000)}
+    for header in (lists, tables):
+        data = file_with(header)
+        tracemalloc.start()
+        with pytest.raises(io.CheckpointError, match="more than .* bytes of memory"):
+            io.load(stdio.BytesIO(data))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < limits.SPARE + 3 * len(data)
+
+
+def test_a_header_with_too_many_tensors_is_refused(monkeypatch):
+    monkeypatch.setattr(safetensors_file, "MOST_TENSORS", 100)
+    data = file_with({str(i): entry((0,), 0, 0) for i in range(101)})
+    with pytest.raises(io.CheckpointError, match="101 tensors"):
+        io.load(stdio.BytesIO(data))
+
+
+def test_keys_of_one_hash_do_not_cost_quadratic_time():
+    pairs = [[i * (2**61 - 1) + 5, 0] for i in range(2000)]
+    data = file_with({"__metadata__": META | {"structure": json.dumps({"$dict": pairs})}})
+    with pytest.raises(io.CheckpointError, match="share a hash"):
+        io.load(stdio.BytesIO(data))
+
+
+def test_error_messages_are_short_whatever_a_file_holds():
+    long = "n" * 1_000_000
+    for header in (
+        {long: entry((3,))},
+        {long: 5},
+        {"a": entry() | {"shape": long}},
+        {"a": entry() | {"dtype": [long] * 3}},
+        {"a": entry() | {"shape": [long]}},
+        {"__metadata__": META | {"structure": json.dumps({"$tensor": long})}},
+        {"__metadata__": META | {"structure": json.dumps({"$dict": [long]})}},
+        {"__metadata__": META | {"structure": "1"}, long: entry()},
+    ):
+        with pytest.raises(io.CheckpointError) as caught:
+            io.load(stdio.BytesIO(file_with(header, X8)))
+        assert len(str(caught.value)) < 1000
+
+
+def test_plain_values_too_large_for_a_header_are_refused_by_save(monkeypatch):
+    monkeypatch.setattr(safetensors_file, "LARGEST_STRUCTURE", 1000)
+    with pytest.raises(io.CheckpointError, match="Keep long lists of numbers as arrays"):
+        to_bytes({"losses": [0.5] * 1000})
 
 
 odd = st.one_of(

@@ -41,7 +41,8 @@ def same(a, b) -> None:
             or str(b.dtype) == "torch.bfloat16"
         )
         np.testing.assert_array_equal(
-            a.numpy(), (b.float() if str(b.dtype) == "torch.bfloat16" else b).detach().numpy()
+            a.detach().numpy(),
+            (b.float() if str(b.dtype) == "torch.bfloat16" else b).detach().numpy(),
         )
     elif isinstance(a, dict):
         assert list(a) == list(b)

@@ -8,6 +8,7 @@ an object with one key that starts with `$`: `{"$tensor": name}`, `{"$array": na
 from __future__ import annotations
 
 import math
+import reprlib
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from ..engine.device import Device
 from ..engine.dtype import of_numpy
 from ..engine.errors import CheckpointError
 from ..engine.tensor import Tensor
+from .limits import Room
 
 DTYPES: dict[str, np.dtype] = {  # by their names in a safetensors file
     "BOOL": np.dtype("bool"),
@@ -116,7 +118,7 @@ def put(array: np.ndarray, where: str, arrays: Arrays) -> str:
     if dtype not in DTYPES.values():
         raise CheckpointError(
             f"save: dtype must be one of {', '.join(sorted({str(d) for d in DTYPES.values()}))},"
-            f" got {array.dtype} at {where or 'the top'}. Convert it first."
+            f" got {array.dtype} at {where[:200] or 'the top'}. Convert it first."
         )
     # half a surrogate pair is a str but not UTF-8
     where = where.encode("utf-8", "replace").decode() or "tensor"
@@ -138,10 +140,11 @@ class Unpacker:
         arrays: what the file holds, by name.
         file: what errors call the file.
         device: where tensors go.
+        room: for keys that a table can be slow with.
     """
 
-    def __init__(self, arrays: Arrays, file: str, device: Device) -> None:
-        self.arrays, self.file, self.device = arrays, file, device
+    def __init__(self, arrays: Arrays, file: str, device: Device, room: Room) -> None:
+        self.arrays, self.file, self.device, self.room = arrays, file, device, room
         self.unused = set(arrays)
 
     def unpack(self, value: Any) -> Any:
@@ -164,10 +167,19 @@ class Unpacker:
         if tag == "$tuple" and isinstance(body, list):
             return tuple(self.unpack(one) for one in body)
         if tag == "$dict" and isinstance(body, list) and all(map(is_item, body)):
-            table = {key: self.unpack(one) for key, one in body}
+            table: dict[Any, Any] = {}
+            for key, one in body:
+                self.check_key(table, key)
+                table[key] = self.unpack(one)
             if len(table) == len(body):
                 return table
-        raise damaged(self.file, f"its structure holds {str({tag: body})[:80]}")
+        raise damaged(self.file, f"its structure holds {shown({tag: body})}")
+
+    def check_key(self, table: dict, key: Any) -> None:
+        try:
+            self.room.check_key(table, key)
+        except CheckpointError as error:
+            raise damaged(self.file, str(error)) from None
 
 
 def is_item(item: Any) -> bool:
@@ -179,7 +191,8 @@ def tensor_of(array: np.ndarray, file: str, name: str, device: Device) -> Tensor
     if array.dtype not in of_numpy:
         raise CheckpointError(
             f"load: tensors must be of one of {', '.join(str(d) for d in of_numpy)}, got"
-            f" {array.dtype} for {name!r} in {file}. Convert it with the program that wrote it."
+            f" {array.dtype} for {short(name)} in {file}. Convert it with the program that wrote"
+            " it."
         )
     return Tensor(device.asarray(array), device)
 
@@ -187,6 +200,16 @@ def tensor_of(array: np.ndarray, file: str, name: str, device: Device) -> Tensor
 def tensors_of(arrays: Arrays, file: str, device: Device) -> dict[str, Tensor]:
     """The flat table of a safetensors file that another program wrote."""
     return {name: tensor_of(array, file, name, device) for name, array in arrays.items()}
+
+
+def short(name: str) -> str:
+    """A name of a file as errors show it."""
+    return repr(name if len(name) <= 80 else f"{name[:77]}...")
+
+
+def shown(value: Any) -> str:
+    """The beginning of a value of a file, as errors show it."""
+    return reprlib.repr(value)[:80]
 
 
 def damaged(file: str, why: str) -> CheckpointError:
