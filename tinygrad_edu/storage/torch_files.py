@@ -144,7 +144,7 @@ class Archive:
                     start = self.start_of(member)
                     return np.frombuffer(self.map, np.uint8, member.file_size, start)
                 array = np.empty(member.file_size, np.uint8)
-                rest = memoryview(array)
+                rest = array.data
                 while count := opened.readinto(rest):  # type: ignore[attr-defined]
                     rest = rest[count:]
         except BROKEN_ARCHIVE as error:

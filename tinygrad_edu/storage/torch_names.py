@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -261,7 +262,7 @@ def dtype_names() -> dict[tuple[str, str], Any]:
 
 TENSOR = Name("torch.Tensor")
 PARAMETER = Name("torch.nn.parameter.Parameter")
-REBUILDERS = {
+REBUILDERS: dict[str, Callable[..., Any]] = {
     "_rebuild_tensor": rebuild_tensor,
     "_rebuild_tensor_v2": rebuild_tensor,
     "_rebuild_tensor_v3": rebuild_typed_tensor,
