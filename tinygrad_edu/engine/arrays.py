@@ -114,7 +114,10 @@ def formatter(array: np.ndarray) -> Any:
 
 def check_index(name: str, index: Any, size: int, dim: int) -> None:
     """Refuse an index array with values outside [0, size)."""
-    if index.size and not capture.active and (int(index.min()) < 0 or int(index.max()) >= size):
+    if not index.size or capture.active:
+        return
+    # one pass over the index: as an unsigned number, a negative one is larger than any size
+    if int(index.view(f"u{index.itemsize}").max()) >= size:
         raise IndexOutOfRange(
             f"{name}: index must be in [0, {size - 1}] along dim {dim}, got values from"
             f" {int(index.min())} to {int(index.max())}. Correct the index."

@@ -34,7 +34,7 @@ def take_rows(xp, index: Array, weight: Array, padding_idx=None, scale_grad_by_f
             scale_grad_by_freq: over how often a row is taken)
     """
     check_index("embedding", index, weight.shape[0], 0)
-    return weight[index]
+    return weight.take(index, 0)
 
 
 def take_rows_vjp(F, g, index, weight_shape, padding_idx, scale_grad_by_freq):

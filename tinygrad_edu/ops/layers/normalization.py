@@ -50,14 +50,13 @@ def layer_normalization(
     Reference: J. L. Ba et al., 2016, "Layer normalization", eq. 4
     """
     N = math.prod([x.shape[d] for d in dims])
-    mean = x.sum(axis=dims, keepdims=True)
+    mean = x.sum(dims, None, None, True)
     mean /= N
     out = x - mean
-    rstd = (out * out).sum(axis=dims, keepdims=True)
-    rstd /= N
-    rstd += x.dtype.type(eps)
-    xp.sqrt(rstd, out=rstd)
-    xp.divide(1, rstd, out=rstd)
+    rstd = (out * out).sum(dims, None, None, True)
+    rstd += N * eps
+    xp.divide(N, rstd, rstd)  # 1 / (var + eps), with var = sum / N
+    xp.sqrt(rstd, rstd)
     out *= rstd
     if weight is not None:
         out *= weight
@@ -136,13 +135,13 @@ def normalization_weight_backward(
 def last_dims(name, input, normalized_shape, **given):
     """The dims that normalized_shape stands for."""
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
-    if not shape or tuple(input.shape[max(input.ndim - len(shape), 0) :]) != shape:
+    if not shape or input.shape[-len(shape) :] != shape:
         raise ShapeError(
             f"{name}: input must end in the sizes {shape}, at least one, got shape"
             f" {tuple(input.shape)}. Check normalized_shape."
         )
     for what, value in given.items():
-        if value is not None and tuple(value.shape) != shape:
+        if value is not None and value.shape != shape:
             raise ShapeError(
                 f"{name}: {what} must have the shape {shape} of normalized_shape, got"
                 f" {tuple(value.shape)}. Change one of them."

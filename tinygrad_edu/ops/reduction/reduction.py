@@ -25,6 +25,8 @@ OVER = [
 
 def axes(name, dim, ndim):
     """PyTorch's dim as NumPy's axis: () means all; a 0-d tensor takes 0 and -1."""
+    if type(dim) is int and ndim:  # most calls
+        return dim
     if dim is None or dim == () or dim == []:
         return None
     if not ndim:

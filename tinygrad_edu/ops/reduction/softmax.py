@@ -23,7 +23,7 @@ def shifted(xp, x, dim, dtype):
     """
     if dtype is not None:
         x = x.astype(as_dtype(dtype).numpy)
-    return x - x.max(axis=dim, keepdims=True) if x.size else xp.array(x)
+    return x - x.max(dim, None, True) if x.size else xp.array(x)
 
 
 @op(cases=LAST, types="float")
@@ -34,10 +34,13 @@ def softmax(xp, input: Array, dim: int, dtype=None):
     Note:   computed from input - max input, so nothing overflows
     Args:   dtype: computed and returned in this dtype, by default in the input's
     """
-    axis = dim if type(dim) is int and 0 <= dim < input.ndim else axes("softmax", dim, input.ndim)
+    axis = axes("softmax", dim, input.ndim)
     e = shifted(xp, input, axis, dtype)
-    e = xp.exp(e, out=e) if input.ndim else xp.exp(e)
-    return e / e.sum() if axis is None else xp.divide(e, e.sum(axis=axis, keepdims=True), out=e)
+    if not input.ndim:
+        return xp.exp(e)  # 1, or NaN
+    xp.exp(e, e)
+    e /= e.sum(axis, None, None, True)
+    return e
 
 
 softmax.vjp(input=lambda F, g, out, dim: F.softmax_backward(g, out, dim))
@@ -57,7 +60,10 @@ def softmax_backward(xp, u: Array, y: Array, dim: int):
     """
     if not y.ndim:
         return u * 0
-    return y * (u - (u * y).sum(axis=dim, keepdims=True))
+    out = u * y
+    xp.subtract(u, out.sum(dim, None, None, True), out)
+    out *= y
+    return out
 
 
 softmax_backward.vjp(
@@ -83,7 +89,7 @@ def log_softmax(xp, input: Array, dim: int, dtype=None):
     """
     axis = axes("log_softmax", dim, input.ndim)
     s = shifted(xp, input, axis, dtype)
-    s -= xp.log(xp.exp(s).sum(axis=axis, keepdims=True))
+    s -= xp.log(xp.exp(s).sum(axis, None, None, True))
     return s
 
 
@@ -99,8 +105,8 @@ def log_softmax_backward(xp, u: Array, y: Array, dim: int):
     if not y.ndim:
         return u * 0
     e = xp.exp(y)
-    e *= u.sum(axis=dim, keepdims=True)
-    return xp.subtract(u, e, out=e)
+    e *= u.sum(dim, None, None, True)
+    return xp.subtract(u, e, e)
 
 
 log_softmax_backward.vjp(

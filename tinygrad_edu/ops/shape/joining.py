@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from itertools import combinations as choices
 from itertools import combinations_with_replacement as repeated_choices
+from operator import index
 from typing import Any
 
 from ...engine.case import Case, Sample
@@ -38,6 +39,16 @@ def check_joinable(shapes, dim):
             )
 
 
+def cat_rest(xp, tensors, dim):
+    """cat with empty vectors, which PyTorch lets stand beside anything; or say what is wrong."""
+    rest = [x for x in tensors if x.shape != (0,)] or list(tensors)
+    if any(not x.ndim for x in rest):
+        raise ShapeError("cat: tensors must have at least one dim, got a 0-d one. Use stack().")
+    d = check_dim("cat", dim, rest[0].ndim)
+    check_joinable([tuple(x.shape) for x in tensors], d)
+    return xp.concatenate(rest, d)
+
+
 @op(
     types="promote",
     method=False,
@@ -55,16 +66,10 @@ def cat(xp, tensors: Sequence[Array], dim: int = 0):
     Math:   out = [tensor_1, tensor_2, ...];   d tensor_i = its slice of g
     Shape:  equal but for dim
     """
-    # PyTorch lets an empty vector stand beside anything
-    rest = [x for x in tensors if x.shape != (0,)] or list(tensors)
-    if any(not x.ndim for x in rest):
-        raise ShapeError("cat: tensors must have at least one dim, got a 0-d one. Use stack().")
-    d = check_dim("cat", dim, rest[0].ndim)
     try:
-        return xp.concatenate(rest, axis=d)
-    except ValueError:
-        check_joinable([tuple(x.shape) for x in tensors], d)
-        raise
+        return xp.concatenate(tensors, index(dim))
+    except (ValueError, TypeError):  # most calls are as the array library wants them
+        return cat_rest(xp, tensors, dim)
 
 
 def cat_vjp(F, g, tensors_shape, dim):
