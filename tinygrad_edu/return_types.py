@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .engine.tensor import Tensor
+
+
+def shown(self: Any) -> str:
+    """One result a line, as PyTorch prints them."""
+    rows = ",\n".join(f"{name}={value!r}" for name, value in zip(self._fields, self))
+    return f"{__name__}.{type(self).__name__}(\n{rows})"
 
 
 class Chosen(NamedTuple):
@@ -12,6 +18,7 @@ class Chosen(NamedTuple):
 
     values: Tensor
     indices: Tensor
+    __repr__ = shown
 
 
 class cummax(Chosen): ...
@@ -47,26 +54,31 @@ class topk(Chosen): ...
 class aminmax(NamedTuple):
     min: Tensor
     max: Tensor
+    __repr__ = shown
 
 
 class histogram(NamedTuple):
     hist: Tensor
     bin_edges: Tensor
+    __repr__ = shown
 
 
 class linalg_cholesky_ex(NamedTuple):
     L: Tensor
     info: Tensor
+    __repr__ = shown
 
 
 class linalg_eigh(NamedTuple):
     eigenvalues: Tensor
     eigenvectors: Tensor
+    __repr__ = shown
 
 
 class linalg_inv_ex(NamedTuple):
     inverse: Tensor
     info: Tensor
+    __repr__ = shown
 
 
 class linalg_lstsq(NamedTuple):
@@ -74,35 +86,42 @@ class linalg_lstsq(NamedTuple):
     residuals: Tensor
     rank: Tensor
     singular_values: Tensor
+    __repr__ = shown
 
 
 class linalg_qr(NamedTuple):
     Q: Tensor
     R: Tensor
+    __repr__ = shown
 
 
 class linalg_slogdet(NamedTuple):
     sign: Tensor
     logabsdet: Tensor
+    __repr__ = shown
 
 
 class linalg_solve_ex(NamedTuple):
     result: Tensor
     info: Tensor
+    __repr__ = shown
 
 
 class linalg_svd(NamedTuple):
     U: Tensor
     S: Tensor
     Vh: Tensor
+    __repr__ = shown
 
 
 class qr(NamedTuple):
     Q: Tensor
     R: Tensor
+    __repr__ = shown
 
 
 class svd(NamedTuple):
     U: Tensor
     S: Tensor
     V: Tensor
+    __repr__ = shown

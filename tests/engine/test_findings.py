@@ -379,3 +379,51 @@ def test_a_number_of_numpys_times_a_tensor_does_not_promote(device):
     x = tg.ones(2).to(device)
     assert (np.float32(2) * x).dtype is tg.float32
     assert (np.float64(2) * x).cpu().tolist() == [2, 2]
+
+
+KEPT = """
+F.rms_norm(x, (3,), w) | F.rms_norm(x, (3,)) | L.einsum("ij,jk->ik", x, m) | L.einsum("ij->ji", x)
+L.einsum("ij->i", x) | L.einsum("ij,j->i", x, w) | L.einsum("ij,j->ij", x, w)
+L.einsum("ij,jk,k->i", x, m, m[0]) | x.amin(1) | x.amax(1) | x.max(1)[0] | x / w | L.logsumexp(x, 1)
+"""
+
+
+def kept_bytes(node, seen):
+    """The bytes of the distinct memories that a graph keeps alive."""
+    if node is None or id(node) in seen:
+        return
+    seen[id(node)] = 0
+    waiting = [getattr(node, "kept", None)]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, (tuple, list)):
+            waiting += value
+        elif isinstance(value, np.ndarray):
+            whole = tg.engine.device.cpu.storage(value)
+            seen[id(whole)] = whole.nbytes
+    for edge in getattr(node, "edges", ()):
+        kept_bytes(getattr(edge, "node", edge), seen)
+
+
+@pytest.mark.parametrize(
+    "expression", [e for e in KEPT.replace("\n", " | ").split(" | ") if e.strip()]
+)
+def test_a_graph_keeps_no_more_than_pytorchs(expression):
+    torch = pytest.importorskip("torch")
+    theirs, alive = {}, []
+
+    def pack(t):
+        alive.append(t)
+        theirs[t.untyped_storage().data_ptr()] = t.untyped_storage().nbytes()
+        return t
+
+    def result(L):
+        x = L.arange(1.0, 7.0).reshape(2, 3).detach().requires_grad_()
+        w, m = L.ones(3, requires_grad=True), L.ones(3, 2, requires_grad=True)
+        return eval(expression, {"L": L, "F": L.nn.functional, "x": x, "w": w, "m": m})  # noqa: S307
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        result(torch)
+    ours: dict = {}
+    kept_bytes(result(tg).node, ours)
+    assert sum(ours.values()) <= sum(theirs.values())

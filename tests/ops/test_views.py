@@ -170,3 +170,33 @@ def test_a_view_of_the_own_dtype_carries_gradients():
     x = tg.ones(3, requires_grad=True)
     x.view(tg.float32).sum().backward()
     assert x.grad.tolist() == [1, 1, 1]
+
+
+STRETCHED = """
+y[0].mul_(2) | y[0:1].mul_(3) | y[1:2].sub_(1) | y[0].copy_(L.zeros(3)) | y[3][None].add_(1)
+y.fill_(3) | y.zero_() | y[0, 1].fill_(9) | y.__setitem__(0, 7.0)
+y.__setitem__((slice(1, 2), slice(0, 2)), 7.0) | y.transpose_(0, 1) | y.unsqueeze_(0) | y.t_()
+"""
+
+
+def written_part(L, expression, recorded):
+    """Values and gradients after a write to a part of a stretched tensor, or the refusal."""
+    x = L.arange(1.0, 4.0).reshape(1, 3).requires_grad_(recorded)
+    z = x * 1
+    y = z.expand(4, 3)
+    eval(expression, {"L": L, "y": y})  # noqa: S307
+    if recorded:
+        try:
+            (z * z).sum().backward()
+        except RuntimeError:  # PyTorch: no graph is left once everything is overwritten
+            return z.tolist(), tuple(y.shape), [[0.0] * 3]
+    return z.tolist(), tuple(y.shape), x.grad.tolist() if recorded else None
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+@pytest.mark.parametrize(
+    "expression", [e for e in STRETCHED.replace("\n", " | ").split(" | ") if e]
+)
+def test_parts_of_a_stretched_tensor_can_be_written(expression, recorded):
+    torch = pytest.importorskip("torch")
+    assert written_part(tg, expression, recorded) == written_part(torch, expression, recorded)

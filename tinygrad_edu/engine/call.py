@@ -21,7 +21,6 @@ from .anomaly import check_forward
 from .device import functional, quiet
 from .errors import DeviceError, DTypeError, explain
 from .graph import Node, Output, mode
-from .names import RENAMED
 from .tensor import Tensor, as_tensor
 from .views import remember_view
 
@@ -263,7 +262,7 @@ def several(op: Any, arrays: tuple, node: Node | None, device: Any) -> tuple:
 
 def respelled(op: Any, given: dict, unknown: dict) -> Any:
     """A call with NumPy's names (axis, keepdims), a misspelt name, or a missing argument."""
-    renamed = {RENAMED.get(name, name): value for name, value in unknown.items()}
+    renamed = {op.renamed.get(name, name): value for name, value in unknown.items()}
     check_names(op, renamed)
     given |= renamed
     missing = [name for name, value in given.items() if value is REQUIRED]

@@ -69,10 +69,12 @@ class Declared:
         torch: str | None = None,
         cases: list[Case] | tuple = (),
         is_piece: bool = False,
+        also: dict[str, str] | None = None,
     ):
         self.name, self.forward, self.doc = forward.__name__, forward, inspect.getdoc(forward) or ""
         self.operator, self.has_inplace, self.is_method = operator, inplace, method
         self.alias, self.torch, self.cases, self.is_piece = alias, torch, list(cases), is_piece
+        self.renamed = RENAMED | (also or {})  # further names of arguments
         parameters = list(inspect.signature(forward).parameters.values())[1:]
         self.parameters = parameters
         self.order = tuple(p.name for p in parameters)
@@ -317,7 +319,8 @@ def composed(composite: Composite) -> Callable:
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs and not keywords and not kwargs.keys() <= {*order}:
-            kwargs = {RENAMED.get(k, k) if k not in order else k: v for k, v in kwargs.items()}
+            renamed = composite.renamed
+            kwargs = {renamed.get(k, k) if k not in order else k: v for k, v in kwargs.items()}
             check_names(composite, kwargs)
         if at is not None and len(args) > at:
             args = (*args[:at], sizes(args[at], args[at + 1 :]))

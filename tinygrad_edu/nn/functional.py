@@ -7,6 +7,9 @@ return indices.
 
 from __future__ import annotations
 
+import warnings
+from typing import Any
+
 from .. import functional as ops
 from ..engine.tensor import Tensor
 from ..functional import (
@@ -64,7 +67,6 @@ from ..functional import (
     linear as linear,
     linear_cross_entropy as linear_cross_entropy,
     local_response_norm as local_response_norm,
-    log_softmax as log_softmax,
     logsigmoid as logsigmoid,
     lp_pool1d as lp_pool1d,
     lp_pool2d as lp_pool2d,
@@ -95,8 +97,6 @@ from ..functional import (
     sigmoid as sigmoid,
     smooth_l1_loss as smooth_l1_loss,
     soft_margin_loss as soft_margin_loss,
-    softmax as softmax,
-    softmin as softmin,
     softplus as softplus,
     softshrink as softshrink,
     softsign as softsign,
@@ -325,3 +325,48 @@ def fractional_max_pool3d_with_indices(
     return fractional_max_pool3d(
         input, kernel_size, output_size, output_ratio, True, _random_samples
     )
+
+
+def softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
+) -> Tensor:
+    """Exponentials that add up to one along dim.
+
+    Args:   dim: without it, PyTorch's choice with a warning: 1, or 0 of a tensor with 0, 1 or 3
+            dims. dtype: computed and returned in this dtype, by default in the input's
+    """
+    dim = implicit_dim("softmax", input) if dim is None else dim
+    return ops.softmax(input, dim, dtype=dtype)
+
+
+def log_softmax(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
+) -> Tensor:
+    """Logarithm of softmax.
+
+    Args:   dim: without it, PyTorch's choice with a warning: 1, or 0 of a tensor with 0, 1 or 3
+            dims. dtype: computed and returned in this dtype, by default in the input's
+    """
+    dim = implicit_dim("log_softmax", input) if dim is None else dim
+    return ops.log_softmax(input, dim, dtype=dtype)
+
+
+def softmin(
+    input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
+) -> Tensor:
+    """Softmax of -input along dim.
+
+    Args:   dim: without it, PyTorch's choice with a warning: 1, or 0 of a tensor with 0, 1 or 3
+            dims. dtype: computed and returned in this dtype, by default in the input's
+    """
+    dim = implicit_dim("softmin", input) if dim is None else dim
+    return ops.softmin(input, dim, dtype=dtype)
+
+
+def implicit_dim(name: str, input: Tensor) -> int:
+    """The dim of softmax and its kin when none is given."""
+    dim = 0 if input.ndim in (0, 1, 3) else 1
+    warnings.warn(
+        f"{name}: dim should be given, got None, and {dim} is used. Give dim.", stacklevel=3
+    )
+    return dim

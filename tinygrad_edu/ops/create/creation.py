@@ -297,12 +297,13 @@ for _function in (
 
 
 def install_new(name, function):
-    def method(self, *args, dtype=None, device=None, requires_grad=False):
+    def method(self, *args, dtype=None, device=None, requires_grad=False, **named):
         return function(
             *args,
             dtype=dtype or self.dtype,
             device=device or self.device,
             requires_grad=requires_grad,
+            **named,  # size, fill_value, data
         )
 
     method.__doc__ = f"`{function.__name__}` with this tensor's dtype and device."

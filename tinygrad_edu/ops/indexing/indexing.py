@@ -11,7 +11,7 @@ from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError
 from ...engine.graph import Node, mode
 from ...engine.op import Array, composite, piece
 from ...engine.tensor import Tensor
-from ...engine.views import check_writable, written
+from ...engine.views import check_writable, overlaps, written
 
 
 def raw_index(index):
@@ -170,6 +170,9 @@ setitem.vjp(
 
 def assign(x: Tensor, index: Any, value: Any) -> None:
     """`x[index] = value`, in place."""
+    if index is not Ellipsis and is_basic(index) and overlaps(x.array):
+        # other elements of x may share the part's memory, so the write is to the part alone
+        return assign(functional.getitem(x, index), Ellipsis, value)
     one = isinstance(value, (int, float))
     wanted = getattr(value, "node", None) is not None
     check_writable("setitem", x, wanted, apart=not one)
@@ -217,11 +220,11 @@ def stretched(value: Tensor, shape: tuple) -> Tensor:
 Tensor.__setitem__ = assign  # type: ignore[assignment, method-assign]
 
 
-def copy_(self, source, non_blocking=False):
-    """Write source's values (broadcast, converted) into this tensor, with gradients flowing to
-    source.
+def copy_(self, other, non_blocking=False):
+    """Write other's values (broadcast, converted) into this tensor, with gradients flowing to
+    other.
     """
-    assign(self, Ellipsis, source)
+    assign(self, Ellipsis, other)
     return self
 
 
@@ -281,6 +284,7 @@ def where(condition, *args, **kwargs):
     )
 
 
+where.__module__ = __name__  # where pickle finds it
 functional.where = registry["where"].function = where  # the condition alone: nonzero()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ...engine.case import Case, ints, positive
 from ...engine.dtype import as_dtype
+from ...engine.errors import check_dim
 from ...engine.op import Array, composite, op, piece
 from ...engine.tensor import Tensor
 from .reduction import axes, spread
@@ -15,6 +16,14 @@ LAST = [
     Case([], 0),
     Case(ints(2, 3), 1, dtype="float64", torch=False),
 ]
+
+
+def row_axis(name, dim, ndim):
+    """The one dim that adds up to 1 as NumPy's axis, None for a 0-d tensor."""
+    if type(dim) is int and ndim:
+        return dim
+    d = check_dim(name, dim, ndim)
+    return d if ndim else None
 
 
 def shifted(xp, x, dim, dtype):
@@ -34,7 +43,7 @@ def softmax(xp, input: Array, dim: int, dtype=None):
     Note:   computed from input - max input, so nothing overflows
     Args:   dtype: computed and returned in this dtype, by default in the input's
     """
-    axis = axes("softmax", dim, input.ndim)
+    axis = row_axis("softmax", dim, input.ndim)
     e = shifted(xp, input, axis, dtype)
     if not input.ndim:
         return xp.exp(e)  # 1, or NaN
@@ -87,7 +96,7 @@ def log_softmax(xp, input: Array, dim: int, dtype=None):
 
     Math:   out_i = input_i - ln sum_j e^input_j;   d input = g - e^out sum_j g_j
     """
-    axis = axes("log_softmax", dim, input.ndim)
+    axis = row_axis("log_softmax", dim, input.ndim)
     s = shifted(xp, input, axis, dtype)
     s -= xp.log(xp.exp(s).sum(axis, None, None, True))
     return s

@@ -40,12 +40,12 @@ repeat.vjp(input=repeat_vjp)
 
 
 @composite(cases=[Case([2, 3], (2,)), Case([3], (2, 2)), Case([2, 3], ())])
-def tile(F, input: Tensor, *dims) -> Tensor:
+def tile(F, input: Tensor, dims: Sizes = ()) -> Tensor:
     """`repeat`, with ones filled in front where dims are missing.
 
     Math:   out = input, dims_i times along dim i
     """
-    dims = tuple(dims[0] if len(dims) == 1 and isinstance(dims[0], (tuple, list)) else dims)
+    dims = tuple(dims)
     return F.repeat(input, (1,) * (input.ndim - len(dims)) + dims)
 
 

@@ -159,7 +159,10 @@ def unbind(F, input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     )
 
 
-@composite(cases=[Case([5, 2], 2), Case([5, 2], (1, 4)), Case([2, 4], 2, dim=1)])
+@composite(
+    cases=[Case([5, 2], 2), Case([5, 2], (1, 4)), Case([2, 4], 2, dim=1)],
+    also={"split_size": "split_size_or_sections"},
+)
 def split(
     F, tensor: Tensor, split_size_or_sections: int | list[int], dim: int = 0
 ) -> tuple[Tensor, ...]:
@@ -207,6 +210,10 @@ def split_with_sizes(F, input: Tensor, split_sizes: list[int], dim: int = 0) -> 
     return F.split(input, tuple(split_sizes), dim)
 
 
+# what PyTorch calls the argument in its two forms
+CUTS = {"sections": "indices_or_sections", "indices": "indices_or_sections"}
+
+
 @composite(
     cases=[
         Case([5, 2], 2),
@@ -215,7 +222,8 @@ def split_with_sizes(F, input: Tensor, split_sizes: list[int], dim: int = 0) -> 
         Case([5], (2, 9)),
         Case([5], (3, 1)),
         Case([5], (-2,)),
-    ]
+    ],
+    also=CUTS,
 )
 def tensor_split(
     F, input: Tensor, indices_or_sections: int | tuple[int, ...] | Tensor, dim: int = 0
@@ -268,7 +276,7 @@ def directed(name, least, dim, axis_word):
         f"tensor_split {axis_word}.\n\nMath:   out = consecutive slices of input",
     )
     shape = {1: [4, 2], 2: [4, 2], 3: [2, 2, 4]}[least]
-    return composite(body, cases=[Case(shape, 2), Case(shape, (1,))])
+    return composite(body, cases=[Case(shape, 2), Case(shape, (1,))], also=CUTS)
 
 
 hsplit = directed("hsplit", 1, 1, "along columns (dim 1; dim 0 of a vector)")

@@ -61,8 +61,8 @@ def is_size(value):
     return hasattr(value, "__index__") or isinstance(value, (tuple, list))
 
 
-@composite(cases=[Case([2, 6], (3, 4)), Case([2, 6], (-1, 3))])
-def view(F, input: Tensor, *shape: Any, dtype: Any = None) -> Tensor:
+@composite(cases=[Case([2, 6], (3, 4)), Case([2, 6], (-1, 3))], also={"size": "shape"})
+def view(F, input: Tensor, shape: Sizes = (), *, dtype: Any = None) -> Tensor:
     """`reshape` that never copies; with a dtype: the same bytes read as that dtype.
 
     Math:   out = input
@@ -80,7 +80,7 @@ def view(F, input: Tensor, *shape: Any, dtype: Any = None) -> Tensor:
         if as_dtype(dtype).numpy != getattr(input, "array", input).dtype:
             return F.view_dtype(input, dtype)
         shape = input.shape
-    shape = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
+    shape = tuple(shape)
     check_sizes("view", shape)
     out = F.reshape(input, shape)
     array, source = getattr(out, "array", out), getattr(input, "array", input)
@@ -195,6 +195,7 @@ permute.vjp(input=lambda F, g, dims: F.permute(g, inverse(dims)))
 @op(
     view=True,
     alias=("swapaxes", "swapdims"),
+    also={"axis0": "dim0", "axis1": "dim1"},
     cases=[Case([2, 3, 4], 0, 1), Case([2, 3, 4], -1, 0), Case([], 0, -1)],
 )
 def transpose(xp, input: Array, dim0: int, dim1: int):
@@ -280,27 +281,37 @@ def movedim(
 # ---- stretching ----------------------------------------------------------------------------------
 
 
-@op(view=True, cases=[Case([3], (2, 3)), Case([2, 1], (2, 3)), Case([], (2, 2)), Case([2], (1, 2))])
+@op(
+    view=True,
+    also={"size": "shape"},
+    cases=[Case([3], (2, 3)), Case([2, 1], (2, 3)), Case([], (2, 2)), Case([2], (1, 2))],
+)
 def broadcast_to(xp, input: Array, shape: Sizes):
     """Repeated along new and size-1 dims, without a copy.
 
     Math:   out = input;   d input = g, summed back
-    Note:   a stretched result must not be written to: several elements share one place in memory
+    Note:   several elements of a stretched result share one place in memory: a part whose elements
+            lie apart may be written to, and one value may be written everywhere
     """
-    wide = xp.broadcast_to(input, shape)  # NumPy's view is read-only
-    return wide if wide.size != input.size else input.reshape(wide.shape)
+    wide = xp.broadcast_to(input, shape)
+    if wide.size == input.size:
+        return input.reshape(wide.shape)
+    if not getattr(wide.flags, "writeable", True) and input.flags.writeable:
+        wide.flags.writeable = True  # NumPy's view is read-only, CuPy has no such flag
+    return wide
 
 
 broadcast_to.vjp(input=lambda F, g, input_shape: F.sum_to(g, input_shape))
 
 
 @composite(cases=[Case([2, 1], (2, 3)), Case([3], (2, -1))])
-def expand(F, input: Tensor, *size) -> Tensor:
+def expand(F, input: Tensor, size: Sizes = (), *, implicit: bool = False) -> Tensor:
     """`broadcast_to` where -1 keeps a size.
 
     Math:   out = input
+    Args:   implicit: has no effect, as in PyTorch
     """
-    size = tuple(size[0] if len(size) == 1 and isinstance(size[0], (tuple, list)) else size)
+    size = tuple(size)
     lead = len(size) - input.ndim
     if lead < 0 or any(s == -1 for s in size[:lead]):
         raise ShapeError(
