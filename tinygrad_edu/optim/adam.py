@@ -43,7 +43,7 @@ class Adam(Optimizer):
     def __init__(
         self,
         params: Iterable,
-        lr: Any = 1e-3,
+        lr: float | Tensor = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0,
@@ -126,7 +126,7 @@ class AdamW(Adam):
     def __init__(
         self,
         params: Iterable,
-        lr: Any = 1e-3,
+        lr: float | Tensor = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 1e-2,
@@ -160,7 +160,7 @@ class Adamax(Optimizer):
     def __init__(
         self,
         params: Iterable,
-        lr: Any = 2e-3,
+        lr: float | Tensor = 2e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0,
@@ -209,7 +209,7 @@ class NAdam(Optimizer):
     def __init__(
         self,
         params: Iterable,
-        lr: Any = 2e-3,
+        lr: float | Tensor = 2e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0,
@@ -269,7 +269,7 @@ class RAdam(Optimizer):
     def __init__(
         self,
         params: Iterable,
-        lr: Any = 1e-3,
+        lr: float | Tensor = 1e-3,
         betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8,
         weight_decay: float = 0,

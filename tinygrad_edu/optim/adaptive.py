@@ -34,7 +34,7 @@ class RMSprop(Optimizer):
     def __init__(
         self,
         params: Iterable,
-        lr: Any = 1e-2,
+        lr: float | Tensor = 1e-2,
         alpha: float = 0.99,
         eps: float = 1e-8,
         weight_decay: float = 0,
@@ -97,7 +97,7 @@ class Adagrad(Optimizer):
     def __init__(
         self,
         params: Iterable,
-        lr: Any = 1e-2,
+        lr: float | Tensor = 1e-2,
         lr_decay: float = 0,
         weight_decay: float = 0,
         initial_accumulator_value: float = 0,
@@ -156,7 +156,7 @@ class Adadelta(Optimizer):
     def __init__(
         self,
         params: Iterable,
-        lr: Any = 1.0,
+        lr: float | Tensor = 1.0,
         rho: float = 0.9,
         eps: float = 1e-6,
         weight_decay: float = 0,
@@ -215,7 +215,7 @@ class Adafactor(Optimizer):
     def __init__(
         self,
         params: Iterable,
-        lr: Any = 1e-2,
+        lr: float | Tensor = 1e-2,
         beta2_decay: float = -0.8,
         eps: tuple[float | None, float] = (None, 1e-3),
         d: float = 1.0,
@@ -294,7 +294,7 @@ class Rprop(Optimizer):
     def __init__(
         self,
         params: Iterable,
-        lr: Any = 1e-2,
+        lr: float | Tensor = 1e-2,
         etas: tuple[float, float] = (0.5, 1.2),
         step_sizes: tuple[float, float] = (1e-6, 50),
         *,
@@ -352,7 +352,7 @@ class Lion(Optimizer):
     def __init__(
         self,
         params: Iterable,
-        lr: Any = 1e-4,
+        lr: float | Tensor = 1e-4,
         betas: tuple[float, float] = (0.9, 0.99),
         weight_decay: float = 0,
         *,

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from ..autograd import enable_grad, no_grad
 from ..engine.errors import GraphError, ShapeError
+from ..engine.tensor import Tensor
 from ..functional import tensor
 from .optimizer import Optimizer
 
@@ -41,7 +42,7 @@ class LBFGS(Optimizer):
     def __init__(
         self,
         params: Iterable,
-        lr: Any = 1,
+        lr: float | Tensor = 1,
         max_iter: int = 20,
         max_eval: int | None = None,
         tolerance_grad: float = 1e-7,

@@ -24,7 +24,7 @@ class SGD(Optimizer):
     def __init__(
         self,
         params: Iterable,
-        lr: Any = 1e-3,
+        lr: float | Tensor = 1e-3,
         momentum: float = 0,
         dampening: float = 0,
         weight_decay: float = 0,
@@ -89,7 +89,7 @@ class ASGD(Optimizer):
     def __init__(
         self,
         params: Iterable,
-        lr: Any = 1e-2,
+        lr: float | Tensor = 1e-2,
         lambd: float = 1e-4,
         alpha: float = 0.75,
         t0: float = 1e6,
