@@ -35,7 +35,6 @@ from .engine.device import (
     Device as Device,
     Generator as Generator,
     default_generator as default_generator,
-    get_device as _get_device,
 )
 from .engine.dtype import (
     bool_ as bool_,
@@ -70,30 +69,88 @@ from .engine.errors import (
 )
 from .engine.tensor import Tensor as Tensor, as_tensor as as_tensor
 from .functional import *  # noqa: F403
+from .named import (
+    BoolTensor as BoolTensor,
+    ByteTensor as ByteTensor,
+    CharTensor as CharTensor,
+    DoubleTensor as DoubleTensor,
+    FloatTensor as FloatTensor,
+    HalfTensor as HalfTensor,
+    IntTensor as IntTensor,
+    LongTensor as LongTensor,
+    ShortTensor as ShortTensor,
+    bfloat16 as bfloat16,
+    cdouble as cdouble,
+    cfloat as cfloat,
+    channels_last as channels_last,
+    channels_last_3d as channels_last_3d,
+    complex64 as complex64,
+    complex128 as complex128,
+    contiguous_format as contiguous_format,
+    device as device,
+    get_default_device as get_default_device,
+    memory_format as memory_format,
+    preserve_format as preserve_format,
+    set_default_device as set_default_device,
+    set_default_tensor_type as set_default_tensor_type,
+)
+from .printing import set_printoptions as set_printoptions
+from .version import __version__ as __version__
 
 if TYPE_CHECKING:  # imported where first used, by __getattr__ below
     from . import (
+        accelerator as accelerator,
+        amp as amp,
+        backends as backends,
         cli as cli,
+        compat as compat,
+        compiler as compiler,
+        cuda as cuda,
         data as data,
+        distributed as distributed,
         func as func,
+        hub as hub,
+        jit as jit,
         models as models,
+        mps as mps,
+        multiprocessing as multiprocessing,
         nn as nn,
+        onnx as onnx,
         optim as optim,
+        profiler as profiler,
+        random as random,
         recipes as recipes,
+        serialization as serialization,
         storage as storage,
+        testing as testing,
         text as text,
         train as train,
+        utils as utils,
+        version as version,
         vision as vision,
     )
+    from .amp import GradScaler as GradScaler, autocast as autocast
+    from .compiler import compile as compile
     from .func import vmap as vmap
     from .storage import load as load, save as save
 
-__version__ = "0.1.0"
 Size = tuple  # of a shape
-device = _get_device
 float, int, bool = float_, int_, bool_  # noqa: A001  # PyTorch's names
-_LAZY = set("cli data func models nn optim recipes storage text train vision".split())
-_HOMES = {"vmap": "func", "save": "storage", "load": "storage"}  # functions of lazy modules
+_LAZY = set(
+    "accelerator amp backends cli compat compiler cuda data distributed distributions func hub jit"
+    " models mps multiprocessing nn onnx optim profiler random recipes serialization storage"
+    " testing text train utils version vision".split()
+)
+_HOMES = {  # names of lazy modules
+    "GradScaler": "amp",
+    "autocast": "amp",
+    "compile": "compiler",
+    "get_autocast_dtype": "amp",
+    "is_autocast_enabled": "amp",
+    "load": "storage",
+    "save": "storage",
+    "vmap": "func",
+}
 
 
 def manual_seed(seed: _builtins.int) -> Generator:
@@ -136,16 +193,65 @@ def result_type(a: _Any, b: _Any) -> dtype:
     return functional.add(a, b).dtype
 
 
+def get_float32_matmul_precision() -> str:
+    """ "highest": products of float32 are computed in float32."""
+    return "highest"
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """Accepted; products of float32 are computed in float32 in any case."""
+
+
+def use_deterministic_algorithms(
+    mode: _builtins.bool, *, warn_only: _builtins.bool = False
+) -> None:
+    """Accepted; a run with the same seed on the same device gives the same numbers anyway."""
+
+
+def are_deterministic_algorithms_enabled() -> _builtins.bool:
+    """True: a run with the same seed on the same device gives the same numbers."""
+    return True
+
+
+def set_flush_denormal(mode: _builtins.bool) -> _builtins.bool:
+    """False: NumPy does not flush denormal numbers."""
+    return False
+
+
+def get_num_interop_threads() -> _builtins.int:
+    """1: ops run one after another."""
+    return 1
+
+
+def set_num_interop_threads(_: _builtins.int) -> None:
+    """Accepted; ops run one after another."""
+
+
+def typename(obj: _Any) -> str:
+    """The name of an object's type; of a tensor, that of its typed class."""
+    if isinstance(obj, Tensor):
+        return obj.type()
+    return f"{type(obj).__module__}.{type(obj).__qualname__}"
+
+
+def is_storage(obj: _Any) -> _builtins.bool:
+    """False: there are no storages apart from tensors."""
+    return False
+
+
 if not TYPE_CHECKING:  # checkers report an unknown name themselves
 
     def __getattr__(name):
         from importlib import import_module
 
         if name in _LAZY:
-            return import_module(f".{name}", __name__)
+            try:
+                return import_module(f".{name}", __name__)
+            except ModuleNotFoundError as error:
+                if error.name != f"{__name__}.{name}":
+                    raise
         if name in _HOMES:
             return getattr(import_module(f".{_HOMES[name]}", __name__), name)
-        raise AttributeError(
-            f"module 'tinygrad_edu' has no attribute {name!r}. See tinygrad_edu.functional for the"
-            " ops."
-        )
+        from .left_out import missing
+
+        raise missing("", name, "See tinygrad_edu.functional for the ops.")

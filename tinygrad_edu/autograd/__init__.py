@@ -17,9 +17,11 @@ from .modes import (
     set_detect_anomaly,
     set_grad_enabled,
 )
+from .variable import Variable
 
 __all__ = [
     "Function",
+    "Variable",
     "backward",
     "detect_anomaly",
     "enable_grad",

@@ -15,12 +15,12 @@ import sys
 from collections.abc import Sequence
 
 from ..engine.errors import TinygradEduError
-from . import bench, doctor, kernels, listing, predict, train
+from . import bench, doctor, kernels, listing, predict, run, train
 from .errors import say_error
 from .parser import Parser
 from .versions import version
 
-COMMANDS = (train, predict, listing, kernels, bench, doctor)
+COMMANDS = (train, run, predict, listing, kernels, bench, doctor)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

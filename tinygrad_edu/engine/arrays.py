@@ -91,10 +91,25 @@ def unwrap(data: Any) -> Any:
     )
 
 
+printing: dict[str, Any] = {  # set_printoptions changes it; sci_mode None: where numbers ask for it
+    "precision": 4,
+    "threshold": 1000,
+    "edgeitems": 3,
+    "linewidth": 75,
+    "sci_mode": None,
+}
+
+
 def printed(array: np.ndarray) -> str:
     """The values of a tensor as its repr shows them."""
     return np.array2string(
-        array, separator=", ", prefix="tensor(", formatter=formatter(array), threshold=1000
+        array,
+        separator=", ",
+        prefix="tensor(",
+        formatter=formatter(array),
+        threshold=printing["threshold"],
+        edgeitems=printing["edgeitems"],
+        max_line_width=printing["linewidth"],
     )
 
 
@@ -108,8 +123,11 @@ def formatter(array: np.ndarray) -> Any:
     nonzero = finite[finite > 0]
     if nonzero.size == 0 or (finite == np.floor(finite)).all() and nonzero.max() < 1e8:
         return {"float": lambda v: f"{v:.0f}." if np.isfinite(v) else str(v)}
-    wide = nonzero.max() / nonzero.min() > 1000 or nonzero.max() >= 1e8 or nonzero.min() < 1e-4
-    return {"float": lambda v: (f"{v:.4e}" if wide else f"{v:.4f}") if np.isfinite(v) else str(v)}
+    wide = printing["sci_mode"]
+    if wide is None:
+        wide = nonzero.max() / nonzero.min() > 1000 or nonzero.max() >= 1e8 or nonzero.min() < 1e-4
+    form = f".{printing['precision']}{'e' if wide else 'f'}"
+    return {"float": lambda v: format(v, form) if np.isfinite(v) else str(v)}
 
 
 def check_index(name: str, index: Any, size: int, dim: int) -> None:

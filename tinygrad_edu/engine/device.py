@@ -54,6 +54,8 @@ class Device:
     `xp` is the array module, `array_type` the class of its arrays, `F` the table of functions.
     """
 
+    default: Device  # of new tensors
+
     def __init__(self, type: str, index: int | None, xp: Any, array_type: type):
         self.type, self.index, self.xp, self.array_type = type, index, xp, array_type
         self.F = Table(self)
@@ -71,6 +73,15 @@ class Device:
 
     def __deepcopy__(self, memo: dict) -> Device:
         return self
+
+    def __enter__(self) -> Device:
+        """Make it the device of new tensors inside a `with` block."""
+        outer.append(Device.default)
+        Device.default = self
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        Device.default = outer.pop()
 
     def asarray(self, data: Any, dtype: Any = None) -> Any:
         """Host data (or an array of this device) as an array of this device, copied only if it must
@@ -96,7 +107,8 @@ class Device:
         """Wait until all work given to the device is done (nothing to wait for on the CPU)."""
 
 
-cpu = Device("cpu", None, np, np.ndarray)
+cpu = Device.default = Device("cpu", None, np, np.ndarray)
+outer: list[Device] = []  # the defaults outside of `with device:` blocks
 devices: dict[str, Device] = {"cpu": cpu}
 # imported when first asked for
 BACKENDS = {"cuda": "tinygrad_edu.devices.cuda", "emu": "tinygrad_edu.devices.emu"}

@@ -1,6 +1,10 @@
 """Layers, containers, losses and initial values with PyTorch's names."""
 
-from . import functional as functional, init as init, utils as utils
+import sys as _sys
+from typing import TYPE_CHECKING as _TYPE_CHECKING
+
+from ..left_out import missing as _missing
+from . import functional as functional, init as init, parallel as parallel, utils as utils
 from .activation import (
     CELU as CELU,
     ELU as ELU,
@@ -119,6 +123,7 @@ from .padding import (
     ZeroPad2d as ZeroPad2d,
     ZeroPad3d as ZeroPad3d,
 )
+from .parallel import DataParallel as DataParallel
 from .parameter import Buffer as Buffer, Parameter as Parameter
 from .pixelshuffle import (
     ChannelShuffle as ChannelShuffle,
@@ -174,3 +179,10 @@ from .upsample import (
     UpsamplingBilinear2d as UpsamplingBilinear2d,
     UpsamplingNearest2d as UpsamplingNearest2d,
 )
+
+modules = _sys.modules[__name__]  # PyTorch's folder of the same layers
+
+if not _TYPE_CHECKING:  # checkers report an unknown name themselves
+
+    def __getattr__(name):
+        raise _missing("nn", name)

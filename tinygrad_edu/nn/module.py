@@ -465,7 +465,12 @@ class Module:
         return self
 
     def to(
-        self, *args: Any, dtype: Any = None, device: Any = None, non_blocking: bool = False
+        self,
+        *args: Any,
+        dtype: Any = None,
+        device: Any = None,
+        non_blocking: bool = False,
+        memory_format: Any = None,
     ) -> Self:
         """Move to a device and/or convert floating-point parameters and buffers to a dtype, in
         place.
@@ -509,13 +514,13 @@ class Module:
 
     def type(self, dst_type: Any) -> Self:
         """Convert every parameter and buffer to `dst_type`."""
-        return self._apply(lambda t: t.to(dtype=dst_type))
+        return self._apply(lambda t: t.type(dst_type) if t.is_floating_point() else t)
 
     def cpu(self) -> Self:
         return self.to(device="cpu")
 
-    def cuda(self, device: int | None = None) -> Self:
-        return self.to(device="cuda" if device is None else f"cuda:{device}")
+    def cuda(self, device: Any = None) -> Self:
+        return self.to("cuda" if device is None else device)
 
     # ---- showing ----
 

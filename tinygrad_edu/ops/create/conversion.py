@@ -61,6 +61,7 @@ def to(
     device: Any = None,
     copy: bool = False,
     non_blocking: bool = False,
+    memory_format: Any = None,
 ) -> Tensor:
     """Convert to a dtype, a device, both, or those of another tensor; self if nothing changes and
     not `copy`.
@@ -70,19 +71,18 @@ def to(
             dtype, device = arg.dtype, arg.device
         elif isinstance(arg, (str, Device)):
             device = arg
+        elif isinstance(arg, int) and not isinstance(arg, bool):
+            device = f"cuda:{arg}"
         elif arg is not None and not isinstance(arg, bool):
             dtype = arg
+    if isinstance(device, int):
+        device = f"cuda:{device}"
     result = self
     if dtype is not None and dtypes.as_dtype(dtype) is not self.dtype:
         result = functional.cast(result, dtypes.as_dtype(dtype).numpy, self.array.dtype)
     if device is not None and get_device(device) is not self.device:
         result = transfer(result, get_device(device))
     return functional.clone(self) if copy and result is self else result
-
-
-def type_(self: Tensor, dtype: Any = None) -> Any:
-    """The name of the tensor's type, or the tensor converted to `dtype`."""
-    return f"tinygrad_edu.{self.dtype.torch_class}Tensor" if dtype is None else self.to(dtype=dtype)
 
 
 def type_as(self: Tensor, other: Tensor) -> Tensor:
@@ -93,13 +93,12 @@ def cpu(self: Tensor) -> Tensor:
     return self.to("cpu")
 
 
-def cuda(self: Tensor, index: int | None = None) -> Tensor:
-    return self.to("cuda" if index is None else f"cuda:{index}")
+def cuda(self: Tensor, device: Any = None, non_blocking: bool = False) -> Tensor:
+    return self.to("cuda" if device is None else device)
 
 
 for _f in (to, type_as, cpu, cuda):
     setattr(Tensor, _f.__name__, _f)
-Tensor.type = type_  # type: ignore[assignment, method-assign]
 for _name, _d in dict(
     float=dtypes.float32,
     double=dtypes.float64,

@@ -20,7 +20,7 @@ def tensor(
 
     Floats take the default dtype, ints int64.
     """
-    where = get_device(device or (data.device if isinstance(data, Tensor) else "cpu"))
+    where = place(data.device if device is None and isinstance(data, Tensor) else device)
     if dtype is not None and isinstance(data, (int, float, list, tuple)):
         check_range("tensor", data, as_dtype(dtype))
     return made(as_array(data, dtype, where, copy=True), where, requires_grad)

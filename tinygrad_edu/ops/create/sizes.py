@@ -64,8 +64,8 @@ def count(name: str, what: str, n: Any) -> int:
 
 
 def place(device: Any) -> Device:
-    """The device of a new tensor: the CPU unless another is named."""
-    return get_device(device or "cpu")
+    """The device of a new tensor: the default one unless another is named."""
+    return Device.default if device is None else get_device(device)
 
 
 def kind(dtype: Any) -> Any:

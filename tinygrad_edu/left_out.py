@@ -1,7 +1,10 @@
-"""Why names of PyTorch's are left out: (what a name looks like, the reason). The first that fits
-counts. `tools/make_docs.py` reads it.
-"""
+"""Why names of PyTorch's are left out, and the error about a name that is not here."""
 
+from __future__ import annotations
+
+import re
+
+# (what a name looks like, why it is left out); the first that fits counts
 REASONS = [
     (
         r"complex|^real$|^imag$|conj|^angle$|polar|resolve_(conj|neg)|is_neg|cdouble|cfloat|"
@@ -80,7 +83,7 @@ REASONS = [
         "older or lower-level linear algebra; use `linalg`",
     ),
     (
-        r"Lazy|Uninitialized|SyncBatchNorm|DataParallel|Container$|NLLLoss2d|CrossMapLRN2d|"
+        r"Lazy|Uninitialized|SyncBatchNorm|Container$|NLLLoss2d|CrossMapLRN2d|"
         r"AdaptiveLogSoftmax|LinearCrossEntropy|linear_cross_entropy",
         "lazy, multi-process or outdated layers",
     ),
@@ -103,3 +106,38 @@ REASONS = [
         "older names of the initialisers, without their underscore",
     ),
 ]
+
+# modules of PyTorch's that are left out whole, with what to use instead
+MODULES = {
+    "ao": "quantised tensors are not supported",
+    "export": "graphs are not captured; a model is its Python code",
+    "fft": "complex numbers are not supported; use numpy.fft on x.numpy()",
+    "fx": "graphs are not captured; a model is its Python code",
+    "onnx": "no exporter yet; save the state_dict and load it where it is needed",
+    "package": "a model is its Python code; save the state_dict",
+    "quantization": "quantised tensors are not supported",
+    "signal": "complex numbers are not supported; use scipy.signal",
+    "sparse": "sparse tensors are not supported; use dense ones, or index_add",
+    "xpu": "devices here are cpu, cuda and emu",
+}
+
+
+def reason(name: str) -> str | None:
+    """Why a name of PyTorch's is left out; None for a name that is not."""
+    if name in MODULES:
+        return MODULES[name]
+    return next((why for pattern, why in REASONS if re.search(pattern, name)), None)
+
+
+def missing(module: str, name: str, instead: str = "") -> AttributeError:
+    """The error about `module.name`, which is not here: left out on purpose, or unknown.
+
+    Args: instead: what to do, a sentence.
+    """
+    why = reason(name)
+    said = f"It is left out on purpose: {why}." if why else "Check the spelling."
+    return AttributeError(
+        f"module 'tinygrad_edu{module and '.' + module}' has no attribute {name!r}. {said}"
+        f" {instead}".rstrip(),
+        name=name,
+    )

@@ -1,0 +1,7 @@
+"""What PyTorch stands on and can be asked about. Settings are accepted and change nothing: NumPy
+and the kernels of this engine do the work.
+"""
+
+from . import cuda, cudnn, mkl, mkldnn, mps, openmp
+
+__all__ = ["cuda", "cudnn", "mkl", "mkldnn", "mps", "openmp"]

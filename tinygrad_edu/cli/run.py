@@ -1,0 +1,89 @@
+"""tinygrad-edu run: a PyTorch script, unchanged, on this engine."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from types import TracebackType
+
+from .errors import Stop
+from .parser import Parser
+
+NAME = "run"
+HELP = "run a PyTorch script on this engine"
+
+
+def add_arguments(parser: Parser) -> None:
+    parser.description = (
+        "Run a script that was written for PyTorch. `import torch` and `import torchvision` give"
+        " this engine; the script is not changed."
+    )
+    parser.add_examples(
+        "tinygrad-edu run mnist.py --epochs 1",
+        "tinygrad-edu run --check mnist.py",
+        "tinygrad-edu run --profile mnist.py --epochs 1",
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="run nothing; list the names of PyTorch that the script and its modules use, and"
+        " which of them are missing here",
+    )
+    parser.add_argument(
+        "--profile", action="store_true", help="say at the end where the time went, by op and line"
+    )
+    parser.add_argument("script", help="a Python file")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="arguments of the script")
+
+
+def run(flags: argparse.Namespace) -> int:
+    if not os.path.isfile(flags.script):
+        raise Stop(f"run: script must be a Python file, got {flags.script!r}. Check the path.")
+    if flags.check:
+        from ..compat.names import report
+
+        return report(flags.script)
+    if not flags.profile:
+        return execute(flags.script, flags.arguments)
+    from ..profiler import Times
+
+    with Times(os.path.dirname(os.path.abspath(flags.script))) as times:
+        code = execute(flags.script, flags.arguments)
+    print(times.report(), file=sys.stderr)
+    return code
+
+
+def execute(script: str, arguments: list[str]) -> int:
+    """Run the file as Python itself would, with this engine as `torch`; its exit code."""
+    from runpy import run_path
+
+    from ..compat import install_as_torch
+
+    install_as_torch()
+    sys.argv = [script, *arguments]
+    sys.path[:1] = [os.path.dirname(os.path.abspath(script))]
+    try:
+        run_path(script, run_name="__main__")
+    except SystemExit as end:
+        return exit_code(end)
+    except Exception as error:  # noqa: BLE001  # shown as Python shows it
+        traceback.print_exception(type(error), error, own_lines(error.__traceback__, script))
+        return 1
+    return 0
+
+
+def exit_code(end: SystemExit) -> int:
+    """The number for the shell; what else was given is printed, as Python does."""
+    if end.code is None or isinstance(end.code, int):
+        return end.code or 0
+    print(end.code, file=sys.stderr)
+    return 1
+
+
+def own_lines(trace: TracebackType | None, script: str) -> TracebackType | None:
+    """A traceback from the script's first line on, without what started it."""
+    while trace is not None and trace.tb_frame.f_code.co_filename != script:
+        trace = trace.tb_next
+    return trace

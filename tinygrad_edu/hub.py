@@ -1,0 +1,30 @@
+"""PyTorch Hub's names. Code from the internet is not run here, and weights are not fetched."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, NoReturn
+
+from .engine.errors import TinygradEduError
+
+
+def load(repo_or_dir: str, model: str, *args: Any, **kwargs: Any) -> NoReturn:
+    """An error that says what to do."""
+    raise TinygradEduError(
+        f"hub.load: must be a model of this machine, got {model!r:.100} of {repo_or_dir!r:.100},"
+        " which would download and run code. Use vision.models or a model class of your own, and"
+        " load its .pth file."
+    )
+
+
+def load_state_dict_from_url(url: str, *args: Any, **kwargs: Any) -> NoReturn:
+    """An error that says what to do."""
+    raise TinygradEduError(
+        f"hub.load_state_dict_from_url: must be a file of this machine, got {url!r:.200}. Download"
+        " it yourself and use load(path)."
+    )
+
+
+def get_dir() -> str:
+    """The folder where PyTorch keeps downloads."""
+    return os.path.expanduser(os.path.join("~", ".cache", "torch", "hub"))

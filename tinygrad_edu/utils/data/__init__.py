@@ -1,0 +1,8 @@
+"""The names of `torch.utils.data`; they live in `tinygrad_edu.data`."""
+
+from ...data import *  # noqa: F403
+from ...data import dataset as dataset
+from ...data import distributed as distributed
+from ...data import loader as dataloader
+from ...data import sampler as sampler
+from ...data.distributed import DistributedSampler as DistributedSampler
