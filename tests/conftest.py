@@ -23,6 +23,7 @@ if settings is not None:
 # What `pytest -m quick` runs: whole files, or functions of a file, of every folder, that take
 # seconds together. Of test_ops.py it runs the first case of each op.
 QUICK = {
+    "compat/test_names.py",
     "data/test_text.py",
     "data/test_torch_files.py",
     "data/test_transforms.py",
