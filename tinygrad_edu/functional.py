@@ -203,6 +203,8 @@ from .ops.image.resize import (
     pixel_shuffle as pixel_shuffle,
     pixel_unshuffle as pixel_unshuffle,
     upsample as upsample,
+    upsample_bilinear as upsample_bilinear,
+    upsample_nearest as upsample_nearest,
 )
 from .ops.indexing.embedding import (
     embedding as embedding,

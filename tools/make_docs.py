@@ -201,7 +201,7 @@ DIFFERENCES = """\
 
 Each of these is accepted here and gives the right result, or is refused here with a reason.
 
-- `out=` is left out everywhere. Results are new tensors; in-place forms write into old ones.
+- `out=` works for every op on tensors, not for functions that make new ones (`zeros`, `arange`).
 - Overlapping in-place writes are refused. `x.unfold(0, 2, 1).mul_(2)` writes to one element through
   two windows, and the result would depend on their order. PyTorch writes window after window.
 - `SparseAdam` is left out, because there are no sparse tensors.

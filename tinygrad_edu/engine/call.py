@@ -21,6 +21,7 @@ from .anomaly import check_forward
 from .device import functional, quiet
 from .errors import DeviceError, DTypeError, explain
 from .graph import Node, Output, mode
+from .into import into
 from .tensor import Tensor, as_tensor
 from .views import remember_view
 
@@ -261,7 +262,11 @@ def several(op: Any, arrays: tuple, node: Node | None, device: Any) -> tuple:
 
 
 def respelled(op: Any, given: dict, unknown: dict) -> Any:
-    """A call with NumPy's names (axis, keepdims), a misspelt name, or a missing argument."""
+    """A call with `out=`, other names (axis, keepdims), a misspelt name, a missing argument."""
+    out = unknown.pop("out", None)
+    if out is not None:
+        again = partial(respelled, op, given, unknown)
+        return into(op.name, out, again, (*given.values(), *unknown.values()))
     renamed = {op.renamed.get(name, name): value for name, value in unknown.items()}
     check_names(op, renamed)
     given |= renamed

@@ -27,6 +27,7 @@ from .case import Case
 from .device import Device, functional, registry
 from .errors import explain
 from .graph import Node, Output
+from .into import into
 from .names import OPERATORS, RENAMED
 from .tensor import Tensor
 from .views import inplace_form
@@ -319,6 +320,10 @@ def composed(composite: Composite) -> Callable:
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs and not keywords and not kwargs.keys() <= {*order}:
+            out = kwargs.pop("out", None)
+            if out is not None:
+                again = partial(call, *args, **kwargs)
+                return into(composite.name, out, again, (*args, *kwargs.values()))
             renamed = composite.renamed
             kwargs = {renamed.get(k, k) if k not in order else k: v for k, v in kwargs.items()}
             check_names(composite, kwargs)

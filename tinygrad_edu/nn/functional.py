@@ -105,6 +105,8 @@ from ..functional import (
     triplet_margin_loss as triplet_margin_loss,
     triplet_margin_with_distance_loss as triplet_margin_with_distance_loss,
     upsample as upsample,
+    upsample_bilinear as upsample_bilinear,
+    upsample_nearest as upsample_nearest,
 )
 from .multihead import multi_head_attention_forward as multi_head_attention_forward
 

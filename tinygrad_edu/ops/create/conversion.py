@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from ...engine import dtype as dtypes
@@ -186,6 +187,36 @@ def is_pinned(self: Tensor, device: Any = None) -> bool:
     return False
 
 
+def resize_(self: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
+    """Take another size, over the same memory as far as it reaches; new elements are 0."""
+    size = tuple(sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes)
+    if self.requires_grad or any(n < 0 for n in size):
+        raise GraphError(
+            "resize_: needs sizes of at least 0 and a tensor that requires no gradients, got"
+            f" {size} for shape {tuple(self.shape)}. Use reshape(), or detach() it."
+        )
+    flat, wanted = self.array.reshape(-1), math.prod(size)
+    if wanted > flat.size:
+        longer = self.device.xp.zeros(wanted, flat.dtype)
+        longer[: flat.size] = flat
+        flat, self.view_of = longer, None
+    self.array = flat[:wanted].reshape(size)
+    self.bump_version()
+    return self
+
+
+def resize_as_(self: Tensor, the_template: Tensor, memory_format: Any = None) -> Tensor:
+    """`resize_` to the shape of another tensor."""
+    return resize_(self, tuple(the_template.shape))
+
+
+def new(self: Tensor, *args: Any) -> Tensor:
+    """An older name: `new_empty` of a size given as ints or a shape, else `new_tensor` of data."""
+    if len(args) == 1 and not isinstance(args[0], (int, type(self.shape))):
+        return self.new_tensor(args[0])
+    return self.new_empty(*(args or (0,)))
+
+
 def pin_memory(self: Tensor) -> Tensor:
     """The tensor itself: memory of the CPU needs no pinning to be read by it."""
     return self
@@ -214,6 +245,9 @@ for _method in (
     ndimension,
     is_pinned,
     pin_memory,
+    resize_,
+    resize_as_,
+    new,
 ):
     setattr(Tensor, _method.__name__, _method)
 for _name in ("is_sparse", "is_quantized", "is_meta", "is_nested", "is_mps", "is_xpu"):

@@ -175,6 +175,34 @@ def upsample(
     return F.interpolate(input, size, scale_factor, mode, align_corners)
 
 
+@composite(method=False, cases=[Case([1, 2, 3, 4], None, 2), Case([1, 2, 3], 5)])
+def upsample_nearest(
+    F,
+    input: Tensor,
+    size: int | tuple[int, ...] | None = None,
+    scale_factor: float | tuple[float, ...] | None = None,
+) -> Tensor:
+    """`interpolate` with mode "nearest", an older name.
+
+    Math:   out = interpolate(input, size, scale_factor, "nearest")
+    """
+    return F.interpolate(input, size, scale_factor, "nearest")
+
+
+@composite(method=False, cases=[Case([1, 2, 3, 4], None, 2), Case([1, 2, 3, 3], (5, 4))])
+def upsample_bilinear(
+    F,
+    input: Tensor,
+    size: int | tuple[int, ...] | None = None,
+    scale_factor: float | tuple[float, ...] | None = None,
+) -> Tensor:
+    """`interpolate` with mode "bilinear" and aligned corners, an older name.
+
+    Math:   out = interpolate(input, size, scale_factor, "bilinear", align_corners=True)
+    """
+    return F.interpolate(input, size, scale_factor, "bilinear", True)
+
+
 def check_factor(name, what, factor, size):
     if factor < 1 or size % factor:
         raise ShapeError(
