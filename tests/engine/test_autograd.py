@@ -235,6 +235,20 @@ def test_in_place_on_a_leaf_is_refused_under_grad_mode_only():
     assert x._version == 1
 
 
+def test_nothing_arrives_at_a_view_made_under_no_grad_unless_it_becomes_a_leaf_itself():
+    x, seen = leaf(1.0, 2.0, 3.0), []
+    with no_grad():
+        part, other = x[:2], x[1:]
+    part.register_hook(seen.append)
+    assert part.requires_grad and part.is_leaf
+    (part * 2).sum().backward()
+    assert x.grad is part.grad is None and not seen
+    assert tg.autograd.grad((part * 2).sum(), part, allow_unused=True) == (None,)
+    part.requires_grad_()
+    (part * other.sum()).sum().backward()
+    assert part.grad.tolist() == [5.0, 5.0] and x.grad is other.grad is None
+
+
 def test_views_share_memory_and_gradients_follow_writes_through_them():
     x = leaf(1.0, 2.0, 3.0)
     base = x * 2

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
-from operator import add
+from operator import add, call
 from typing import Any
 
 from .anomaly import check_finite
 from .device import functional, quiet
 from .errors import GraphError, ShapeError
-from .graph import Leaf, mode
+from .graph import NOWHERE, Leaf, mode
 from .tensor import Tensor, as_tensor
 
 adding = threading.Lock()  # two threads may run backward into one leaf
@@ -30,8 +30,9 @@ def walk(roots: list, create_graph=False, retain_graph=False, targets: Any = Non
     found: dict[Any, Any] = {}
     retained: dict[Any, Any] = {}
     queue: list[tuple] = []
+    run = call if create_graph else quiet().run  # ops that are recorded are quiet themselves
     for node, g in roots:
-        receive(node, g, grads, queue)
+        receive(node, g, grads, queue, run)
     before, mode.recording, anomaly = mode.recording, create_graph, mode.anomaly
     try:
         while queue:
@@ -49,21 +50,23 @@ def walk(roots: list, create_graph=False, retain_graph=False, targets: Any = Non
             if anomaly:
                 check_finite(node, pieces)
             for edge, piece in zip(node.edges, pieces):
-                if piece is None or edge is None or wanted is not None and edge not in wanted:
+                if piece is None or edge is None or edge is NOWHERE:
+                    continue
+                if wanted is not None and edge not in wanted:
                     continue
                 if piece.shape != edge.shape:  # broadcast: sum back
                     F = functional if create_graph else node.device.F
-                    piece = quiet().run(F.sum_to, piece, edge.shape)
-                receive(edge, piece, grads, queue)
+                    piece = run(F.sum_to, piece, edge.shape)
+                receive(edge, piece, grads, queue, run)
         return found, retained
     finally:
         mode.recording = before
 
 
-def receive(node: Any, g: Any, grads: dict, queue: list) -> None:
+def receive(node: Any, g: Any, grads: dict, queue: list, run: Callable) -> None:
     """Add `g` to what has arrived for `node`; the first arrival puts the node into the queue."""
     if node in grads:
-        grads[node] = quiet().run(add, grads[node], g)
+        grads[node] = run(add, grads[node], g)
     else:
         grads[node] = g
         heappush(queue, (-node.time, node))
@@ -154,9 +157,9 @@ def deliver(found: dict, retained: dict, create_graph: bool) -> None:
     for node, g in everything if create_graph else own(everything):
         leaf = type(node) is Leaf
         owner = node.tensor() if leaf else node.retains and node.retains()
-        if owner is None or leaf and (owner.node is not node or node.silent):
+        if owner is None or leaf and owner.node is not node:
             continue  # the user dropped the tensor, or it no longer requires gradients
-        quiet().run(accumulate, owner, g)
+        (call if create_graph else quiet().run)(accumulate, owner, g)
         for hook in tuple((leaf and node.after or {}).values()):
             hook(owner)
 
@@ -280,9 +283,7 @@ def grad(
     deliver({}, retained, create_graph)
     if not create_graph:
         found = {node: Tensor(g, node.device) for node, g in own(found.items())}
-    results: list[Any] = [
-        None if getattr(x.node, "silent", False) else found.get(x.node) for x in ins
-    ]
+    results: list[Any] = [None if x.node is NOWHERE else found.get(x.node) for x in ins]
     for i, (x, g) in enumerate(zip(ins, results)):
         if g is None and materialize_grads:
             results[i] = Tensor(x.device.xp.zeros(x.shape, x.array.dtype), x.device)

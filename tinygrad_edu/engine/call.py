@@ -20,7 +20,7 @@ from . import dtype as dtypes
 from .anomaly import check_forward
 from .device import functional, quiet
 from .errors import DeviceError, DTypeError, explain
-from .graph import Node, Output, mode
+from .graph import Node, Output, recording
 from .into import into
 from .tensor import Tensor, as_tensor
 from .views import remember_view
@@ -31,14 +31,14 @@ REQUIRED = type("REQUIRED", (), {"__repr__": lambda self: "REQUIRED"})()  # has 
 
 def write(op: Any) -> str:
     """The text of one op's call. Input i is the raw array x{i} and its edge e{i}."""
-    check_reserved(op)
     outs = ", ".join((*op.outs, *op.residuals))
     result = "Tensor(out, device, node)"
     if op.several:
         given = "out" if op.any_number else f"({', '.join(op.outs)},)"
         result = f"several(op, {given}, node, device)"
     if op.view:
-        result = f"remember_view({result}, {op.inputs[0]}, op, ({', '.join((*op.attrs, ''))}))"
+        attrs = "".join(f"{name}, " for name in op.attrs)
+        result = f"remember_view({result}, {op.inputs[0]}, op, ({attrs}), recording)"
     run = f"quiet().run(device.F.{op.name}, {op.passed})"
     if op.view:  # computes nothing that NumPy could warn of
         run = f"device.F.{op.name}({op.passed})"
@@ -74,7 +74,7 @@ def sizes_text(op: Any) -> str:
     """Text that gathers ints given one after another into one tuple."""
     if op.sizes is None:
         return ""
-    return f"    {op.sizes} = sizes({op.sizes}, more)\n"
+    return f"    {op.sizes} = ({op.sizes}, *more) if more else sizes({op.sizes})\n"
 
 
 def arrays_text(op: Any) -> str:
@@ -88,19 +88,24 @@ def arrays_text(op: Any) -> str:
 
 def record_text(op: Any) -> str:
     """Text that records a node where an input needs gradients."""
+    head, now = "", "(recording := now())"
+    if op.view:  # remember_view asks too
+        head, now = "    recording = now()\n", "recording"
     if not op.differentiable:
-        return "    node = None\n"
+        return f"{head}    node = None\n"
     edges = "e0" if op.variadic else f"({', '.join(op.ends)},)"
     some = "any(e0)" if op.variadic else " or ".join(f"{e} is not None" for e in op.ends)
+    if op.view and "dtype" in op.attrs:  # the same bytes as other numbers: nothing flows
+        now += " and out.dtype is x0.dtype"
     shape = "out.shape"
     if op.several:
         shape = f"({', '.join(f'{o}.shape' for o in op.outs)},)"
     if op.any_number:
         shape = "tuple([o.shape for o in out])"
     return f"""\
-    node = None
-    if ({some}) and (recording := thread.recording):
-        node = Node(op, {edges}, op.keep({", ".join(op.values)}), {shape}, device)
+{head}    node = None
+    if ({some}) and {now}:
+        node = Node(op, {edges}, {op.kept}, {shape}, device)
         if recording is not True:  # anomaly mode
             check_forward(node, [{", ".join(op.raw)}], [{"*" * op.any_number}{", ".join(op.outs)}])
 """
@@ -110,12 +115,33 @@ def take(op: Any, name: str, x: str, e: str) -> str:
     """Text that takes an input apart into its array and its edge."""
     if op.variadic:
         return f"{x}, {e} = [t.array for t in {name}], tuple([t.node for t in {name}])"
-    pair = f"{name}.array, {name}.node"
     if name in op.optional:
-        pair = f"(None, None) if {name} is None else ({pair})"
-    elif op.mixes and x != "x0":
-        pair = f"({name}, None) if type({name}) in NUMBERS else ({pair})"
-    return f"{x}, {e} = {pair}"
+        return f"{x}, {e} = (None, None) if {name} is None else ({name}.array, {name}.node)"
+    if not op.mixes or x == "x0":
+        return f"{x}, {e} = {name}.array, {name}.node"
+    number = "x0.dtype.kind == 'f'" if first(op) == "x0" else "False"
+    return f"""\
+if type({name}) in NUMBERS:
+            {x}, {e}, {x}_fits = {name}, None, {number}
+        else:
+            {x}, {e} = {name}.array, {name}.node
+            {x}_fits = {fits(op, name, x)}"""
+
+
+def first(op: Any) -> str:
+    """The first input of those whose dtypes are compared."""
+    return next((x for x, name in zip(op.raw, op.inputs) if name not in op.plain), "x0")
+
+
+def fits(op: Any, name: str, x: str) -> str:
+    """Text that asks whether a tensor is on the device and of the dtype of the first."""
+    same = f"{name}.device is device"
+    if op.types != "same" and name not in op.plain:
+        if x != first(op):
+            same += f" and {x}.dtype is {first(op)}.dtype"
+        elif op.types == "float":
+            same += f" and {x}.dtype.kind == 'f'"
+    return same
 
 
 def alike(op: Any, name: str, x: str) -> str:
@@ -126,18 +152,9 @@ def alike(op: Any, name: str, x: str) -> str:
         return f"all([t.device is device{kind} for t in {name}])"
     if x == "x0":
         return "x0.dtype.kind == 'f'" if op.types == "float" and cast else ""
-    first = next((f"x{i}" for i, n in enumerate(op.inputs) if n not in op.plain), "x0")
-    same = f"{name}.device is device"
-    if cast and x != first:
-        same += f" and {x}.dtype is {first}.dtype"
-    elif op.types == "float" and cast:
-        same += f" and {x}.dtype.kind == 'f'"
     if name in op.optional:
-        return f"({name} is None or {same})"
-    if op.mixes:
-        fits = "x0.dtype.kind == 'f'" if first == "x0" else "False"
-        return f"({x} is {name} and {fits} or {x} is not {name} and {same})"
-    return same
+        return f"({name} is None or {fits(op, name, x)})"
+    return f"{x}_fits" if op.mixes else fits(op, name, x)
 
 
 RESERVED = {"device", "node", "alike", "recording", "unknown", "more", "op"}
@@ -163,11 +180,9 @@ def compiled(op: Any, name: str, text: str, **more: Any) -> Callable:
 # ---- what the text calls -------------------------------------------------------------------------
 
 
-def sizes(first: Any, more: tuple) -> tuple:
-    """Several ints, given one after another or as one sequence, as a tuple."""
-    if more:
-        return (first, *more)
-    return tuple(first) if isinstance(first, (tuple, list)) else (first,)
+def sizes(given: Any) -> tuple:
+    """One int or a sequence of ints as a tuple."""
+    return tuple(given) if isinstance(given, (tuple, list)) else (given,)
 
 
 def lift(op: Any, inputs: Any) -> tuple:
@@ -301,7 +316,7 @@ def reworded(op: Any, inputs: Any, error: Exception, attrs: dict) -> Exception:
     return worded
 
 
-SCOPE: dict[str, Any] = {"thread": mode, "Node": Node, "Tensor": Tensor, "NUMBERS": NUMBERS}
+SCOPE: dict[str, Any] = {"now": recording.get, "Node": Node, "Tensor": Tensor, "NUMBERS": NUMBERS}
 SCOPE |= {"quiet": quiet, "REQUIRED": REQUIRED, "inf": float("inf"), "nan": float("nan")}
 SCOPE |= {
     f.__name__: f for f in (lift, several, sizes, respelled, reworded, remember_view, check_forward)

@@ -11,13 +11,17 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
+from contextvars import ContextVar
 from itertools import count
 from typing import Any
 
-from .device import Device, functional, quiet
+from .device import Device, cpu, functional, quiet
 from .errors import GraphError
 
 clock = count(1).__next__
+
+
+recording: ContextVar[Any] = ContextVar("recording", default=True)  # quicker than a local
 
 
 class Mode(threading.local):
@@ -25,9 +29,16 @@ class Mode(threading.local):
     NaNs are errors; `recording` is then "anomaly", so that a call has one switch to look at.
     """
 
-    recording: Any = True
     inference = False
     anomaly = False
+
+    @property
+    def recording(self) -> Any:
+        return recording.get()
+
+    @recording.setter
+    def recording(self, value: Any) -> None:
+        recording.set(value)
 
 
 mode = Mode()
@@ -108,33 +119,22 @@ def filled(slots: dict, node: Node) -> tuple:
 
 
 class Leaf:
-    """The end of the graph: a tensor that the user made, held weakly.
+    """The end of the graph: a tensor that the user made, held weakly."""
 
-    `silent`: of a view that requires gradients only because its base does, but has no history (it
-    was made under no_grad(), or before the base required any). As in PyTorch, none arrive there.
-    """
-
-    __slots__ = (
-        "tensor",
-        "shape",
-        "device",
-        "time",
-        "hooks",
-        "after",
-        "retains",
-        "silent",
-        "__weakref__",
-    )
     edges: tuple = ()
-    op = where = None
+    op = where = retains = None
+    hooks: dict[int, Callable] | None = None
+    after: dict[int, Callable] | None = None  # called once the tensor's .grad is there
 
-    def __init__(self, tensor: Any, silent: bool = False):
-        self.silent = silent
+    shape: tuple = ()
+    device, time = cpu, 0
+
+    def __init__(self, tensor: Any = None):
+        if tensor is None:  # NOWHERE
+            self.tensor: Callable = lambda: None
+            return
         self.tensor, self.shape = weakref.ref(tensor), tensor.array.shape
         self.device, self.time = tensor.device, clock()
-        self.hooks: dict[int, Callable] | None = None
-        self.after: dict[int, Callable] | None = None  # called once the tensor's .grad is there
-        self.retains = None
 
     def __repr__(self) -> str:
         return "<leaf>"
@@ -144,6 +144,11 @@ class Leaf:
 
     def send(self, g: Any, create_graph: bool, retain_graph: bool) -> tuple:
         return ()
+
+
+# The end of each view without history that requires gradients only because its base does: it was
+# made under no_grad(), or before the base required any. As in PyTorch, no gradient arrives there.
+NOWHERE = Leaf()
 
 
 class Slots(dict):

@@ -22,7 +22,7 @@ from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
 from .backward import walk
-from .call import check_names, compiled, sizes, write
+from .call import check_names, check_reserved, compiled, sizes, write
 from .case import Case
 from .device import Device, functional, registry
 from .errors import explain
@@ -98,7 +98,7 @@ class Op(Declared):
     """
 
     declared = True
-    keep: Callable | None = None
+    kept = ""  # text of what the formulas name, for each input that asks for it
     keeps = keeps_input = joint = False
     kept_names: list = []
 
@@ -146,7 +146,6 @@ class Op(Declared):
         self.raw = [f"x{i}" for i in range(len(self.inputs))]
         self.ends = [f"e{i}" for i in range(len(self.inputs))]
         outs = ("out",) if self.any_number else self.outs
-        self.values = [*self.ends, *self.raw, *outs, *self.residuals, *self.attrs]
         self.write_arguments()
         shape = "[t.shape for t in {}]" if self.variadic else "{}.shape"
         raw = dict(zip(self.inputs, self.raw))
@@ -181,6 +180,11 @@ class Op(Declared):
         self.irregular = " or ".join(["unknown", *missing])
         self.passed = ", ".join(passed)
         self.named_attrs = ", ".join(f"{name}={name}" for name in self.attrs)
+
+    def write(self) -> None:
+        """Write the call out, and put it into the function that users have."""
+        self.text = write(self)
+        self.function.__code__ = compiled(self, self.name, self.text).__code__
 
     def bind(self, device: Device) -> Callable:
         """The raw function for a device's table, returning (out, *residuals) if there are any."""
@@ -222,7 +226,7 @@ class Op(Declared):
         return formula, names
 
     def install(self, rules: list, asked: list[str], collected: str) -> None:
-        """Write out `keep`, which picks what the formulas name where an input asks for it, and
+        """Write out the call, which keeps what the formulas name where an input asks for it, and
         `pull` and `pull_recorded`, which apply them.
         """
         own = {"F": "F", "g": "g", "gs": "g"}
@@ -238,8 +242,8 @@ class Op(Declared):
             f"({''.join(f'{self.places[n]}, ' for n in row)}) if {ask} else None, "
             for row, ask in zip(rows, asked)
         ]
-        head = f"def keep({', '.join(self.values)}):\n"
-        self.keep = compiled(self, "keep", f"{head}    return ({''.join(picks)})\n")
+        self.kept = f"({''.join(picks)})"
+        self.write()
         plain, recorded = self.applied(rules, own)
         formulas = {f"f{i}": formula for i, (formula, _) in enumerate(rules)}
         texts = [collected.format(", ".join(row)) for row in (plain, recorded)]
@@ -328,7 +332,7 @@ def composed(composite: Composite) -> Callable:
             kwargs = {renamed.get(k, k) if k not in order else k: v for k, v in kwargs.items()}
             check_names(composite, kwargs)
         if at is not None and len(args) > at:
-            args = (*args[:at], sizes(args[at], args[at + 1 :]))
+            args = (*args[:at], sizes(args[at] if len(args) == at + 1 else args[at:]))
         try:
             return body(functional, *args, **kwargs)
         except (IndexError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -387,11 +391,16 @@ def install_operator(symbol: str, function: Callable, inplace: Callable | None) 
 def declare(forward: Callable, **options: Any) -> Any:
     """Make and register the function of an op."""
     declared = Op(forward, **options)
-    declared.text = write(declared)  # type: ignore[attr-defined]
-    function: Any = compiled(declared, declared.name, declared.text)  # type: ignore[attr-defined]
+    check_reserved(declared)
+    body = f"raise TypeError('{declared.name}: must have formulas, got none. Call its vjp().')"
+    head = f"def {declared.name}({declared.written}): {body}"  # until vjp() writes the call
+    function: Any = compiled(declared, declared.name, head)
     function.vjp, function.vjp_all = declared.vjp, declared.vjp_all
     function.forward = forward  # the formula of raw arrays, for other forwards
-    return register(declared, function)
+    register(declared, function)
+    if not declared.differentiable:
+        declared.write()
+    return function
 
 
 # for type checkers: the declared arguments without `xp` or `F`; a Tensor unless there are `outputs`
@@ -459,4 +468,4 @@ def composite(body: Callable | None = None, **options: Any) -> Any:
 def unfinished() -> list[str]:
     """Ops that have neither formulas nor differentiable=False: an error once all are declared."""
     ops = {o.name: o for o in registry.values() if isinstance(o, Op)}
-    return [name for name, o in ops.items() if o.differentiable and o.keep is None]
+    return [name for name, o in ops.items() if o.differentiable and not o.kept]

@@ -16,7 +16,7 @@ from . import dtype as dtypes
 from .arrays import address, as_array, printed
 from .device import Device, cpu, get_device, quiet
 from .errors import DeviceError, DTypeError, GraphError, ShapeError
-from .graph import Leaf, note_write, version_of
+from .graph import NOWHERE, Leaf, note_write, version_of
 from .hooks import RemovableHandle
 
 if TYPE_CHECKING:  # the methods that ops and composites install; written by tools/make_stub.py
@@ -34,7 +34,7 @@ class Tensor(OpMethods):
     """
 
     __slots__ = ("array", "device", "node", "view_of", "__dict__", "__weakref__")
-    view_of: tuple | None  # of a view: (base, steps from there, whether recorded), see views.py
+    view_of: tuple | None  # of a view: its base and the way from there, see views.py
     _grad: Tensor | None = None
     leaf: Leaf | None = None  # its node while it does not require gradients
     retains_grad = False
@@ -190,14 +190,14 @@ class Tensor(OpMethods):
         if not requires_grad and self.view_of is not None and self.view_of[0].requires_grad:
             return self  # a view requires gradients as long as its base does
         if not requires_grad:
-            self.leaf, self.node = self.node or self.leaf, None  # its hooks come back with it
-        elif self.node is None:
+            if self.node is not NOWHERE:
+                self.leaf = self.node or self.leaf  # its hooks come back with it
+            self.node = None
+        elif self.node is None or self.node is NOWHERE:
             self.node = self.leaf or Leaf(self)
             for view in [ref() for ref in self.views or ()]:
                 if view is not None and view.node is None:
-                    view.node = Leaf(view, silent=True)
-        if type(self.node) is Leaf:
-            self.node.silent = False
+                    view.node = NOWHERE
         return self
 
     def backward(
@@ -228,12 +228,14 @@ class Tensor(OpMethods):
                 "register_hook: needs a tensor that requires gradients, got one that does not. Call"
                 " requires_grad_() first."
             )
+        if self.node is NOWHERE:  # nothing will arrive there
+            return RemovableHandle({}, hook)
         self.node.hooks = self.node.hooks or {}
         return RemovableHandle(self.node.hooks, hook)
 
     def register_post_accumulate_grad_hook(self, hook: Callable) -> RemovableHandle:
         """Call `hook(tensor)` after backward has added to this leaf's `.grad`."""
-        if type(self.node) is not Leaf:
+        if type(self.node) is not Leaf or self.node is NOWHERE:
             raise GraphError(
                 "register_post_accumulate_grad_hook: needs a leaf that requires gradients, got"
                 " another tensor. Use register_hook for it."
@@ -288,7 +290,7 @@ class Tensor(OpMethods):
     def data(self, value: Tensor) -> None:
         self.array, self.device = value.array, value.device
         leaf = self.node or self.leaf
-        if type(leaf) is Leaf:
+        if type(leaf) is Leaf and leaf is not NOWHERE:
             leaf.shape, leaf.device = self.shape, self.device
 
     def bump_version(self) -> None:

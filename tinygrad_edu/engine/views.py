@@ -14,34 +14,35 @@ from typing import Any
 from .device import functional
 from .dtype import CATEGORY
 from .errors import DTypeError, GraphError, ShapeError
-from .graph import Leaf, Node, mode
+from .graph import NOWHERE, Leaf, Node, mode
 from .tensor import Tensor
 
 ROOM = 8  # views of a base before dead ones are looked for
 
 
-def remember_view(view: Tensor, source: Tensor, op: Any, attrs: tuple) -> Tensor:
+def remember_view(view: Tensor, source: Tensor, op: Any, attrs: tuple, recorded: Any) -> Tensor:
     """Note that `view` looks into the memory of `source`, if it does: a reshape may have copied.
 
-    `view_of` holds the base, the steps from it (op, attributes), and whether they were recorded.
+    `view_of` holds the base, the `view_of` of the source, this step from there (op, attributes),
+    and whether all steps were recorded.
     """
-    array, before = view.array, source.array
-    owner = before.base
-    if array is not before and array.base is not (before if owner is None else owner):
+    array, seen = view.array, source.array
+    owner = seen.base
+    if array is not seen and array.base is not (seen if owner is None else owner):
         storage = view.device.storage
-        if storage(array) is not storage(before):
+        if storage(array) is not storage(seen):
             return view
-    recording = bool(mode.recording)
-    if source.view_of is None:
+    before = source.view_of
+    if before is None:
         base = source
-        view.view_of = base, ((op.name, attrs),), recording
+        view.view_of = base, None, op, attrs, recorded
     else:
-        base, steps, recorded = source.view_of
-        view.view_of = base, (*steps, (op.name, attrs)), recorded and recording
-    if recording:
+        base = before[0]
+        view.view_of = base, before, op, attrs, before[4] and recorded
+    if recorded:
         add_view(base, view)
     elif base.node is not None and array.dtype.kind == "f":
-        view.node = Leaf(view, silent=True)
+        view.node = NOWHERE
     return view
 
 
@@ -61,9 +62,18 @@ def living(views: list | None) -> list[Tensor]:
     return [view for view in [ref() for ref in views or ()] if view is not None]
 
 
+def steps_to(view: Tensor) -> tuple:
+    """The steps from its base to a view; none if it is no view."""
+    steps, step = [], view.view_of
+    while step is not None:
+        _, step, op, attrs, _ = step
+        steps.append((op, attrs))
+    return tuple(reversed(steps))
+
+
 def follow(F: Any, x: Any, steps: tuple) -> Any:
-    for name, attrs in steps:
-        x = getattr(F, name)(x, *attrs)
+    for op, attrs in steps:
+        x = getattr(F, op.name)(x, **dict(zip(op.attrs, attrs)))
     return x
 
 
@@ -121,7 +131,7 @@ def check_writable(name: str, x: Tensor, wanted: bool | None = None, apart: bool
     Args:   wanted: whether anything that takes part requires gradients; None: x decides.
             apart: whether each element must have memory of its own (not for one value everywhere).
     """
-    base, _, recorded = x.view_of or (x, (), True)
+    base, *_, recorded = x.view_of or (x, True)
     if mode.recording and (x.requires_grad or wanted):
         if type(x.node) is Leaf and x.view_of is None:
             raise GraphError(
@@ -197,11 +207,10 @@ def written(x: Tensor, node: Any) -> None:
 def rebase(x: Tensor, node: Any) -> None:
     """Give x, whose memory was written, its base and their views their new history."""
     x.set_node(node)
-    base, steps, _ = x.view_of or (x, (), True)
+    base, steps = x.view_of[0] if x.view_of else x, steps_to(x)
     if steps and (base.node is not None or node is not None):
         edges = base.node, node
         base.set_node(Node(ViewWrite(), edges, steps, base.shape, base.device))
     if base.node is not None:
         for view in living(base.views):
-            _, path, _ = view.view_of or (base, (), True)
-            view.set_node(follow(functional, base, path).node)
+            view.set_node(follow(functional, base, steps_to(view)).node)

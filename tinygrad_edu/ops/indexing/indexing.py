@@ -97,10 +97,10 @@ def getitem(xp, input: Array, index):
     Note:   bounds of index arrays are the array library's to check: NumPy raises, CuPy wraps them
             around without a word, as a look at the values would stop the GPU
     """
-    if not is_basic(index):
+    if list in map(type, index) if type(index) is tuple else type(index) is list:
         index = arrays(xp, index)
     out = input[index]
-    if isinstance(out, xp.ndarray):
+    if type(out) is xp.ndarray:
         return out
     # NumPy copies a single element out as a number; with `...` it stays a view without dims
     return input[(*index, ...) if isinstance(index, tuple) else (index, ...)]
@@ -186,7 +186,7 @@ def assign(x: Tensor, index: Any, value: Any) -> None:
         if recorded or value.ndim:
             value = stretched(value, x.array[index].shape)
         if recorded:
-            kept = setitem.op.keep(x.node, value.node, x.array, value.array, None, index)
+            kept = [None if t.node is None else (index,) for t in (x, value)]
             node = Node(setitem.op, (x.node, value.node), kept, x.shape, x.device)
         x.array[index] = value.array
     except (IndexError, ValueError, TypeError) as error:

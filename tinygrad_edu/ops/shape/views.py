@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ...engine.case import Case, ints
+from ...engine.case import Case
 from ...engine.device import functional
 from ...engine.dtype import as_dtype
 from ...engine.errors import IndexOutOfRange, ShapeError, check_dim
@@ -31,65 +31,49 @@ def reshape(xp, input: Array, shape: Sizes):
 
     Math:   out = input;   d input = g in input's shape
     """
-    check_sizes("reshape", shape)
-    return input.reshape(shape)
+    out = input.reshape(shape)
+    if out.shape != shape:  # the array library takes any negative size for -1
+        check_sizes("reshape", shape)
+    return out
 
 
 reshape.vjp(input=lambda F, g, input_shape: F.reshape(g, input_shape))
 
 
-def shares_memory(a, b):
-    """Whether two Tensors (or raw arrays, of which NumPy tells) look into the same memory."""
-    if not hasattr(a, "device"):
-        return not b.flags.owndata
-    return a.device.storage(a.array) is b.device.storage(b.array)
+def owner(array):
+    """The array at the end of the chain of bases."""
+    while getattr(array, "base", None) is not None:
+        array = array.base
+    return array
 
 
-@piece(
-    view=True, differentiable=False, cases=[Case(ints(2, 4), "float64"), Case(ints(), "float64")]
-)
-def view_dtype(xp, input: Array, dtype):
-    """The same bytes read as elements of another dtype.
-
-    Math:   none: the bits stay, the numbers change
-    Shape:  the last size grows or shrinks with the size of an element
-    """
-    return input.view(as_dtype(dtype).numpy)
+def is_dtype(value):
+    return not hasattr(value, "__index__")
 
 
-def is_size(value):
-    return hasattr(value, "__index__") or isinstance(value, (tuple, list))
-
-
-@composite(cases=[Case([2, 6], (3, 4)), Case([2, 6], (-1, 3))], also={"size": "shape"})
-def view(F, input: Tensor, shape: Sizes = (), *, dtype: Any = None) -> Tensor:
+@op(view=True, cases=[Case([2, 6], (3, 4)), Case([2, 6], (-1, 3))], also={"size": "shape"})
+def view(xp, input: Array, shape: Sizes = (), *, dtype=None):
     """`reshape` that never copies; with a dtype: the same bytes read as that dtype.
 
-    Math:   out = input
+    Math:   out = input;   d input = g in input's shape
     Args:   dtype: elements of another size change the last size (torch.view(dtype)); no gradient
             flows unless it is input's own
     Raises: ShapeError if the memory layout does not allow a view
     """
-    if dtype is None and shape and type(shape[0]) is int:
-        source: Array = getattr(input, "array", input)
-        if source.flags.c_contiguous:  # the common case: nothing can force a copy
-            return F.reshape(input, shape)
-    if dtype is None and len(shape) == 1 and not is_size(shape[0]):
-        dtype, shape = shape[0], ()
-    if dtype is not None:
-        if as_dtype(dtype).numpy != getattr(input, "array", input).dtype:
-            return F.view_dtype(input, dtype)
-        shape = input.shape
-    shape = tuple(shape)
-    check_sizes("view", shape)
-    out = F.reshape(input, shape)
-    array, source = getattr(out, "array", out), getattr(input, "array", input)
-    if array.size and not source.flags.c_contiguous and not shares_memory(input, out):
+    if dtype is not None or shape and type(shape[0]) is not int and is_dtype(shape[0]):
+        return input.view(as_dtype(shape[0] if dtype is None else dtype).numpy)
+    out = input.reshape(shape)
+    if not input.flags.c_contiguous and out.size and owner(out) is not owner(input):
         raise ShapeError(
-            f"view: the memory layout of shape {tuple(input.shape)} does not allow {shape}"
-            " without a copy. Use reshape()."
+            f"view: the memory layout of shape {input.shape} does not allow {tuple(shape)} without"
+            " a copy. Use reshape()."
         )
+    if out.shape != shape:
+        check_sizes("view", shape)
     return out
+
+
+view.vjp(input=lambda F, g, input_shape: F.reshape(g, input_shape))
 
 
 @composite(cases=[Case([2, 6], [3, 4])])
@@ -98,7 +82,7 @@ def view_as(F, input: Tensor, other: Tensor) -> Tensor:
 
     Math:   out = input
     """
-    return F.view(input, *other.shape)
+    return F.view(input, tuple(other.shape))
 
 
 @composite(cases=[Case([2, 6], [3, 4])])
