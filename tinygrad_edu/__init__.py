@@ -31,6 +31,7 @@ from .autograd import (
 from .devices.emu.profile import profile as profile
 from .devices.raw import RawKernel as RawKernel
 from .devices.table import use_kernel as use_kernel
+from .engine.border import public as _public
 from .engine.device import (
     Device as Device,
     Generator as Generator,
@@ -153,6 +154,7 @@ _HOMES = {  # names of lazy modules
 }
 
 
+@_public
 def manual_seed(seed: _builtins.int) -> Generator:
     """Start the default generator again: a run with the same seed gives the same numbers."""
     return default_generator.manual_seed(seed)
@@ -173,6 +175,7 @@ def get_rng_state() -> Tensor:
     return functional.from_numpy(default_generator.get_state())
 
 
+@_public
 def set_rng_state(state: Tensor) -> None:
     """Continue from a state that `get_rng_state` returned."""
     default_generator.set_state(state)
@@ -183,11 +186,13 @@ def is_tensor(value: _Any) -> _builtins.bool:
     return isinstance(value, Tensor)
 
 
+@_public
 def numel(input: Tensor) -> _builtins.int:
     """Number of elements."""
     return input.numel()
 
 
+@_public
 def result_type(a: _Any, b: _Any) -> dtype:
     """The dtype of a + b."""
     return functional.add(a, b).dtype

@@ -15,6 +15,7 @@ from . import functional as F
 from .autograd import enable_grad, is_grad_enabled
 from .autograd import functional as derivatives
 from .autograd import grad as gradients_of
+from .engine.border import public
 from .engine.device import functional as declared
 from .engine.errors import DTypeError, ShapeError
 from .engine.tensor import Tensor
@@ -63,6 +64,7 @@ def fresh(x: Tensor) -> Tensor:
     )
 
 
+@public
 def grad_and_value(func: Callable, argnums: int | tuple = 0, has_aux: bool = False) -> Callable:
     """The function that returns (gradient, value): gradients of the one number that func returns,
     with respect to the arguments `argnums`.
@@ -101,6 +103,7 @@ def grad_and_value(func: Callable, argnums: int | tuple = 0, has_aux: bool = Fal
     return compute
 
 
+@public
 def grad(func: Callable, argnums: int | tuple = 0, has_aux: bool = False) -> Callable:
     """The function that returns func's gradient (has_aux: and what else func returns)."""
     both = grad_and_value(func, argnums, has_aux)
@@ -112,6 +115,7 @@ def grad(func: Callable, argnums: int | tuple = 0, has_aux: bool = False) -> Cal
     return compute
 
 
+@public
 def vjp(func: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     """(func(*primals), the function from a cotangent to the tuple of cotangents of the primals)."""
     xs = tuple(rebuild(p, iter([fresh(t) for t in leaves(p)])) for p in primals)
@@ -149,6 +153,7 @@ def vjp(func: Callable, *primals: Any, has_aux: bool = False) -> tuple:
     return (plain, pull, aux) if has_aux else (plain, pull)
 
 
+@public
 def jvp(func: Callable, primals: tuple, tangents: tuple, *, has_aux: bool = False) -> tuple:
     """(func(*primals), the directional derivative along tangents)."""
     if not isinstance(primals, tuple) or not isinstance(tangents, tuple):
@@ -189,6 +194,7 @@ def of_argument(matrix: Callable, func: Callable, argnums: int | tuple) -> Calla
     return compute
 
 
+@public
 def jacrev(func: Callable, argnums: int | tuple = 0) -> Callable:
     """The function that returns func's Jacobian, shape (*output, *input), one backward pass per
     output element.
@@ -214,6 +220,7 @@ def columns(func: Callable, inputs: Any, create_graph: bool = False) -> Any:
     return F.reshape(F.stack(found, -1), (*found[0].shape, *inputs.shape))
 
 
+@public
 def jacfwd(func: Callable, argnums: int | tuple = 0) -> Callable:
     """The function that returns func's Jacobian, one directional derivative per input element: for
     more outputs than inputs.
@@ -221,11 +228,13 @@ def jacfwd(func: Callable, argnums: int | tuple = 0) -> Callable:
     return of_argument(columns, func, argnums)
 
 
+@public
 def hessian(func: Callable, argnums: int = 0) -> Callable:
     """The function that returns func's second derivatives, shape (*output, *input, *input)."""
     return jacrev(jacrev(func, argnums), argnums)
 
 
+@public
 def vmap(
     func: Callable[P, R],
     in_dims: Any = 0,
@@ -285,6 +294,7 @@ def vmap(
     return compute
 
 
+@public
 def functional_call(
     module: Any, parameters: dict, args: Any = (), kwargs: dict | None = None
 ) -> Any:

@@ -952,7 +952,7 @@ def test_parameters_go_to_a_vector_and_back():
     ],
 )
 def test_a_misspelt_argument_is_answered_with_the_one_that_was_meant(make, meant):
-    with pytest.raises(TypeError, match=f"must be among .*Did you mean '{meant}'"):
+    with pytest.raises(TypeError, match=f"takes .*Did you mean '{meant}'"):
         make()
 
 

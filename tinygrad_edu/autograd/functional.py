@@ -10,6 +10,7 @@ from typing import Any
 from .. import functional as F
 from ..engine.backward import grad
 from ..engine.backward import sequence as as_tuple
+from ..engine.border import public
 from ..engine.device import functional
 from ..engine.errors import ShapeError
 from ..engine.tensor import Tensor
@@ -33,6 +34,7 @@ def variables(inputs: Any, create_graph: bool) -> tuple:
     )
 
 
+@public
 def vjp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False) -> tuple:
     """(func(inputs), v^T J): the product of a cotangent with the Jacobian."""
     xs = tuple(
@@ -53,6 +55,7 @@ def vjp(func: Callable, inputs: Any, v: Any = None, create_graph: bool = False) 
     return value, gs[0] if isinstance(inputs, Tensor) else gs
 
 
+@public
 def jvp(
     func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
 ) -> tuple:
@@ -102,6 +105,7 @@ def pushed(ys: tuple, xs: tuple, tangents: tuple, create_graph: bool) -> list:
     return products
 
 
+@public
 def hvp(
     func: Callable, inputs: Any, v: Any = None, create_graph: bool = False, strict: bool = False
 ) -> tuple:
@@ -135,6 +139,7 @@ def hvp(
 vhp = hvp  # the Hessian is symmetric: v^T H and H v are the same numbers
 
 
+@public
 def jacobian(
     func: Callable,
     inputs: Any,
@@ -184,6 +189,7 @@ def jacobian(
     return result[0] if isinstance(out, Tensor) else tuple(result)
 
 
+@public
 def hessian(func: Callable, inputs: Any, create_graph: bool = False) -> Any:
     """Second derivatives of a scalar function, shape (*input, *input)."""
     if isinstance(inputs, Tensor):

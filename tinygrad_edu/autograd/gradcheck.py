@@ -10,6 +10,7 @@ import numpy as np
 from .. import functional as F
 from ..engine.backward import grad
 from ..engine.backward import sequence as as_tuple
+from ..engine.border import public
 from ..engine.errors import DTypeError, GraphError
 from ..engine.tensor import Tensor
 from .modes import enable_grad, no_grad
@@ -39,6 +40,7 @@ def _numerical(
     return slope
 
 
+@public
 def gradcheck(
     func: Callable,
     inputs: Any,
@@ -134,6 +136,7 @@ def weighted_gradients(outs: list, weights: list, xs: list) -> tuple:
     )
 
 
+@public
 def gradgradcheck(
     func: Callable,
     inputs: Any,

@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, overload
 
+from ..engine.errors import DTypeError
 from ..engine.graph import mode as thread
 
 P = ParamSpec("P")
@@ -69,6 +70,11 @@ class _Switch:
 def _switch(values: Callable[[bool], dict], function: Any) -> Any:
     if callable(function):  # @no_grad without parentheses
         return _Switch(**values(True))(function)
+    if not (function is None or isinstance(function, int)):
+        raise DTypeError(
+            "grad mode: needs True, False or the function to decorate, got"
+            f" {type(function).__name__}. Write `with no_grad():`."
+        )
     return _Switch(**values(True if function is None else bool(function)))
 
 

@@ -9,6 +9,7 @@ from operator import add, call
 from typing import Any
 
 from .anomaly import check_finite
+from .border import public
 from .device import functional, quiet
 from .errors import GraphError, ShapeError
 from .graph import NOWHERE, Leaf, mode
@@ -207,6 +208,7 @@ def roots_of(name: str, outputs: tuple, gradients: Any, create_graph: bool) -> l
     return [root(y, g, create_graph, name) for y, g in zip(outputs, given)]
 
 
+@public
 def backward(
     tensors: Any,
     grad_tensors: Any = None,
@@ -257,6 +259,7 @@ def check_wanted(inputs: tuple, batched: bool) -> None:
             )
 
 
+@public
 def grad(
     outputs: Any,
     inputs: Any,

@@ -8,7 +8,6 @@ arguments. `print(mul.op.text)` shows what runs, and tracebacks quote it. There 
 
 from __future__ import annotations
 
-import difflib
 import linecache
 from collections.abc import Callable
 from functools import partial
@@ -18,8 +17,9 @@ import numpy as np
 
 from . import dtype as dtypes
 from .anomaly import check_forward
+from .border import describe, explain
 from .device import functional, quiet
-from .errors import DeviceError, DTypeError, explain
+from .errors import DeviceError, DTypeError, unknown_name
 from .graph import Node, Output, recording
 from .into import into
 from .tensor import Tensor, as_tensor
@@ -200,7 +200,7 @@ def lift(op: Any, inputs: Any) -> tuple:
         tensors = [x for x in given if x is not None]
     device = tensors[0].device
     if any(x.device is not device for x in tensors):
-        where = [f"{n} on {x.device}" for n, x in zip(names, given) if isinstance(x, Tensor)]
+        where = [describe(n, x) for n, x in zip(names, given) if isinstance(x, Tensor)]
         raise DeviceError(
             f"{op.name}: inputs must be on one device, got {', '.join(where)}. Move them with"
             " .to(device)."
@@ -244,7 +244,7 @@ def promote(op: Any, given: list) -> list:
         return given
     if op.types == "match":
         if any(x.array.dtype != tensors[0].array.dtype for x in tensors):
-            got = ", ".join(f"{names[i]} {given[i].dtype.name}" for i in chosen)
+            got = ", ".join(describe(names[i], given[i]) for i in chosen)
             raise DTypeError(
                 f"{op.name}: inputs must have one dtype, got {got}. Convert them with .to(dtype)."
             )
@@ -297,11 +297,7 @@ def respelled(op: Any, given: dict, unknown: dict) -> Any:
 def check_names(op: Any, given: dict) -> None:
     """Refuse an argument that the op does not have."""
     for name in given.keys() - {*op.order}:
-        near = difflib.get_close_matches(name, op.order, 1)
-        hint = f"Did you mean {near[0]!r}?" if near else "Check the spelling."
-        raise DTypeError(
-            f"{op.name}: takes {', '.join(op.order)}, got the unknown argument {name!r}. {hint}"
-        )
+        raise unknown_name(op.name, name, op.order)
 
 
 def reworded(op: Any, inputs: Any, error: Exception, attrs: dict) -> Exception:

@@ -19,6 +19,10 @@ class dtype:
     """
 
     def __init__(self, name: str, torch_class: str):
+        if not isinstance(name, str):
+            raise DTypeError(
+                f"dtype: the kinds are there already, got {name!r:.80}. Use float32, int64 ..."
+            )
         self.name, self.numpy, self.torch_class = name, np.dtype(name), torch_class
         self.is_floating_point, self.is_complex = self.numpy.kind == "f", False
         self.is_signed, self.itemsize = self.numpy.kind in "fi", self.numpy.itemsize
@@ -59,10 +63,10 @@ def as_dtype(value: object) -> dtype:
         return PYTHON[value]
     try:
         return of_numpy[np.dtype(value).newbyteorder("=")]  # type: ignore[call-overload]
-    except (TypeError, KeyError):
+    except (TypeError, KeyError, ValueError, AttributeError):
         names = ", ".join(d.name for d in ALL)
         raise DTypeError(
-            f"dtype: must be one of {names}, got {value!r}. Convert the data first."
+            f"dtype: must be one of {names}, got {value!r:.80}. Convert the data first."
         ) from None
 
 
@@ -103,6 +107,7 @@ def promote_types(a: dtype, b: dtype) -> dtype:
     """
     if a is b:
         return a
+    a, b = as_dtype(a), as_dtype(b)
     ka, kb = CATEGORY[a.numpy.kind], CATEGORY[b.numpy.kind]
     if ka != kb:  # unlike NumPy, int64 with float32 stays float32
         return a if ka > kb else b

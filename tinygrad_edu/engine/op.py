@@ -22,10 +22,10 @@ from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
 from .backward import walk
+from .border import UNPLANNED, explain, planned
 from .call import check_names, check_reserved, compiled, sizes, write
 from .case import Case
 from .device import Device, functional, registry
-from .errors import explain
 from .graph import Node, Output
 from .into import into
 from .names import OPERATORS, RENAMED
@@ -335,9 +335,9 @@ def composed(composite: Composite) -> Callable:
             args = (*args[:at], sizes(args[at] if len(args) == at + 1 else args[at:]))
         try:
             return body(functional, *args, **kwargs)
-        except (IndexError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except UNPLANNED as error:
             worded = explain(composite.name, {**dict(zip(order, args)), **kwargs}, error)
-            if worded is error:
+            if worded is error or planned(error):
                 raise
             raise worded from error
 

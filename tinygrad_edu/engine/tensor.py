@@ -14,6 +14,7 @@ import numpy as np
 
 from . import dtype as dtypes
 from .arrays import address, as_array, printed
+from .border import explain
 from .device import Device, cpu, get_device, quiet
 from .errors import DeviceError, DTypeError, GraphError, ShapeError
 from .graph import NOWHERE, Leaf, note_write, version_of
@@ -93,7 +94,7 @@ class Tensor(OpMethods):
     @overload
     def size(self, dim: int) -> int: ...
     def size(self, dim: int | None = None) -> Any:
-        return self.shape if dim is None else self.shape[dim]
+        return self.shape if dim is None else entry("size", self.shape, dim)
 
     def dim(self) -> int:
         return self.ndim
@@ -113,7 +114,7 @@ class Tensor(OpMethods):
     def stride(self, dim: int | None = None) -> Any:
         """Steps between neighbours along each dim, in elements."""
         strides = tuple(s // self.array.itemsize for s in self.array.strides)
-        return strides if dim is None else strides[dim]
+        return strides if dim is None else entry("stride", strides, dim)
 
     def data_ptr(self) -> int:
         return address(self.array)
@@ -446,6 +447,14 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
         return data.to(dtype=dtype, device=device)
     where = get_device(device or "cpu")
     return Tensor(as_array(data, dtype, where), where)
+
+
+def entry(name: str, values: tuple, dim: Any) -> int:
+    """What stands for one dim."""
+    try:
+        return values[dim.__index__()]
+    except (IndexError, TypeError, AttributeError) as error:
+        raise explain(name, {"dim": dim, "ndim": len(values)}, error) from error
 
 
 def rebuild(cls: type, array: np.ndarray, device: str, requires_grad: bool, extra: dict) -> Tensor:

@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from .border import planned, worded
 from .device import functional
 from .dtype import CATEGORY
 from .errors import DTypeError, GraphError, ShapeError
@@ -26,7 +27,10 @@ def remember_view(view: Tensor, source: Tensor, op: Any, attrs: tuple, recorded:
     `view_of` holds the base, the `view_of` of the source, this step from there (op, attributes),
     and whether all steps were recorded.
     """
-    array, seen = view.array, source.array
+    try:
+        array, seen = view.array, source.array
+    except AttributeError:  # a number or another library's array, of which `source` is no Tensor
+        return view
     owner = seen.base
     if array is not seen and array.base is not (seen if owner is None else owner):
         storage = view.device.storage
@@ -111,11 +115,22 @@ def inplace_form(name: str, plain: Callable, op: Any) -> Callable:
     """The in-place form of an op: `add` becomes `add_`."""
 
     def inplace(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if not isinstance(self, Tensor):
+            raise DTypeError(
+                f"{name}: must be called on a tensor, got {type(self).__name__}. Convert it with"
+                " tensor()."
+            )
         given = (self, *args, *kwargs.values())
         check_writable(name, self, any(getattr(a, "node", None) is not None for a in given))
         recorded = mode.recording and any(getattr(a, "node", None) is not None for a in given)
         before = self.device.xp.array(self.array) if recorded and op.keeps_input else self.array
-        write(self, plain(Tensor(before, self.device, self.node), *args, **kwargs), name)
+        try:
+            result = plain(Tensor(before, self.device, self.node), *args, **kwargs)
+        except TypeError as error:  # Python's: the call does not fit the arguments of plain
+            if planned(error):
+                raise
+            raise worded(name, plain, (self, *args), kwargs, error) from error
+        write(self, result, name)
         return self
 
     inplace.__name__ = inplace.__qualname__ = name

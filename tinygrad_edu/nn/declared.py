@@ -7,11 +7,10 @@ from __future__ import annotations
 import inspect
 from typing import Any, ClassVar, dataclass_transform
 
-from ..engine.errors import DTypeError
+from ..engine.errors import DTypeError, unknown_name
 from ..engine.tensor import Tensor
 from . import functional as F
 from .module import Module
-from .names import unknown_name
 
 
 @dataclass_transform(eq_default=False)

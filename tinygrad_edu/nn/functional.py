@@ -8,9 +8,12 @@ return indices.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable as _Callable
 from typing import Any
 
 from .. import functional as ops
+from ..engine.border import public as _public
+from ..engine.errors import DTypeError as _DTypeError
 from ..engine.tensor import Tensor
 from ..functional import (
     adaptive_avg_pool1d as adaptive_avg_pool1d,
@@ -115,23 +118,37 @@ unfold = ops.im2col  # Tensor.unfold is another function
 # ---- activations: with `inplace` the result replaces the values of input -------------------------
 
 
+def _overwrite(function: _Callable[..., Tensor], input: Tensor, *settings: Any) -> Tensor:
+    """Let the function's result take the place of the values of input."""
+    if not isinstance(input, Tensor):
+        raise _DTypeError(
+            f"{function.__name__}: input must be a tensor that can be changed in place, got"
+            f" {type(input).__name__}. Omit inplace=True."
+        )
+    return input.copy_(function(input.clone(), *settings))
+
+
+@_public
 def relu(input: Tensor, inplace: bool = False) -> Tensor:
     """max(0, x)."""
-    return input.relu_() if inplace else ops.relu(input)
+    return _overwrite(ops.relu, input) if inplace else ops.relu(input)
 
 
+@_public
 def relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(0, x), 6)."""
-    return input.copy_(ops.relu6(input.clone())) if inplace else ops.relu6(input)
+    return _overwrite(ops.relu6, input) if inplace else ops.relu6(input)
 
 
+@_public
 def leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """x where x > 0, else negative_slope · x."""
     if inplace:
-        return input.copy_(ops.leaky_relu(input.clone(), negative_slope))
+        return _overwrite(ops.leaky_relu, input, negative_slope)
     return ops.leaky_relu(input, negative_slope)
 
 
+@_public
 def rrelu(
     input: Tensor,
     lower: float = 1 / 8,
@@ -141,71 +158,83 @@ def rrelu(
 ) -> Tensor:
     """leaky_relu whose slope is drawn from [lower, upper], or is their mean when not training."""
     if inplace:
-        return input.copy_(ops.rrelu(input.clone(), lower, upper, training))
+        return _overwrite(ops.rrelu, input, lower, upper, training)
     return ops.rrelu(input, lower, upper, training)
 
 
+@_public
 def elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """x where x > 0, else alpha (eˣ − 1)."""
-    return input.copy_(ops.elu(input.clone(), alpha)) if inplace else ops.elu(input, alpha)
+    return _overwrite(ops.elu, input, alpha) if inplace else ops.elu(input, alpha)
 
 
+@_public
 def selu(input: Tensor, inplace: bool = False) -> Tensor:
     """elu with the scale and alpha that keep mean 0 and variance 1."""
-    return input.copy_(ops.selu(input.clone())) if inplace else ops.selu(input)
+    return _overwrite(ops.selu, input) if inplace else ops.selu(input)
 
 
+@_public
 def celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """max(0, x) + min(0, alpha (e^(x / alpha) − 1))."""
-    return input.copy_(ops.celu(input.clone(), alpha)) if inplace else ops.celu(input, alpha)
+    return _overwrite(ops.celu, input, alpha) if inplace else ops.celu(input, alpha)
 
 
+@_public
 def silu(input: Tensor, inplace: bool = False) -> Tensor:
     """x σ(x), also called swish."""
-    return input.copy_(ops.silu(input.clone())) if inplace else ops.silu(input)
+    return _overwrite(ops.silu, input) if inplace else ops.silu(input)
 
 
+@_public
 def mish(input: Tensor, inplace: bool = False) -> Tensor:
     """x tanh(ln(1 + eˣ))."""
-    return input.copy_(ops.mish(input.clone())) if inplace else ops.mish(input)
+    return _overwrite(ops.mish, input) if inplace else ops.mish(input)
 
 
+@_public
 def hardtanh(
     input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
 ) -> Tensor:
     """x held between min_val and max_val."""
     if inplace:
-        return input.copy_(ops.hardtanh(input.clone(), min_val, max_val))
+        return _overwrite(ops.hardtanh, input, min_val, max_val)
     return ops.hardtanh(input, min_val, max_val)
 
 
+@_public
 def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """min(max(0, x / 6 + 1/2), 1)."""
-    return input.copy_(ops.hardsigmoid(input.clone())) if inplace else ops.hardsigmoid(input)
+    return _overwrite(ops.hardsigmoid, input) if inplace else ops.hardsigmoid(input)
 
 
+@_public
 def hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """x · hardsigmoid(x)."""
-    return input.copy_(ops.hardswish(input.clone())) if inplace else ops.hardswish(input)
+    return _overwrite(ops.hardswish, input) if inplace else ops.hardswish(input)
 
 
+@_public
 def threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """x where x > threshold, else value."""
     if inplace:
-        return input.copy_(ops.threshold(input.clone(), threshold, value))
+        return _overwrite(ops.threshold, input, threshold, value)
     return ops.threshold(input, threshold, value)
 
 
+@_public
 def relu_(input: Tensor) -> Tensor:
     """`relu` in place."""
     return relu(input, inplace=True)
 
 
+@_public
 def leaky_relu_(input: Tensor, negative_slope: float = 0.01) -> Tensor:
     """`leaky_relu` in place."""
     return leaky_relu(input, negative_slope, inplace=True)
 
 
+@_public
 def rrelu_(
     input: Tensor, lower: float = 1 / 8, upper: float = 1 / 3, training: bool = False
 ) -> Tensor:
@@ -213,34 +242,40 @@ def rrelu_(
     return rrelu(input, lower, upper, training, inplace=True)
 
 
+@_public
 def elu_(input: Tensor, alpha: float = 1.0) -> Tensor:
     """`elu` in place."""
     return elu(input, alpha, inplace=True)
 
 
+@_public
 def selu_(input: Tensor) -> Tensor:
     """`selu` in place."""
     return selu(input, inplace=True)
 
 
+@_public
 def celu_(input: Tensor, alpha: float = 1.0) -> Tensor:
     """`celu` in place."""
     return celu(input, alpha, inplace=True)
 
 
+@_public
 def hardtanh_(input: Tensor, min_val: float = -1.0, max_val: float = 1.0) -> Tensor:
     """`hardtanh` in place."""
     return hardtanh(input, min_val, max_val, inplace=True)
 
 
+@_public
 def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:
     """`threshold` in place."""
-    return input.copy_(ops.threshold(input.clone(), threshold, value))
+    return _overwrite(ops.threshold, input, threshold, value)
 
 
 # ---- poolings that always return (values, indices) -----------------------------------------------
 
 
+@_public
 def max_pool1d_with_indices(
     input: Tensor,
     kernel_size: int | tuple[int, ...],
@@ -254,6 +289,7 @@ def max_pool1d_with_indices(
     return max_pool1d(input, kernel_size, stride, padding, dilation, ceil_mode, True)
 
 
+@_public
 def max_pool2d_with_indices(
     input: Tensor,
     kernel_size: int | tuple[int, ...],
@@ -267,6 +303,7 @@ def max_pool2d_with_indices(
     return max_pool2d(input, kernel_size, stride, padding, dilation, ceil_mode, True)
 
 
+@_public
 def max_pool3d_with_indices(
     input: Tensor,
     kernel_size: int | tuple[int, ...],
@@ -280,6 +317,7 @@ def max_pool3d_with_indices(
     return max_pool3d(input, kernel_size, stride, padding, dilation, ceil_mode, True)
 
 
+@_public
 def adaptive_max_pool1d_with_indices(
     input: Tensor, output_size: int | None, return_indices: bool = True
 ) -> tuple[Tensor, Tensor]:
@@ -287,6 +325,7 @@ def adaptive_max_pool1d_with_indices(
     return adaptive_max_pool1d(input, output_size, True)
 
 
+@_public
 def adaptive_max_pool2d_with_indices(
     input: Tensor, output_size: int | tuple[int | None, ...] | None, return_indices: bool = True
 ) -> tuple[Tensor, Tensor]:
@@ -294,6 +333,7 @@ def adaptive_max_pool2d_with_indices(
     return adaptive_max_pool2d(input, output_size, True)
 
 
+@_public
 def adaptive_max_pool3d_with_indices(
     input: Tensor, output_size: int | tuple[int | None, ...] | None, return_indices: bool = True
 ) -> tuple[Tensor, Tensor]:
@@ -301,6 +341,7 @@ def adaptive_max_pool3d_with_indices(
     return adaptive_max_pool3d(input, output_size, True)
 
 
+@_public
 def fractional_max_pool2d_with_indices(
     input: Tensor,
     kernel_size: int | tuple[int, ...],
@@ -315,6 +356,7 @@ def fractional_max_pool2d_with_indices(
     )
 
 
+@_public
 def fractional_max_pool3d_with_indices(
     input: Tensor,
     kernel_size: int | tuple[int, ...],

@@ -14,6 +14,7 @@ from typing import Any
 
 from .. import functional as F
 from ..autograd import no_grad
+from ..engine.border import public
 from ..engine.errors import ShapeError
 from ..engine.tensor import Tensor
 
@@ -33,6 +34,8 @@ GAINS = {
 def outside_graph(fill: Callable) -> Any:
     """Run `fill` without recording, so that it may write to leaves."""
 
+    fill = public(fill)
+
     @wraps(fill)
     def call(*args: Any, **kwargs: Any) -> Tensor:
         with no_grad():
@@ -41,6 +44,7 @@ def outside_graph(fill: Callable) -> Any:
     return call
 
 
+@public
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
     """The factor that keeps the spread of values through that nonlinearity; `param` is leaky_relu's
     negative slope.

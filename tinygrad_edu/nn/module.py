@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Self
 
 from ..autograd import no_grad
+from ..engine.border import UNPLANNED, planned, worded
 from ..engine.device import Device, get_device
 from ..engine.dtype import as_dtype
 from ..engine.dtype import dtype as DType
@@ -70,7 +71,12 @@ class Module:
             or self._backward_hooks
             or self._backward_pre_hooks
         ):
-            return self.forward(*args, **kwargs)
+            try:
+                return self.forward(*args, **kwargs)
+            except UNPLANNED as error:
+                if planned(error):
+                    raise
+                raise worded(self._get_name(), self.forward, args, kwargs, error) from error
         args, kwargs = self._after_pre_hooks(args, kwargs)
         backward = BackwardHooks(self) if self._backward_hooks or self._backward_pre_hooks else None
         if backward:

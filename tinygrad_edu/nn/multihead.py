@@ -10,12 +10,14 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import functional as ops
+from ..engine.border import public
 from ..engine.errors import DTypeError, ShapeError
 from ..engine.tensor import Tensor
 
 NAME = "multi_head_attention_forward"
 
 
+@public
 def multi_head_attention_forward(
     query: Tensor,
     key: Tensor,

@@ -295,6 +295,9 @@ class Optimizer:
         return f"{self._name()} (\n" + "\n".join(lines) + "\n)"
 
 
+check_names(Optimizer)
+
+
 def merged_group(saved: dict[str, Any], present: dict[str, Any]) -> dict[str, Any]:
     """The saved settings with the present parameters and their names."""
     group = {name: copy.deepcopy(value) for name, value in saved.items() if name != "params"}

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable
 
 from ...autograd import no_grad
+from ...engine.border import public
 from ...engine.errors import TinygradEduError
 from ...engine.tensor import Tensor
 from ...functional import tensor
@@ -21,6 +22,7 @@ def _grads(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
     return [p.grad for p in parameters if p.grad is not None]
 
 
+@public
 def get_total_norm(
     tensors: Tensor | Iterable[Tensor], norm_type: float = 2.0, error_if_nonfinite: bool = False
 ) -> Tensor:
@@ -53,6 +55,7 @@ def get_total_norm(
     return tensors[0].wrap(tensors[0].device.asarray(total))
 
 
+@public
 def clip_grad_norm_(
     parameters: Tensor | Iterable[Tensor],
     max_norm: float,
@@ -85,6 +88,7 @@ def clip_grad_norm_(
 clip_grad_norm = clip_grad_norm_
 
 
+@public
 def clip_grad_value_(
     parameters: Tensor | Iterable[Tensor], clip_value: float, foreach: bool | None = None
 ) -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ...engine.border import public
 from ...engine.errors import DTypeError, ShapeError
 from ...engine.tensor import Tensor
 from ...functional import cat
 
 
+@public
 def parameters_to_vector(parameters: Iterable[Tensor]) -> Tensor:
     """The elements of all parameters, one after the other, as one vector with gradient."""
     return cat([p.reshape(-1) for p in parameters])
 
 
+@public
 def vector_to_parameters(vec: Tensor, parameters: Iterable[Tensor]) -> None:
     """Make each parameter, in order, a view of its part of `vec`."""
     if not isinstance(vec, Tensor):

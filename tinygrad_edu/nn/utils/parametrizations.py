@@ -7,6 +7,7 @@ from typing import Any
 from ... import functional as ops
 from ... import linalg
 from ...autograd import no_grad
+from ...engine.border import public
 from ...engine.dtype import finfo
 from ...engine.errors import IndexOutOfRange, ShapeError
 from ...engine.tensor import Tensor
@@ -47,6 +48,7 @@ class _WeightNorm(Module):
         return self.norm(weight), weight
 
 
+@public
 def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Module:
     """Learn length (original0) and direction (original1) of a weight apart.
 
@@ -122,6 +124,7 @@ class _SpectralNorm(Module):
         return value
 
 
+@public
 def spectral_norm(
     module: Module,
     name: str = "weight",
@@ -257,6 +260,7 @@ class _Orthogonal(Module):
         return ops.expand(start, value.shape).clone()  # forward makes the identity of it
 
 
+@public
 def orthogonal(
     module: Module,
     name: str = "weight",

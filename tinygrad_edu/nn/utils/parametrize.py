@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from ...autograd import no_grad
+from ...engine.border import public
 from ...engine.errors import ShapeError
 from ...engine.tensor import Tensor
 from ..container import ModuleDict, ModuleList
@@ -212,6 +213,7 @@ def _blank(cls: type) -> Module:
     return object.__new__(_parametrized_class(cls))
 
 
+@public
 def register_parametrization(
     module: Module, tensor_name: str, parametrization: Module, *, unsafe: bool = False
 ) -> Module:
@@ -250,12 +252,14 @@ def register_parametrization(
     return module
 
 
+@public
 def is_parametrized(module: Module, tensor_name: str | None = None) -> bool:
     """Whether `module.tensor_name`, or any tensor of the module, is parametrized."""
     lists = module._lists() if isinstance(module, _Parametrized) else {}
     return bool(lists) if tensor_name is None else tensor_name in lists
 
 
+@public
 def remove_parametrizations(
     module: Module, tensor_name: str, leave_parametrized: bool = True
 ) -> Module:
@@ -291,11 +295,13 @@ def remove_parametrizations(
     return module
 
 
+@public
 def type_before_parametrizations(module: Module) -> type:
     """The class that the module had before its first parametrization."""
     return type(module).__mro__[2] if isinstance(module, _Parametrized) else type(module)
 
 
+@public
 def transfer_parametrizations_and_params(
     from_module: Module, to_module: Module, tensor_name: str | None = None
 ) -> Module:

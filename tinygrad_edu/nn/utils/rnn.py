@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ... import functional as F
+from ...engine.border import public
 from ...engine.errors import ShapeError
 from ...engine.tensor import Tensor
 
@@ -61,6 +62,7 @@ class PackedSequence(_Fields):
         return self.data.is_cuda
 
 
+@public
 def invert_permutation(permutation: Tensor | None) -> Tensor | None:
     """The permutation that undoes this one."""
     return None if permutation is None else F.argsort(permutation)
@@ -72,6 +74,7 @@ def places(batch_sizes: Tensor) -> tuple[list[int], list[int]]:
     return [t for t, n in enumerate(sizes) for _ in range(n)], [b for n in sizes for b in range(n)]
 
 
+@public
 def pack_padded_sequence(
     input: Tensor, lengths: Any, batch_first: bool = False, enforce_sorted: bool = True
 ) -> PackedSequence:
@@ -107,6 +110,7 @@ def pack_padded_sequence(
     )
 
 
+@public
 def pad_packed_sequence(
     sequence: PackedSequence,
     batch_first: bool = False,
@@ -140,6 +144,7 @@ def pad_packed_sequence(
     return F.transpose(padded, 0, 1) if batch_first else padded, lengths
 
 
+@public
 def pad_sequence(
     sequences: Sequence[Tensor],
     batch_first: bool = False,
@@ -168,6 +173,7 @@ def pad_sequence(
     return F.stack(padded, 0 if batch_first else 1)
 
 
+@public
 def unpad_sequence(
     padded_sequences: Tensor, lengths: Any, batch_first: bool = False
 ) -> list[Tensor]:
@@ -177,6 +183,7 @@ def unpad_sequence(
     return [s[: int(n)] for s, n in zip(padded_sequences, lengths)]
 
 
+@public
 def pack_sequence(sequences: Sequence[Tensor], enforce_sorted: bool = True) -> PackedSequence:
     """Pack tensors of different first sizes."""
     return pack_padded_sequence(
@@ -184,6 +191,7 @@ def pack_sequence(sequences: Sequence[Tensor], enforce_sorted: bool = True) -> P
     )
 
 
+@public
 def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:
     """The sequences that were packed."""
     padded, lengths = pad_packed_sequence(packed_sequences, batch_first=True)

@@ -7,6 +7,7 @@ from typing import Any
 from ... import functional as ops
 from ... import linalg
 from ...autograd import no_grad
+from ...engine.border import public
 from ...engine.errors import ShapeError
 from ...engine.tensor import Tensor
 from .. import init
@@ -109,6 +110,7 @@ def remove(module: Module, name: str, kind: type[MadeWeight]) -> Module:
     return module
 
 
+@public
 def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Module:
     """Learn length and direction of a weight apart: parameters weight_g and weight_v instead of
     weight.
@@ -126,11 +128,13 @@ def weight_norm(module: Module, name: str = "weight", dim: int | None = 0) -> Mo
     return module
 
 
+@public
 def remove_weight_norm(module: Module, name: str = "weight") -> Module:
     """One parameter again, of the present value."""
     return remove(module, name, WeightNorm)
 
 
+@public
 def spectral_norm(
     module: Module,
     name: str = "weight",
@@ -169,6 +173,7 @@ def spectral_norm(
     return module
 
 
+@public
 def remove_spectral_norm(module: Module, name: str = "weight") -> Module:
     """One parameter again, of the present (normalised) value."""
     return remove(module, name, SpectralNorm)

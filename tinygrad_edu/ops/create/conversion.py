@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from ...engine import dtype as dtypes
+from ...engine.border import public
 from ...engine.case import Case
 from ...engine.device import Device, functional, get_device
 from ...engine.errors import GraphError, ShapeError
@@ -55,6 +56,7 @@ def transfer(x: Tensor, device: Device) -> Tensor:
     return Tensor(array, device, Node(Transfer(), (x.node,), (x.device, device), x.shape, device))
 
 
+@public
 def to(
     self: Tensor,
     *args: Any,
@@ -86,6 +88,7 @@ def to(
     return functional.clone(self) if copy and result is self else result
 
 
+@public
 def type_as(self: Tensor, other: Tensor) -> Tensor:
     return self.to(other.dtype)
 
@@ -117,11 +120,13 @@ for _name, _d in dict(
 # ---- questions about tensors ---------------------------------------------------------------------
 
 
+@public
 def is_floating_point(input: Tensor) -> bool:
     """Whether the elements are floating-point numbers."""
     return input.dtype.is_floating_point
 
 
+@public
 def is_complex(input: Tensor) -> bool:
     """Whether the elements are complex numbers: never, here."""
     return False
@@ -132,16 +137,19 @@ def is_signed(input: Tensor) -> bool:
     return input.dtype.is_signed
 
 
+@public
 def is_nonzero(input: Tensor) -> bool:
     """Whether the one element is not 0."""
     return bool(input)
 
 
+@public
 def is_same_size(input: Tensor, other: Tensor) -> bool:
     """Whether the shapes are equal."""
     return input.shape == other.shape
 
 
+@public
 def can_cast(from_: Any, to: Any) -> bool:
     """Whether promotion may turn one dtype into another: not from floating to integer, nor from a
     number to bool.
@@ -150,6 +158,7 @@ def can_cast(from_: Any, to: Any) -> bool:
     return dtypes.CATEGORY[source] <= dtypes.CATEGORY[target]
 
 
+@public
 def sum_to_size(self: Tensor, *size: Any) -> Tensor:
     """Sum over the dims that broadcasting from `size` would have added."""
     size = tuple(size[0] if len(size) == 1 and isinstance(size[0], (tuple, list)) else size)
@@ -170,6 +179,7 @@ def storage_offset(self: Tensor) -> int:
     ) // self.array.itemsize
 
 
+@public
 def apply_(self: Tensor, callable: Any) -> Tensor:  # noqa: A002  # PyTorch's name
     """Put each element through a Python function, in place. Slow; outside the graph."""
     values = [callable(v) for v in self.array.reshape(-1).tolist()]
@@ -222,11 +232,13 @@ def pin_memory(self: Tensor) -> Tensor:
     return self
 
 
+@public
 def where(self: Tensor, condition: Tensor, other: Any) -> Tensor:
     """The tensor where condition holds, else other."""
     return functional.where(condition, self, other)
 
 
+@public
 def polygamma(self: Tensor, n: int) -> Tensor:
     """The n-th derivative of digamma."""
     return functional.polygamma(n, self)

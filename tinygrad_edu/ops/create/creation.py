@@ -6,6 +6,7 @@ import math
 from typing import Any, Unpack
 
 from ...engine.arrays import as_array
+from ...engine.border import public, silent
 from ...engine.device import functional, get_device
 from ...engine.dtype import as_dtype, get_default_dtype, iinfo
 from ...engine.errors import DTypeError, ShapeError
@@ -13,6 +14,7 @@ from ...engine.tensor import Tensor, as_tensor
 from .sizes import AnyDevice, AnyDType, AnySize, Named, Number, count, kind, made, place, sizes
 
 
+@public
 def tensor(
     data: Any, *, dtype: AnyDType = None, device: AnyDevice = None, requires_grad: bool = False
 ) -> Tensor:
@@ -43,6 +45,7 @@ def check_range(name: str, data: Any, dtype: Any) -> None:
         )
 
 
+@public
 def from_numpy(array: Any) -> Tensor:
     """A tensor that shares memory with a NumPy array."""
     if not hasattr(array, "__array_interface__"):
@@ -53,6 +56,7 @@ def from_numpy(array: Any) -> Tensor:
     return as_tensor(array)
 
 
+@public
 def asarray(
     obj: Any,
     *,
@@ -72,6 +76,7 @@ def asarray(
     return t.detach().requires_grad_() if requires_grad else t
 
 
+@public
 def scalar_tensor(
     s: Number, *, dtype: AnyDType = None, device: AnyDevice = None, requires_grad: bool = False
 ) -> Tensor:
@@ -81,6 +86,7 @@ def scalar_tensor(
     )
 
 
+@public
 def from_dlpack(source: Any) -> Tensor:
     """A tensor that shares memory with any object that speaks DLPack: on the CPU, or on an NVIDIA
     GPU.
@@ -91,6 +97,7 @@ def from_dlpack(source: Any) -> Tensor:
     return Tensor(where.xp.from_dlpack(source), where)
 
 
+@public
 def zeros(
     *given: AnySize,
     dtype: AnyDType = None,
@@ -104,6 +111,7 @@ def zeros(
     return made(array, where, requires_grad)
 
 
+@public
 def ones(
     *given: AnySize,
     dtype: AnyDType = None,
@@ -117,6 +125,7 @@ def ones(
     return made(array, where, requires_grad)
 
 
+@public
 def empty(
     *given: AnySize,
     dtype: AnyDType = None,
@@ -130,6 +139,8 @@ def empty(
     return made(array, where, requires_grad)
 
 
+@public
+@silent
 def full(
     size: AnySize,
     fill_value: Number,
@@ -161,6 +172,7 @@ def as_like(
     }
 
 
+@public
 def zeros_like(
     input: Tensor, *, dtype: AnyDType = None, device: AnyDevice = None, requires_grad: bool = False
 ) -> Tensor:
@@ -168,6 +180,7 @@ def zeros_like(
     return zeros(tuple(input.shape), **as_like(input, dtype, device, requires_grad))
 
 
+@public
 def ones_like(
     input: Tensor, *, dtype: AnyDType = None, device: AnyDevice = None, requires_grad: bool = False
 ) -> Tensor:
@@ -175,6 +188,7 @@ def ones_like(
     return ones(tuple(input.shape), **as_like(input, dtype, device, requires_grad))
 
 
+@public
 def empty_like(
     input: Tensor, *, dtype: AnyDType = None, device: AnyDevice = None, requires_grad: bool = False
 ) -> Tensor:
@@ -182,6 +196,7 @@ def empty_like(
     return empty(tuple(input.shape), **as_like(input, dtype, device, requires_grad))
 
 
+@public
 def full_like(
     input: Tensor,
     fill_value: Number,
@@ -194,6 +209,8 @@ def full_like(
     return full(tuple(input.shape), fill_value, **as_like(input, dtype, device, requires_grad))
 
 
+@public
+@silent
 def arange(
     start: Number,
     end: Number | None = None,
@@ -234,6 +251,8 @@ def number(value: Number) -> Any:
     return value.item() if isinstance(value, Tensor) else value
 
 
+@public
+@silent
 def linspace(
     start: Number,
     end: Number,
@@ -250,6 +269,8 @@ def linspace(
     return made(array, where, requires_grad)
 
 
+@public
+@silent
 def logspace(
     start: Number,
     end: Number,
@@ -267,6 +288,7 @@ def logspace(
     return made(array.astype(kind(dtype)), where, requires_grad)
 
 
+@public
 def eye(
     n: int,
     m: int | None = None,
@@ -306,8 +328,9 @@ def install_new(name, function):
             **named,  # size, fill_value, data
         )
 
+    method.__name__ = name
     method.__doc__ = f"`{function.__name__}` with this tensor's dtype and device."
-    setattr(Tensor, name, method)
+    setattr(Tensor, name, public(method))
 
 
 for _name, _make in dict(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Unpack
 
+from ...engine.border import public, silent
 from ...engine.case import Case
 from ...engine.device import Generator, current_generator, functional, get_device
 from ...engine.dtype import as_dtype
@@ -30,6 +31,7 @@ def precision(dtype: AnyDType) -> str:
     return "float64" if dtype is not None and as_dtype(dtype).name == "float64" else "float32"
 
 
+@public
 def rand(
     *given: AnySize,
     generator: Generator | None = None,
@@ -44,6 +46,7 @@ def rand(
     return make(drawn, dtype, device, requires_grad)
 
 
+@public
 def randn(
     *given: AnySize,
     generator: Generator | None = None,
@@ -58,6 +61,7 @@ def randn(
     return make(drawn, dtype, device, requires_grad)
 
 
+@public
 def randint(
     low: Any = 0,
     high: AnySize | None = None,
@@ -81,6 +85,7 @@ def randint(
     return make(drawn, dtype, device, requires_grad)
 
 
+@public
 def randperm(
     n: int,
     *,
@@ -94,6 +99,7 @@ def randperm(
     return make(drawn, dtype, device, requires_grad)
 
 
+@public
 def rand_like(
     input: Tensor,
     *,
@@ -112,6 +118,7 @@ def rand_like(
     )
 
 
+@public
 def randn_like(
     input: Tensor,
     *,
@@ -130,6 +137,7 @@ def randn_like(
     )
 
 
+@public
 def randint_like(
     input: Tensor,
     low: int,
@@ -145,6 +153,7 @@ def randint_like(
     )
 
 
+@public
 def normal(
     mean: float | Tensor = 0.0,
     std: float | Tensor = 1.0,
@@ -164,6 +173,7 @@ def normal(
     return randn(*shape, generator=generator, dtype=dtype, device=device) * std + mean
 
 
+@public
 def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     """Ones with the given probabilities, else zeros."""
     raw = input.device.to_host(input.array)
@@ -175,6 +185,7 @@ def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     return make(source(generator).random(raw.shape) < raw, input.dtype, input.device, False)
 
 
+@public
 def multinomial(
     input: Tensor,
     num_samples: int,
@@ -205,6 +216,7 @@ def multinomial(
     )
 
 
+@public
 def poisson(input: Tensor, generator: Generator | None = None) -> Tensor:
     """Poisson numbers with the given rates."""
     raw = input.device.to_host(input.array)
@@ -225,7 +237,7 @@ def drawn(name, text, check, draw):
         return self.copy_(Tensor(numbers.astype(self.array.dtype), self.device))
 
     fill.__name__, fill.__doc__ = name, text
-    setattr(Tensor, name, fill)
+    setattr(Tensor, name, public(silent(fill)))
 
 
 def above_zero(name, parameter, value):
@@ -260,6 +272,7 @@ drawn(
 )
 
 
+@public
 def normal_(
     self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None
 ) -> Tensor:
@@ -269,6 +282,7 @@ def normal_(
     )
 
 
+@public
 def uniform_(
     self: Tensor,
     a: float = 0.0,
@@ -284,6 +298,7 @@ def uniform_(
     )
 
 
+@public
 def bernoulli_(
     self: Tensor, p: float | Tensor = 0.5, *, generator: Generator | None = None
 ) -> Tensor:
@@ -291,6 +306,7 @@ def bernoulli_(
     return self.copy_(rand(*self.shape, generator=generator, device=self.device) < p)
 
 
+@public
 def random_(
     self: Tensor, low: int = 0, high: int | None = None, *, generator: Generator | None = None
 ) -> Tensor:

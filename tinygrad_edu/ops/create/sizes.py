@@ -8,7 +8,7 @@ from typing import Any, SupportsIndex, TypeAlias, TypedDict
 
 from ...engine.device import Device, get_device
 from ...engine.dtype import as_dtype, dtype, get_default_dtype
-from ...engine.errors import DTypeError, ShapeError
+from ...engine.errors import DTypeError, ShapeError, unknown_name
 from ...engine.tensor import Tensor
 
 AnySize: TypeAlias = SupportsIndex | Sequence[SupportsIndex]  # one size of several, or all
@@ -37,10 +37,7 @@ def sizes(name: str, given: tuple, named: Mapping[str, Any] | None = None) -> tu
         given = (rest.pop("size"),)
     unknown = sorted(rest.keys() - WITHOUT_MEANING)
     if unknown:
-        raise DTypeError(
-            f"{name}: takes sizes, dtype, device and requires_grad, got {', '.join(unknown)}."
-            " Check the spelling."
-        )
+        raise unknown_name(name, unknown[0], ("size", "dtype", "device", "requires_grad"))
     if len(given) == 1 and isinstance(given[0], (tuple, list)):
         given = tuple(given[0])
     if not all(hasattr(n, "__index__") for n in given):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from functools import wraps
 from typing import Any, overload
 
+from ...engine.border import public
 from ...engine.case import Case, bools, ints, positive
 from ...engine.device import functional, quiet, registry
 from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError
 from ...engine.graph import Node, mode
 from ...engine.op import Array, composite, piece
-from ...engine.tensor import Tensor
+from ...engine.tensor import Tensor, as_tensor
 from ...engine.views import check_writable, overlaps, written
 
 
@@ -205,7 +206,7 @@ def value_for(x: Tensor, value: Any) -> Tensor:
     if isinstance(value, (int, float)):  # made on the device: a copy could not be captured
         return x.wrap(quiet().run(x.device.xp.full, (), value, x.array.dtype))
     if not isinstance(value, Tensor):
-        return x.wrap(x.device.asarray(value, dtype=x.array.dtype))
+        value = as_tensor(value)
     return value.to(x.device, x.dtype)
 
 
@@ -220,6 +221,7 @@ def stretched(value: Tensor, shape: tuple) -> Tensor:
 Tensor.__setitem__ = assign  # type: ignore[assignment, method-assign]
 
 
+@public
 def copy_(self, other, non_blocking=False):
     """Write other's values (broadcast, converted) into this tensor, with gradients flowing to
     other.
@@ -228,6 +230,7 @@ def copy_(self, other, non_blocking=False):
     return self
 
 
+@public
 def fill_(self, value):
     """Write one value everywhere."""
     assign(self, Ellipsis, value)
@@ -276,6 +279,7 @@ def where(condition: Tensor) -> tuple[Tensor, ...]: ...
 @overload
 def where(condition: Tensor, input: Tensor | float, other: Tensor | float) -> Tensor: ...
 @wraps(choose)
+@public
 def where(condition, *args, **kwargs):
     return (
         choose(condition, *args, **kwargs)

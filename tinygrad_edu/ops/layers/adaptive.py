@@ -123,9 +123,10 @@ def adaptive_mean(F, n, input, output_size):
         if m == 0:
             out = F.narrow(out, dim, 0, 0)
         elif m != s:
+            sums = F.adaptive_sum(out, dim, m)  # first: it refuses an m that no memory holds
             lengths = constant(F, input, [-(-(i + 1) * s // m) - i * s // m for i in range(m)])
             lengths = F.reshape(lengths, (m,) + (1,) * (input.ndim - dim - 1))
-            out = F.adaptive_sum(out, dim, m) / lengths
+            out = sums / lengths
     return F.clone(input) if out is input else out
 
 

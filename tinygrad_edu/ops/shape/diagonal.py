@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ...engine.border import public
 from ...engine.case import Case
 from ...engine.device import get_device
 from ...engine.errors import ShapeError, check_dim
@@ -180,7 +181,7 @@ def triangle(name, word):
     indices.__doc__ = (
         f"Coordinates of the {word} triangle of a row x col matrix, shape (2, how many)."
     )
-    return indices
+    return public(indices)
 
 
 tril_indices, triu_indices = triangle("tril_indices", "lower"), triangle("triu_indices", "upper")

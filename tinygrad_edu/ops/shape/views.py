@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ...engine.border import public
 from ...engine.case import Case
 from ...engine.device import functional
 from ...engine.dtype import as_dtype
@@ -459,10 +460,10 @@ def changed_in_place(name):
         check_writable(name + "_", self, apart=False)
         old = Tensor(self.array, self.device, self.node)
         old.view_of = self.view_of
+        new = getattr(functional, name)(old, *args, **kwargs)
         for view in living(self.views):  # they look at its old shape
             view.view_of = old, *view.view_of[1:]  # type: ignore[index]  # a view has one
             add_view(old, view)
-        new = getattr(functional, name)(old, *args, **kwargs)
         self.array, self.view_of, self.views = new.array, new.view_of, None
         self.set_node(new.node)
         if self.view_of is not None:
@@ -471,7 +472,7 @@ def changed_in_place(name):
 
     method.__name__ = name + "_"
     method.__doc__ = f"In-place version of {name}: the tensor itself changes shape."
-    setattr(Tensor, name + "_", method)
+    setattr(Tensor, name + "_", public(method))
 
 
 for _name in ("squeeze", "unsqueeze", "transpose", "t"):

@@ -13,6 +13,12 @@ from ...nn.names import check_names
 from ..optimizer import Optimizer
 
 
+class MissingSetting(ShapeError, KeyError):
+    """A group without the rate that a resumed schedule begins with."""
+
+    __str__ = Exception.__str__  # KeyError's puts quotes around the message
+
+
 class LRScheduler:
     """Base of the schedules. A subclass defines `get_lr()`: the rates of all groups for
     `last_epoch`.
@@ -39,7 +45,7 @@ class LRScheduler:
             if last_epoch == -1:
                 group.setdefault("initial_lr", copy_of(group["lr"]))
             elif "initial_lr" not in group:
-                raise KeyError(
+                raise MissingSetting(
                     f"{type(self).__name__}: group {i} must hold 'initial_lr' to continue from"
                     f" last_epoch={last_epoch}. Load the optimiser's state dict first."
                 )
