@@ -185,9 +185,10 @@ def explain(op_name: str, given: dict[str, object], error: Exception) -> Excepti
         return error
     said = re.sub(r"\s+", " ", str(error)).strip().rstrip(".")
     said = re.sub(r"^[\w.<>]+\(\) ", "", said)  # Python's name of an inner function
-    found, must, advice = next(
-        (match, *rest) for pattern, *rest in WORDS if (match := re.search(pattern, said))
-    )
+    for pattern, must, advice in WORDS:  # the last fits all
+        found = re.search(pattern, said)
+        if found:
+            break
     must = must.format(said=said) if "{" in must else found.expand(must)
     result = kind_for(error)(f"{op_name}: {must}, got {listed(given)}. {advice}")
     result.shows_inputs = True
