@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..engine.border import public
 from ..engine.tensor import Tensor
 
 
 class VariableName(type):
     """`Variable(x)` makes a Tensor, and every Tensor is an instance of Variable."""
 
+    @public
     def __call__(cls, data: Tensor, requires_grad: bool = False, volatile: Any = None) -> Tensor:
         return data.detach().requires_grad_(requires_grad)
 

@@ -28,7 +28,10 @@ OURS = {__name__.partition(".")[0], "numpy", "cupy", *sys.stdlib_module_names}
 
 
 def public(function: Callable[P, R]) -> Callable[P, R]:
-    """Let `function` raise errors that say what to do. What a user's own code raises passes."""
+    """Let `function` raise errors that say what to do. What a user's own code raises passes.
+
+    Its body stands one call deeper then: count that in `stacklevel` of a warning.
+    """
 
     @wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -189,6 +192,7 @@ def explain(op_name: str, given: dict[str, object], error: Exception) -> Excepti
         found = re.search(pattern, said)
         if found:
             break
+    assert found is not None
     must = must.format(said=said) if "{" in must else found.expand(must)
     result = kind_for(error)(f"{op_name}: {must}, got {listed(given)}. {advice}")
     result.shows_inputs = True

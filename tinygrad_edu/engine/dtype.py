@@ -19,11 +19,12 @@ class dtype:
     """
 
     def __init__(self, name: str, torch_class: str):
-        if not isinstance(name, str):
+        try:
+            self.name, self.numpy, self.torch_class = name, np.dtype(name), torch_class
+        except (TypeError, ValueError) as error:
             raise DTypeError(
-                f"dtype: the kinds are there already, got {name!r:.80}. Use float32, int64 ..."
-            )
-        self.name, self.numpy, self.torch_class = name, np.dtype(name), torch_class
+                f"dtype: all kinds are there already, got {name!r:.80}. Use float32, int64 ..."
+            ) from error
         self.is_floating_point, self.is_complex = self.numpy.kind == "f", False
         self.is_signed, self.itemsize = self.numpy.kind in "fi", self.numpy.itemsize
 

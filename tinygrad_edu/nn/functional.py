@@ -371,6 +371,7 @@ def fractional_max_pool3d_with_indices(
     )
 
 
+@_public
 def softmax(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
 ) -> Tensor:
@@ -379,10 +380,11 @@ def softmax(
     Args:   dim: without it, PyTorch's choice with a warning: 1, or 0 of a tensor with 0, 1 or 3
             dims. dtype: computed and returned in this dtype, by default in the input's
     """
-    dim = implicit_dim("softmax", input) if dim is None else dim
+    dim = _implicit_dim("softmax", input) if dim is None else dim
     return ops.softmax(input, dim, dtype=dtype)
 
 
+@_public
 def log_softmax(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
 ) -> Tensor:
@@ -391,10 +393,11 @@ def log_softmax(
     Args:   dim: without it, PyTorch's choice with a warning: 1, or 0 of a tensor with 0, 1 or 3
             dims. dtype: computed and returned in this dtype, by default in the input's
     """
-    dim = implicit_dim("log_softmax", input) if dim is None else dim
+    dim = _implicit_dim("log_softmax", input) if dim is None else dim
     return ops.log_softmax(input, dim, dtype=dtype)
 
 
+@_public
 def softmin(
     input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: Any = None
 ) -> Tensor:
@@ -403,14 +406,14 @@ def softmin(
     Args:   dim: without it, PyTorch's choice with a warning: 1, or 0 of a tensor with 0, 1 or 3
             dims. dtype: computed and returned in this dtype, by default in the input's
     """
-    dim = implicit_dim("softmin", input) if dim is None else dim
+    dim = _implicit_dim("softmin", input) if dim is None else dim
     return ops.softmin(input, dim, dtype=dtype)
 
 
-def implicit_dim(name: str, input: Tensor) -> int:
+def _implicit_dim(name: str, input: Tensor) -> int:
     """The dim of softmax and its kin when none is given."""
     dim = 0 if input.ndim in (0, 1, 3) else 1
     warnings.warn(
-        f"{name}: dim should be given, got None, and {dim} is used. Give dim.", stacklevel=3
+        f"{name}: dim should be given, got None, and {dim} is used. Give dim.", stacklevel=4
     )
     return dim

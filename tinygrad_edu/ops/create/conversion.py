@@ -197,6 +197,7 @@ def is_pinned(self: Tensor, device: Any = None) -> bool:
     return False
 
 
+@public
 def resize_(self: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
     """Take another size, over the same memory as far as it reaches; new elements are 0."""
     size = tuple(sizes[0] if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else sizes)
@@ -215,11 +216,13 @@ def resize_(self: Tensor, *sizes: Any, memory_format: Any = None) -> Tensor:
     return self
 
 
+@public
 def resize_as_(self: Tensor, the_template: Tensor, memory_format: Any = None) -> Tensor:
     """`resize_` to the shape of another tensor."""
     return resize_(self, tuple(the_template.shape))
 
 
+@public
 def new(self: Tensor, *args: Any) -> Tensor:
     """An older name: `new_empty` of a size given as ints or a shape, else `new_tensor` of data."""
     if len(args) == 1 and not isinstance(args[0], (int, type(self.shape))):

@@ -142,6 +142,7 @@ def linalg_diagonal(F, A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int 
     return F.diagonal(A, offset, dim1, dim2)
 
 
+@public
 def fill_diagonal_(self, fill_value, wrap: bool = False):
     """Write one number on the main diagonal; `wrap`: start again below the square part of a tall
     matrix.
