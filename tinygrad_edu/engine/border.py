@@ -155,7 +155,6 @@ WORDS = (  # (what the array library says, what must hold, what to do); \\1 stan
         "{said}",
         "Check the argument names against the docstring.",
     ),
-    (r"", "{said}", "Check the shapes, dtypes and argument values."),
 )
 
 
@@ -174,6 +173,15 @@ def listed(given: dict[str, object]) -> str:
     return ", ".join(describe(name, value) for name, value in given.items())
 
 
+def in_words(said: str) -> tuple[str, str]:
+    """What must hold and what to do, of what an array library said."""
+    for pattern, must, advice in WORDS:
+        found = re.search(pattern, said)
+        if found:
+            return must.format(said=said) if "{" in must else found.expand(must), advice
+    return said, "Check the shapes, dtypes and argument values."
+
+
 def explain(op_name: str, given: dict[str, object], error: Exception) -> Exception:
     """What came up inside `op_name` in words, with everything needed to mend the call. An error of
     ours only gets the inputs added, unless it shows them.
@@ -188,12 +196,7 @@ def explain(op_name: str, given: dict[str, object], error: Exception) -> Excepti
         return error
     said = re.sub(r"\s+", " ", str(error)).strip().rstrip(".")
     said = re.sub(r"^[\w.<>]+\(\) ", "", said)  # Python's name of an inner function
-    for pattern, must, advice in WORDS:  # the last fits all
-        found = re.search(pattern, said)
-        if found:
-            break
-    assert found is not None
-    must = must.format(said=said) if "{" in must else found.expand(must)
+    must, advice = in_words(said)
     result = kind_for(error)(f"{op_name}: {must}, got {listed(given)}. {advice}")
     result.shows_inputs = True
     return result
