@@ -8,6 +8,7 @@ from .ops.create.conversion import (
     is_complex as is_complex,
     is_floating_point as is_floating_point,
     is_nonzero as is_nonzero,
+    is_signed as is_signed,
     is_same_size as is_same_size,
 )
 from .ops.create.creation import (
@@ -436,7 +437,7 @@ from .ops.shape.diagonal import (
     triu as triu,
     triu_indices as triu_indices,
 )
-from .ops.shape.fold import fold as fold, im2col as im2col, unfold as unfold
+from .ops.shape.fold import fold as fold, unfold as unfold
 from .ops.shape.joining import (
     block_diag as block_diag,
     cartesian_prod as cartesian_prod,
@@ -510,7 +511,6 @@ moveaxis = movedim
 multiply = mul
 negative = neg
 not_equal = ne
-psi = digamma
 row_stack = vstack
 sgn = sign
 slogdet = _linalg.slogdet

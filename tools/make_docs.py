@@ -184,7 +184,7 @@ HOMES = {  # PyTorch's namespace -> ours
     "torch.Tensor": Tensor,
     "torch.nn.functional": "tinygrad_edu.nn.functional",
     "torch.linalg": "tinygrad_edu.linalg",
-    "torch.special": "tinygrad_edu",
+    "torch.special": "tinygrad_edu.special",
     "torch.nn": "tinygrad_edu.nn",
     "torch.nn.init": "tinygrad_edu.nn.init",
     "torch.nn.utils": "tinygrad_edu.nn.utils",

@@ -149,8 +149,6 @@ class OpMethods:
         """Products of two stacks of matrices."""
     def broadcast_to(self, *shape: Any) -> Tensor:
         """Repeated along new and size-1 dims, without a copy."""
-    def bucketize(self, boundaries: Tensor, *, out_int32: builtins.bool = False, right: builtins.bool = False) -> Tensor:
-        """The number of the bucket, between sorted boundaries, that each element falls into."""
     def ceil(self) -> Tensor:
         """Round up."""
     def ceil_(self) -> Tensor: ...
@@ -397,12 +395,6 @@ class OpMethods:
     def lgamma(self) -> Tensor:
         """Logarithm of the absolute value of the gamma function."""
     def lgamma_(self) -> Tensor: ...
-    def linalg_matmul(self, other: Any) -> Tensor:
-        """Matrix product; leading dims broadcast, 1-d operands are vectors."""
-    def linalg_matrix_exp(self) -> Tensor:
-        """Exponential of a matrix: a rational function of input / 2^s, squared s times."""
-    def linalg_matrix_power(self, n: builtins.int) -> Tensor:
-        """A matrix multiplied n times with itself (n < 0: its inverse), by repeated squaring."""
     def log(self) -> Tensor:
         """Natural logarithm."""
     def log_(self) -> Tensor: ...
@@ -572,9 +564,6 @@ class OpMethods:
         """Rectifier with a learnt slope below 0: one for all, or one per channel (dim 1)."""
     def prod(self, dim: builtins.int | None = None, keepdim: builtins.bool = False, *, dtype: Any = None) -> Tensor:
         """Product along one dim or of all elements."""
-    def psi(self) -> Tensor:
-        """Derivative of lgamma."""
-    def psi_(self) -> Tensor: ...
     def put(self, index: Tensor, source: Tensor, accumulate: builtins.bool = False) -> Tensor:
         """input with source written (or added) at places counted through the flattened tensor."""
     def put_(self, index: Tensor, source: Tensor, accumulate: builtins.bool = False) -> Tensor: ...

@@ -31,7 +31,6 @@ from ..functional import (
     bilinear as bilinear,
     binary_cross_entropy as binary_cross_entropy,
     binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
-    cdist as cdist,
     channel_shuffle as channel_shuffle,
     conv1d as conv1d,
     conv2d as conv2d,
@@ -111,9 +110,10 @@ from ..functional import (
     upsample_bilinear as upsample_bilinear,
     upsample_nearest as upsample_nearest,
 )
+from ..ops.shape import fold as _fold
 from .multihead import multi_head_attention_forward as multi_head_attention_forward
 
-unfold = ops.im2col  # Tensor.unfold is another function
+unfold = _fold.im2col  # Tensor.unfold is another function
 
 # ---- activations: with `inplace` the result replaces the values of input -------------------------
 

@@ -120,7 +120,7 @@ def lgamma(xp, input: Array):
 lgamma.vjp(input=lambda F, g, input: g * F.digamma(input))
 
 
-@op(inplace=True, types="float", alias=("psi",), cases=POLES)
+@op(inplace=True, types="float", cases=POLES)
 def digamma(xp, input: Array):
     """Derivative of lgamma.
 

@@ -521,10 +521,7 @@ def linalg_matrix_rank(
 # ---- powers and chains ---------------------------------------------------------------------------
 
 
-@composite(
-    alias=("linalg_matrix_power",),
-    cases=[Case(SQUARE, 3), Case(SQUARE, 0, second=False), Case(SQUARE, -2), Case(STACK, 5)],
-)
+@composite(cases=[Case(SQUARE, 3), Case(SQUARE, 0, second=False), Case(SQUARE, -2), Case(STACK, 5)])
 def matrix_power(F, input: Tensor, n: int) -> Tensor:
     """A matrix multiplied n times with itself (n < 0: its inverse), by repeated squaring.
 
@@ -566,8 +563,7 @@ PADE = [
 
 
 @composite(
-    alias=("linalg_matrix_exp",),
-    cases=[Case(SQUARE), Case(STACK), Case(Sample(values=[[6.0, 3.0], [-2.0, 5.0]]), rtol=1e-3)],
+    cases=[Case(SQUARE), Case(STACK), Case(Sample(values=[[6.0, 3.0], [-2.0, 5.0]]), rtol=1e-3)]
 )
 def matrix_exp(F, input: Tensor) -> Tensor:
     """Exponential of a matrix: a rational function of input / 2^s, squared s times.

@@ -14,7 +14,6 @@ from ...engine.tensor import Tensor
 @op(
     operator="@",
     types="match",
-    alias=("linalg_matmul",),
     cases=[
         Case([2, 3], [3, 4]),
         Case([3], [3]),

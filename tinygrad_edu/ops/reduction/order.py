@@ -588,7 +588,8 @@ def searchsorted(
 
 
 @composite(
-    cases=[Case([2, 3], SORTED, grad=False), Case(positive(3), SORTED, right=True, grad=False)]
+    method=False,
+    cases=[Case([2, 3], SORTED, grad=False), Case(positive(3), SORTED, right=True, grad=False)],
 )
 def bucketize(
     F, input: Tensor, boundaries: Tensor, *, out_int32: bool = False, right: bool = False
