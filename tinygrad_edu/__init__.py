@@ -130,7 +130,8 @@ if TYPE_CHECKING:  # imported where first used, by __getattr__ below
         version as version,
         vision as vision,
     )
-    from .amp import GradScaler as GradScaler, autocast as autocast
+    from .amp import GradScaler as GradScaler
+    from .amp.autocast import autocast as autocast
     from .compiler import compile as compile
     from .func import vmap as vmap
     from .storage import load as load, save as save

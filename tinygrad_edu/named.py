@@ -8,7 +8,7 @@ exists, and an error comes where it is used.
 from __future__ import annotations
 
 from numbers import Integral
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import functional as F
 from .engine import dtype as dtypes
@@ -62,12 +62,16 @@ class DeviceName(type):
         return isinstance(instance, Device)
 
 
-class device(metaclass=DeviceName):  # noqa: N801  # PyTorch's name
-    """The device of that name: "cpu", "cuda", "cuda:1", "emu"; a number is that of a GPU.
+if TYPE_CHECKING:
+    device = Device  # a checker lets every Device pass where a script writes `torch.device`
+else:
 
-    A device that is not on this machine can be named; the error comes when it is used. In a `with`
-    block it is the device of new tensors.
-    """
+    class device(metaclass=DeviceName):  # noqa: N801  # PyTorch's name
+        """The device of that name: "cpu", "cuda", "cuda:1", "emu"; a number is that of a GPU.
+
+        A device that is not on this machine can be named; the error comes when it is used. In a
+        `with` block it is the device of new tensors.
+        """
 
 
 def set_default_device(device: Any) -> None:

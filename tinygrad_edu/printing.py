@@ -8,7 +8,7 @@ from typing import Any
 from .engine.arrays import printing
 from .engine.errors import DTypeError
 
-PROFILES = {
+PROFILES: dict[str, dict[str, Any]] = {
     "default": {"precision": 4, "threshold": 1000, "edgeitems": 3, "linewidth": 75},
     "short": {"precision": 2, "threshold": 1000, "edgeitems": 2, "linewidth": 75},
     "full": {"precision": 4, "threshold": math.inf, "edgeitems": 3, "linewidth": 75},

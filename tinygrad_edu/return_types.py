@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from .engine.tensor import Tensor
+
+Results = TypeVar("Results", bound=tuple)
 
 
 def shown(self: Any) -> str:
@@ -13,12 +15,18 @@ def shown(self: Any) -> str:
     return f"{__name__}.{type(self).__name__}(\n{rows})"
 
 
+def by_line(cls: type[Results]) -> type[Results]:
+    """Let a class of named tuples print one result a line."""
+    cls.__repr__ = shown  # type: ignore[method-assign]  # a function of any named tuple
+    return cls
+
+
+@by_line
 class Chosen(NamedTuple):
     """Elements, and the index of each along the dim they were chosen from."""
 
     values: Tensor
     indices: Tensor
-    __repr__ = shown
 
 
 class cummax(Chosen): ...
@@ -51,77 +59,77 @@ class sort(Chosen): ...
 class topk(Chosen): ...
 
 
+@by_line
 class aminmax(NamedTuple):
     min: Tensor
     max: Tensor
-    __repr__ = shown
 
 
+@by_line
 class histogram(NamedTuple):
     hist: Tensor
     bin_edges: Tensor
-    __repr__ = shown
 
 
+@by_line
 class linalg_cholesky_ex(NamedTuple):
     L: Tensor
     info: Tensor
-    __repr__ = shown
 
 
+@by_line
 class linalg_eigh(NamedTuple):
     eigenvalues: Tensor
     eigenvectors: Tensor
-    __repr__ = shown
 
 
+@by_line
 class linalg_inv_ex(NamedTuple):
     inverse: Tensor
     info: Tensor
-    __repr__ = shown
 
 
+@by_line
 class linalg_lstsq(NamedTuple):
     solution: Tensor
     residuals: Tensor
     rank: Tensor
     singular_values: Tensor
-    __repr__ = shown
 
 
+@by_line
 class linalg_qr(NamedTuple):
     Q: Tensor
     R: Tensor
-    __repr__ = shown
 
 
+@by_line
 class linalg_slogdet(NamedTuple):
     sign: Tensor
     logabsdet: Tensor
-    __repr__ = shown
 
 
+@by_line
 class linalg_solve_ex(NamedTuple):
     result: Tensor
     info: Tensor
-    __repr__ = shown
 
 
+@by_line
 class linalg_svd(NamedTuple):
     U: Tensor
     S: Tensor
     Vh: Tensor
-    __repr__ = shown
 
 
+@by_line
 class qr(NamedTuple):
     Q: Tensor
     R: Tensor
-    __repr__ = shown
 
 
+@by_line
 class svd(NamedTuple):
     U: Tensor
     S: Tensor
     V: Tensor
-    __repr__ = shown

@@ -56,7 +56,7 @@ class Device:
 
     default: Device  # of new tensors
 
-    def __init__(self, type: str, index: int | None, xp: Any, array_type: type):
+    def __init__(self, type: Any, index: int | None = None, xp: Any = None, array_type: Any = None):
         self.type, self.index, self.xp, self.array_type = type, index, xp, array_type
         self.F = Table(self)
 

@@ -1,7 +1,7 @@
 """Layers, containers, losses and initial values with PyTorch's names."""
 
 import sys as _sys
-from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from ..left_out import missing as _missing
 from . import functional as functional, init as init, parallel as parallel, utils as utils
@@ -182,7 +182,7 @@ from .upsample import (
 
 modules = _sys.modules[__name__]  # PyTorch's folder of the same layers
 
-if not _TYPE_CHECKING:  # checkers report an unknown name themselves
+if not TYPE_CHECKING:  # checkers report an unknown name themselves
 
     def __getattr__(name):
         raise _missing("nn", name)

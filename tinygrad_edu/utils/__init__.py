@@ -2,11 +2,11 @@
 TensorBoard logs, timing.
 """
 
-from typing import TYPE_CHECKING as _TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from ..left_out import missing as _missing
 
-if _TYPE_CHECKING:
+if TYPE_CHECKING:
     from . import benchmark as benchmark
     from . import checkpoint as checkpoint
     from . import data as data
@@ -15,7 +15,7 @@ if _TYPE_CHECKING:
 
 _LAZY = ("benchmark", "checkpoint", "data", "model_zoo", "tensorboard")
 
-if not _TYPE_CHECKING:
+if not TYPE_CHECKING:
 
     def __getattr__(name):
         from importlib import import_module
