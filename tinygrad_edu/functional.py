@@ -2,7 +2,11 @@
 `functional.matmul(a, b)`.
 """
 
-from . import linalg as _linalg, ops as _ops  # every family, so that the registry is complete
+from . import (
+    linalg as _linalg,
+    ops as _ops,
+    special as _special,
+)  # every family, so that the registry is complete
 from .ops.create.conversion import (
     can_cast as can_cast,
     is_complex as is_complex,
@@ -153,6 +157,7 @@ from .ops.elementwise.operators import (
     sub as sub,
     true_divide as true_divide,
 )
+from .ops.elementwise.bessel import i0 as i0
 from .ops.elementwise.special import (
     digamma as digamma,
     entr as entr,
@@ -503,6 +508,8 @@ divide = div
 fix = trunc
 ger = outer
 greater = gt
+igamma = _special.gammainc
+igammac = _special.gammaincc
 greater_equal = ge
 inverse = _linalg.inv
 less = lt

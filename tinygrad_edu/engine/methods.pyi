@@ -299,6 +299,12 @@ class OpMethods:
     def frac(self) -> Tensor:
         """The fractional part, with the sign of input."""
     def frac_(self) -> Tensor: ...
+    def gammainc(self, other: Any) -> Tensor:
+        """Regularised lower incomplete gamma function."""
+    def gammainc_(self, other: Any) -> Tensor: ...
+    def gammaincc(self, other: Any) -> Tensor:
+        """Regularised upper incomplete gamma function."""
+    def gammaincc_(self, other: Any) -> Tensor: ...
     def gather(self, dim: builtins.int, index: Tensor, *, sparse_grad: builtins.bool = False) -> Tensor:
         """Values picked along dim."""
     def gcd(self, other: Any) -> Tensor:
@@ -334,6 +340,15 @@ class OpMethods:
     def hypot(self, other: Any) -> Tensor:
         """Length of the hypotenuse, without overflow on the way."""
     def hypot_(self, other: Any) -> Tensor: ...
+    def i0(self) -> Tensor:
+        """Modified Bessel function of the first kind, order 0."""
+    def i0_(self) -> Tensor: ...
+    def igamma(self, other: Any) -> Tensor:
+        """Regularised lower incomplete gamma function."""
+    def igamma_(self, other: Any) -> Tensor: ...
+    def igammac(self, other: Any) -> Tensor:
+        """Regularised upper incomplete gamma function."""
+    def igammac_(self, other: Any) -> Tensor: ...
     def index_add(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: builtins.float = 1) -> Tensor:
         """input with alpha times source's slices added at index along dim; repeated indexes add up."""
     def index_add_(self, dim: builtins.int, index: Tensor, source: Tensor, *, alpha: builtins.float = 1) -> Tensor: ...

@@ -79,6 +79,7 @@ from .loss import (
     HingeEmbeddingLoss as HingeEmbeddingLoss,
     HuberLoss as HuberLoss,
     KLDivLoss as KLDivLoss,
+    LinearCrossEntropyLoss as LinearCrossEntropyLoss,
     L1Loss as L1Loss,
     MarginRankingLoss as MarginRankingLoss,
     MSELoss as MSELoss,

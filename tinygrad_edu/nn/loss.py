@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,8 @@ from ..engine.errors import ShapeError
 from ..engine.tensor import Tensor
 from ..ops.layers.loss import legacy_reduction
 from .declared import Declared
-from .functional import triplet_margin_with_distance_loss
+from .functional import linear_cross_entropy, triplet_margin_with_distance_loss
+from .linear import Linear
 from .module import Module
 
 
@@ -77,6 +79,67 @@ class CrossEntropyLoss(_Loss):
     ignore_index: int = -100
     reduction: str = "mean"
     label_smoothing: float = 0.0
+
+
+class LinearCrossEntropyLoss(Module):
+    """CrossEntropyLoss of a linear layer's outputs; the layer is part of the loss, as `linear`.
+
+    Shape:  input (N, in_features) or (in_features); target: class numbers (N, *out_features), or
+            probabilities (N, num_classes, *out_features)
+    Args:   out_features: further dims of the target. options: accepted, and changes no result
+    """
+
+    weight: Tensor | None
+
+    def __init__(
+        self,
+        in_features: int,
+        num_classes: int,
+        *,
+        out_features: tuple[int, ...] = (),
+        bias: bool = False,
+        device: Any = None,
+        dtype: Any = None,
+        reduction: str = "mean",
+        weight: Tensor | None = None,
+        ignore_index: int | None = None,
+        label_smoothing: float = 0.0,
+        options: Any = None,
+    ):
+        super().__init__()
+        if weight is not None and weight.shape != (num_classes,):
+            raise ShapeError(
+                f"LinearCrossEntropyLoss: weight must have the shape ({num_classes},), got"
+                f" {tuple(weight.shape)}. Give one factor per class."
+            )
+        self.register_buffer("weight", weight)
+        self.num_classes, self.out_features = num_classes, tuple(out_features)
+        self.reduction, self.ignore_index = reduction, ignore_index
+        self.label_smoothing, self.options = label_smoothing, options
+        rows = math.prod(self.out_features, start=num_classes)
+        self.linear = Linear(in_features, rows, bias=bias, device=device, dtype=dtype)
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:
+        shape, bias = (self.num_classes, *self.out_features), self.linear.bias
+        return linear_cross_entropy(
+            input,
+            self.linear.weight.reshape(*shape, self.linear.in_features),
+            target,
+            linear_bias=None if bias is None else bias.reshape(shape),
+            weight=self.weight,
+            reduction=self.reduction,
+            ignore_index=self.ignore_index,
+            label_smoothing=self.label_smoothing,
+            options=self.options,
+        )
+
+    def extra_repr(self) -> str:
+        return (
+            f"in_features={self.linear.in_features}, num_classes={self.num_classes},"
+            f" out_features={self.out_features}, bias={self.linear.bias is not None},"
+            f" reduction={self.reduction}, ignore_index={self.ignore_index},"
+            f" label_smoothing={self.label_smoothing}, options={self.options}"
+        )
 
 
 class NLLLoss(_Loss):

@@ -5,9 +5,11 @@ from .create import conversion, creation, random
 from .elementwise import (
     activation,
     arithmetic,
+    bessel,
     bounds,
     choosing,
     compare,
+    gamma,
     operators,
     special,
     transcendental,
