@@ -319,13 +319,13 @@ def training(part: Part) -> None:
 
 def sanitizer(part: Part) -> None:
     """Memory errors, races in shared memory and reads of what was never written, found by NVIDIA's
-    tool over some kernels; without the tool, all kernels run alone.
+    tool over some kernels; without the tool, all kernels run alone (these few in a quick trial).
     """
     smoke = [HERE / "smoke.py", "--device", part.device]
     tool = find_tool("compute-sanitizer")
     if part.device == "emu" or tool is None:
         why = "is not for emu" if part.device == "emu" else "is not installed"
-        done = part.python(*smoke)
+        done = part.python(*smoke, *(["--only", *FOR_SANITIZER] if part.quick else []))
         part.save(
             state=state_of(done),
             note=f"compute-sanitizer {why}: the kernels ran without it",

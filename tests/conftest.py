@@ -4,6 +4,7 @@ quick ones, and a skip for what needs a GPU.
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,11 @@ def the_same_random_numbers_in_every_test():
 def pytest_collection_modifyitems(items):
     mark_quick(items)
     skip_without_gpu([item for item in items if "cuda" in item.keywords])
+
+
+def pytest_collection_finish():
+    """What was collected stays until the end: no collection of garbage needs to look at it."""
+    gc.freeze()
 
 
 def mark_quick(items):

@@ -20,63 +20,55 @@ GROUPS = (
 )
 
 
-def groups(body, blocks=2, threads=64):
-    """y after a kernel whose threads each write y[i], i counted over the grid; checked by the
-    profiler.
+def groups(*values, declared="", blocks=2, threads=64):
+    """For each expression in i (a thread's number in the grid) and x[i] = i, its value in every
+    thread, from one kernel; checked by the profiler.
     """
+    n = blocks * threads
+    lines = [f"y[{k * n} + i] = {value};" for k, value in enumerate(values)]
     kernel = RawKernel(
         GROUPS + 'extern "C" __global__ void f(float* y, const float* x) {\nauto block ='
         " cg::this_thread_block(); int i = blockIdx.x * blockDim.x +"
-        f" block.thread_rank();\n{body}\n}}",
+        f" block.thread_rank();\n{declared}\n" + "\n".join(lines) + "\n}",
         "f",
     )
-    n = blocks * threads
-    y, x = tg.zeros(n).to("emu"), tg.arange(float(n)).to("emu")
+    y, x = tg.zeros(len(values) * n).to("emu"), tg.arange(float(n)).to("emu")
     with tg.profile(flops=False) as p:
         kernel((blocks,), (threads,), (y, x))
     p.check()
     kernel((blocks,), (threads,), (y, x))
-    return y.cpu().numpy(), np.arange(n, dtype=np.float32)
+    return y.cpu().numpy().reshape(len(values), n), np.arange(n, dtype=np.float32)
 
 
 def test_block_sync_orders_shared_memory():
-    y, x = groups(
-        "__shared__ float s[64]; s[block.thread_rank()] = x[i]; block.sync(); y[i] = s[block.size()"
-        " - 1 - block.thread_rank()];"
+    (y,), x = groups(
+        "s[block.size() - 1 - block.thread_rank()]",
+        declared="__shared__ float s[64]; s[block.thread_rank()] = x[i]; block.sync();",
     )
     assert np.array_equal(y, x.reshape(2, 64)[:, ::-1].ravel())
 
 
 @pytest.mark.parametrize("size", [1, 4, 16, 32])
 def test_tiles_exchange_and_reduce(size):
-    rows = np.arange(128, dtype=np.float32).reshape(-1, size)
-    tile = f"auto tile = cg::tiled_partition<{size}>(block); "
-    assert np.array_equal(
-        groups(tile + "y[i] = cg::reduce(tile, x[i], cg::plus<float>());")[0].reshape(-1, size),
-        rows.sum(1, keepdims=True).repeat(size, 1),
+    found, x = groups(
+        "cg::reduce(tile, x[i], cg::plus<float>())",
+        "cg::reduce(tile, -x[i], cg::greater<float>())",
+        "tile.shfl(x[i], tile.size() - 1)",
+        "tile.shfl_down(x[i], 1)",
+        "tile.ballot(tile.thread_rank() == 0)",
+        "tile.any(tile.thread_rank() > 2)",
+        "tile.all(true)",
+        "tile.meta_group_rank()",
+        declared=f"auto tile = cg::tiled_partition<{size}>(block);",
     )
-    assert np.array_equal(
-        groups(tile + "y[i] = cg::reduce(tile, -x[i], cg::greater<float>());")[0].reshape(-1, size),
-        -rows.min(1, keepdims=True).repeat(size, 1),
-    )
-    assert np.array_equal(
-        groups(tile + "y[i] = tile.shfl(x[i], tile.size() - 1);")[0].reshape(-1, size),
-        rows[:, -1:].repeat(size, 1),
-    )
-    assert np.array_equal(
-        groups(tile + "y[i] = tile.shfl_down(x[i], 1);")[0].reshape(-1, size)[:, :-1], rows[:, 1:]
-    )
-    assert np.array_equal(
-        groups(
-            tile
-            + "y[i] = tile.ballot(tile.thread_rank() == 0) + 10 * tile.any(tile.thread_rank() > 2)"
-            " + 100 * tile.all(true);"
-        )[0],
-        np.full(128, 101 + 10 * (size > 3)),
-    )
-    assert np.array_equal(
-        groups(tile + "y[i] = tile.meta_group_rank();")[0], np.arange(128) % 64 // size
-    )
+    total, largest, last, down, ballot, some, every, rank = found.reshape(len(found), -1, size)
+    rows = x.reshape(-1, size)
+    assert np.array_equal(total, rows.sum(1, keepdims=True).repeat(size, 1))
+    assert np.array_equal(largest, -rows.min(1, keepdims=True).repeat(size, 1))
+    assert np.array_equal(last, rows[:, -1:].repeat(size, 1))
+    assert np.array_equal(down[:, :-1], rows[:, 1:])
+    assert (ballot == 1).all() and (some == (size > 3)).all() and (every == 1).all()
+    assert np.array_equal(rank.ravel(), np.arange(128) % 64 // size)
 
 
 CONSTANT = (

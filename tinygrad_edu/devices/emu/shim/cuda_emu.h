@@ -1,7 +1,6 @@
 // The CUDA dialect for a host C++20 compiler. Blocks run one after another; the threads of a block are fibers (runtime.cpp).
 #pragma once
-#include <algorithm>
-#include <cmath>
+#include <cmath>   // not <algorithm>: reading it took a third of the time a small kernel compiles
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -131,8 +130,8 @@ inline unsigned __activemask() { return 1u << emu::current->lane; }
         EMU_SEEN(address); T old = *address; *address = (result); return old; }
 EMU_ATOMIC(atomicAdd, old + value)
 EMU_ATOMIC(atomicSub, old - value)
-EMU_ATOMIC(atomicMax, std::max(old, value))
-EMU_ATOMIC(atomicMin, std::min(old, value))
+EMU_ATOMIC(atomicMax, old < value ? value : old)
+EMU_ATOMIC(atomicMin, value < old ? value : old)
 EMU_ATOMIC(atomicExch, value)
 EMU_ATOMIC(atomicAnd, old & value)
 EMU_ATOMIC(atomicOr, old | value)
@@ -140,8 +139,8 @@ template <class T> EMU_UNSEEN T atomicCAS(T* address, std::common_type_t<T> comp
     EMU_SEEN(address); T old = *address; if (old == compare) *address = value; return old; }
 
 // Device maths that the host's library does not have, or has under another name.
-using std::max;
-using std::min;
+template <class T> inline T max(T a, T b) { return a < b ? b : a; }
+template <class T> inline T min(T a, T b) { return b < a ? b : a; }
 inline float __expf(float x) { return expf(x); }
 inline float __logf(float x) { return logf(x); }
 inline float __fdividef(float a, float b) { return a / b; }

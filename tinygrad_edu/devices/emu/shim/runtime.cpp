@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #endif
 #include "cuda_emu.h"
+#include <algorithm>
 #include <csetjmp>
 #include <csignal>
 #include <cstdarg>
