@@ -1,11 +1,16 @@
-"""Shared by all tests: hypothesis without deadlines, a fixed seed for each test, the choice of the
-quick ones, and a skip for what needs a GPU.
+"""Shared by all tests: one thread an op, hypothesis without deadlines, a fixed seed for each test,
+the choice of the quick ones, and a skip for what needs a GPU.
 """
 
 from __future__ import annotations
 
 import gc
+import os
 from pathlib import Path
+
+# Arrays are small here, and other tests run beside this one: more threads would only wait for a
+# core. It must be set before NumPy is imported, and holds in the processes that tests start.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 
