@@ -263,25 +263,29 @@ from .ops.layers.convolution import (
     conv_transpose3d as conv_transpose3d,
 )
 from .ops.layers.ctc import ctc_loss as ctc_loss
+from .ops.layers.class_loss import (
+    cross_entropy as cross_entropy,
+    linear_cross_entropy as linear_cross_entropy,
+    nll_loss as nll_loss,
+)
 from .ops.layers.loss import (
     binary_cross_entropy as binary_cross_entropy,
     binary_cross_entropy_with_logits as binary_cross_entropy_with_logits,
-    cosine_embedding_loss as cosine_embedding_loss,
-    cross_entropy as cross_entropy,
     gaussian_nll_loss as gaussian_nll_loss,
-    hinge_embedding_loss as hinge_embedding_loss,
     huber_loss as huber_loss,
     kl_div as kl_div,
     l1_loss as l1_loss,
-    linear_cross_entropy as linear_cross_entropy,
-    margin_ranking_loss as margin_ranking_loss,
     mse_loss as mse_loss,
+    poisson_nll_loss as poisson_nll_loss,
+    smooth_l1_loss as smooth_l1_loss,
+)
+from .ops.layers.margin_loss import (
+    cosine_embedding_loss as cosine_embedding_loss,
+    hinge_embedding_loss as hinge_embedding_loss,
+    margin_ranking_loss as margin_ranking_loss,
     multi_margin_loss as multi_margin_loss,
     multilabel_margin_loss as multilabel_margin_loss,
     multilabel_soft_margin_loss as multilabel_soft_margin_loss,
-    nll_loss as nll_loss,
-    poisson_nll_loss as poisson_nll_loss,
-    smooth_l1_loss as smooth_l1_loss,
     soft_margin_loss as soft_margin_loss,
     triplet_margin_loss as triplet_margin_loss,
     triplet_margin_with_distance_loss as triplet_margin_with_distance_loss,
@@ -294,18 +298,22 @@ from .ops.layers.normalization import (
     local_response_norm as local_response_norm,
     rms_norm as rms_norm,
 )
+from .ops.layers.fractional_pooling import (
+    fractional_max_pool2d as fractional_max_pool2d,
+    fractional_max_pool3d as fractional_max_pool3d,
+)
 from .ops.layers.pooling import (
     avg_pool1d as avg_pool1d,
     avg_pool2d as avg_pool2d,
     avg_pool3d as avg_pool3d,
-    fractional_max_pool2d as fractional_max_pool2d,
-    fractional_max_pool3d as fractional_max_pool3d,
     lp_pool1d as lp_pool1d,
     lp_pool2d as lp_pool2d,
     lp_pool3d as lp_pool3d,
     max_pool1d as max_pool1d,
     max_pool2d as max_pool2d,
     max_pool3d as max_pool3d,
+)
+from .ops.layers.unpooling import (
     max_unpool1d as max_unpool1d,
     max_unpool2d as max_unpool2d,
     max_unpool3d as max_unpool3d,
@@ -359,27 +367,31 @@ from .ops.linalg.matmul import (
     vdot as vdot,
 )
 from .ops.reduction.norms import corrcoef as corrcoef, cov as cov, dist as dist, renorm as renorm
-from .ops.reduction.order import (
-    aminmax as aminmax,
-    argsort as argsort,
+from .ops.reduction.counting import (
     bincount as bincount,
     bucketize as bucketize,
     histc as histc,
     histogram as histogram,
+    searchsorted as searchsorted,
+    unique as unique,
+    unique_consecutive as unique_consecutive,
+)
+from .ops.reduction.order import (
+    aminmax as aminmax,
+    argsort as argsort,
     kthvalue as kthvalue,
     median as median,
     mode as mode,
     msort as msort,
-    nanmean as nanmean,
     nanmedian as nanmedian,
+    sort as sort,
+    topk as topk,
+)
+from .ops.reduction.quantile import (
+    nanmean as nanmean,
     nanquantile as nanquantile,
     nansum as nansum,
     quantile as quantile,
-    searchsorted as searchsorted,
-    sort as sort,
-    topk as topk,
-    unique as unique,
-    unique_consecutive as unique_consecutive,
 )
 from .ops.reduction.reduction import (
     all as all,

@@ -16,9 +16,22 @@ from .elementwise import (
 )
 from .image import grid, resample, resize
 from .indexing import embedding, indexing, scatter, slices
-from .layers import adaptive, attention, convolution, ctc, loss, normalization, pooling, recurrent
+from .layers import (
+    adaptive,
+    attention,
+    class_loss,
+    convolution,
+    ctc,
+    fractional_pooling,
+    loss,
+    margin_loss,
+    normalization,
+    pooling,
+    recurrent,
+    unpooling,
+)
 from .linalg import distance, factorization, linalg, matmul
-from .reduction import norms, order, reduction, scan, softmax
+from .reduction import counting, norms, order, quantile, reduction, scan, softmax
 from .shape import copies, diagonal, fold, joining, padding, views
 
 if unfinished():
