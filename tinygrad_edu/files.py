@@ -1,5 +1,5 @@
 """Writing files so that a crash at any moment leaves the old content or the new, and nothing
-between.
+between; and unpacking gzip files that may be hostile.
 """
 
 from __future__ import annotations
@@ -8,11 +8,14 @@ import glob
 import os
 import stat
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from .engine.errors import CheckpointError
 
+SPARE = 20_000_000  # bytes that a gzip file may unpack to, and as many more as 20 times its size
+SWELLING = 20
 PATIENCE = 10.0  # seconds to wait for another writer of the same folder before writing beside it
 
 
@@ -99,3 +102,33 @@ def locked(folder: str) -> Iterator[tuple[int | None, bool]]:
         yield fd, alone
     finally:
         os.close(fd)
+
+
+def gunzip(raw: bytes, limit: int | None = None) -> bytes:
+    """The content of a gzip file.
+
+    Args:
+        limit: stop after that many bytes. None: read all of it, and refuse more than a file of this
+            size may unpack to (20 MB and 20 times its size).
+
+    Raises: ValueError for a file that is damaged, ends too early, or unpacks to too much
+    """
+    most = SPARE + SWELLING * len(raw)
+    content, rest = bytearray(), raw
+    while rest:  # a file may have several parts
+        unpacker = zlib.decompressobj(wbits=31)  # 31: with gzip's header and checksum
+        wanted = min(most + 1, most + 1 if limit is None else limit) - len(content)
+        try:
+            content += unpacker.decompress(rest, wanted)
+        except zlib.error as error:
+            raise ValueError(f"a corrupt gzip file ({error})") from None
+        if limit is not None and len(content) >= limit:
+            return bytes(content)
+        if len(content) > most:
+            raise ValueError(f"a gzip file of {len(raw):,} bytes with more than {most:,} in it")
+        if not unpacker.eof:
+            break
+        rest = unpacker.unused_data
+        if not rest:
+            return bytes(content)
+    raise ValueError("a gzip file that ends too early (truncated)")

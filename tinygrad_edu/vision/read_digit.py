@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import warnings
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from ..engine.errors import TinygradEduError
 from ..engine.tensor import Tensor
 from ..functional import from_numpy
-from .pillow import need_pillow
+from .pillow import PictureError, need_pillow, read_picture
 
 SIZE, INK = 28, 20  # MNIST: digits fitted into 20 x 20 pixels, centred by their mass in 28 x 28
 
@@ -49,21 +48,16 @@ def read_digit(path: str | os.PathLike[str]) -> Tensor:
 
 def read_grey(path: str) -> np.ndarray:
     """A picture's brightness as floats from 0 to 255."""
-    Image = need_pillow("read_digit")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                return brightness(image)
+        return read_picture(path, "read_digit", brightness, cost=20)
     except FileNotFoundError:
         raise ImageError(
             f"read_digit: the image must exist, got {path!r}. Check the path."
         ) from None
-    except Exception as error:
-        # decoders of damaged files raise all kinds: OSError, SyntaxError, struct.error ...
+    except PictureError as error:
         raise ImageError(
-            f"read_digit: the file must be a whole image, got {path!r}"
-            f" ({str(error) or type(error).__name__}). Save it again, for example as PNG."
+            f"read_digit: the file must be a whole image, got {path!r} ({error}). Save it again,"
+            " for example as PNG."
         ) from None
 
 

@@ -7,24 +7,22 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ..pillow import need_pillow
+from ..pillow import PictureError, as_rgb, read_picture
 from .base import DatasetError, VisionDataset
 
 IMG_EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 
 
 def pil_loader(path: str) -> Any:
-    """The picture in a file as a PIL image with three channels."""
-    image_module = need_pillow("ImageFolder")
+    """The picture in a file as a PIL image with three channels.
+
+    The file's content must be PNG, JPEG, WebP, BMP, GIF, TIFF or PPM, whatever its name says.
+
+    Raises: DatasetError if it is none of these, damaged, or much larger in memory than its file.
+    """
     try:
-        with image_module.open(path) as image:
-            return image.convert("RGB")
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        image_module.DecompressionBombError,
-    ) as error:  # what decoders of damaged files raise
+        return read_picture(path, "ImageFolder", as_rgb)
+    except (PictureError, FileNotFoundError) as error:
         raise DatasetError(
             f"ImageFolder: {path} must be a whole picture, got {error}. Save it again or take it"
             " out of the folder."
@@ -32,12 +30,21 @@ def pil_loader(path: str) -> Any:
 
 
 def files_below(folder: Path) -> list[str]:
-    """The paths of all files in the folder and those inside it, in alphabetical order."""
-    return sorted(
-        os.path.join(inner, file)
-        for inner, _, files in os.walk(folder, followlinks=True)
-        for file in files
-    )
+    """The paths of all files in the folder and those inside it, in alphabetical order.
+
+    Links to folders are followed, but each folder is listed once: links that lead back end.
+    """
+    found, rest, listed = [], [os.fspath(folder)], set()
+    while rest:
+        inner = rest.pop()
+        place = os.stat(inner)
+        if (place.st_dev, place.st_ino) in listed:
+            continue
+        listed.add((place.st_dev, place.st_ino))
+        with os.scandir(inner) as entries:
+            for entry in entries:
+                (rest if entry.is_dir() else found).append(entry.path)
+    return sorted(found)
 
 
 class DatasetFolder(VisionDataset):
