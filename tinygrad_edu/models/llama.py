@@ -23,10 +23,12 @@ import tinygrad_edu as torch
 from tinygrad_edu import Tensor, nn
 from tinygrad_edu.nn import functional as F
 
-from ..engine.errors import CheckpointError
+from ..engine.errors import CheckpointError, ShapeError
 from .sampling import sample
 
 BOS = 1  # the token that begins a text
+LONGEST_PIECE = 1_000  # bytes
+MOST_LAYERS = 1_000  # of a file: each takes much more memory than its numbers
 
 
 @dataclass
@@ -136,15 +138,17 @@ def generate(model: Llama, start: list[int], count: int, temperature: float = 0.
 
 def load(path: Path) -> Llama:
     """The model in a llama2.c file of version 0: 7 int32, then float32 matrices, each kind for all
-    layers together.
+    layers together, then the cosines and sines of all positions. The sizes in its header are
+    believed only as far as the file is long.
 
     Raises:
         CheckpointError: the file is not one of these, or not whole.
     """
-    raw = path.read_bytes()
+    raw = read_file(path, "llama.load")
     config = read_config(raw, path.name)
     parts = layout(config)
-    needed = 28 + 4 * sum(math.prod(shape) for shape in parts.values())
+    turns = config.context * (config.dim // config.heads)  # cos and sin, which are not read
+    needed = 28 + 4 * (sum(math.prod(shape) for shape in parts.values()) + turns)
     if len(raw) < needed:
         raise CheckpointError(
             f"llama.load: {path.name} must hold {needed:,} bytes by its header, got {len(raw):,}."
@@ -164,6 +168,16 @@ def load(path: Path) -> Llama:
     return model
 
 
+def read_file(path: Path, who: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(
+            f"{who}: {path.name} must be a file that can be read, got {error.strerror}. Check the"
+            " path."
+        ) from error
+
+
 def read_config(raw: bytes, name: str) -> Config:
     if len(raw) < 28:
         raise CheckpointError(
@@ -172,7 +186,8 @@ def read_config(raw: bytes, name: str) -> Config:
         )
     c = Config(*struct.unpack("<7i", raw[:28]))
     sizes = (c.dim, c.hidden, c.layers, c.heads, c.kv_heads, c.context)
-    if c.vocabulary < 0 or min(sizes) < 1 or c.dim % c.heads or c.heads % c.kv_heads:
+    fits = min(sizes) >= 1 and not (c.dim % c.heads or c.heads % c.kv_heads)
+    if not fits or c.vocabulary < BOS + 1 or c.layers > MOST_LAYERS:
         raise CheckpointError(
             f"llama.load: {name} must be a llama2.c file of version 0 with a shared output matrix,"
             f" got the header {c}. Download the file again."
@@ -208,13 +223,13 @@ class Pieces:
     """
 
     def __init__(self, path: Path, count: int) -> None:
-        raw, at = path.read_bytes(), 4
+        raw, at = read_file(path, "Pieces"), 4
         self.pieces: list[bytes] = []
         self.scores: list[float] = []
         try:
             for _ in range(count):
                 score, length = struct.unpack_from("<fi", raw, at)
-                if not 0 <= length <= len(raw) - at - 8:
+                if not 0 <= length <= min(len(raw) - at - 8, LONGEST_PIECE):
                     raise struct.error("length")
                 self.scores.append(score)
                 self.pieces.append(raw[at + 8 : at + 8 + length])
@@ -229,11 +244,15 @@ class Pieces:
     def encode(self, text: str) -> list[int]:
         """BOS and the tokens of a text; what is no piece becomes single bytes (tokens 3 to 258)."""
         tokens: list[int] = [BOS]
-        if text:
-            tokens.append(self.number[b" "])
-        for c in text:
-            b = c.encode()
+        for c in f" {text}" if text else "":
+            b = c.encode("utf-8", "surrogatepass")
             tokens += [self.number[b]] if b in self.number else [byte + 3 for byte in b]
+        if max(tokens) >= len(self.pieces):
+            raise ShapeError(
+                f"Pieces.encode: each character must be a piece or have its bytes among the"
+                f" {len(self.pieces)} pieces, got {text[:40]!r}. Give the file that belongs to the"
+                " model."
+            )
         while True:
             joins = [
                 (self.scores[self.number[a]], -i, self.number[a])

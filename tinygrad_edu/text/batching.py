@@ -6,15 +6,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
 
 from ..data import DataLoader, Dataset, Sampler, TensorDataset
 from ..engine.device import Generator, default_generator
-from ..engine.errors import DTypeError, ShapeError
+from ..engine.errors import CheckpointError, DTypeError, ShapeError
 from ..engine.tensor import Tensor
 from ..functional import from_numpy
+
+WRONG_FILE = (  # what NumPy raises for a header that is damaged
+    EOFError,
+    MemoryError,
+    OSError,
+    OverflowError,
+    RecursionError,
+    SyntaxError,
+    TokenError,
+    TypeError,
+    ValueError,
+)
 
 
 class TokenWindows(Dataset):
@@ -25,16 +38,13 @@ class TokenWindows(Dataset):
           little-endian file with `dtype`, which is then read in place through a memory map, so that
           it may be larger than memory; length: of a window; stride: between window starts. Item:
           (x, y), both int64 of shape (length,), y[i] the token after x[i].
+    Raises: CheckpointError for a file that is missing or is not what its name says; DTypeError for
+            tokens that are not 1-d integers; ShapeError for a text that is too short.
     """
 
     def __init__(self, tokens: Any, length: int, stride: int = 1, dtype: str = "uint16"):
         if isinstance(tokens, (str, os.PathLike)):
-            path = os.fspath(tokens)
-            self.tokens = (
-                np.load(path, mmap_mode="r")
-                if path.endswith(".npy")
-                else np.memmap(path, np.dtype(dtype).newbyteorder("<"), mode="r")
-            )
+            self.tokens = mapped(os.fspath(tokens), dtype)
         else:
             self.tokens = tokens.numpy() if isinstance(tokens, Tensor) else np.asarray(tokens)
         if self.tokens.ndim != 1 or self.tokens.dtype.kind not in "iu":
@@ -65,6 +75,22 @@ class TokenWindows(Dataset):
     @property
     def tensors(self) -> tuple[Tensor, ...]:
         return (from_numpy(np.ascontiguousarray(self.tokens)),)
+
+
+def mapped(path: str, dtype: str) -> np.ndarray:
+    """The array in a `.npy` file, or in a raw file of that dtype, as a memory map."""
+    try:
+        if not os.path.isfile(path):
+            raise FileNotFoundError("no file of that name")
+        if path.endswith(".npy"):  # never a pickle: open_memmap refuses arrays of objects
+            return np.lib.format.open_memmap(path, mode="r")
+        return np.memmap(path, np.dtype(dtype).newbyteorder("<"), mode="r")
+    except WRONG_FILE as error:
+        reason = f"{error or type(error).__name__!s:.200}"
+        raise CheckpointError(
+            f"TokenWindows: tokens must be a .npy file or a raw file of {dtype} numbers, got"
+            f" {path!r:.200} ({reason}). Check the path, and write the tokens again."
+        ) from error
 
 
 def pad_batch(sequences: Sequence[Sequence[int]], pad: int = 0) -> tuple[Tensor, Tensor]:

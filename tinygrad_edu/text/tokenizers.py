@@ -5,15 +5,47 @@ holds only JSON values.
 from __future__ import annotations
 
 import re
+import reprlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
-from ..engine.errors import ShapeError
+from ..engine.errors import CheckpointError, ShapeError
 
 SPECIALS = ("<pad>", "<unk>", "<bos>", "<eos>")
+
+
+MOST_BYTES = 50_000_000  # of all tokens of a BPETokenizer together
+
+
+def checked(who: str, state: Any, **wanted: type) -> list[Any]:
+    """The values of a state by their names, each of its type.
+
+    Raises: CheckpointError if the state is something else
+    """
+    values = [state.get(name) if isinstance(state, dict) else None for name in wanted]
+    if not all(type(value) is kind for value, kind in zip(values, wanted.values())):
+        wants = ", ".join(f"{name} ({kind.__name__})" for name, kind in wanted.items())
+        raise CheckpointError(
+            f"{who}.from_state_dict: the state must hold {wants}, got {reprlib.repr(state)}. Give"
+            " what state_dict() returned."
+        )
+    return values
+
+
+def distinct(who: str, tokens: list[Any]) -> list[Any]:
+    """The tokens, all of which must be texts, and different ones.
+
+    Raises: CheckpointError if they are not
+    """
+    if not all(type(token) is str for token in tokens) or len(set(tokens)) != len(tokens):
+        raise CheckpointError(
+            f"{who}.from_state_dict: tokens must be different texts, got {reprlib.repr(tokens)}."
+            " Give what state_dict() returned."
+        )
+    return tokens
 
 
 class CharTokenizer:
@@ -45,7 +77,9 @@ class CharTokenizer:
 
     @classmethod
     def from_state_dict(cls, state: dict[str, Any]) -> CharTokenizer:
-        return cls(characters=state["characters"])
+        """Raises: CheckpointError for what state_dict() did not return"""
+        (characters,) = checked("CharTokenizer", state, characters=str)
+        return cls(characters=distinct("CharTokenizer", list(characters)))
 
 
 class WordTokenizer:
@@ -99,7 +133,14 @@ class WordTokenizer:
 
     @classmethod
     def from_state_dict(cls, state: dict[str, Any]) -> WordTokenizer:
-        return cls(words=list(state["words"]), lower=state["lower"])
+        """Raises: CheckpointError for what state_dict() did not return"""
+        words, lower = checked("WordTokenizer", state, words=list, lower=bool)
+        if words[:4] != list(SPECIALS):
+            raise CheckpointError(
+                f"WordTokenizer.from_state_dict: words must begin with {', '.join(SPECIALS)}, got"
+                f" {reprlib.repr(words)}. Give what state_dict() returned."
+            )
+        return cls(words=list(distinct("WordTokenizer", words)), lower=lower)
 
 
 class BPETokenizer:
@@ -111,7 +152,9 @@ class BPETokenizer:
     0 to 255 are the bytes, then come the merges in the order they were learnt, then the special
     tokens.
 
-    Args: merges: pairs of token numbers; specials: names of tokens that never come from text.
+    Args: merges: pairs of token numbers, each of earlier tokens; specials: names of tokens that
+          never come from text.
+    Raises: ShapeError for merges of later tokens, or of more than 50 MB of text together
     Reference: Sennrich, Haddow, Birch, 2016, "Neural machine translation of rare words with subword
                units".
     """
@@ -120,6 +163,7 @@ class BPETokenizer:
 
     def __init__(self, merges: Iterable[tuple[int, int]] = (), specials: Iterable[str] = SPECIALS):
         self.merges = [(int(a), int(b)) for a, b in merges]
+        check_merges(self.merges)
         self.rank = {pair: i for i, pair in enumerate(self.merges)}
         self.bytes = [bytes([i]) for i in range(256)]
         for a, b in self.merges:
@@ -211,7 +255,35 @@ class BPETokenizer:
 
     @classmethod
     def from_state_dict(cls, state: dict[str, Any]) -> BPETokenizer:
-        return cls([(a, b) for a, b in state["merges"]], state["specials"])
+        """Raises: CheckpointError for what state_dict() did not return"""
+        merges, specials = checked("BPETokenizer", state, merges=list, specials=list)
+        if not all(
+            type(pair) in (list, tuple) and [*map(type, pair)] == [int, int] for pair in merges
+        ):
+            raise CheckpointError(
+                "BPETokenizer.from_state_dict: merges must be pairs of ints, got"
+                f" {reprlib.repr(merges)}. Give what state_dict() returned."
+            )
+        return cls([(a, b) for a, b in merges], distinct("BPETokenizer", specials))
+
+
+def check_merges(merges: list[tuple[int, int]]) -> None:
+    """Refuse merges of tokens that are not there yet, and tokens that double without end."""
+    lengths = [1] * 256
+    total = 0
+    for a, b in merges:
+        if not (0 <= a < len(lengths) and 0 <= b < len(lengths)):
+            raise ShapeError(
+                f"BPETokenizer: a merge must join two of the {len(lengths)} tokens before it, got"
+                f" {(a, b)!r:.60}. Give the merges in the order in which they were learnt."
+            )
+        lengths.append(lengths[a] + lengths[b])
+        total += lengths[-1]
+        if total > MOST_BYTES:
+            raise ShapeError(
+                f"BPETokenizer: all tokens together must have at most {MOST_BYTES:,} bytes, got"
+                f" more with merge {len(lengths) - 256}. Use fewer merges."
+            )
 
 
 def replace(word: list[int], pair: tuple[int, int], new: int) -> list[int]:

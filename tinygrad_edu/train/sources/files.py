@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import os
 from pathlib import Path
 
+from ...files import gunzip
 from ...vision.datasets.base import DatasetError
 from ...vision.datasets.download import fetch
 from ..errors import UsageError
@@ -69,9 +69,9 @@ def read(path: Path) -> str:
     try:
         raw = path.read_bytes()
         if path.suffix == ".gz":
-            raw = gzip.decompress(raw)
+            raw = gunzip(raw)
         return raw.decode("utf-8").replace("\r\n", "\n")
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, ValueError) as error:
         raise UsageError(
             f"--data must hold readable UTF-8 text, got {str(path)!r} ({error}). Fetch the file"
             " again."
