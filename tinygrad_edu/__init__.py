@@ -96,6 +96,7 @@ from .named import (
     set_default_tensor_type as set_default_tensor_type,
 )
 from .printing import set_printoptions as set_printoptions
+from .sparse import sparse_coo_tensor as sparse_coo_tensor, spmm as spmm
 from .version import __version__ as __version__
 
 if TYPE_CHECKING:  # imported where first used, by __getattr__ below
@@ -122,6 +123,7 @@ if TYPE_CHECKING:  # imported where first used, by __getattr__ below
         random as random,
         recipes as recipes,
         serialization as serialization,
+        sparse as sparse,
         storage as storage,
         testing as testing,
         text as text,
@@ -129,6 +131,7 @@ if TYPE_CHECKING:  # imported where first used, by __getattr__ below
         utils as utils,
         version as version,
         vision as vision,
+        xpu as xpu,
     )
     from .amp import GradScaler as GradScaler
     from .amp.autocast import autocast as autocast
@@ -140,8 +143,8 @@ Size = tuple  # of a shape
 float, int, bool = float_, int_, bool_  # noqa: A001  # PyTorch's names
 _LAZY = set(
     "accelerator amp backends cli compat compiler cuda data distributed distributions func hub jit"
-    " models mps multiprocessing nn onnx optim profiler random recipes serialization storage"
-    " testing text train utils version vision".split()
+    " models mps multiprocessing nn onnx optim profiler random recipes serialization sparse"
+    " storage testing text train utils version vision xpu".split()
 )
 _HOMES = {  # names of lazy modules
     "GradScaler": "amp",

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
 from . import functional as F
-from .autograd import enable_grad, is_grad_enabled
+from .autograd import enable_grad, is_grad_enabled, no_grad
 from .autograd import functional as derivatives
 from .autograd import grad as gradients_of
 from .engine.border import public
@@ -30,6 +30,7 @@ __all__ = [
     "jacfwd",
     "jacrev",
     "jvp",
+    "stack_module_state",
     "vjp",
     "vmap",
 ]
@@ -296,9 +297,14 @@ def vmap(
 
 @public
 def functional_call(
-    module: Any, parameters: dict, args: Any = (), kwargs: dict | None = None
+    module: Any, parameters: Any, args: Any = (), kwargs: dict | None = None
 ) -> Any:
-    """module(*args, **kwargs) with these parameters and buffers (by name) in place of its own."""
+    """module(*args, **kwargs) with these parameters and buffers (by name) in place of its own.
+
+    Args: parameters: a dict, or a tuple of dicts, for example of parameters and of buffers.
+    """
+    if isinstance(parameters, (tuple, list)):
+        parameters = {name: value for part in parameters for name, value in part.items()}
     own = {**dict(module.named_parameters()), **dict(module.named_buffers())}
     unknown = set(parameters) - set(own)
     if unknown:
@@ -318,3 +324,23 @@ def functional_call(
     finally:
         for table, last, value in reversed(places):
             table[last] = value
+
+
+def stack_module_state(models: Any) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """(parameters, buffers) of several modules of one kind, by name, stacked along a new first dim.
+
+    With `functional_call` and `vmap` they run as one ensemble.
+    """
+    models = list(models)
+    if not models or any(type(m) is not type(models[0]) for m in models):
+        raise ShapeError(
+            "stack_module_state: needs modules of one class, got"
+            f" {[type(m).__name__ for m in models]}. Give several of the same."
+        )
+    with no_grad():
+        stacked = []
+        for named in ("named_parameters", "named_buffers"):
+            parts = [dict(getattr(m, named)()) for m in models]
+            stacked.append({name: F.stack([p[name] for p in parts]) for name in parts[0]})
+    parameters, buffers = stacked
+    return {name: p.detach().requires_grad_() for name, p in parameters.items()}, buffers

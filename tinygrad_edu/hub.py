@@ -6,6 +6,7 @@ import os
 from typing import Any, NoReturn
 
 from .engine.errors import TinygradEduError
+from .left_out import missing
 
 
 def load(repo_or_dir: str, model: str, *args: Any, **kwargs: Any) -> NoReturn:
@@ -28,3 +29,13 @@ def load_state_dict_from_url(url: str, *args: Any, **kwargs: Any) -> NoReturn:
 def get_dir() -> str:
     """The folder where PyTorch keeps downloads."""
     return os.path.expanduser(os.path.join("~", ".cache", "torch", "hub"))
+
+
+def __getattr__(name: str) -> Any:
+    if name == "tqdm":  # PyTorch passes it on
+        from tqdm import tqdm
+
+        return tqdm
+    raise AttributeError(
+        f"module 'tinygrad_edu.hub' has no attribute {name!r}. Check the spelling."
+    )

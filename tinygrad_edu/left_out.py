@@ -82,9 +82,9 @@ REASONS = [
         "older or lower-level linear algebra; use `linalg`",
     ),
     (
-        r"Lazy|Uninitialized|SyncBatchNorm|Container$|NLLLoss2d|CrossMapLRN2d|"
+        r"Uninitialized|Container$|NLLLoss2d|CrossMapLRN2d|"
         r"AdaptiveLogSoftmax|LinearCrossEntropyOptions",
-        "lazy, multi-process or outdated layers",
+        "outdated layers",
     ),
     (
         r"^(data|share_memory|is_shared|storage|storage_type|storage_offset|untyped|volatile|"
@@ -116,8 +116,6 @@ MODULES = {
     "package": "a model is its Python code; save the state_dict",
     "quantization": "quantised tensors are not supported",
     "signal": "complex numbers are not supported; use scipy.signal",
-    "sparse": "sparse tensors are not supported; use dense ones, or index_add",
-    "xpu": "devices here are cpu, cuda and emu",
 }
 
 

@@ -163,7 +163,7 @@ def test_install_refuses_to_replace_a_pytorch_that_is_imported():
 
 
 def test_check_lists_names_and_which_are_missing_without_running_anything(tmp_path):
-    (tmp_path / "model.py").write_text("import torch\nx = torch.sparse_coo_tensor\n")
+    (tmp_path / "model.py").write_text("import torch\nx = torch.sparse_csr_tensor\n")
     code, out, err = start(
         tmp_path,
         """
@@ -180,7 +180,7 @@ def test_check_lists_names_and_which_are_missing_without_running_anything(tmp_pa
     assert code == 1 and "ran" not in out, err
     assert "in 2 files; 2 missing here" in out
     missing, here = out.split("\nhere\n")
-    assert "torch.fft" in missing and "torch.sparse_coo_tensor  (model.py:2)" in missing
+    assert "torch.fft" in missing and "torch.sparse_csr_tensor  (model.py:2)" in missing
     assert "sparse tensors are not supported" in missing
     assert "torch.nn.Linear  (script.py:8, script.py:8)" in here
     code, out, _ = start(tmp_path, "import torch\nprint(torch.zeros(2))\n", options=["--check"])

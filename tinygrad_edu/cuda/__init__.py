@@ -7,6 +7,8 @@ Note: one GPU is used, and one stream a GPU, so streams are accepted and change 
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
+from types import SimpleNamespace
 from typing import Any
 
 from ..engine.device import Device, default_generator, get_device
@@ -80,6 +82,18 @@ def properties(device: Any = None) -> dict:
     return where.xp.cuda.runtime.getDeviceProperties(where.index or 0)
 
 
+def get_device_properties(device: Any = None) -> SimpleNamespace:
+    """name, total_memory (bytes), major, minor and multi_processor_count of a GPU."""
+    found = properties(device)
+    return SimpleNamespace(
+        name=found["name"].decode(),
+        total_memory=found["totalGlobalMem"],
+        major=found["major"],
+        minor=found["minor"],
+        multi_processor_count=found["multiProcessorCount"],
+    )
+
+
 def get_device_name(device: Any = None) -> str:
     """The name of a GPU."""
     return properties(device)["name"].decode()
@@ -148,6 +162,27 @@ def memory_reserved(device: Any = None) -> int:
     return pool(device).total_bytes() if is_initialized() else 0
 
 
+def max_memory_allocated(device: Any = None) -> int:
+    """Bytes of arrays on the GPU now: the pool does not remember its peak."""
+    return memory_allocated(device)
+
+
+max_memory_reserved = memory_reserved
+
+
+def reset_peak_memory_stats(device: Any = None) -> None:
+    """Accepted: the pool does not remember its peak."""
+
+
+def memory_summary(device: Any = None, abbreviated: bool = False) -> str:
+    """How much memory is in use, in words."""
+    return f"{memory_allocated(device):,} bytes in arrays, {memory_reserved(device):,} reserved"
+
+
+def ipc_collect() -> None:
+    """Nothing: memory is not shared between processes."""
+
+
 def mem_get_info(device: Any = None) -> tuple[int, int]:
     """(free, total) bytes of the GPU."""
     gpu(device)
@@ -176,6 +211,41 @@ class Event:
         if self.at is None or end_event.at is None:
             raise DeviceError("Event.elapsed_time: both events must be recorded. Call record().")
         return 1000 * (end_event.at - self.at)
+
+
+class Stream:
+    """A queue of the GPU's work. There is one, so all streams are the same."""
+
+    def __init__(self, device: Any = None, priority: int = 0):
+        self.device = device
+
+    def synchronize(self) -> None:
+        """Wait until the GPU has done what it was given."""
+        synchronize(self.device)
+
+    def wait_stream(self, stream: Any) -> None:
+        """Nothing: work is done in the order in which it was given."""
+
+    wait_event = wait_stream
+
+    def record_event(self, event: Event | None = None) -> Event:
+        """Note the present moment."""
+        event = event or Event()
+        event.record()
+        return event
+
+
+def current_stream(device: Any = None) -> Stream:
+    """The one stream."""
+    return Stream(device)
+
+
+default_stream = current_stream
+
+
+def stream(stream: Any) -> Any:
+    """A block whose work goes to a stream: there is one."""
+    return nullcontext()
 
 
 class device:  # noqa: N801  # PyTorch's name

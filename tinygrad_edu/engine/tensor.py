@@ -44,12 +44,13 @@ class Tensor(OpMethods):
     untracked = False  # made by `.data`: writes through it are not noticed, as in PyTorch
     __array_ufunc__ = None  # NumPy arrays leave mixed expressions to us
 
-    def __init__(self, array: Any, device: Device | None = None, node: Any = None):
-        if device is None:
-            array, device = as_array(array, None, cpu), cpu
-            array = (
-                array if array.dtype.kind == "f" else array.astype(dtypes.get_default_dtype().numpy)
-            )
+    def __init__(self, array: Any = (), device: Any = None, node: Any = None, *more: int):
+        if device is None or type(device) is int:  # a user's: data, or sizes one after another
+            sizes = [n for n in (array, device, node, *more) if type(n) is int]
+            array = np.zeros(sizes) if sizes else as_array(array, None, cpu)
+            if sizes or array.dtype.kind != "f":
+                array = array.astype(dtypes.get_default_dtype().numpy)
+            device, node = cpu, None
         self.array = array
         self.device = device
         self.node = node

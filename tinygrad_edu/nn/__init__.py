@@ -61,6 +61,18 @@ from .dropout import (
 )
 from .embedding import Embedding as Embedding, EmbeddingBag as EmbeddingBag
 from .fold import Fold as Fold, Unfold as Unfold
+from .lazy import (
+    LazyBatchNorm1d as LazyBatchNorm1d,
+    LazyBatchNorm2d as LazyBatchNorm2d,
+    LazyBatchNorm3d as LazyBatchNorm3d,
+    LazyConv1d as LazyConv1d,
+    LazyConv2d as LazyConv2d,
+    LazyConv3d as LazyConv3d,
+    LazyConvTranspose1d as LazyConvTranspose1d,
+    LazyConvTranspose2d as LazyConvTranspose2d,
+    LazyConvTranspose3d as LazyConvTranspose3d,
+    LazyLinear as LazyLinear,
+)
 from .linear import (
     Bilinear as Bilinear,
     Flatten as Flatten,
@@ -96,6 +108,7 @@ from .loss import (
 )
 from .module import Module as Module
 from .normalization import (
+    SyncBatchNorm as SyncBatchNorm,
     BatchNorm1d as BatchNorm1d,
     BatchNorm2d as BatchNorm2d,
     BatchNorm3d as BatchNorm3d,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from enum import Enum
 from typing import Any
 
 from .. import functional as ops
@@ -153,3 +155,14 @@ class MultiheadAttention(Module):
             is_causal=is_causal,
         )
         return ops.transpose(out, 0, 1) if swap else out, weights
+
+
+class SDPBackend(Enum):
+    """PyTorch's implementations of attention."""
+
+    MATH, FLASH_ATTENTION, EFFICIENT_ATTENTION, CUDNN_ATTENTION, OVERRIDEABLE = range(5)
+
+
+def sdpa_kernel(backends: Any, set_priority: bool = False) -> Any:
+    """A block that changes nothing; `use_kernel(attention=...)` chooses a kernel."""
+    return nullcontext()

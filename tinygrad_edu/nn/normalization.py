@@ -138,6 +138,17 @@ class BatchNorm3d(_BatchNorm):
     dims = (5,)
 
 
+class SyncBatchNorm(_BatchNorm):
+    """Batch normalisation over all processes, of which there is one. Shape: (N, C, ...)."""
+
+    dims = (2, 3, 4, 5)
+
+    @classmethod
+    def convert_sync_batchnorm(cls, module: Module, process_group: Any = None) -> Module:
+        """`module` itself: the batch norms of one process are right as they are."""
+        return module
+
+
 class _InstanceNorm(_Norm):
     def __init__(
         self,
