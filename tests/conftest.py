@@ -30,6 +30,7 @@ if settings is not None:
 # seconds together. Of test_ops.py it runs the first case of each op.
 QUICK = {
     "compat/test_names.py",
+    "scripts/test_scripts.py::test_check_finds_every_name_that_a_script_uses",
     "data/test_text.py",
     "data/test_torch_files.py",
     "data/test_transforms.py",

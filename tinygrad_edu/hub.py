@@ -36,6 +36,4 @@ def __getattr__(name: str) -> Any:
         from tqdm import tqdm
 
         return tqdm
-    raise AttributeError(
-        f"module 'tinygrad_edu.hub' has no attribute {name!r}. Check the spelling."
-    )
+    raise missing("hub", name)
