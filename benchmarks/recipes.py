@@ -18,6 +18,7 @@ from tinygrad_edu import storage as io
 from tinygrad_edu.recipes import get
 
 USUAL = {"data": "embedded", "seed": 0, "limit": None, "patience": None}
+SCORES = ("test_accuracy", "test_loss", "validation_accuracy", "validation_loss", "bleu", "exact")
 
 
 def row(folder: Path) -> dict:
@@ -49,15 +50,15 @@ def row(folder: Path) -> dict:
         for name, usual in defaults.items()
         if name in start and start[name] != usual and name not in ("sample", "data")
     ]
-    best = io.load(folder / "last.safetensors")["state"]["best"]
-    scores = {key: value for key, value in end.items() if key in ("bleu", "exact")} | {
-        key: best[key] for key in ("test_accuracy", "test_loss") if key in best
-    }
+    if start["data"] != "embedded":
+        flags.append(f"--data {'download' if start['data'] == 'download' else 'DIR'}")
+    scores = {key: end[key] for key in SCORES if key in end}
     return {
         "recipe": recipe.name,
         "model": next(
             (start[o.name] for o in recipe.options if o.name in ("model", "size", "attention")), ""
         ),
+        "data": start["about"],
         "command": " ".join(["tinygrad-edu train", recipe.name, *flags]),
         **scores,
         "seconds": round(end["seconds"]),

@@ -306,8 +306,8 @@ def test_patience_stops_a_run_that_gets_no_better_and_it_counts_as_finished(tmp_
     assert "No better for 2 epochs: stopped." in out
     epochs = [e for e in lines(tmp_path / "run") if e["event"] == "epoch"]
     assert 3 <= len(epochs) < 9
-    # not "unfinished"
-    assert call("train", "names", *flags, cwd=tmp_path, TINYGRAD_EDU_DATA=str(tmp_path))[0] == 0
+    code, _, err = call("train", "names", *flags, cwd=tmp_path, TINYGRAD_EDU_DATA=str(tmp_path))
+    assert code == 2 and "a finished run" in err
 
 
 def test_tensorboard_gets_the_metrics_too(tmp_path):
@@ -333,7 +333,7 @@ def test_tensorboard_gets_the_metrics_too(tmp_path):
         return
     assert (code, err) == (0, "")
     (events,) = (tmp_path / "run" / "tensorboard").iterdir()
-    assert b"epoch/test_loss" in events.read_bytes()
+    assert b"epoch/validation_loss" in events.read_bytes()
 
 
 # ---- what a run stands on ------------------------------------------------------------------------
@@ -365,9 +365,9 @@ def test_a_state_names_the_best_epoch_and_begins_the_next_with_empty_sums():
     state = State()
     for loss, best in ((0.5, True), (0.7, False), (0.4, True)):
         state.add_step(loss, count=4, correct=1)
-        assert state.end_epoch({"epoch": state.epoch + 1, "test_loss": loss}) is best
+        assert state.end_epoch({"epoch": state.epoch + 1, "validation_loss": loss}) is best
         assert (state.batch, state.loss_sum, state.correct, state.seen) == (0, 0.0, 0, 0)
-    assert state.best == {"epoch": 3, "test_loss": 0.4}
+    assert state.best == {"epoch": 3, "validation_loss": 0.4}
     assert state.losses == [0.5, 0.7, 0.4]
 
 

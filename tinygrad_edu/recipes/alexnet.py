@@ -24,7 +24,7 @@ from tinygrad_edu.data import DataLoader, TensorDataset
 from tinygrad_edu.nn import functional as F
 
 from ..models import AlexNet
-from ..train import Recipe, Run, logits_of, one_cycle
+from ..train import Recipe, Run, logits_of, one_cycle, scores
 from ..train.sources.pictures import find_clothes, find_digits
 from ..vision.read_digit import read_digit
 
@@ -70,10 +70,14 @@ def train(run: Run) -> None:
     found = find_clothes(settings["data"], settings["limit"])
     clothes = found is not None
     if found is None:
-        run.describe("Fashion-MNIST is not here (--data download fetches it).")
+        run.describe("Without Fashion-MNIST (--data download fetches it):")
         found = find_digits("embedded", settings["limit"])
     run.describe(found.text)
     images, labels = normalize(found.train_images), found.train_labels
+    check, answers = (
+        normalize(found.validation_images).to(device),
+        found.validation_labels.to(device),
+    )
     test_images, test_labels = normalize(found.test_images).to(device), found.test_labels.to(device)
 
     order = torch.Generator().manual_seed(settings["seed"])
@@ -82,7 +86,8 @@ def train(run: Run) -> None:
     )
     model = AlexNet().to(device)
     optimizer = optim.SGD(model.parameters(), lr=settings["lr"], momentum=0.9, weight_decay=5e-4)
-    run.track(model, optimizer, loader)
+    held_out = (check, answers, test_images, test_labels)
+    run.track(model, optimizer, loader, held_out)
 
     for _ in run.epochs():
         model.train()
@@ -97,20 +102,19 @@ def train(run: Run) -> None:
             loss.backward()
             optimizer.step()
             run.record(loss, len(y), lr, (logits.argmax(1) == y).sum().item())
-        test_logits = logits_of(model, test_images)
-        run.end_epoch(
-            F.cross_entropy(test_logits, test_labels).item(),
-            (test_logits.argmax(1) == test_labels).float().mean().item(),
-        )
+        run.end_epoch(*scores(logits_of(model, check), answers))
 
+    run.load_best()
+    logits = logits_of(model, test_images)
     run.plot(
         "mistakes",
         found.test_images,
         found.test_labels,
-        F.softmax(logits_of(model, test_images), 1),
+        F.softmax(logits, 1),
         names=CLOTHES if clothes else None,
     )
-    run.finish()
+    test_loss, test_accuracy = scores(logits, test_labels)
+    run.finish(test_loss=test_loss, test_accuracy=test_accuracy)
 
 
 def predictor(weights: dict[str, Any]) -> Callable[[str], list[tuple[str, float]]]:

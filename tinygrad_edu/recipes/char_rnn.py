@@ -1,8 +1,7 @@
 """An LSTM (or GRU) that writes Shakespeare letter by letter, and remembers what it wrote in its
 state.
 
-    tinygrad-edu train char-rnn                  Tiny Shakespeare if it is in ./data, else this
-                                                 package's source code
+    tinygrad-edu train char-rnn                  this package's source code as the text
     tinygrad-edu train char-rnn --model gru
     tinygrad-edu train char-rnn --temperature 0.5 --top-k 10     what is written at the end: surer,
                                                  from the ten likeliest letters
@@ -105,7 +104,7 @@ def train(run: Run) -> None:
     model = CharRNN(len(text.tokenizer), settings["model"], settings["hidden"]).to(device)
     optimizer = optim.AdamW(model.parameters(), lr=settings["lr"], weight_decay=0.01)
     memory = Memory(device)
-    run.track(model, optimizer, loader, memory=memory)
+    run.track(model, optimizer, loader, [text.validation], memory=memory)
 
     for _ in run.epochs():
         model.train()

@@ -24,7 +24,7 @@ from tinygrad_edu.data import DataLoader, TensorDataset
 from tinygrad_edu.nn import functional as F
 
 from ..models import DigitNet
-from ..train import Recipe, Run, logits_of, one_cycle
+from ..train import Recipe, Run, logits_of, one_cycle, scores
 from ..train.sources.pictures import find_digits
 from ..vision.read_digit import read_digit
 
@@ -64,6 +64,7 @@ def train(run: Run) -> None:
     data = find_digits(settings["data"], settings["limit"])
     run.describe(data.text)
     images, labels = normalize(data.train_images), data.train_labels
+    check, answers = normalize(data.validation_images).to(device), data.validation_labels.to(device)
     test_images, test_labels = normalize(data.test_images).to(device), data.test_labels.to(device)
 
     order = torch.Generator().manual_seed(settings["seed"])
@@ -72,7 +73,8 @@ def train(run: Run) -> None:
     )
     model = DigitNet().to(device)
     optimizer = optim.AdamW(model.parameters(), lr=settings["lr"], weight_decay=0.01)
-    run.track(model, optimizer, loader)
+    held_out = (check, answers, test_images, test_labels)
+    run.track(model, optimizer, loader, held_out)
 
     for _ in run.epochs():
         model.train()
@@ -90,16 +92,13 @@ def train(run: Run) -> None:
 
             correct = (logits.argmax(1) == labels).sum().item()
             run.record(loss, len(labels), lr, correct)
-        test_logits = logits_of(model, test_images)
-        run.end_epoch(
-            F.cross_entropy(test_logits, test_labels).item(),
-            (test_logits.argmax(1) == test_labels).float().mean().item(),
-        )
+        run.end_epoch(*scores(logits_of(model, check), answers))
 
-    run.plot(
-        "mistakes", data.test_images, data.test_labels, F.softmax(logits_of(model, test_images), 1)
-    )
-    run.finish()
+    run.load_best()
+    logits = logits_of(model, test_images)
+    run.plot("mistakes", data.test_images, data.test_labels, F.softmax(logits, 1))
+    test_loss, test_accuracy = scores(logits, test_labels)
+    run.finish(test_loss=test_loss, test_accuracy=test_accuracy)
 
 
 def predictor(weights: dict[str, Any]) -> Callable[[str], list[tuple[str, float]]]:

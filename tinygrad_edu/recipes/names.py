@@ -128,7 +128,7 @@ def find_names(choice: str, limit: int | None) -> tuple[list[str], str]:
         names, source = [name for name in read(found[0]).split("\n") if name], "of names.txt"
     else:
         names = made_up()
-        source = "made of random syllables (names.txt is not here: --data download fetches it)"
+        source = "made of random syllables (--data download fetches real ones)"
     names = [name for name in names if is_plain(name)][:limit]
     return names, f"{len(names):,} names {source}"
 
@@ -160,14 +160,14 @@ def train(run: Run) -> None:
     places = torch.randperm(len(names), generator=torch.Generator().manual_seed(0)).tolist()
     held = max(1, min(1000, len(names) // 10))
     x, y = encode([names[i] for i in places[held:]])
-    test_x, test_y = (t.to(device) for t in encode([names[i] for i in places[:held]]))
+    check_x, check_y = (t.to(device) for t in encode([names[i] for i in places[:held]]))
     run.describe(f"Training on {len(x):,} of {text}, validating on the other {held:,}.")
     loader = DataLoader(TensorDataset(x, y), settings["batch_size"], shuffle=True, generator=order)
     model = make_model(settings["model"]).to(device)
     optimizer = optim.AdamW(
         model.parameters(), lr=settings["lr"], betas=(0.9, 0.99), weight_decay=0.01
     )
-    run.track(model, optimizer, loader)
+    run.track(model, optimizer, loader, (check_x, check_y))
     highest = settings["lr"] * (10 if settings["model"] == "bigram" else 1)
 
     for _ in run.epochs():
@@ -183,7 +183,7 @@ def train(run: Run) -> None:
             run.record(loss, (y >= 0).sum().item(), lr)
         model.eval()
         with torch.no_grad():
-            run.end_epoch(loss_of(model, test_x, test_y).item())
+            run.end_epoch(loss_of(model, check_x, check_y).item())
     if settings["sample"]:
         torch.manual_seed(settings["seed"])
         run.describe("Invented: " + ", ".join(invent(model, 20)))

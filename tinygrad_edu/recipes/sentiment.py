@@ -21,7 +21,7 @@ from tinygrad_edu.data import DataLoader, TensorDataset
 from tinygrad_edu.nn import functional as F
 from tinygrad_edu.text import WordTokenizer, pad_batch
 
-from ..train import Option, Recipe, Run, logits_of, one_cycle
+from ..train import Option, Recipe, Run, logits_of, one_cycle, scores
 from ..train.sources.files import read, search
 
 RECIPE = Recipe(
@@ -137,11 +137,7 @@ def find_sentences(choice: str, limit: int | None) -> tuple[list[str], list[int]
     """Sentences in random order, their labels (1: praise), and a few words that say what they
     are.
     """
-    found = search(
-        "embedded" if choice == "download" else choice,
-        "rt_polarity/rt-polarity.pos",
-        "rt_polarity/rt-polarity.neg",
-    )
+    found = search(choice, "rt_polarity/rt-polarity.pos", "rt_polarity/rt-polarity.neg")
     if found:
         praise, blame = (
             [line for line in read(path).split("\n") if line.strip()] for path in found
@@ -161,16 +157,18 @@ def find_sentences(choice: str, limit: int | None) -> tuple[list[str], list[int]
 def train(run: Run) -> None:
     """The whole training. `run` brings the settings and keeps progress and checkpoints."""
     settings, device = run.settings, run.device
-    texts, answers, source = find_sentences(settings["data"], settings["limit"])
-    cut = len(texts) - len(texts) // 10
+    texts, liked, source = find_sentences(settings["data"], settings["limit"])
+    tenth = max(1, len(texts) // 10)
+    cut = len(texts) - 2 * tenth
     tokenizer = WordTokenizer(texts[:cut], min_count=2)
     tokens = pad_batch([tokenizer.encode(text)[:LONGEST] or [tokenizer.unk] for text in texts])[0]
-    labels = torch.tensor(answers)
+    labels = torch.tensor(liked)
     run.describe(
-        f"Training on {cut:,} {source}, testing on {len(texts) - cut:,} others; {len(tokenizer):,}"
-        " words."
+        f"Training on {cut:,} {source}, validating on {tenth:,}, testing on {tenth:,} others;"
+        f" {len(tokenizer):,} words."
     )
-    test_tokens, test_labels = tokens[cut:].to(device), labels[cut:].to(device)
+    check, answers = (t[cut : cut + tenth].to(device) for t in (tokens, labels))
+    test_tokens, test_labels = (t[cut + tenth :].to(device) for t in (tokens, labels))
 
     order = torch.Generator().manual_seed(settings["seed"])
     loader = DataLoader(
@@ -181,7 +179,7 @@ def train(run: Run) -> None:
     )
     model = MODELS[settings["model"]](len(tokenizer)).to(device)
     optimizer = optim.AdamW(model.parameters(), lr=settings["lr"], weight_decay=0.01)
-    run.track(model, optimizer, loader)
+    run.track(model, optimizer, loader, (check, answers, test_tokens, test_labels))
 
     for _ in run.epochs():
         model.train()
@@ -198,12 +196,10 @@ def train(run: Run) -> None:
             nn.utils.clip_grad_norm_(model.parameters(), 3.0)
             optimizer.step()
             run.record(loss, len(y), lr, (logits.argmax(1) == y).sum().item())
-        logits = logits_of(model, test_tokens, 200)
-        run.end_epoch(
-            F.cross_entropy(logits, test_labels).item(),
-            (logits.argmax(1) == test_labels).float().mean().item(),
-        )
-    run.finish()
+        run.end_epoch(*scores(logits_of(model, check, 200), answers))
+    run.load_best()
+    test_loss, test_accuracy = scores(logits_of(model, test_tokens, 200), test_labels)
+    run.finish(test_loss=test_loss, test_accuracy=test_accuracy)
 
 
 predictor = None

@@ -59,12 +59,10 @@ def plain(text: str) -> str:
 
 def find_pairs(choice: str, limit: int | None) -> tuple[Pairs, str]:
     """Sentence pairs in random order, and a few words that say what they are."""
-    found = files.search(
-        "embedded" if choice == "download" else choice, "tatoeba_eng_fra/eng-fra.txt"
-    )
+    found = files.search(choice, "tatoeba_eng_fra/eng-fra.txt")
     if not found:
         pairs = [(english, foreign) for foreign, english in made_up()]
-        name = "a made-up language (eng-fra.txt is not here: give its folder with --data)"
+        name = "a made-up language (--data FOLDER for Tatoeba's eng-fra.txt)"
         return pairs[:limit], name
     groups: dict[str, Pairs] = {}
     for line in files.read(found[0]).splitlines():
@@ -123,7 +121,9 @@ def train(run: Run) -> None:
         f" {len(foreign):,} words."
     )
     optimizer = optim.AdamW(model.parameters(), lr=settings["lr"], weight_decay=0.01)
-    run.track(model, optimizer, loader)
+    test = parts[TEST]
+    source = pad_batch(encoded(test, words, foreign)[0])[0].to(device)
+    run.track(model, optimizer, loader, (*check, source))
 
     for _ in run.epochs():
         model.train()
@@ -144,8 +144,6 @@ def train(run: Run) -> None:
             run.end_epoch(loss_of(model, *check)[0].item())
 
     run.load_best()
-    test = parts[TEST]
-    source = pad_batch(encoded(test, words, foreign)[0])[0].to(device)
     found = translate(model, source, foreign, settings["beams"])
     for (english, french), text in list(zip(test, found))[:5]:
         run.describe(f"{english}  ->  {text}  (a person: {french})")

@@ -109,7 +109,7 @@ def find_parts(choice: str, limit: int | None) -> tuple[dict[str, Pairs], str]:
     parts, origin = multi30k(choice, "de", "en"), "Multi30k, German to English"
     if parts is None:
         parts = cut_in_three(made_up())
-        origin = "a made-up language (Multi30k is not here: give its folder with --data)"
+        origin = "a made-up language (--data FOLDER for Multi30k)"
     return {**parts, "train": parts["train"][:limit]}, origin
 
 
@@ -132,7 +132,7 @@ def train(run: Run) -> None:
         f" {sum(p.numel() for p in model.parameters()):,} parameters."
     )
     optimizer = optim.Adam(model.parameters(), lr=settings["lr"], betas=(0.9, 0.98), eps=1e-9)
-    run.track(model, optimizer, loader)
+    run.track(model, optimizer, loader, check)
     warm = max(1, min(800, settings["epochs"] * len(loader) // 5))
 
     for _ in run.epochs():

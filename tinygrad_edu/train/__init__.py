@@ -5,7 +5,7 @@ Start with `run.py`: a `Run` is what every recipe's `train(run)` receives.
 """
 
 from .errors import Diverged, Interrupted, UsageError
-from .evaluate import logits_of
+from .evaluate import logits_of, scores
 from .recipe import Option, Recipe
 from .run import Run
 from .schedule import one_cycle
@@ -19,4 +19,5 @@ __all__ = [
     "UsageError",
     "logits_of",
     "one_cycle",
+    "scores",
 ]

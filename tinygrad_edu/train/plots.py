@@ -49,25 +49,25 @@ def draw_losses(axes: Axes, history: History, losses: list[float]) -> None:
     label = f"training, mean of {window} steps"
     axes.plot(at, smooth, color=TRAIN, alpha=0.35, linewidth=1, label=label)
     draw(axes, history, "loss", TRAIN, "training, mean of the epoch")
-    draw(axes, history, "test_loss", TEST, "test")
+    draw(axes, history, "validation_loss", TEST, "validation")
     axes.set(title="Loss (cross entropy)", xlabel="epoch", yscale="log")
     axes.legend(frameon=False, loc="upper right")
 
 
 def draw_accuracies(axes: Axes, history: History) -> None:
     draw(axes, history, "accuracy", TRAIN, "training (with dropout and augmentation, if any)", 100)
-    draw(axes, history, "test_accuracy", TEST, "test", 100)
+    draw(axes, history, "validation_accuracy", TEST, "validation", 100)
     last = history[-1]
     axes.annotate(
-        f"{100 * last['test_accuracy']:.2f} %",
-        (last["epoch"], 100 * last["test_accuracy"]),
+        f"{100 * last['validation_accuracy']:.2f} %",
+        (last["epoch"], 100 * last["validation_accuracy"]),
         textcoords="offset points",
         xytext=(2, 7),
         ha="right",
         color=TEST,
         fontweight="bold",
     )
-    missing = 100 - 100 * min(e["test_accuracy"] for e in history)
+    missing = 100 - 100 * min(e["validation_accuracy"] for e in history)
     axes.set(
         title="Accuracy (%)",
         xlabel="epoch",

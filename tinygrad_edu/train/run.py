@@ -9,27 +9,33 @@ model and loop.
             run.watch(loss, x)      # before the step
             ...
             run.record(loss, len(y), lr)
-        run.end_epoch(test_loss)
-    run.finish()
+        run.end_epoch(validation_loss)
+    run.load_best()
+    run.finish(test_accuracy=...)
 
 What the run leaves in its folder is listed in `folder.py`.
 """
 
 from __future__ import annotations
 
+import io
 import math
+import os
 import signal
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from .. import storage
-from ..data import DataLoader
+from ..data import DataLoader, Dataset
 from ..devices.cpu.threads import known_num_threads
 from ..engine.device import default_generator, get_device
+from ..engine.errors import TinygradEduError
 from ..engine.tensor import Tensor
+from ..files import write_atomically
 from ..nn import Module
 from ..optim import Optimizer
 from .divergence import first_not_finite
@@ -37,6 +43,7 @@ from .errors import Diverged, Interrupted, UsageError
 from .folder import Folder
 from .metrics import Line, Metrics, lines_until, make_board
 from .recipe import Recipe
+from .saved import FORMAT, check_settings, environment, what_changed
 from .screen import Step, make_screen, percent
 from .state import State, fingerprint
 
@@ -52,8 +59,9 @@ class Run:
             A resumed run must have the same ones; those that are None are taken from it.
         out: the run's folder, made if missing.
         device: where to train; None: where the resumed run trained, else on the cpu.
-        resume: continue from `last.safetensors`.
-        overwrite: replace a run of other settings, or an unfinished one.
+        resume: continue from `last.safetensors`; with more epochs than before, train longer.
+        overwrite: replace the run in `out`; its best weights stay until this run does better.
+        keep: how many good states stay beside the last one.
         save_every: seconds between saves within an epoch (each epoch's end is saved too).
         tensorboard: also write the metrics for TensorBoard, into `out`/tensorboard.
     """
@@ -68,36 +76,71 @@ class Run:
         overwrite: bool = False,
         save_every: float = 30.0,
         tensorboard: bool = False,
+        keep: int = 3,
     ) -> None:
         self.recipe, self.settings = recipe, dict(settings)
-        self.folder, self.save_every = Folder(out), save_every
+        self.folder, self.save_every = Folder(out, keep), save_every
         self.saved: dict[str, Any] | None = None
-        if resume:
-            self.saved = self.folder.saved_to_resume(recipe.name, self.settings)
-        elif not overwrite:
-            self.folder.must_be_free(recipe.name, self.settings)
-        else:
-            self.folder.must_be_a_folder()
-        self.device = get_device(device or (self.saved or {}).get("device", "cpu"))
-        self.board = make_board(out) if tensorboard else None
         self.metrics: Metrics | None = None
+        self.about: list[str] = []
         self.screen = make_screen(recipe.unit)
         self.state = State()
         self.stopping = False
         self.handlers: dict[int, Any] = {}
+        self.unproven: int | None = None  # the step after which last.safetensors was written
+        self.inputs: tuple[Tensor, ...] = ()  # of the last step
+        if resume:
+            self.folder.must_have_a_run()
+        self.folder.take()
+        try:
+            self.look_at_folder(resume, overwrite)
+            self.device = get_device(device or (self.saved["device"] if self.saved else "cpu"))
+            self.board = make_board(out) if tensorboard else None
+        except BaseException:
+            self.folder.leave()
+            raise
         default_generator.manual_seed(self.settings["seed"])
+
+    def look_at_folder(self, resume: bool, overwrite: bool) -> None:
+        """Read the run to resume, or make sure that a new one deletes nothing."""
+        name = self.recipe.name
+        if resume:
+            self.saved = self.folder.saved_to_resume(name, self.settings)
+            try:
+                check_settings(self.recipe, self.settings)
+            except ValueError as error:
+                raise self.not_resumable(error) from error
+        elif not overwrite:
+            self.folder.must_be_free(name, self.settings)
+
+    def not_resumable(self, error: Exception) -> UsageError:
+        return UsageError(
+            f"--resume needs a whole run of {self.recipe.name}, got one in {str(self.folder)!r}"
+            f" that cannot be loaded: {' '.join(str(error).split())} Choose another --out, or"
+            " replace it with --overwrite."
+        )
 
     # ---- what a recipe calls, in this order ----
 
     def describe(self, text: str) -> None:
-        """Show a line about the run."""
+        """Show a line about the run. Those before the first epoch are noted in metrics.jsonl."""
+        if self.metrics is None:
+            self.about.append(text)
         self.screen.say(text)
 
-    def track(self, model: Module, optimizer: Optimizer, loader: DataLoader, **more: Any) -> None:
+    def track(
+        self,
+        model: Module,
+        optimizer: Optimizer,
+        loader: DataLoader,
+        held_out: Dataset | DataLoader | Iterable[Tensor] = (),
+        **more: Any,
+    ) -> None:
         """Name what a checkpoint has to hold. When resuming, load the saved state into it.
 
         Args:
             loader: must have a generator of its own, so that its order can be repeated.
+            held_out: the data for validation and test. A resumed run must have the same.
             more: further parts that have a state_dict.
         """
         if loader.generator is None:
@@ -107,7 +150,11 @@ class Run:
             )
         self.model, self.loader, self.generator = model, loader, loader.generator
         self.parts: dict[str, Any] = {"model": model, "optimizer": optimizer, **more}
-        self.fingerprint = fingerprint(loader.dataset)
+        self.fingerprint = {
+            "training": fingerprint(loader.dataset),
+            "held_out": fingerprint(held_out),
+        }
+        self.made_with = environment(self.device)
         self.order = self.generator.get_state()
         if self.saved is not None:
             self.load_saved(self.saved)
@@ -152,14 +199,28 @@ class Run:
 
         Called before the step, so that the weights are still those that made this loss.
         """
+        self.inputs = inputs
         if math.isfinite(loss.item()):
-            return
-        raise Diverged(
+            return self.mark_good()
+        raise self.diverged(
             f"the loss must stay finite, got {loss.item()} in epoch {self.state.epoch + 1}, batch"
-            f" {self.state.batch + 1} of {len(self.loader)}; it began in"
-            f" {first_not_finite(self.model, inputs)}. Try a lower --lr (it was"
-            f" {self.settings['lr']:g}). The last good state is in {self.folder.last}."
+            f" {self.state.batch + 1} of {len(self.loader)}"
         )
+
+    def diverged(self, what: str) -> Diverged:
+        """The error that says what is not finite, where that began, and what is still good."""
+        good = self.folder.good()
+        kept = f"The last good state is in {good[-1]}." if good else "No good state was saved."
+        return Diverged(
+            f"{what}; it began in {first_not_finite(self.model, self.inputs)}. Try a lower --lr (it"
+            f" was {self.settings['lr']:g}). {kept}"
+        )
+
+    def mark_good(self) -> None:
+        """The weights in last.safetensors gave a finite loss: the state is a good one."""
+        if self.unproven is not None:
+            self.folder.mark_good(self.unproven)
+            self.unproven = None
 
     def record(self, loss: Tensor, count: int, lr: float, correct: int | None = None) -> None:
         """Note one finished step.
@@ -179,59 +240,71 @@ class Run:
         self.show_step(counted=correct is not None)
 
     def end_epoch(
-        self, test_loss: float, test_accuracy: float | None = None, **more: float
+        self, validation_loss: float, validation_accuracy: float | None = None, **more: float
     ) -> None:
         """Note the epoch's result, save it, and keep the weights if they are the best so far.
 
         Args:
             more: further scores, which are only noted.
+
+        Raises:
+            Diverged: the loss or a score is not finite. Then neither is saved.
         """
         s = self.state
         result: Line = {
             "epoch": s.epoch + 1,
             "step": self.step,
             "loss": s.loss_sum / s.seen,
-            "test_loss": test_loss,
+            "validation_loss": validation_loss,
             **more,
             f"{self.recipe.unit}_per_second": s.seen / max(s.train_seconds, 1e-9),
             "seconds": self.total_seconds - sum(e["seconds"] for e in s.history),
         }
-        if test_accuracy is not None:
-            result["accuracy"], result["test_accuracy"] = s.correct / s.seen, test_accuracy
+        if validation_accuracy is not None:
+            result |= {"accuracy": s.correct / s.seen, "validation_accuracy": validation_accuracy}
+        self.write({"event": "epoch", **result})
+        for name, value in result.items():
+            if not math.isfinite(value):
+                name = name.replace("_", " ")
+                raise self.diverged(
+                    f"the {name} must stay finite, got {value} after epoch {s.epoch + 1}"
+                )
         best = s.end_epoch(result)
         if best:
             self.save_best()
         self.order = self.generator.get_state()
-        self.write({"event": "epoch", **result})
         self.screen.epoch(result, self.settings["epochs"], best)
         self.lose_patience()
         self.save()
+        self.mark_good()
         self.stop_if_asked()
 
     def load_best(self) -> None:
-        """Load the weights of the best epoch into the model, for a last evaluation."""
+        """Load the weights of the best epoch into the model, for the test."""
         self.model.load_state_dict(storage.load(self.folder.best)["model"])
 
     def finish(self, **scores: Any) -> None:
         """Draw the curves, and say what was reached and where it lies.
 
         Args:
-            scores: results found after the last epoch.
+            scores: results on the test data, with the weights of the best epoch.
         """
         self.screen.stop()
-        result = self.state.history[-1]
-        line: Line = {"event": "end"}
-        line.update((key, result[key]) for key in ("test_accuracy", "test_loss") if key in result)
-        self.write({**line, **scores, "seconds": self.total_seconds})
+        self.write({"event": "end", **(self.state.best or {}), **scores, **self.time_spent()})
         self.plot("curves", self.state.history, self.state.losses)
         self.screen.say(self.summary(), "bold")
         for name, value in scores.items():
-            shown = f"{value:.2f}" if isinstance(value, float) else str(value)
-            self.screen.say(f"{name.replace('_', ' ')}: {shown}", "bold")
+            self.screen.say(f"{name.replace('_', ' ').capitalize()}: {shown(name, value)}", "bold")
+        left = self.folder.drop_beaten(storage.load(self.folder.best))
         self.screen.say(f"In {self.folder}: {', '.join(self.folder.present())}")
+        if left:
+            self.screen.say(f"The run before was better or other: see {', '.join(left)}.")
+
+    def time_spent(self) -> Line:
+        return {"seconds": self.total_seconds}
 
     def plot(self, name: str, *args: Any, **options: Any) -> None:
-        """Write `<name>.png` with the function of that name in `plots`, or say what to install."""
+        """Write `<name>.png` with the function of that name in `plots`, or say why it cannot."""
         try:
             from . import plots
         except ModuleNotFoundError as error:
@@ -239,7 +312,12 @@ class Run:
                 f"No {name}.png: {error.name} is not installed. Run: pip install matplotlib"
             )
             return
-        plots.PLOTS[name](self.folder.path / f"{name}.png", *args, **options)
+        picture = io.BytesIO()
+        plots.PLOTS[name](picture, *args, **options)
+        try:
+            write_atomically(os.fspath(self.folder.path / f"{name}.png"), picture.getvalue())
+        except storage.CheckpointError as error:
+            self.screen.say(f"No {name}.png: {error}")
 
     # ---- where the run stands ----
 
@@ -265,11 +343,12 @@ class Run:
     def summary(self) -> str:
         """One sentence: what was reached."""
         result, best = self.state.history[-1], self.state.best or {}
-        if "test_accuracy" in result:
-            reached = f"Test accuracy {percent(result['test_accuracy'])}"
-            top = percent(best["test_accuracy"])
+        if "validation_accuracy" in result:
+            reached = f"Validation accuracy {percent(result['validation_accuracy'])}"
+            top = percent(best["validation_accuracy"])
         else:
-            reached, top = f"Test loss {result['test_loss']:.4f}", f"{best['test_loss']:.4f}"
+            reached = f"Validation loss {result['validation_loss']:.4f}"
+            top = f"{best['validation_loss']:.4f}"
         return (
             f"{reached} after {len(self.state.history)} epochs in {self.total_seconds:.0f} s"
             f" (best epoch: {top}, epoch {self.state.best_epoch})."
@@ -300,17 +379,21 @@ class Run:
 
     def save(self) -> None:
         """Write everything needed to continue from here to last.safetensors."""
+        if self.metrics is not None:
+            self.metrics.sync()  # what the checkpoint has done must be in the metrics
         storage.save_checkpoint(
             self.folder.last,
+            format=FORMAT,
             recipe=self.recipe.name,
             settings=self.settings,
             fingerprint=self.fingerprint,
+            made_with=self.made_with,
             device=str(self.device),
             order=self.order,
-            state={**vars(self.state), "seconds": self.total_seconds},
+            state=self.state.to_save(self.total_seconds),
             **self.parts,
         )
-        self.saved_at = time.monotonic()
+        self.saved_at, self.unproven = time.monotonic(), self.step
 
     def save_best(self) -> None:
         """Write the weights, which are the best so far, to best.safetensors."""
@@ -318,6 +401,8 @@ class Run:
             {
                 "recipe": self.recipe.name,
                 "settings": self.settings,
+                "made_with": self.made_with,
+                "held_out": self.fingerprint["held_out"],
                 "model": self.model.state_dict(),
                 **(self.state.best or {}),
             },
@@ -326,15 +411,48 @@ class Run:
 
     def load_saved(self, saved: dict[str, Any]) -> None:
         """Put the saved state into the tracked parts."""
-        if saved["fingerprint"] != self.fingerprint:
+        other = [
+            name
+            for name, sum_ in self.fingerprint.items()
+            if saved["fingerprint"].get(name) != sum_
+        ]
+        if other:
+            what = " and ".join(name.replace("_", "-") for name in other)
             raise UsageError(
                 f"--resume needs the data with which the run in {str(self.folder)!r} began, got"
-                " other data. Give the same --data, or start a new run."
+                f" other {what} data. Give the same --data, or start a new run."
             )
-        rest = storage.load_checkpoint(self.folder.last, **self.parts)
-        self.state, self.order = State(**rest["state"]), rest["order"]
-        epoch = min(self.state.epoch + 1, self.settings["epochs"])
-        self.describe(f"Resuming {self.folder} at epoch {epoch}, batch {self.state.batch}.")
+        try:
+            rest = storage.load_checkpoint(self.folder.last, **self.parts)
+            self.state = State.from_saved(rest["state"])
+            self.generator.set_state(rest["order"])
+        # a foreign file, whose parts may be anything
+        except (TinygradEduError, KeyError, TypeError, ValueError, IndexError, AttributeError) as e:
+            raise self.not_resumable(e) from e
+        self.order = self.generator.get_state()
+        if self.state.batch > len(self.loader):
+            raise self.not_resumable(ValueError("its place lies behind the end of the data."))
+        self.tell_resumed(saved)
+
+    def tell_resumed(self, saved: dict[str, Any]) -> None:
+        """Say where the run continues, and what may keep it from the same bits."""
+        s, epochs = self.state, self.settings["epochs"]
+        epoch = min(s.epoch + 1, epochs)
+        self.screen.say(f"Resuming {self.folder} at epoch {epoch}, batch {s.batch}.")
+        changed = what_changed(saved["made_with"], self.made_with)
+        if changed:
+            self.screen.say(
+                f"The run is resumed with {', '.join(changed)}: its result may differ in the last"
+                " bits from that of a run without a stop."
+            )
+        planned = saved["settings"]["epochs"]
+        if epochs != planned:
+            s.stopped = False
+            self.screen.say(
+                f"It trains for {epochs} epochs instead of {planned}. The learning rate follows the"
+                f" schedule of {epochs} epochs from here on, so the result differs from that of a"
+                f" run of {epochs} epochs without a stop."
+            )
 
     def lose_patience(self) -> None:
         """Stop if the last `patience` epochs brought nothing better."""
@@ -345,17 +463,21 @@ class Run:
             self.screen.say(f"No better for {patience} epochs: stopped.")
 
     def catch_signals(self) -> None:
-        """From here on Ctrl-C and SIGTERM ask the loop to stop after the current step; the second
-        Ctrl-C stops at once.
+        """From here on Ctrl-C, SIGTERM and SIGHUP (the terminal was closed) ask the loop to stop
+        after the current step; the second Ctrl-C stops at once.
         """
+        if threading.current_thread() is not threading.main_thread():
+            return  # Python gives signals to the main thread only
 
         def ask(number: int, frame: Any) -> None:
             if self.stopping:
                 raise KeyboardInterrupt
             self.stopping = True
 
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self.handlers[number] = signal.signal(number, ask)
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)  # Windows has no SIGHUP
+            if number is not None and signal.getsignal(number) != signal.SIG_IGN:  # nohup
+                self.handlers[number] = signal.signal(number, ask)
 
     def stop_if_asked(self) -> None:
         """Save and stop if a signal asked for it."""
@@ -375,20 +497,15 @@ class Run:
             "recipe": self.recipe.name,
             "device": str(self.device),
             "threads": known_num_threads(),
+            "about": " ".join(self.about),
             **self.settings,
         }
-        try:
-            lines: list[Line] = []
-            if self.saved is None:
-                self.folder.clear()
-            else:
-                lines = lines_until(self.folder.metrics, self.step)
-            self.metrics = Metrics(self.folder.metrics, [*lines, start], self.board)
-        except OSError as error:
-            raise UsageError(
-                f"--out must be a folder that can be written, got {str(self.folder)!r}"
-                f" ({error.strerror}). Give another one."
-            ) from error
+        lines: list[Line] = []
+        if self.saved is None:
+            self.folder.clear()
+        else:
+            lines = lines_until(self.folder.metrics, self.step, self.state.epoch)
+        self.metrics = Metrics(self.folder.metrics, [*lines, start], self.board)
 
     def write(self, line: Line) -> None:
         """Add an event to metrics.jsonl."""
@@ -411,3 +528,11 @@ class Run:
             self.metrics.close()
         if self.board is not None:
             self.board.close()
+        self.folder.leave()
+
+
+def shown(name: str, score: Any) -> str:
+    """A score as text."""
+    if name.endswith("accuracy"):
+        return percent(score)
+    return f"{score:.4g}" if isinstance(score, float) else str(score)

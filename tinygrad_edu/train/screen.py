@@ -4,8 +4,10 @@ elsewhere.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,9 +44,9 @@ def row(result: dict[str, Any], epochs: int, unit: str) -> list[tuple[str, str]]
         ("epoch", f"{result['epoch']}/{epochs}"),
         ("    loss", f"{result['loss']:.4f}"),
         ("accuracy", percent(result["accuracy"]) if counted else ""),
-        ("test loss", f"{result['test_loss']:.4f}"),
-        ("test accuracy", percent(result["test_accuracy"]) if counted else ""),
-        (f"{unit}/s", f"{result[f'{unit}_per_second']:,.0f}"),
+        ("validation loss", f"{result['validation_loss']:.4f}"),
+        ("validation accuracy", percent(result["validation_accuracy"]) if counted else ""),
+        (f"{unit}/s", f"{result.get(f'{unit}_per_second', 0):,.0f}"),
         ("   time", clock(result["seconds"])),
     ]
     return [(heading, cell) for heading, cell in columns if cell]
@@ -62,6 +64,12 @@ class Screen:
 
     def say(self, text: str = "", style: str = "") -> None:
         """Show a line. `style`: rich's name of a style."""
+        try:
+            self.put(text, style)
+        except OSError as error:  # `| head`, a closed terminal, a full disk: the training matters
+            go_on_unheard(error)
+
+    def put(self, text: str, style: str) -> None:
         print(text, flush=True)
 
     def start(self, done: int, total: int) -> None:
@@ -113,7 +121,7 @@ class RichScreen(Screen):
         )
         self.task = self.bar.add_task("", total=None, text="")
 
-    def say(self, text: str = "", style: str = "") -> None:
+    def put(self, text: str, style: str) -> None:
         self.console.print(text, style=style or None, markup=False)
 
     def start(self, done: int, total: int) -> None:
@@ -134,6 +142,19 @@ class RichScreen(Screen):
 
     def stop(self) -> None:
         self.bar.stop()
+
+
+def go_on_unheard(error: OSError) -> None:
+    """Nothing can be shown any more: say so where errors go, and train on."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with suppress(OSError):
+        print(
+            f"tinygrad-edu: the output cannot be written ({error.strerror}). The training goes on;"
+            " see metrics.jsonl of the run.",
+            file=sys.stderr,
+            flush=True,
+        )
 
 
 def make_screen(unit: str) -> Screen:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import zlib
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
 from typing import Any
 
-from ..data import Dataset
+import numpy as np
+
+from ..data import DataLoader, Dataset
+from ..engine.tensor import Tensor
+
+ACCURACY, LOSS = "validation_accuracy", "validation_loss"  # what tells which epoch is the best
 
 
 @dataclass
@@ -36,10 +43,8 @@ class State:
     def end_epoch(self, result: dict[str, Any]) -> bool:
         """Note the result of an epoch and begin the next. Returns whether it is the best so far."""
         self.history.append(result)
-        key = "test_accuracy" if "test_accuracy" in result else "test_loss"
-        best = self.best is None or (
-            result[key] > self.best[key] if key == "test_accuracy" else result[key] < self.best[key]
-        )
+        key = ACCURACY if ACCURACY in result else LOSS
+        best = self.best is None or is_better(result, self.best)
         if best:
             self.best = {"epoch": result["epoch"], key: result[key]}
         self.epoch += 1
@@ -52,11 +57,70 @@ class State:
         """The number of the best epoch, 0 before the first has ended."""
         return self.best["epoch"] if self.best else 0
 
+    def to_save(self, seconds: float) -> dict[str, Any]:
+        """For a checkpoint. The losses are an array: a file's header must stay small."""
+        return {**vars(self), "seconds": seconds, "losses": np.array(self.losses, np.float64)}
 
-def fingerprint(dataset: Dataset) -> int:
-    """A checksum of a dataset's tensors, to notice that a run is resumed on other data."""
-    tensors = dataset.tensors  # type: ignore[attr-defined]  # TensorDataset, TokenWindows
-    total = len(dataset)  # type: ignore[arg-type]
-    for tensor in tensors:
+    @classmethod
+    def from_saved(cls, saved: dict[str, Any]) -> State:
+        """What `to_save` gave, checked.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        if not isinstance(saved, dict) or set(saved) != {f.name for f in fields(cls)}:
+            raise ValueError("its state must have the entries of a run's state")
+        losses = np.asarray(getattr(saved["losses"], "array", saved["losses"]))
+        if losses.dtype != np.float64 or losses.ndim != 1:
+            raise ValueError("its losses must be one row of float64")
+        state = cls(**{**saved, "losses": losses.tolist()})
+        counts = (state.epoch, state.batch, state.correct, state.seen)
+        if not all(type(n) is int and n >= 0 for n in counts):
+            raise ValueError("epoch, batch, correct and seen must be whole numbers of at least 0")
+        if not all(
+            isinstance(x, (int, float))
+            for x in (state.loss_sum, state.seconds, state.train_seconds)
+        ):
+            raise ValueError("its sums must be numbers")
+        results = state.history if isinstance(state.history, list) else [None]
+        if len(results) != state.epoch or not all(map(is_epoch, results)):
+            raise ValueError("its history must have one result an epoch")
+        if state.epoch and not (is_result(state.best) and is_number(state.best.get("epoch"))):  # type: ignore[union-attr]
+            raise ValueError("its best epoch must have a result")
+        return state
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)
+
+
+def is_result(value: Any) -> bool:
+    return isinstance(value, dict) and any(is_number(value.get(key)) for key in (ACCURACY, LOSS))
+
+
+def is_epoch(value: Any) -> bool:
+    """Whether a value is the result of an epoch."""
+    names = ["epoch", "step", "loss", LOSS, "seconds"]
+    if isinstance(value, dict) and ACCURACY in value:
+        names += ["accuracy", ACCURACY]
+    return is_result(value) and all(is_number(value.get(name)) for name in names)
+
+
+def is_better(result: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether a result beats another: by the accuracy, or by the loss where that is not counted."""
+    if ACCURACY in result and ACCURACY in other:
+        return result[ACCURACY] > other[ACCURACY]
+    return result[LOSS] < other[LOSS]
+
+
+def fingerprint(data: Dataset | DataLoader | Iterable[Tensor]) -> int:
+    """A checksum of tensors, or of those of a dataset, to notice that a run is resumed on other
+    data.
+    """
+    data = data.dataset if isinstance(data, DataLoader) else data
+    total, tensors = 0, data
+    if isinstance(data, Dataset):  # TensorDataset, TokenWindows
+        total, tensors = len(data), data.tensors  # type: ignore[arg-type, attr-defined]
+    for tensor in tensors:  # type: ignore[union-attr]
         total = zlib.crc32(tensor.cpu().numpy().tobytes(), total)
     return total

@@ -39,8 +39,7 @@ def find_text(choice: str) -> tuple[str, str]:
     if found:
         return read(found[0]), "Tiny Shakespeare"
     return "".join(c for c in own_source() if ord(c) < 128), (
-        "this package's own source code (Tiny Shakespeare is not here: --data FOLDER with its"
-        " input.txt)"
+        "this package's own source code (--data download fetches Tiny Shakespeare)"
     )
 
 

@@ -18,29 +18,33 @@ def data_folder() -> Path:
 
 
 def search(choice: str, *names: str) -> list[Path] | None:
-    """The files `names`, if they are all there.
+    """The files `names`; None if the choice is "embedded".
 
     Args:
-        choice: the value of --data: a folder, or "embedded" or "download" for `data_folder()`.
+        choice: the value of --data: "embedded", "download" for `data_folder()`, or a folder.
         names: paths such as `names/names.txt`. The files may also lie directly in the folder.
 
     Raises:
-        UsageError: the folder that was given lacks one of the files.
+        UsageError: the folder lacks one of the files.
     """
-    given = choice not in ("embedded", "download")
-    folder = Path(choice) if given else data_folder()
+    if choice == "embedded":
+        return None
+    folder = data_folder() if choice == "download" else Path(choice)
     for root in (folder, *(folder / Path(name).parent.name for name in names[:1])):
         found = [
             root / name if (root / name).exists() else root / Path(name).name for name in names
         ]
         if all(path.is_file() for path in found):
             return found
-    if given:
+    if choice == "download":
         raise UsageError(
-            f"--data must be a folder that holds {', '.join(Path(n).name for n in names)}, got"
-            f" {choice!r}. Give another folder."
+            f"--data download cannot fetch {', '.join(names)}: there is no public address for it"
+            f" here. Put the files into {str(folder)!r}, or give their folder."
         )
-    return None
+    raise UsageError(
+        f"--data must be a folder that holds {', '.join(names)}, got {choice!r}. Give another"
+        " folder."
+    )
 
 
 def download(url: str, sha256: str, name: str) -> Path:
@@ -59,8 +63,8 @@ def download(url: str, sha256: str, name: str) -> Path:
         return fetch([url], target, check)
     except DatasetError as error:
         raise UsageError(
-            f"--data download could not fetch {name}:\n{error}\nFetch it by hand, put it at"
-            f" {target}, and omit --data."
+            f"--data download could not fetch {name}:\n{error}\nFetch it by hand and put it"
+            f" at {target}."
         ) from error
 
 

@@ -62,16 +62,12 @@ def made_up(count: int = 2000) -> Pairs:
 
 
 def multi30k(choice: str, source: str, target: str) -> dict[str, Pairs] | None:
-    """Multi30k's parts train, val and test in two languages (`de`, `en` ...), if the files are
-    there.
+    """Multi30k's parts train, val and test in two languages (`de`, `en` ...); None if `choice` is
+    "embedded".
     """
     parts = {}
     for part in ("train", "val", TEST):
-        found = search(
-            "embedded" if choice == "download" else choice,
-            f"multi30k/{part}.{source}.gz",
-            f"multi30k/{part}.{target}.gz",
-        )
+        found = search(choice, f"multi30k/{part}.{source}.gz", f"multi30k/{part}.{target}.gz")
         if not found:
             return None
         sources, targets = (read(path).rstrip("\n").split("\n") for path in found)

@@ -1,14 +1,12 @@
-"""Pictures of digits or clothes: which to train on and which to test on."""
+"""Pictures of digits or clothes: which to train, validate and test on."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from ...engine.errors import TinygradEduError
 from ...engine.tensor import Tensor
 from ...functional import from_numpy
 from ...vision import datasets
@@ -18,101 +16,85 @@ from .files import data_folder
 
 @dataclass
 class Pictures:
-    """Bytes (N, 28, 28), white on black, with labels (N,); `text` says what they are."""
+    """Bytes (N, 28, 28), white on black, with labels (N,), in three parts; `text` says what they
+    are. The best epoch is chosen by the validation part, so that the test is one.
+    """
 
     train_images: Tensor
     train_labels: Tensor
+    validation_images: Tensor
+    validation_labels: Tensor
     test_images: Tensor
     test_labels: Tensor
     text: str
 
 
 def find_digits(choice: str, limit: int | None = None) -> Pictures:
-    """The digits to train and to test on.
+    """The digits to train, to validate and to test on.
 
     Args:
         choice: "embedded" for the 5,000 digits inside the package, "download" to fetch all of MNIST
-            once, or a folder that holds MNIST's files.
-        limit: use only that many images for training and at most that many for the test.
+            once, or a folder that holds MNIST's files, or has them in its folder `mnist`.
+        limit: use at most that many images for each part.
 
-    The embedded digits are tested on MNIST's 10,000 test images if these are in $TINYGRAD_EDU_DATA
-    or were downloaded before; then all 5,000 train. Otherwise every tenth digit of each class is
-    held out for the test.
+    Of the embedded digits, a tenth of each class is for validation and another for the test. Of
+    MNIST's 60,000 training images, a twelfth of each class is for validation.
     """
     if choice == "embedded":
-        return embedded_digits(limit)
-    download = choice == "download"
-    if not download and not os.path.isdir(choice):
-        raise UsageError(
-            f"--data must be embedded, download or a folder, got {choice!r}. Give a folder that"
-            " holds MNIST's files."
-        )
-    root = data_folder() if download else Path(choice)
-    train = datasets.MNIST(root, train=True, download=download)
-    test = datasets.MNIST(root, train=False, download=download)
-    source = f"{len(test):,} images of its test set"
-    return choose(train, test, limit, "MNIST", source)
-
-
-def embedded_digits(limit: int | None) -> Pictures:
-    digits, test = datasets.MNIST5k(), find_test_set()
-    if test is not None:
-        source = f"{len(test):,} images of MNIST's test set"
-        return choose(digits, test, limit, "embedded digits", source)
-    x, y = digits.data, digits.targets
-    by_class = np.argsort(y.cpu().numpy(), kind="stable")
-    held = np.zeros(len(y), bool)
-    held[by_class[9::10]] = True
-    train_rows, test_rows = (from_numpy(np.flatnonzero(rows)) for rows in (~held, held))
-    source = (
-        f"{len(test_rows):,} of the embedded digits, held out (MNIST's test set is not here;"
-        " `--data download` fetches it)"
-    )
-    found = Pictures(x[train_rows], y[train_rows], x[test_rows], y[test_rows], "")
-    return thinned(found, limit, "embedded digits", source)
-
-
-def find_test_set() -> datasets.MNIST | None:
-    """MNIST's test set, if it is on this machine."""
-    try:
-        return datasets.MNIST(data_folder(), train=False, download=False)
-    except (TinygradEduError, RuntimeError, OSError):
-        return None  # not there, or not whole: the embedded digits will do
+        digits = datasets.MNIST5k()
+        rest, test = held_out(digits.data, digits.targets, 10)
+        train, validation = held_out(*rest, 9)
+        return described(train, validation, test, limit, "embedded digits")
+    train, test = whole_set(datasets.MNIST, choice, "mnist", "MNIST")
+    return described(*held_out(*train, 12), test, limit, "images of MNIST")
 
 
 def find_clothes(choice: str, limit: int | None = None) -> Pictures | None:
-    """Fashion-MNIST, or None if `choice` is "embedded" and it is not on this machine."""
-    root = data_folder() if choice in ("embedded", "download") else Path(choice)
-    if (root / "fashion_mnist").is_dir():
-        root = root / "fashion_mnist"
+    """Fashion-MNIST, split as MNIST is; None if `choice` is "embedded"."""
+    if choice == "embedded":
+        return None
+    train, test = whole_set(datasets.FashionMNIST, choice, "fashion_mnist", "Fashion-MNIST")
+    return described(*held_out(*train, 12), test, limit, "pictures of Fashion-MNIST")
+
+
+Part = tuple[Tensor, Tensor]  # images, labels
+
+
+def whole_set(kind: type[datasets.MNIST], choice: str, folder: str, name: str) -> tuple[Part, Part]:
+    """The training and the test part of a published set."""
+    root = data_folder() if choice == "download" else Path(choice)
+    if (root / folder).is_dir():
+        root = root / folder
+    elif choice == "download":
+        root = root / folder
     try:
-        train = datasets.FashionMNIST(root, train=True, download=choice == "download")
-        test = datasets.FashionMNIST(root, train=False, download=choice == "download")
+        parts = [kind(root, train=part, download=choice == "download") for part in (True, False)]
     except (datasets.DatasetError, OSError) as error:
-        if choice == "embedded":
-            return None
-        raise UsageError(f"--data must lead to Fashion-MNIST, got {choice!r}. {error}") from error
-    return choose(train, test, limit, "pictures of Fashion-MNIST", f"{len(test):,} others")
+        raise UsageError(
+            f"--data must be download, or a folder with the files of {name} (directly or in its"
+            f" folder {folder}), got {choice!r}. {error}"
+        ) from error
+    (train, test) = ((part.data, part.targets) for part in parts)
+    return train, test
 
 
-def choose(
-    train: datasets.MNIST | datasets.MNIST5k,
-    test: datasets.MNIST,
-    limit: int | None,
-    name: str,
-    source: str,
-) -> Pictures:
-    found = Pictures(train.data, train.targets, test.data, test.targets, "")
-    return thinned(found, limit, name, source)
+def held_out(images: Tensor, labels: Tensor, share: int) -> tuple[Part, Part]:
+    """The images without every `share`-th of each class, and those."""
+    by_class = np.argsort(labels.cpu().numpy(), kind="stable")
+    held = np.zeros(len(labels), bool)
+    held[by_class[share - 1 :: share]] = True
+    rest, part = (from_numpy(np.flatnonzero(rows)) for rows in (~held, held))
+    return (images[rest], labels[rest]), (images[part], labels[part])
 
 
-def thinned(found: Pictures, limit: int | None, name: str, source: str) -> Pictures:
+def described(train: Part, validation: Part, test: Part, limit: int | None, name: str) -> Pictures:
     """At most `limit` of the pictures of each part, and the line that says what they are."""
-    x, y = thin_out(found.train_images, found.train_labels, limit)
-    a, b = thin_out(found.test_images, found.test_labels, limit)
-    if len(b) < len(found.test_labels):
-        source = f"{len(b):,} of the {source}"
-    return Pictures(x, y, a, b, f"Training on {len(y):,} {name}, testing on {source}.")
+    parts = [thin_out(*part, limit) for part in (train, validation, test)]
+    text = (
+        f"Training on {len(parts[0][1]):,} {name}, validating on {len(parts[1][1]):,},"
+        f" testing on {len(parts[2][1]):,} others."
+    )
+    return Pictures(*parts[0], *parts[1], *parts[2], text)
 
 
 def thin_out(images: Tensor, labels: Tensor, limit: int | None) -> tuple[Tensor, Tensor]:
