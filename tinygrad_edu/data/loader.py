@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from itertools import count
@@ -13,7 +14,7 @@ from .collate import default_collate, default_convert
 from .dataset import IterableDataset
 from .sampler import BatchSampler, RandomSampler, SequentialSampler
 from .seeding import check_generator
-from .workers import Epoch, IterableFetcher, MapFetcher, Workers
+from .workers import PATIENCE, Epoch, FetcherMaker, Workers
 
 FIXED = ("batch_size", "batch_sampler", "sampler", "drop_last", "dataset", "persistent_workers")
 
@@ -28,7 +29,7 @@ class DataLoader:
         sampler: the order of the indices, instead of shuffle.
         batch_sampler: yields lists of indices, instead of batch_size, shuffle, sampler and
             drop_last.
-        num_workers: background threads that load batches ahead; 0 loads in the thread that
+        num_workers: background workers that load batches ahead; 0 loads in the thread that
             iterates.
         collate_fn: joins a list of samples to a batch; `default_collate` if None.
         drop_last: leave out a last batch that is not full.
@@ -37,14 +38,19 @@ class DataLoader:
         generator: source of the order, and of the seeds of the items. None: the default generator.
         prefetch_factor: batches each worker may load ahead, 2 by default.
         persistent_workers: keep the workers between epochs.
-        pin_memory, pin_memory_device, multiprocessing_context, in_order: accepted and ignored;
-            batches always come in order.
+        multiprocessing_context: None: the workers are threads. "spawn", "forkserver", "fork", or a
+            context of `multiprocessing`: they are processes.
+        pin_memory, pin_memory_device, in_order: accepted and ignored; batches always come in order.
 
     Note:
-        Workers are threads, not processes: NumPy, Pillow and file reading release Python's lock
-        while they work, nothing is copied between processes, and no process is forked (forking with
-        threads around can hang). Code in pure Python gains nothing from them. Every worker has a
-        shallow copy of the dataset; what that refers to is shared between them.
+        Threads are the default: they start at once, need no `if __name__ == "__main__":`, copy
+        nothing, and NumPy, Pillow and file reading release Python's lock while they work. Every
+        thread has a shallow copy of the dataset; what that refers to is shared between them.
+
+        Transforms in pure Python gain nothing from threads: give them processes
+        (`benchmarks/data_loading.py` measures both). Their dataset, collate_fn and worker_init_fn
+        must be picklable, but with "fork", which is quick to start and can hang where threads run.
+        Batches come through anonymous shared memory, which no crash can leave behind.
 
         The same seed gives the same batches with any number of workers, also where transforms draw
         random numbers: each item of an epoch has its own seed (see `current_generator`). Leaving
@@ -101,8 +107,9 @@ class DataLoader:
         self.collate_fn = collate_fn or (default_collate if batched else default_convert)
         self.prefetch_factor = 2 if prefetch_factor is None and num_workers else prefetch_factor
         self.persistent_workers = persistent_workers
+        self.multiprocessing_context = _context(multiprocessing_context, num_workers)
         self._iterable, self._batched = iterable, batched
-        self._workers: Workers | None = None
+        self._workers: Any = None
         self._begun: list[Any] | None = None  # the generators' states when the present epoch began
         self._given = 0  # batches of it that were given out
         self._resume = False  # whether the next epoch is the rest of that one
@@ -204,12 +211,12 @@ class DataLoader:
         make = self._fetcher_maker(seed)
         if self.num_workers == 0:
             return (_until_end if self._iterable else map)(make(self.dataset), self._tasks(skip))
-        workers = self._workers or Workers(
-            self.num_workers, self.dataset, self.worker_init_fn, seed
-        )
-        if self.persistent_workers and self._workers is None:
+        workers = self._workers or self._make_workers(seed)
+        if workers.process != os.getpid():  # kept by the process that this one was forked from
+            workers = self._make_workers(seed)
+        if self.persistent_workers and workers is not self._workers:
             self._workers = workers
-            weakref.finalize(self, workers.stop)
+            weakref.finalize(self, workers.stop, PATIENCE)
         return Epoch(
             workers,
             make,
@@ -219,11 +226,17 @@ class DataLoader:
             keep=self.persistent_workers,
         )
 
-    def _fetcher_maker(self, seed: int) -> Callable[[Any], Callable]:
-        collate, batched, drop_last = self.collate_fn, self._batched, self.drop_last
-        if self._iterable:
-            return lambda dataset: IterableFetcher(dataset, collate, drop_last, seed)
-        return lambda dataset: MapFetcher(dataset, collate, batched, seed)
+    def _make_workers(self, seed: int) -> Any:
+        context = self.multiprocessing_context
+        if context is None:
+            return Workers(self.num_workers, self.dataset, self.worker_init_fn, seed)
+        from .processes import Processes
+
+        return Processes(context, self.num_workers, self.dataset, self.worker_init_fn, seed)
+
+    def _fetcher_maker(self, seed: int) -> FetcherMaker:
+        flag = self.drop_last if self._iterable else self._batched
+        return FetcherMaker(self._iterable, self.collate_fn, flag, seed)
 
     def _tasks(self, skip: int) -> Iterator[tuple[int, Any]]:
         """What to load, batch by batch, each with the number its first item has in the epoch,
@@ -309,6 +322,28 @@ def _check_order(
         )
     if batch_size is None and drop_last:
         raise ShapeError("DataLoader: drop_last needs batches, got batch_size=None. Omit one.")
+
+
+def _context(given: Any, num_workers: int) -> Any:
+    """The context of `multiprocessing` that was asked for, None for threads."""
+    if given is None:
+        return None
+    if num_workers == 0:
+        raise ShapeError(
+            "DataLoader: multiprocessing_context needs workers, got num_workers=0. Set num_workers,"
+            " or omit it."
+        )
+    import multiprocessing
+
+    known = multiprocessing.get_all_start_methods()
+    if isinstance(given, str) and given in known:
+        return multiprocessing.get_context(given)
+    if hasattr(given, "Process") and hasattr(given, "Pipe"):
+        return given
+    raise ShapeError(
+        f"DataLoader: multiprocessing_context must be None, one of {', '.join(known)}, or a context"
+        f" of multiprocessing, got {given!r}. Correct it."
+    )
 
 
 def _check_workers(
