@@ -179,3 +179,118 @@ def test_a_pickled_error_comes_back():
 
     error = pickle.loads(pickle.dumps(tg.ShapeError("x: " + "y" * 2_000)))
     assert type(error) is tg.ShapeError and len(str(error)) <= 1_000
+
+
+MATRIX = tg.zeros(2, 3)
+LAYER = tg.nn.TransformerEncoderLayer(4, 2, 8)
+MISSPELT = {
+    "op": (lambda: F.softmax(X, dmi=1), "dim"),
+    "in place": (lambda: X.clone().add_(1, aplha=2), "alpha"),
+    "method": (lambda: X.to(dtpye=tg.float64), "dtype"),
+    "creation": (lambda: tg.zeros(3, dtpye=tg.float32), "dtype"),
+    "creation with other arguments": (lambda: tg.full((2,), 1, dtpye=None), "dtype"),
+    "activation": (lambda: tg.nn.functional.relu(X, inplce=True), "inplace"),
+    "loss": (lambda: F.cross_entropy(X, X, lable_smoothing=0.1), "label_smoothing"),
+    "loss layer": (lambda: tg.nn.CrossEntropyLoss(lable_smoothing=0.1), "label_smoothing"),
+    "layer": (lambda: tg.nn.LSTM(3, hiden_size=2), "hidden_size"),
+    "optimiser": (lambda: tg.optim.Adam([tg.nn.Parameter(X)], beta=1), "betas"),
+    "init": (lambda: tg.nn.init.normal_(X.clone(), men=1), "mean"),
+    "func": (lambda: tg.func.grad(lambda x: x, argnum=1), "argnums"),
+    "autograd": (lambda: tg.autograd.grad(X, X, creat_graph=True), "create_graph"),
+    "utils": (lambda: tg.nn.utils.clip_grad_norm_([X], max_nrom=1), "max_norm"),
+}
+
+
+@pytest.mark.parametrize("kind", MISSPELT)
+def test_a_misspelt_keyword_is_answered_with_the_one_that_was_meant(kind):
+    call, meant = MISSPELT[kind]
+    with pytest.raises(tg.DTypeError, match=f"Did you mean '{meant}'"):
+        call()
+
+
+JARGON = ("ufunc", "gufunc", "operand", "axis", "array(", "numpy", "signature", "dimension")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: X @ X,
+        lambda: F.cat([X, tg.zeros(2, 4), X], 0),
+        lambda: X + tg.zeros(4),
+        lambda: X.expand(3, 3),
+        lambda: X.reshape(-1, -1),
+        lambda: X.sum(5),
+        lambda: X.permute(0, 0),
+        lambda: X[0, 0, 0],
+        lambda: X["a"],
+        lambda: X[tg.tensor([5])],
+        lambda: X[tg.zeros(5) > 0],
+        lambda: X.__setitem__(tg.tensor([5]), 1.0),
+        lambda: tg.bitwise_and(X, X),
+        lambda: -(X > 0),
+        lambda: F.einsum("ij,jk->ik", X, X),
+        lambda: tg.zeros(2, 0).max(1),
+    ],
+)
+def test_errors_show_all_inputs_and_use_no_words_of_an_array_library(call):
+    with pytest.raises(tg.TinygradEduError, match=r"\(.*\) on cpu") as caught:
+        call()
+    assert not [word for word in JARGON if word in str(caught.value)], caught.value
+
+
+def test_cat_shows_all_shapes_and_the_odd_one():
+    with pytest.raises(tg.ShapeError, match=r"\(2, 3\), \(2, 4\), \(2, 3\).*tensor 1 differs"):
+        F.cat([X, tg.zeros(2, 4), X])
+
+
+def test_a_second_derivative_without_create_graph_says_what_is_missing():
+    x = tg.ones(2, requires_grad=True)
+    (g,) = tg.autograd.grad((x**3).sum(), x)
+    for again in (lambda: tg.autograd.grad(g.sum(), x), lambda: g.sum().backward()):
+        with pytest.raises(tg.GraphError, match="create_graph=True to the first"):
+            again()
+
+
+def test_an_optimiser_given_a_model_asks_for_its_parameters():
+    with pytest.raises(tg.DTypeError, match=r"Pass model\.parameters\(\)"):
+        tg.optim.SGD(tg.nn.Linear(2, 1))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: tg.nn.TransformerEncoder(LAYER, 2**31),
+        lambda: tg.nn.LSTM(2, 2, num_layers=2**31),
+        lambda: tg.combinations(tg.arange(1000), 50),
+        lambda: tg.zeros(2**63),
+        lambda: tg.zeros("3"),
+        lambda: tg.randn(-2),
+        lambda: tg.arange(float("inf")),
+        lambda: tg.randperm(-1),
+        lambda: X.reshape(-2),
+        lambda: tg.tensor(300, dtype=tg.uint8),
+        lambda: tg.nn.Conv2d(1, 1, 0)(tg.zeros(1, 1, 3, 3)),
+        lambda: tg.tensor([1]) // tg.tensor([0]),
+        lambda: tg.tensor([1]) % tg.tensor([0]),
+        lambda: setattr(tg.zeros(2, 3, requires_grad=True), "grad", tg.zeros(3, 2)),
+    ],
+)
+def test_what_cannot_be_is_refused_at_once(call):
+    with pytest.raises(tg.TinygradEduError):
+        call()
+
+
+def test_what_a_users_own_code_raises_passes_unchanged():
+    class Own(tg.nn.Module):
+        def forward(self, x):
+            return {}["missing"]
+
+    def raising(x):
+        return x.nothing
+
+    with pytest.raises(KeyError, match="missing") as caught:
+        tg.nn.Sequential(Own())(X)
+    assert type(caught.value) is KeyError and caught.value.__cause__ is None
+    with pytest.raises(AttributeError, match="nothing") as caught:
+        tg.func.grad(raising)(X)
+    assert type(caught.value) is AttributeError

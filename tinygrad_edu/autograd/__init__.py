@@ -2,7 +2,8 @@
 Jacobians and Hessians.
 """
 
-from ..engine.backward import backward, grad
+from ..engine import backward as _engine
+from ..engine.border import public as _public
 from . import function, functional
 from .function import Function
 from .functional import hessian, hvp, jacobian, jvp, vhp, vjp
@@ -18,6 +19,8 @@ from .modes import (
     set_grad_enabled,
 )
 from .variable import Variable
+
+backward, grad = _public(_engine.backward), _public(_engine.grad)
 
 __all__ = [
     "Function",

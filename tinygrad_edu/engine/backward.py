@@ -9,9 +9,8 @@ from operator import add, call
 from typing import Any
 
 from .anomaly import check_finite
-from .border import public
 from .device import functional, quiet
-from .errors import GraphError, ShapeError
+from .errors import DTypeError, GraphError, ShapeError
 from .graph import NOWHERE, Leaf, mode
 from .tensor import Tensor, as_tensor
 
@@ -195,7 +194,13 @@ def root(out: Tensor, gradient: Any, create_graph: bool, name: str) -> tuple[Any
 
 
 def sequence(x: Any) -> tuple:
-    return (x,) if isinstance(x, Tensor) or x is None else tuple(x)
+    """One tensor, or several, as a tuple."""
+    many = (x,) if isinstance(x, Tensor) or x is None else x
+    if not isinstance(many, Iterable):
+        raise DTypeError(
+            f"backward: needs a tensor or several, got {type(x).__name__}. Put them in a list."
+        )
+    return tuple(many)
 
 
 def roots_of(name: str, outputs: tuple, gradients: Any, create_graph: bool) -> list:
@@ -208,7 +213,6 @@ def roots_of(name: str, outputs: tuple, gradients: Any, create_graph: bool) -> l
     return [root(y, g, create_graph, name) for y, g in zip(outputs, given)]
 
 
-@public
 def backward(
     tensors: Any,
     grad_tensors: Any = None,
@@ -229,7 +233,7 @@ def backward(
     targets = None
     if inputs is not None:
         wanted = sequence(inputs)
-        targets = {t.node for t in wanted}
+        targets = {getattr(t, "node", None) for t in wanted}
         if None in targets or not wanted:
             raise GraphError(
                 "backward: `inputs` must be a non-empty list of tensors that require gradients, got"
@@ -259,7 +263,6 @@ def check_wanted(inputs: tuple, batched: bool) -> None:
             )
 
 
-@public
 def grad(
     outputs: Any,
     inputs: Any,

@@ -54,7 +54,7 @@ def {op.name}({op.written}):
         device = {op.inputs[0]}{"[0]" if op.variadic else ""}.device
         {takes}
         alike = {likes}
-    except (AttributeError, IndexError, TypeError):  # a number, an array, or nothing of use
+    except (AttributeError, LookupError, TypeError):  # a number, an array, or nothing of use
         alike = False
     if not alike:
         device, {targets(op.raw, op)}, {targets(op.ends, op)} = lift(op, {given})

@@ -17,6 +17,7 @@ from typing import Any
 
 from .device import Device, cpu, functional, quiet
 from .errors import GraphError
+from .face import Face
 
 clock = count(1).__next__
 
@@ -44,7 +45,7 @@ class Mode(threading.local):
 mode = Mode()
 
 
-class Node:
+class Node(Face):
     """One recorded op.
 
     `edges`: the node of each input (None: needs no gradient). `kept`: for each input what its
@@ -72,16 +73,6 @@ class Node:
     hooks: dict[int, Callable] | None  # called with the cotangent of this node's output
     retains: weakref.ref | None  # the tensor whose `.grad` this cotangent is kept in
     where: str | None  # the user's line, in anomaly mode
-
-    def __repr__(self) -> str:
-        return f"<{self.op.name} node>"
-
-    def name(self) -> str:
-        return self.op.name
-
-    @property
-    def next_functions(self) -> tuple:
-        return tuple((edge, 0) for edge in self.edges)
 
     def send(self, g: Any, create_graph: bool, retain_graph: bool) -> Any:
         """The cotangent for each edge, None where none is needed."""
@@ -118,7 +109,7 @@ def filled(slots: dict, node: Node) -> tuple:
     return tuple([slots[i] if i in slots else wrap(zero) for i, zero in enumerate(zeros)])
 
 
-class Leaf:
+class Leaf(Face):
     """The end of the graph: a tensor that the user made, held weakly."""
 
     edges: tuple = ()
@@ -135,12 +126,6 @@ class Leaf:
             return
         self.tensor, self.shape = weakref.ref(tensor), tensor.array.shape
         self.device, self.time = tensor.device, clock()
-
-    def __repr__(self) -> str:
-        return "<leaf>"
-
-    def name(self) -> str:
-        return "AccumulateGrad"
 
     def send(self, g: Any, create_graph: bool, retain_graph: bool) -> tuple:
         return ()
@@ -163,7 +148,7 @@ class Slots(dict):
         return Slots({**self, **other, **both}, self.shape)
 
 
-class Output:
+class Output(Face):
     """Output `index` of a node with several outputs: hands its cotangent on under its number."""
 
     __slots__ = ("edges", "index", "shape", "device", "time", "hooks", "retains", "__weakref__")
@@ -175,15 +160,9 @@ class Output:
         self.hooks: dict[int, Callable] | None = None
         self.retains: weakref.ref | None = None
 
-    def __repr__(self) -> str:
-        return f"<output {self.index} of {self.edges[0].op.name} node>"
-
     @property
     def op(self) -> Any:
         return self.edges[0].op
-
-    def name(self) -> str:
-        return self.op.name
 
     def send(self, g: Any, create_graph: bool, retain_graph: bool) -> tuple:
         return (Slots({self.index: g}, self.edges[0].shape),)

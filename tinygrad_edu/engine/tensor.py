@@ -393,7 +393,7 @@ class Tensor(OpMethods):
         return bool((self == value).any())
 
     def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if self.ndim == 0 and spec else repr(self)
+        return format(self.item(), spec) if self.ndim == 0 else object.__format__(self, spec)
 
     __hash__ = object.__hash__
 

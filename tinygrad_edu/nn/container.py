@@ -12,6 +12,8 @@ from ..engine.tensor import Tensor
 from .module import Module
 from .parameter import Parameter
 
+MOST_LAYERS = 10_000  # of one kind, made by a number: more would take hours
+
 
 class Indexed(Module):
     """The list behaviour that Sequential, ModuleList and ParameterList share; `_items` says which

@@ -12,6 +12,7 @@ from ..engine.tensor import Tensor
 from ..ops.layers.recurrent import gru_sequence, lstm_sequence, rnn_sequence
 from . import functional as F
 from . import init
+from .container import MOST_LAYERS
 from .module import Module
 from .parameter import Parameter
 from .utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
@@ -74,10 +75,11 @@ class RNNBase(Module):
     ):
         super().__init__()
         name = type(self).__name__
-        if min(input_size, num_layers, hidden_size) < 1:
+        if min(input_size, num_layers, hidden_size) < 1 or num_layers > MOST_LAYERS:
             raise ShapeError(
-                f"{name}: input_size, hidden_size and num_layers must be positive, got"
-                f" {input_size}, {hidden_size} and {num_layers}. Correct them."
+                f"{name}: input_size, hidden_size and num_layers must be positive, num_layers at"
+                f" most {MOST_LAYERS}, got {input_size}, {hidden_size} and {num_layers}. Correct"
+                " them."
             )
         if not 0 <= dropout <= 1:
             raise ShapeError(

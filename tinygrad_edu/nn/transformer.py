@@ -13,13 +13,11 @@ from ..engine.tensor import Tensor
 from . import functional as F
 from . import init
 from .attention import MultiheadAttention
-from .container import ModuleList
+from .container import MOST_LAYERS, ModuleList
 from .dropout import Dropout
 from .linear import Linear
 from .module import Module
 from .normalization import LayerNorm
-
-MOST_LAYERS = 10_000  # each is a copy: more would take hours
 
 
 def activation_of(activation: str | Callable) -> Callable:

@@ -132,6 +132,7 @@ def is_complex(input: Tensor) -> bool:
     return False
 
 
+@public
 def is_signed(input: Tensor) -> bool:
     """Whether the elements may be below 0."""
     return input.dtype.is_signed

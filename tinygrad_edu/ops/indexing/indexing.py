@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import wraps
 from typing import Any, overload
 
-from ...engine.border import public
+from ...engine.border import in_words, listed, public
 from ...engine.case import Case, bools, ints, positive
 from ...engine.device import functional, quiet, registry
 from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError
@@ -192,9 +192,10 @@ def assign(x: Tensor, index: Any, value: Any) -> None:
         x.array[index] = value.array
     except (IndexError, ValueError, TypeError) as error:
         kind = IndexOutOfRange if isinstance(error, IndexError) else ShapeError
+        must, _ = in_words(str(error))
+        given = {"value": value, "index": index, "x": x}
         raise kind(
-            f"setitem: {error}, got a value of shape {value.shape} for x[{index!r:.60}] with x of"
-            f" shape {x.shape}. The value must broadcast to the indexed part."
+            f"setitem: {must}, got {listed(given)}. The value must broadcast to the indexed part."
         ) from error
     written(x, node)
 
