@@ -21,7 +21,7 @@ sys.path.insert(0, str(ROOT))
 import tinygrad_edu
 from tinygrad_edu import return_types
 from tinygrad_edu.engine.device import registry
-from tinygrad_edu.engine.names import OPERATORS
+from tinygrad_edu.engine.names import OPERATORS, RENAMED
 from tinygrad_edu.engine.op import Composite, Op
 from tinygrad_edu.engine.tensor import Tensor
 
@@ -95,16 +95,45 @@ def returned(op: Any) -> str:
     return plain(str(said).strip("'"))
 
 
+def forms(op: Any) -> list[tuple[str, str]]:
+    """(arguments, result) of each way to call a method: its overloads, or its names and the
+    further names of its arguments.
+    """
+    inputs = list(op.inputs)
+    overloads = [inspect.signature(form) for form in get_overloads(op.forward)]
+    if overloads:
+        return [
+            (arguments(list(s.parameters.values()), inputs), plain(str(s.return_annotation)))
+            for s in overloads
+        ]
+    ways: list[dict[str, str]] = [{}]  # the new name of each old one
+    for new, old in op.renamed.items():
+        if RENAMED.get(new) != old and old in op.order:
+            way = next((way for way in ways[1:] if old not in way), {})
+            ways += [way] * (not way)
+            way[old] = new
+    parameters = [[renamed(p, way) for p in op.parameters] for way in ways]
+    return [(arguments(way, inputs), returned(op)) for way in parameters]
+
+
+def renamed(p: inspect.Parameter, way: dict[str, str]) -> inspect.Parameter:
+    """A parameter under its new name; several sizes then come as one sequence."""
+    if p.name not in way:
+        return p
+    if p.kind is p.VAR_POSITIONAL:
+        p = p.replace(kind=p.KEYWORD_ONLY)
+    several = str(p.annotation).strip("'") == "Sizes"
+    return p.replace(name=way[p.name], annotation="Any" if several else p.annotation)
+
+
 def methods(name: str, op: Any) -> list[str]:
-    """The method of an op or a composite, once for each of its overloads."""
+    """The method of an op or a composite, once for each way to call it."""
     lines = []
-    for form in get_overloads(op.forward):
-        signature = inspect.signature(form)
-        head = arguments(list(signature.parameters.values()), list(op.inputs))
-        kind = plain(str(signature.return_annotation))
-        lines += ["    @overload", f"    def {name}({head}) -> {kind}:{docstring(op)}"]
+    ways = forms(op)
+    for head, kind in ways:
+        lines += ["    @overload"] * (len(ways) > 1)
+        lines.append(f"    def {name}({head}) -> {kind}:{docstring(op)}")
     head = arguments(op.parameters, list(op.inputs))
-    lines = lines or [f"    def {name}({head}) -> {returned(op)}:{docstring(op)}"]
     if op.inplace is not None:
         lines.append(f"    def {name}_({head}) -> Tensor: ...")
     return lines

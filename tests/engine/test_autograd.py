@@ -419,6 +419,22 @@ def test_anomaly_mode_names_the_formula_and_line_that_made_a_nan_backward():
         (x.sqrt() * 0).sum().backward()
 
 
+def test_set_detect_anomaly_and_set_grad_enabled_end_with_their_block_or_never():
+    with tg.autograd.set_detect_anomaly(True), pytest.raises(GraphError, match="sqrt"):
+        leaf(-1.0).sqrt()
+    leaf(-1.0).sqrt()
+    with tg.set_grad_enabled(False):
+        assert not (leaf(1.0) * 2).requires_grad
+    assert (leaf(1.0) * 2).requires_grad
+    tg.autograd.set_detect_anomaly(True)
+    try:
+        with pytest.raises(GraphError, match="sqrt"):
+            leaf(-1.0).sqrt()
+    finally:
+        tg.autograd.set_detect_anomaly(False)
+    leaf(-1.0).sqrt()
+
+
 # ---- tensors as values ----
 
 

@@ -109,16 +109,22 @@ def inference_mode(mode: Any = None) -> Any:
     )
 
 
-class set_grad_enabled(_Switch):  # noqa: N801  # PyTorch's name
+class _Setting(_Switch):
+    """A switch that is set when it is made; a `with` block around it ends with what was before."""
+
+    def __init__(self, **values: Any):
+        super().__init__(**values)
+        super().__enter__()
+
+    def __enter__(self) -> _Switch:
+        return self
+
+
+class set_grad_enabled(_Setting):  # noqa: N801  # PyTorch's name
     """Recording on or off, from now on or for a `with` block."""
 
     def __init__(self, mode: bool):
         super().__init__(recording=("anomaly" if thread.anomaly else True) if mode else False)
-        self.before.append({"recording": thread.recording})
-        thread.recording = self.values["recording"]
-
-    def __enter__(self) -> _Switch:
-        return self
 
 
 def is_grad_enabled() -> bool:
@@ -136,7 +142,9 @@ def detect_anomaly(check_nan: bool = True) -> _Switch:
     return _Switch(anomaly=True, recording="anomaly" if thread.recording else False)
 
 
-def set_detect_anomaly(mode: bool) -> None:
-    """`detect_anomaly` from now on, or no longer."""
-    thread.anomaly = bool(mode)
-    thread.recording = ("anomaly" if mode else True) if thread.recording else False
+class set_detect_anomaly(_Setting):  # noqa: N801  # PyTorch's name
+    """`detect_anomaly` on or off, from now on or for a `with` block."""
+
+    def __init__(self, mode: bool):
+        recording = ("anomaly" if mode else True) if thread.recording else False
+        super().__init__(anomaly=bool(mode), recording=recording)

@@ -48,17 +48,17 @@ class OpMethods:
     def addr_(self, vec1: Tensor, vec2: Tensor, *, beta: builtins.float = 1, alpha: builtins.float = 1) -> Tensor: ...
     def adjoint(self) -> Tensor:
         """The last two dims exchanged."""
-    def all(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = None, keepdim: builtins.bool = False) -> Tensor:
+    def all(self, dim: builtins.int | Sequence[builtins.int] | None = None, keepdim: builtins.bool = False) -> Tensor:
         """Whether all elements are non-zero."""
     def allclose(self, other: Tensor, rtol: builtins.float = ..., atol: builtins.float = ..., equal_nan: builtins.bool = False) -> builtins.bool:
         """Whether all values are nearly equal, as a Python bool."""
-    def amax(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = None, keepdim: builtins.bool = False) -> Tensor:
+    def amax(self, dim: builtins.int | Sequence[builtins.int] | None = None, keepdim: builtins.bool = False) -> Tensor:
         """Largest element; ties share the gradient."""
-    def amin(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = None, keepdim: builtins.bool = False) -> Tensor:
+    def amin(self, dim: builtins.int | Sequence[builtins.int] | None = None, keepdim: builtins.bool = False) -> Tensor:
         """Smallest element; ties share the gradient."""
     def aminmax(self, *, dim: builtins.int | None = None, keepdim: builtins.bool = False) -> return_types.aminmax:
         """Smallest and largest element."""
-    def any(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = None, keepdim: builtins.bool = False) -> Tensor:
+    def any(self, dim: builtins.int | Sequence[builtins.int] | None = None, keepdim: builtins.bool = False) -> Tensor:
         """Whether any element is non-zero."""
     def arccos(self) -> Tensor:
         """Inverse cosine."""
@@ -89,7 +89,7 @@ class OpMethods:
         """Indexes that sort."""
     def argwhere(self) -> Tensor:
         """Coordinates of non-zero elements, one a row."""
-    def as_strided(self, size: builtins.tuple[builtins.int, ...], stride: builtins.tuple[builtins.int, ...], storage_offset: builtins.int | None = None) -> Tensor:
+    def as_strided(self, size: Sequence[builtins.int], stride: Sequence[builtins.int], storage_offset: builtins.int | None = None) -> Tensor:
         """A view with sizes and strides of your own on a contiguous tensor; elements may appear more"""
     def asin(self) -> Tensor:
         """Inverse sine."""
@@ -147,7 +147,11 @@ class OpMethods:
     def __ixor__(self, other: Tensor | SupportsFloat) -> Tensor: ...
     def bmm(self, mat2: Tensor) -> Tensor:
         """Products of two stacks of matrices."""
+    @overload
     def broadcast_to(self, *shape: Any) -> Tensor:
+        """Repeated along new and size-1 dims, without a copy."""
+    @overload
+    def broadcast_to(self, size: Any) -> Tensor:
         """Repeated along new and size-1 dims, without a copy."""
     def ceil(self) -> Tensor:
         """Round up."""
@@ -187,7 +191,7 @@ class OpMethods:
     def cosh(self) -> Tensor:
         """Hyperbolic cosine."""
     def cosh_(self) -> Tensor: ...
-    def count_nonzero(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = None) -> Tensor:
+    def count_nonzero(self, dim: builtins.int | Sequence[builtins.int] | None = None) -> Tensor:
         """How many elements are non-zero."""
     def cov(self, *, correction: builtins.float = 1, fweights: Tensor | None = None, aweights: Tensor | None = None) -> Tensor:
         """Covariance matrix: a row is a variable, a column an observation."""
@@ -223,7 +227,7 @@ class OpMethods:
     def digamma(self) -> Tensor:
         """Derivative of lgamma."""
     def digamma_(self) -> Tensor: ...
-    def dist(self, other: Tensor, p: Any = 2) -> Tensor:
+    def dist(self, other: Tensor, p: builtins.float = 2) -> Tensor:
         """Norm of the difference, over all elements."""
     def div(self, other: Tensor | builtins.float, *, rounding_mode: builtins.str | None = None) -> Tensor:
         """Quotient; `rounding_mode` 'floor' or 'trunc' rounds it (then the gradient is 0)."""
@@ -236,7 +240,14 @@ class OpMethods:
     def divide_(self, other: Tensor | builtins.float, *, rounding_mode: builtins.str | None = None) -> Tensor: ...
     def dot(self, tensor: Tensor) -> Tensor:
         """Inner product of two vectors."""
-    def dsplit(self, indices_or_sections: builtins.int | builtins.tuple[builtins.int, ...]) -> builtins.tuple[Tensor, ...]:
+    @overload
+    def dsplit(self, indices_or_sections: builtins.int | Sequence[builtins.int]) -> builtins.tuple[Tensor, ...]:
+        """tensor_split along depth (dim 2)."""
+    @overload
+    def dsplit(self, sections: builtins.int | Sequence[builtins.int]) -> builtins.tuple[Tensor, ...]:
+        """tensor_split along depth (dim 2)."""
+    @overload
+    def dsplit(self, indices: builtins.int | Sequence[builtins.int]) -> builtins.tuple[Tensor, ...]:
         """tensor_split along depth (dim 2)."""
     def eq(self, other: Any) -> Tensor:
         """Whether input equals other, elementwise."""
@@ -335,7 +346,14 @@ class OpMethods:
         """How many elements fall into each of `bins` equal bins from min to max (default: of the data)."""
     def histogram(self, bins: builtins.int | Tensor, *, range: builtins.tuple[builtins.float, builtins.float] | None = None, weight: Tensor | None = None, density: builtins.bool = False) -> return_types.histogram:
         """How many elements, or what weight, falls into each bin, and the edges of the bins. The last"""
-    def hsplit(self, indices_or_sections: builtins.int | builtins.tuple[builtins.int, ...]) -> builtins.tuple[Tensor, ...]:
+    @overload
+    def hsplit(self, indices_or_sections: builtins.int | Sequence[builtins.int]) -> builtins.tuple[Tensor, ...]:
+        """tensor_split along columns (dim 1; dim 0 of a vector)."""
+    @overload
+    def hsplit(self, sections: builtins.int | Sequence[builtins.int]) -> builtins.tuple[Tensor, ...]:
+        """tensor_split along columns (dim 1; dim 0 of a vector)."""
+    @overload
+    def hsplit(self, indices: builtins.int | Sequence[builtins.int]) -> builtins.tuple[Tensor, ...]:
         """tensor_split along columns (dim 1; dim 0 of a vector)."""
     def hypot(self, other: Any) -> Tensor:
         """Length of the hypotenuse, without overflow on the way."""
@@ -447,7 +465,7 @@ class OpMethods:
     def logit(self, eps: builtins.float | None = None) -> Tensor:
         """Inverse of the sigmoid. If `eps` is given, input is first clamped to [eps, 1 - eps]."""
     def logit_(self, eps: builtins.float | None = None) -> Tensor: ...
-    def logsumexp(self, dim: builtins.int | builtins.tuple[builtins.int, ...], keepdim: builtins.bool = False) -> Tensor:
+    def logsumexp(self, dim: builtins.int | Sequence[builtins.int], keepdim: builtins.bool = False) -> Tensor:
         """Logarithm of a sum of exponentials."""
     def lt(self, other: Any) -> Tensor:
         """Whether input is less than other, elementwise."""
@@ -480,7 +498,7 @@ class OpMethods:
         """Largest element of all; along `dim` (values, indices); or the elementwise maximum of two"""
     def maximum(self, other: Any) -> Tensor:
         """The larger of two; NaN if either is."""
-    def mean(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = None, keepdim: builtins.bool = False, *, dtype: Any = None) -> Tensor:
+    def mean(self, dim: builtins.int | Sequence[builtins.int] | None = None, keepdim: builtins.bool = False, *, dtype: Any = None) -> Tensor:
         """Mean."""
     @overload
     def median(self, dim: None = None) -> Tensor:
@@ -503,9 +521,9 @@ class OpMethods:
         """Product of two matrices."""
     def mode(self, dim: builtins.int = -1, keepdim: builtins.bool = False) -> return_types.mode:
         """The most frequent element along dim, the smallest of equally frequent ones, with the index of"""
-    def moveaxis(self, source: builtins.int | builtins.tuple[builtins.int, ...], destination: builtins.int | builtins.tuple[builtins.int, ...]) -> Tensor:
+    def moveaxis(self, source: builtins.int | Sequence[builtins.int], destination: builtins.int | Sequence[builtins.int]) -> Tensor:
         """Dims moved to other places, the rest in order."""
-    def movedim(self, source: builtins.int | builtins.tuple[builtins.int, ...], destination: builtins.int | builtins.tuple[builtins.int, ...]) -> Tensor:
+    def movedim(self, source: builtins.int | Sequence[builtins.int], destination: builtins.int | Sequence[builtins.int]) -> Tensor:
         """Dims moved to other places, the rest in order."""
     def msort(self) -> Tensor:
         """Sorted along the first dim."""
@@ -525,7 +543,7 @@ class OpMethods:
     def nan_to_num(self, nan: builtins.float | None = None, posinf: builtins.float | None = None, neginf: builtins.float | None = None) -> Tensor:
         """Replace NaN and infinities by finite numbers."""
     def nan_to_num_(self, nan: builtins.float | None = None, posinf: builtins.float | None = None, neginf: builtins.float | None = None) -> Tensor: ...
-    def nanmean(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = None, keepdim: builtins.bool = False, *, dtype: Any = None) -> Tensor:
+    def nanmean(self, dim: builtins.int | Sequence[builtins.int] | None = None, keepdim: builtins.bool = False, *, dtype: Any = None) -> Tensor:
         """Mean of what is not NaN."""
     @overload
     def nanmedian(self, dim: None = None) -> Tensor:
@@ -533,9 +551,9 @@ class OpMethods:
     @overload
     def nanmedian(self, dim: builtins.int, keepdim: builtins.bool = False) -> return_types.nanmedian:
         """Median of what is not NaN, the lower of two middle elements. Of all elements, or along `dim`"""
-    def nanquantile(self, q: Any, dim: builtins.int | None = None, keepdim: builtins.bool = False, *, interpolation: builtins.str = 'linear') -> Tensor:
+    def nanquantile(self, q: builtins.float | Tensor, dim: builtins.int | None = None, keepdim: builtins.bool = False, *, interpolation: builtins.str = 'linear') -> Tensor:
         """`quantile` of what is not NaN."""
-    def nansum(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = None, keepdim: builtins.bool = False, *, dtype: Any = None) -> Tensor:
+    def nansum(self, dim: builtins.int | Sequence[builtins.int] | None = None, keepdim: builtins.bool = False, *, dtype: Any = None) -> Tensor:
         """Sum of what is not NaN."""
     def narrow(self, dim: builtins.int, start: builtins.int | Tensor, length: builtins.int) -> Tensor:
         """`length` elements from `start` along dim, a view."""
@@ -555,7 +573,7 @@ class OpMethods:
     def nextafter_(self, other: Any) -> Tensor: ...
     def nonzero(self, *, as_tuple: builtins.bool = False) -> Tensor:
         """Coordinates of non-zero elements, one a row; `as_tuple`: one tensor per dim."""
-    def norm(self, p: builtins.float | builtins.str | None = 'fro', dim: builtins.int | builtins.tuple[builtins.int, ...] | None = None, keepdim: builtins.bool = False, *, dtype: Any = None) -> Tensor:
+    def norm(self, p: builtins.float | builtins.str | None = 'fro', dim: builtins.int | Sequence[builtins.int] | None = None, keepdim: builtins.bool = False, *, dtype: Any = None) -> Tensor:
         """p-norm of the elements; the gradient at a zero vector is 0."""
     def not_equal(self, other: Any) -> Tensor:
         """Whether input differs from other, elementwise."""
@@ -584,7 +602,7 @@ class OpMethods:
     def put_(self, index: Tensor, source: Tensor, accumulate: builtins.bool = False) -> Tensor: ...
     def qr(self, some: builtins.bool = True) -> return_types.qr:
         """Q with orthonormal columns and R upper triangular; the older form of linalg.qr."""
-    def quantile(self, q: Any, dim: builtins.int | None = None, keepdim: builtins.bool = False, *, interpolation: builtins.str = 'linear') -> Tensor:
+    def quantile(self, q: builtins.float | Tensor, dim: builtins.int | None = None, keepdim: builtins.bool = False, *, interpolation: builtins.str = 'linear') -> Tensor:
         """The value below which a share q of the elements lies; NaN if there is one. Dims of q come"""
     def rad2deg(self) -> Tensor:
         """Radians as degrees."""
@@ -603,9 +621,9 @@ class OpMethods:
     def __mod__(self, other: Tensor | SupportsFloat) -> Tensor: ...
     def __rmod__(self, other: Tensor | SupportsFloat) -> Tensor: ...
     def __imod__(self, other: Tensor | SupportsFloat) -> Tensor: ...
-    def renorm(self, p: Any, dim: builtins.int, maxnorm: builtins.float) -> Tensor:
+    def renorm(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor:
         """Slices along dim scaled down to a norm of at most maxnorm."""
-    def renorm_(self, p: Any, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...
+    def renorm_(self, p: builtins.float, dim: builtins.int, maxnorm: builtins.float) -> Tensor: ...
     def repeat(self, *repeats: Any) -> Tensor:
         """The tensor tiled: dims may be added in front."""
     def repeat_interleave(self, repeats: builtins.int | Tensor | None = None, dim: builtins.int | None = None, *, output_size: builtins.int | None = None) -> Tensor:
@@ -614,9 +632,9 @@ class OpMethods:
         """Another shape of the same elements; a view where the memory layout allows it."""
     def reshape_as(self, other: Tensor) -> Tensor:
         """`reshape` to other's shape."""
-    def roll(self, shifts: builtins.int | builtins.tuple[builtins.int, ...], dims: builtins.int | builtins.tuple[builtins.int, ...] | None = None) -> Tensor:
+    def roll(self, shifts: builtins.int | Sequence[builtins.int], dims: builtins.int | Sequence[builtins.int] | None = None) -> Tensor:
         """Shifted around: what leaves at the end comes in at the start."""
-    def rot90(self, k: builtins.int = 1, dims: builtins.tuple[builtins.int, ...] = ...) -> Tensor:
+    def rot90(self, k: builtins.int = 1, dims: Sequence[builtins.int] = ...) -> Tensor:
         """Turned by k quarter turns, from the first of two dims towards the second."""
     def round(self, *, decimals: builtins.int = 0) -> Tensor:
         """Round to `decimals` places, halves to the even neighbour."""
@@ -665,9 +683,13 @@ class OpMethods:
         """Exponentials that add up to one along dim."""
     def sort(self, dim: builtins.int = -1, descending: builtins.bool = False, *, stable: builtins.bool = False) -> return_types.sort:
         """Sorted along dim, with indexes. Stable in both directions; NaN counts as largest."""
-    def split(self, split_size_or_sections: builtins.int | builtins.list[builtins.int], dim: builtins.int = 0) -> builtins.tuple[Tensor, ...]:
+    @overload
+    def split(self, split_size_or_sections: builtins.int | Sequence[builtins.int], dim: builtins.int = 0) -> builtins.tuple[Tensor, ...]:
         """Pieces along dim: of one size (the last may be smaller), or of the sizes given."""
-    def split_with_sizes(self, split_sizes: builtins.list[builtins.int], dim: builtins.int = 0) -> builtins.tuple[Tensor, ...]:
+    @overload
+    def split(self, split_size: builtins.int | Sequence[builtins.int], dim: builtins.int = 0) -> builtins.tuple[Tensor, ...]:
+        """Pieces along dim: of one size (the last may be smaller), or of the sizes given."""
+    def split_with_sizes(self, split_sizes: Sequence[builtins.int], dim: builtins.int = 0) -> builtins.tuple[Tensor, ...]:
         """Pieces of the sizes given, along dim."""
     def sqrt(self) -> Tensor:
         """Square root."""
@@ -675,9 +697,9 @@ class OpMethods:
     def square(self) -> Tensor:
         """Square."""
     def square_(self) -> Tensor: ...
-    def squeeze(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = None) -> Tensor:
+    def squeeze(self, dim: builtins.int | Sequence[builtins.int] | None = None) -> Tensor:
         """Drop dims of size 1: all of them, or those named."""
-    def std(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = None, unbiased: builtins.bool | None = None, keepdim: builtins.bool = False, *, correction: builtins.float | None = 1) -> Tensor:
+    def std(self, dim: builtins.int | Sequence[builtins.int] | None = None, unbiased: builtins.bool | None = None, keepdim: builtins.bool = False, *, correction: builtins.float | None = 1) -> Tensor:
         """Standard deviation."""
     def sub(self, other: Any, *, alpha: builtins.float = 1) -> Tensor:
         """Difference."""
@@ -688,13 +710,21 @@ class OpMethods:
     def subtract(self, other: Any, *, alpha: builtins.float = 1) -> Tensor:
         """Difference."""
     def subtract_(self, other: Any, *, alpha: builtins.float = 1) -> Tensor: ...
-    def sum(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = None, keepdim: builtins.bool = False, *, dtype: Any = None) -> Tensor:
+    def sum(self, dim: builtins.int | Sequence[builtins.int] | None = None, keepdim: builtins.bool = False, *, dtype: Any = None) -> Tensor:
         """Sum. Integers and booleans add up in int64."""
     def svd(self, some: builtins.bool = True, compute_uv: builtins.bool = True) -> return_types.svd:
         """Singular value decomposition; the older form of linalg.svd, with V in place of V^T."""
+    @overload
     def swapaxes(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
         """Two dims exchanged."""
+    @overload
+    def swapaxes(self, axis0: builtins.int, axis1: builtins.int) -> Tensor:
+        """Two dims exchanged."""
+    @overload
     def swapdims(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
+        """Two dims exchanged."""
+    @overload
+    def swapdims(self, axis0: builtins.int, axis1: builtins.int) -> Tensor:
         """Two dims exchanged."""
     def t(self) -> Tensor:
         """Transpose of a matrix; vectors and numbers stay as they are."""
@@ -708,7 +738,14 @@ class OpMethods:
     def tanh(self) -> Tensor:
         """Hyperbolic tangent."""
     def tanh_(self) -> Tensor: ...
-    def tensor_split(self, indices_or_sections: builtins.int | builtins.tuple[builtins.int, ...] | Tensor, dim: builtins.int = 0) -> builtins.tuple[Tensor, ...]:
+    @overload
+    def tensor_split(self, indices_or_sections: builtins.int | Sequence[builtins.int] | Tensor, dim: builtins.int = 0) -> builtins.tuple[Tensor, ...]:
+        """Pieces along dim: as many as asked for, sizes differing by at most one, or cut before the"""
+    @overload
+    def tensor_split(self, sections: builtins.int | Sequence[builtins.int] | Tensor, dim: builtins.int = 0) -> builtins.tuple[Tensor, ...]:
+        """Pieces along dim: as many as asked for, sizes differing by at most one, or cut before the"""
+    @overload
+    def tensor_split(self, indices: builtins.int | Sequence[builtins.int] | Tensor, dim: builtins.int = 0) -> builtins.tuple[Tensor, ...]:
         """Pieces along dim: as many as asked for, sizes differing by at most one, or cut before the"""
     def tile(self, *dims: Any) -> Tensor:
         """`repeat`, with ones filled in front where dims are missing."""
@@ -716,7 +753,11 @@ class OpMethods:
         """The k largest (or smallest) along dim, in order; NaN counts as largest."""
     def trace(self) -> Tensor:
         """Sum of the diagonal of a matrix."""
+    @overload
     def transpose(self, dim0: builtins.int, dim1: builtins.int) -> Tensor:
+        """Two dims exchanged."""
+    @overload
+    def transpose(self, axis0: builtins.int, axis1: builtins.int) -> Tensor:
         """Two dims exchanged."""
     def tril(self, diagonal: builtins.int = 0) -> Tensor:
         """Lower triangle, zeros above."""
@@ -732,7 +773,7 @@ class OpMethods:
     def trunc_(self) -> Tensor: ...
     def unbind(self, dim: builtins.int = 0) -> builtins.tuple[Tensor, ...]:
         """A tuple of all elements along dim."""
-    def unflatten(self, dim: builtins.int, sizes: builtins.tuple[builtins.int, ...]) -> Tensor:
+    def unflatten(self, dim: builtins.int, sizes: Sequence[builtins.int]) -> Tensor:
         """One dim as several."""
     def unfold(self, dimension: builtins.int, size: builtins.int, step: builtins.int) -> Tensor:
         """Windows of `size` elements, one every `step`, along one dim; a view with the window as last"""
@@ -742,15 +783,26 @@ class OpMethods:
         """Each run of equal neighbours once; where each element went; how long each run is."""
     def unsqueeze(self, dim: builtins.int) -> Tensor:
         """A new dim of size 1 at `dim`."""
-    def var(self, dim: builtins.int | builtins.tuple[builtins.int, ...] | None = None, unbiased: builtins.bool | None = None, keepdim: builtins.bool = False, *, correction: builtins.float | None = 1) -> Tensor:
+    def var(self, dim: builtins.int | Sequence[builtins.int] | None = None, unbiased: builtins.bool | None = None, keepdim: builtins.bool = False, *, correction: builtins.float | None = 1) -> Tensor:
         """Variance, in two passes, so that a large mean does no harm."""
     def vdot(self, other: Tensor) -> Tensor:
         """Inner product of two vectors."""
+    @overload
     def view(self, *shape: Any, dtype: Any = None) -> Tensor:
+        """`reshape` that never copies; with a dtype: the same bytes read as that dtype."""
+    @overload
+    def view(self, size: Any = ..., *, dtype: Any = None) -> Tensor:
         """`reshape` that never copies; with a dtype: the same bytes read as that dtype."""
     def view_as(self, other: Tensor) -> Tensor:
         """`view` with other's shape."""
-    def vsplit(self, indices_or_sections: builtins.int | builtins.tuple[builtins.int, ...]) -> builtins.tuple[Tensor, ...]:
+    @overload
+    def vsplit(self, indices_or_sections: builtins.int | Sequence[builtins.int]) -> builtins.tuple[Tensor, ...]:
+        """tensor_split along rows (dim 0)."""
+    @overload
+    def vsplit(self, sections: builtins.int | Sequence[builtins.int]) -> builtins.tuple[Tensor, ...]:
+        """tensor_split along rows (dim 0)."""
+    @overload
+    def vsplit(self, indices: builtins.int | Sequence[builtins.int]) -> builtins.tuple[Tensor, ...]:
         """tensor_split along rows (dim 0)."""
     def xlogy(self, other: Any) -> Tensor:
         """Input times ln(other), 0 where input is 0 (NaN where other is)."""

@@ -8,7 +8,7 @@ return indices.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable as _Callable
+from collections.abc import Callable as _Callable, Sequence
 from typing import Any
 
 from .. import functional as ops
@@ -278,10 +278,10 @@ def threshold_(input: Tensor, threshold: float, value: float) -> Tensor:
 @_public
 def max_pool1d_with_indices(
     input: Tensor,
-    kernel_size: int | tuple[int, ...],
-    stride: int | tuple[int, ...] | None = None,
-    padding: int | tuple[int, ...] = 0,
-    dilation: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
     ceil_mode: bool = False,
     return_indices: bool = True,
 ) -> tuple[Tensor, Tensor]:
@@ -292,10 +292,10 @@ def max_pool1d_with_indices(
 @_public
 def max_pool2d_with_indices(
     input: Tensor,
-    kernel_size: int | tuple[int, ...],
-    stride: int | tuple[int, ...] | None = None,
-    padding: int | tuple[int, ...] = 0,
-    dilation: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
     ceil_mode: bool = False,
     return_indices: bool = True,
 ) -> tuple[Tensor, Tensor]:
@@ -306,10 +306,10 @@ def max_pool2d_with_indices(
 @_public
 def max_pool3d_with_indices(
     input: Tensor,
-    kernel_size: int | tuple[int, ...],
-    stride: int | tuple[int, ...] | None = None,
-    padding: int | tuple[int, ...] = 0,
-    dilation: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
     ceil_mode: bool = False,
     return_indices: bool = True,
 ) -> tuple[Tensor, Tensor]:
@@ -344,9 +344,9 @@ def adaptive_max_pool3d_with_indices(
 @_public
 def fractional_max_pool2d_with_indices(
     input: Tensor,
-    kernel_size: int | tuple[int, ...],
-    output_size: int | tuple[int, ...] | None = None,
-    output_ratio: float | tuple[float, ...] | None = None,
+    kernel_size: int | Sequence[int],
+    output_size: int | Sequence[int] | None = None,
+    output_ratio: float | Sequence[float] | None = None,
     return_indices: bool = True,
     _random_samples: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
@@ -359,9 +359,9 @@ def fractional_max_pool2d_with_indices(
 @_public
 def fractional_max_pool3d_with_indices(
     input: Tensor,
-    kernel_size: int | tuple[int, ...],
-    output_size: int | tuple[int, ...] | None = None,
-    output_ratio: float | tuple[float, ...] | None = None,
+    kernel_size: int | Sequence[int],
+    output_size: int | Sequence[int] | None = None,
+    output_ratio: float | Sequence[float] | None = None,
     return_indices: bool = True,
     _random_samples: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:

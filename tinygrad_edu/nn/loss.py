@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..engine.errors import ShapeError
@@ -96,7 +96,7 @@ class LinearCrossEntropyLoss(Module):
         in_features: int,
         num_classes: int,
         *,
-        out_features: tuple[int, ...] = (),
+        out_features: Sequence[int] = (),
         bias: bool = False,
         device: Any = None,
         dtype: Any = None,

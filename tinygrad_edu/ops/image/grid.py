@@ -7,6 +7,7 @@ arithmetic.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
@@ -179,9 +180,7 @@ def grid_sample(
         Case([1, 3, 4], (1, 2, 2, 3, 2), False),
     ],
 )
-def affine_grid(
-    F, theta: Tensor, size: tuple[int, ...], align_corners: bool | None = None
-) -> Tensor:
+def affine_grid(F, theta: Tensor, size: Sequence[int], align_corners: bool | None = None) -> Tensor:
     """The grid that makes grid_sample apply an affine map: where each output element lies in the
     input.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ...engine.case import Case
 from ...engine.errors import DTypeError, ShapeError
 from ...engine.op import composite
@@ -110,8 +112,8 @@ def stride(n, m, scale, align_corners, rule, dims):
 def interpolate(
     F,
     input: Tensor,
-    size: int | tuple[int, ...] | None = None,
-    scale_factor: float | tuple[float, ...] | None = None,
+    size: int | Sequence[int] | None = None,
+    scale_factor: float | Sequence[float] | None = None,
     mode: str = "nearest",
     align_corners: bool | None = None,
     recompute_scale_factor: bool | None = None,
@@ -163,8 +165,8 @@ def interpolate(
 def upsample(
     F,
     input: Tensor,
-    size: int | tuple[int, ...] | None = None,
-    scale_factor: float | tuple[float, ...] | None = None,
+    size: int | Sequence[int] | None = None,
+    scale_factor: float | Sequence[float] | None = None,
     mode: str = "nearest",
     align_corners: bool | None = None,
 ) -> Tensor:
@@ -179,8 +181,8 @@ def upsample(
 def upsample_nearest(
     F,
     input: Tensor,
-    size: int | tuple[int, ...] | None = None,
-    scale_factor: float | tuple[float, ...] | None = None,
+    size: int | Sequence[int] | None = None,
+    scale_factor: float | Sequence[float] | None = None,
 ) -> Tensor:
     """`interpolate` with mode "nearest", an older name.
 
@@ -193,8 +195,8 @@ def upsample_nearest(
 def upsample_bilinear(
     F,
     input: Tensor,
-    size: int | tuple[int, ...] | None = None,
-    scale_factor: float | tuple[float, ...] | None = None,
+    size: int | Sequence[int] | None = None,
+    scale_factor: float | Sequence[float] | None = None,
 ) -> Tensor:
     """`interpolate` with mode "bilinear" and aligned corners, an older name.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import wraps
 from typing import Any, overload
 
@@ -303,7 +304,7 @@ def argwhere(F, input: Tensor) -> Tensor:
 
 
 @composite(method=False, cases=[Case(ints(4, high=12), (3, 4), grad=False)])
-def unravel_index(F, indices: Tensor, shape: int | tuple[int, ...]) -> tuple[Tensor, ...]:
+def unravel_index(F, indices: Tensor, shape: int | Sequence[int]) -> tuple[Tensor, ...]:
     """Coordinates of places counted through a flattened tensor of that shape: one tensor per dim.
 
     Math:   out_d = (indices // product of the later sizes) mod shape_d

@@ -4,6 +4,7 @@ to ceil((i + 1) n / m).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...engine.case import Case
@@ -51,7 +52,7 @@ adaptive_sum.vjp(x=lambda F, g, x_shape, dim: F.adaptive_sum(g, dim, x_shape[dim
     outputs=("values", "indices"),
     cases=[Case([2, 3, 7], (3,)), Case([2, 5, 4], (2, 3)), Case([1, 2, 3], (5,))],
 )
-def adaptive_max(xp, x: Array, size: tuple[int, ...]):
+def adaptive_max(xp, x: Array, size: Sequence[int]):
     """Largest element of each adaptive window over the last dims, and its position in those dims
     flattened.
 

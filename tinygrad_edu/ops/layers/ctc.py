@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ...engine.case import Case, Sample
 from ...engine.dtype import check_float
 from ...engine.errors import IndexOutOfRange, ShapeError
@@ -213,8 +215,8 @@ def ctc_loss(
     F,
     log_probs: Tensor,
     targets: Tensor,
-    input_lengths: Tensor | tuple[int, ...],
-    target_lengths: Tensor | tuple[int, ...],
+    input_lengths: Tensor | Sequence[int],
+    target_lengths: Tensor | Sequence[int],
     blank: int = 0,
     reduction: str = "mean",
     zero_infinity: bool = False,

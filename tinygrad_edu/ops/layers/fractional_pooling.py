@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...engine.case import Case, positive
@@ -32,9 +33,7 @@ def starts(xp, sample, n, m, k):
         Case([1, 2, 5, 4, 6], positive(1, 2, 3, low=0.1, high=0.9), (2, 2, 2), (2, 1, 3)),
     ],
 )
-def fractional_positions(
-    xp, x: Array, samples: Array, kernel: tuple[int, ...], size: tuple[int, ...]
-):
+def fractional_positions(xp, x: Array, samples: Array, kernel: Sequence[int], size: Sequence[int]):
     """Position of each window's largest element in the flattened spatial dims of x.
 
     Math:   out[p] = argmax_t x[start[p] + t], the starts from one random number a dim
@@ -115,9 +114,9 @@ def fractional(F, n, input, kernel_size, output_size, output_ratio, return_indic
 def fractional_max_pool2d(
     F,
     input: Tensor,
-    kernel_size: int | tuple[int, ...],
-    output_size: int | tuple[int, ...] | None = None,
-    output_ratio: float | tuple[float, ...] | None = None,
+    kernel_size: int | Sequence[int],
+    output_size: int | Sequence[int] | None = None,
+    output_ratio: float | Sequence[float] | None = None,
     return_indices: bool = False,
     _random_samples: Tensor | None = None,
 ) -> Any:
@@ -142,9 +141,9 @@ def fractional_max_pool2d(
 def fractional_max_pool3d(
     F,
     input: Tensor,
-    kernel_size: int | tuple[int, ...],
-    output_size: int | tuple[int, ...] | None = None,
-    output_ratio: float | tuple[float, ...] | None = None,
+    kernel_size: int | Sequence[int],
+    output_size: int | Sequence[int] | None = None,
+    output_ratio: float | Sequence[float] | None = None,
     return_indices: bool = False,
     _random_samples: Tensor | None = None,
 ) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from ...engine.case import Case, Sample, positive
 from ...engine.dtype import check_float, float16
@@ -41,7 +42,7 @@ def layer_normalization(
     x: Array,
     weight: Array | None = None,
     bias: Array | None = None,
-    dims: tuple[int, ...] = (-1,),
+    dims: Sequence[int] = (-1,),
     eps: float = 1e-5,
 ):
     """Normalise over the last dims, scale and shift.
@@ -95,7 +96,7 @@ def layer_normalization_backward(
     mean: Array,
     rstd: Array,
     weight: Array | None = None,
-    dims: tuple[int, ...] = (-1,),
+    dims: Sequence[int] = (-1,),
 ):
     """The cotangent of layer_normalization's x, from the output's cotangent u and the residuals.
 
@@ -121,7 +122,7 @@ def layer_normalization_backward(
     ],
 )
 def normalization_weight_backward(
-    xp, u: Array, x: Array, rstd: Array, mean: Array | None = None, dims: tuple[int, ...] = (-1,)
+    xp, u: Array, x: Array, rstd: Array, mean: Array | None = None, dims: Sequence[int] = (-1,)
 ):
     """The cotangent of the weight of layer_normalization, or (without a mean) of rms_normalization.
 
@@ -160,7 +161,7 @@ def last_dims(name, input, normalized_shape, **given):
 def layer_norm(
     F,
     input: Tensor,
-    normalized_shape: int | tuple[int, ...],
+    normalized_shape: int | Sequence[int],
     weight: Tensor | None = None,
     bias: Tensor | None = None,
     eps: float = 1e-5,
@@ -209,7 +210,7 @@ def batch_normalization(
     x: Array,
     weight: Array | None = None,
     bias: Array | None = None,
-    dims: tuple[int, ...] = (0,),
+    dims: Sequence[int] = (0,),
     eps: float = 1e-5,
 ):
     """Normalise over the batch; mean and (biased) variance come along for the running averages,
@@ -439,7 +440,7 @@ def rms_norm_reference(F, x, weight, dims, eps):
     cases=[Case([2, 3, 4], positive(4)), Case([2, 3, 4], None, (-2, -1))],
 )
 def rms_normalization(
-    xp, x: Array, weight: Array | None = None, dims: tuple[int, ...] = (-1,), eps: float = 1e-5
+    xp, x: Array, weight: Array | None = None, dims: Sequence[int] = (-1,), eps: float = 1e-5
 ):
     """Divide by the root mean square over the last dims, and scale.
 
@@ -468,7 +469,7 @@ rms_normalization.vjp(
     ],
 )
 def rms_normalization_backward(
-    xp, u: Array, x: Array, rstd: Array, weight: Array | None = None, dims: tuple[int, ...] = (-1,)
+    xp, u: Array, x: Array, rstd: Array, weight: Array | None = None, dims: Sequence[int] = (-1,)
 ):
     """The cotangent of rms_normalization's x, from the output's cotangent u and the residual.
 
@@ -487,7 +488,7 @@ def rms_normalization_backward(
 def rms_norm(
     F,
     input: Tensor,
-    normalized_shape: int | tuple[int, ...],
+    normalized_shape: int | Sequence[int],
     weight: Tensor | None = None,
     eps: float | None = None,
 ) -> Tensor:

@@ -4,6 +4,7 @@ position ("tap") at a time.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ...engine.arrays import capture
@@ -87,10 +88,10 @@ WINDOW_CASES = [
 def max_pool(
     xp,
     x: Array,
-    kernel: tuple[int, ...],
-    stride: tuple[int, ...],
-    padding: tuple[int, ...],
-    dilation: tuple[int, ...],
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
     ceil_mode: bool = False,
 ):
     """Largest element of each window; the first of ties, in row-major order.
@@ -118,11 +119,11 @@ def max_pool_spread(
     xp,
     x: Array,
     winners: Array,
-    shape: tuple[int, ...],
-    kernel: tuple[int, ...],
-    stride: tuple[int, ...],
-    padding: tuple[int, ...],
-    dilation: tuple[int, ...],
+    shape: Sequence[int],
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
 ):
     """Zeros of `shape` with x added where each window's winner was: the transpose of
     `max_pool_take`.
@@ -158,10 +159,10 @@ def max_pool_take(
     xp,
     x: Array,
     winners: Array,
-    kernel: tuple[int, ...],
-    stride: tuple[int, ...],
-    padding: tuple[int, ...],
-    dilation: tuple[int, ...],
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
 ):
     """The elements of x at given winners.
 
@@ -196,10 +197,10 @@ max_pool_take.vjp(
 def sum_pool(
     xp,
     x: Array,
-    kernel: tuple[int, ...],
-    stride: tuple[int, ...],
-    padding: tuple[int, ...],
-    high: tuple[int, ...],
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    high: Sequence[int],
 ):
     """Sum of each window; zeros beyond the edges (`high`: further padding at the end).
 
@@ -230,11 +231,11 @@ sum_pool.vjp(
 def sum_spread(
     xp,
     x: Array,
-    shape: tuple[int, ...],
-    kernel: tuple[int, ...],
-    stride: tuple[int, ...],
-    padding: tuple[int, ...],
-    high: tuple[int, ...],
+    shape: Sequence[int],
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    high: Sequence[int],
 ):
     """Each element added to its whole window: the transpose of sum_pool.
 
@@ -304,10 +305,10 @@ def max_pooling(F, n, input, kernel_size, stride, padding, dilation, ceil_mode, 
 def max_pool1d(
     F,
     input: Tensor,
-    kernel_size: int | tuple[int, ...],
-    stride: int | tuple[int, ...] | None = None,
-    padding: int | tuple[int, ...] = 0,
-    dilation: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
@@ -334,10 +335,10 @@ def max_pool1d(
 def max_pool2d(
     F,
     input: Tensor,
-    kernel_size: int | tuple[int, ...],
-    stride: int | tuple[int, ...] | None = None,
-    padding: int | tuple[int, ...] = 0,
-    dilation: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
@@ -358,10 +359,10 @@ def max_pool2d(
 def max_pool3d(
     F,
     input: Tensor,
-    kernel_size: int | tuple[int, ...],
-    stride: int | tuple[int, ...] | None = None,
-    padding: int | tuple[int, ...] = 0,
-    dilation: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    dilation: int | Sequence[int] = 1,
     ceil_mode: bool = False,
     return_indices: bool = False,
 ) -> Any:
@@ -380,10 +381,10 @@ def max_pool3d(
 def max_pool_positions(
     xp,
     x: Array,
-    kernel: tuple[int, ...],
-    stride: tuple[int, ...],
-    padding: tuple[int, ...],
-    dilation: tuple[int, ...],
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
     ceil_mode: bool = False,
 ):
     """Position of each window's winner in the flattened spatial dims of x, as PyTorch's
@@ -459,9 +460,9 @@ def constant(F, x, values):
 def avg_pool1d(
     F,
     input: Tensor,
-    kernel_size: int | tuple[int, ...],
-    stride: int | tuple[int, ...] | None = None,
-    padding: int | tuple[int, ...] = 0,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
 ) -> Tensor:
@@ -489,9 +490,9 @@ def avg_pool1d(
 def avg_pool2d(
     F,
     input: Tensor,
-    kernel_size: int | tuple[int, ...],
-    stride: int | tuple[int, ...] | None = None,
-    padding: int | tuple[int, ...] = 0,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
@@ -512,9 +513,9 @@ def avg_pool2d(
 def avg_pool3d(
     F,
     input: Tensor,
-    kernel_size: int | tuple[int, ...],
-    stride: int | tuple[int, ...] | None = None,
-    padding: int | tuple[int, ...] = 0,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor_override: int | None = None,
@@ -546,8 +547,8 @@ def lp_pool1d(
     F,
     input: Tensor,
     norm_type: float,
-    kernel_size: int | tuple[int, ...],
-    stride: int | tuple[int, ...] | None = None,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
     ceil_mode: bool = False,
 ) -> Tensor:
     """The p-norm of each window over one spatial dim, p = norm_type.
@@ -565,8 +566,8 @@ def lp_pool2d(
     F,
     input: Tensor,
     norm_type: float,
-    kernel_size: int | tuple[int, ...],
-    stride: int | tuple[int, ...] | None = None,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
     ceil_mode: bool = False,
 ) -> Tensor:
     """The p-norm of each window over two spatial dims, p = norm_type.
@@ -582,8 +583,8 @@ def lp_pool3d(
     F,
     input: Tensor,
     norm_type: float,
-    kernel_size: int | tuple[int, ...],
-    stride: int | tuple[int, ...] | None = None,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
     ceil_mode: bool = False,
 ) -> Tensor:
     """The p-norm of each window over three spatial dims, p = norm_type.

@@ -7,6 +7,8 @@ The reference of each op computes the same with small ops.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ...engine.case import Case, Sample, positive
 from ...engine.dtype import check_float
 from ...engine.errors import ShapeError
@@ -346,7 +348,7 @@ rnn_sequence.vjp_all(
 def lstm_cell(
     F,
     input: Tensor,
-    hx: list[Tensor],
+    hx: Sequence[Tensor],
     w_ih: Tensor,
     w_hh: Tensor,
     b_ih: Tensor | None = None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ...engine.case import Case, Sample
 from ...engine.errors import ShapeError
 from ...engine.op import composite
@@ -54,10 +56,10 @@ def max_unpool1d(
     F,
     input: Tensor,
     indices: Tensor,
-    kernel_size: int | tuple[int, ...],
-    stride: int | tuple[int, ...] | None = None,
-    padding: int | tuple[int, ...] = 0,
-    output_size: tuple[int, ...] | None = None,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    output_size: Sequence[int] | None = None,
 ) -> Tensor:
     """Puts each maximum back where max_pool1d found it, with zeros elsewhere.
 
@@ -78,10 +80,10 @@ def max_unpool2d(
     F,
     input: Tensor,
     indices: Tensor,
-    kernel_size: int | tuple[int, ...],
-    stride: int | tuple[int, ...] | None = None,
-    padding: int | tuple[int, ...] = 0,
-    output_size: tuple[int, ...] | None = None,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    output_size: Sequence[int] | None = None,
 ) -> Tensor:
     """Puts each maximum back where max_pool2d found it, with zeros elsewhere.
 
@@ -96,10 +98,10 @@ def max_unpool3d(
     F,
     input: Tensor,
     indices: Tensor,
-    kernel_size: int | tuple[int, ...],
-    stride: int | tuple[int, ...] | None = None,
-    padding: int | tuple[int, ...] = 0,
-    output_size: tuple[int, ...] | None = None,
+    kernel_size: int | Sequence[int],
+    stride: int | Sequence[int] | None = None,
+    padding: int | Sequence[int] = 0,
+    output_size: Sequence[int] | None = None,
 ) -> Tensor:
     """Puts each maximum back where max_pool3d found it, with zeros elsewhere.
 

@@ -9,6 +9,7 @@ stacks of matrices (*, M, N).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from ... import return_types
@@ -305,7 +306,7 @@ def linalg_tensorinv(F, A: Tensor, ind: int = 2) -> Tensor:
 
 
 @composite(method=False, cases=[Case([2, 3, 6], [2, 3]), Case([6, 2, 3], [2, 3], dims=(0,))])
-def linalg_tensorsolve(F, A: Tensor, B: Tensor, dims: tuple[int, ...] | None = None) -> Tensor:
+def linalg_tensorsolve(F, A: Tensor, B: Tensor, dims: Sequence[int] | None = None) -> Tensor:
     """The X with tensordot(A, X, X.ndim) = B.
 
     Math:   out = A^-1 B, with A as a matrix of B.numel() rows
@@ -611,7 +612,7 @@ def matrix_exp(F, input: Tensor) -> Tensor:
         Case((Sample(2, 5), Sample(5, 1), Sample(1, 3), Sample(3, 4))),
     ],
 )
-def linalg_multi_dot(F, tensors) -> Tensor:
+def linalg_multi_dot(F, tensors: Sequence[Tensor]) -> Tensor:
     """Product of a chain of matrices in the cheapest order; the first and the last may be vectors.
 
     Math:   out = x_1 x_2 ... x_n

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 from ...engine.case import Case
 from ...engine.dtype import check_float, promote_types
@@ -321,16 +323,17 @@ def parse(equation, operands):
         Case("ij,k->i", [2, 3], [4]),
     ],
 )
-def einsum(F, equation: str, *operands: Tensor) -> Tensor:
+def einsum(F, equation: str, *operands: Tensor | Sequence[Tensor]) -> Tensor:
     """Sum of products by index letters; several operands are taken pair by pair, from the left.
 
     Math:   out[o] = sum over the letters not in o of the product of all operands
     Reference: A. Einstein, 1916, the summation convention
     """
+    given: Any = operands
     if len(operands) == 1 and isinstance(operands[0], (tuple, list)):
-        operands = tuple(operands[0])
-    terms, out = parse(equation, operands)
-    pairs = [diagonals(F, x, term) for x, term in zip(operands, terms)]
+        given = operands[0]
+    terms, out = parse(equation, given)
+    pairs = [diagonals(F, x, term) for x, term in zip(given, terms)]
     acc, have = pairs[0]
     for i, (x, term) in enumerate(pairs[1:], 2):
         later = {t for rest in terms[i:] for t in rest}
@@ -411,7 +414,7 @@ def linalg_vecdot(F, x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
         Case([2, 3, 4], [1, 4, 5], ((1, 2), (0, 1))),
     ],
 )
-def tensordot(F, a: Tensor, b: Tensor, dims=2) -> Tensor:
+def tensordot(F, a: Tensor, b: Tensor, dims: int | Sequence[Any] = 2) -> Tensor:
     """Sums of products over several dims at once: the last `dims` of a with the first of b, or the
     dims named for each.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import inf
 
 from ...engine.case import Case
@@ -27,8 +28,8 @@ from ..linalg.linalg import SQUARE, STACK, TALL, check_matrix
 def linalg_vector_norm(
     F,
     x: Tensor,
-    ord=2,
-    dim: int | tuple[int, ...] | None = None,
+    ord: float | str = 2,
+    dim: int | Sequence[int] | None = None,
     keepdim: bool = False,
     *,
     dtype=None,
@@ -68,7 +69,13 @@ def singular_norm(F, A, reduce, dims, keepdim):
     ],
 )
 def linalg_matrix_norm(
-    F, A: Tensor, ord="fro", dim: tuple[int, int] = (-2, -1), keepdim: bool = False, *, dtype=None
+    F,
+    A: Tensor,
+    ord: float | str = "fro",
+    dim: tuple[int, int] = (-2, -1),
+    keepdim: bool = False,
+    *,
+    dtype=None,
 ) -> Tensor:
     """Norm of matrices that lie in two dims.
 
@@ -119,8 +126,8 @@ def linalg_matrix_norm(
 def linalg_norm(
     F,
     A: Tensor,
-    ord=None,
-    dim: int | tuple[int, ...] | None = None,
+    ord: float | str | None = None,
+    dim: int | Sequence[int] | None = None,
     keepdim: bool = False,
     *,
     dtype=None,
@@ -155,7 +162,7 @@ def linalg_norm(
         Case(STACK, -2),
     ],
 )
-def linalg_cond(F, A: Tensor, p=None) -> Tensor:
+def linalg_cond(F, A: Tensor, p: float | str | None = None) -> Tensor:
     """Condition number: how much a relative error may grow when solving with A.
 
     Math:   out = s_max / s_min (p None or 2; -2 the reciprocal), else |A|_p |A^-1|_p
@@ -177,7 +184,7 @@ def linalg_cond(F, A: Tensor, p=None) -> Tensor:
         Case([3], [3], 0, grad=False),
     ]
 )
-def dist(F, input: Tensor, other: Tensor, p=2) -> Tensor:
+def dist(F, input: Tensor, other: Tensor, p: float = 2) -> Tensor:
     """Norm of the difference, over all elements.
 
     Math:   out = |input - other|_p
@@ -194,7 +201,7 @@ def dist(F, input: Tensor, other: Tensor, p=2) -> Tensor:
         Case([2, 3], inf, 0, 1.0),
     ],
 )
-def renorm(F, input: Tensor, p, dim: int, maxnorm: float) -> Tensor:
+def renorm(F, input: Tensor, p: float, dim: int, maxnorm: float) -> Tensor:
     """Slices along dim scaled down to a norm of at most maxnorm.
 
     Math:   out_i = input_i maxnorm / (|input_i|_p + 1e-7) where |input_i|_p > maxnorm, else input_i

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from ...engine.case import Case, Sample, ints
 from ...engine.errors import DTypeError, ShapeError
@@ -26,7 +27,7 @@ from .order import NAN
 def quantile(
     F,
     input: Tensor,
-    q,
+    q: float | Tensor,
     dim: int | None = None,
     keepdim: bool = False,
     *,
@@ -49,7 +50,7 @@ def quantile(
 def nanquantile(
     F,
     input: Tensor,
-    q,
+    q: float | Tensor,
     dim: int | None = None,
     keepdim: bool = False,
     *,
@@ -136,7 +137,7 @@ def quantiles(F, name, input, q, dim, keepdim, interpolation, ignore):
 
 @composite(cases=[Case(NAN), Case(NAN, 1), Case(ints(2, 3), 0), Case([2, 3], (0, 1), True)])
 def nansum(
-    F, input: Tensor, dim: int | tuple[int, ...] | None = None, keepdim: bool = False, *, dtype=None
+    F, input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False, *, dtype=None
 ) -> Tensor:
     """Sum of what is not NaN.
 
@@ -148,7 +149,7 @@ def nansum(
 
 @composite(cases=[Case(NAN), Case(NAN, 1), Case([2, 3], 0, True)])
 def nanmean(
-    F, input: Tensor, dim: int | tuple[int, ...] | None = None, keepdim: bool = False, *, dtype=None
+    F, input: Tensor, dim: int | Sequence[int] | None = None, keepdim: bool = False, *, dtype=None
 ) -> Tensor:
     """Mean of what is not NaN.
 

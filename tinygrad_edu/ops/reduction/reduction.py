@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any, overload
 
 from ... import return_types
@@ -64,7 +65,7 @@ def count(shape, dim):
 
 
 @piece(cases=[Case([2, 3], (3,)), Case([4, 2, 3], (2, 1)), Case([2, 3], (2, 3))])
-def sum_to(xp, input: Array, shape: tuple[int, ...]):
+def sum_to(xp, input: Array, shape: Sequence[int]):
     """Sum a broadcast value back to `shape`: what the walk does to a cotangent.
 
     Math:   out = sum over the dims that broadcasting added;   d input = g, broadcast
@@ -97,7 +98,7 @@ cast_like.vjp(input=None, like=None)
 
 @op(cases=[*OVER, Case(ints(2, 3), 0), Case([0, 3], 0)])
 def sum(
-    xp, input: Array, dim: int | tuple[int, ...] | None = None, keepdim: bool = False, *, dtype=None
+    xp, input: Array, dim: int | Sequence[int] | None = None, keepdim: bool = False, *, dtype=None
 ):
     """Sum. Integers and booleans add up in int64.
 
@@ -117,7 +118,7 @@ sum.vjp(input=sum_vjp)
 
 @op(cases=OVER)
 def mean(
-    xp, input: Array, dim: int | tuple[int, ...] | None = None, keepdim: bool = False, *, dtype=None
+    xp, input: Array, dim: int | Sequence[int] | None = None, keepdim: bool = False, *, dtype=None
 ):
     """Mean.
 
@@ -205,7 +206,7 @@ SPREAD = [
 def var(
     F,
     input: Tensor,
-    dim: int | tuple[int, ...] | None = None,
+    dim: int | Sequence[int] | None = None,
     unbiased: bool | None = None,
     keepdim: bool = False,
     *,
@@ -223,7 +224,7 @@ def var(
 def std(
     F,
     input: Tensor,
-    dim: int | tuple[int, ...] | None = None,
+    dim: int | Sequence[int] | None = None,
     unbiased: bool | None = None,
     keepdim: bool = False,
     *,
@@ -242,7 +243,7 @@ def std(
 def var_mean(
     F,
     input: Tensor,
-    dim: int | tuple[int, ...] | None = None,
+    dim: int | Sequence[int] | None = None,
     unbiased: bool | None = None,
     keepdim: bool = False,
     *,
@@ -260,7 +261,7 @@ def var_mean(
 def std_mean(
     F,
     input: Tensor,
-    dim: int | tuple[int, ...] | None = None,
+    dim: int | Sequence[int] | None = None,
     unbiased: bool | None = None,
     keepdim: bool = False,
     *,
@@ -286,7 +287,7 @@ def extreme_vjp(F, g, input, out, input_shape, dim, keepdim):
 
 
 @op(cases=OVER)
-def amax(xp, input: Array, dim: int | tuple[int, ...] | None = None, keepdim: bool = False):
+def amax(xp, input: Array, dim: int | Sequence[int] | None = None, keepdim: bool = False):
     """Largest element; ties share the gradient.
 
     Math:   out = max input;   d input = g [input = out] / number of ties
@@ -298,7 +299,7 @@ amax.vjp(input=extreme_vjp)
 
 
 @op(cases=OVER)
-def amin(xp, input: Array, dim: int | tuple[int, ...] | None = None, keepdim: bool = False):
+def amin(xp, input: Array, dim: int | Sequence[int] | None = None, keepdim: bool = False):
     """Smallest element; ties share the gradient.
 
     Math:   out = min input;   d input = g [input = out] / number of ties
@@ -437,7 +438,7 @@ TRUTH = [
 
 
 @op(differentiable=False, cases=TRUTH)
-def any(xp, input: Array, dim: int | tuple[int, ...] | None = None, keepdim: bool = False):
+def any(xp, input: Array, dim: int | Sequence[int] | None = None, keepdim: bool = False):
     """Whether any element is non-zero.
 
     Math:   out = any(input != 0)
@@ -446,7 +447,7 @@ def any(xp, input: Array, dim: int | tuple[int, ...] | None = None, keepdim: boo
 
 
 @op(differentiable=False, cases=TRUTH)
-def all(xp, input: Array, dim: int | tuple[int, ...] | None = None, keepdim: bool = False):
+def all(xp, input: Array, dim: int | Sequence[int] | None = None, keepdim: bool = False):
     """Whether all elements are non-zero.
 
     Math:   out = all(input != 0)
@@ -455,7 +456,7 @@ def all(xp, input: Array, dim: int | tuple[int, ...] | None = None, keepdim: boo
 
 
 @op(differentiable=False, cases=[Case(ints(2, 3)), Case(ints(2, 3), 1)])
-def count_nonzero(xp, input: Array, dim: int | tuple[int, ...] | None = None):
+def count_nonzero(xp, input: Array, dim: int | Sequence[int] | None = None):
     """How many elements are non-zero.
 
     Math:   out = sum [input != 0]
@@ -487,7 +488,7 @@ def norm(
     F,
     input: Tensor,
     p: float | str | None = "fro",
-    dim: int | tuple[int, ...] | None = None,
+    dim: int | Sequence[int] | None = None,
     keepdim: bool = False,
     *,
     dtype=None,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ... import return_types
 from ...engine.case import Case, Sample, bools, ints
 from ...engine.dtype import as_dtype, check_number
@@ -262,7 +264,7 @@ def cumulative_trapezoid(
     ],
 )
 def gradient(
-    F, input: Tensor, *, spacing=None, dim: int | tuple[int, ...] | None = None, edge_order: int = 1
+    F, input: Tensor, *, spacing=None, dim: int | Sequence[int] | None = None, edge_order: int = 1
 ) -> tuple[Tensor, ...]:
     """Slopes of sampled values, by central differences, one tensor per dim.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ...engine.case import Case, ints, positive
 from ...engine.dtype import as_dtype
 from ...engine.errors import check_dim
@@ -125,7 +127,7 @@ log_softmax_backward.vjp(
 
 
 @op(types="float", cases=[Case([2, 3], -1), Case([2, 3, 4], (0, 2)), Case([2, 3], 1, keepdim=True)])
-def logsumexp(xp, input: Array, dim: int | tuple[int, ...], keepdim: bool = False):
+def logsumexp(xp, input: Array, dim: int | Sequence[int], keepdim: bool = False):
     """Logarithm of a sum of exponentials.
 
     Math:   out = ln sum e^input;   d input = g e^(input - out)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ...engine.case import Case, Sample
 from ...engine.errors import ShapeError, check_dim
 from ...engine.op import Array, Sizes, composite, op, piece
@@ -94,7 +96,7 @@ def fliplr(F, input: Tensor) -> Tensor:
 
 
 @composite(cases=[Case([2, 3]), Case([2, 3], 2), Case([2, 3], -1), Case([2, 3, 2], 3, (1, 2))])
-def rot90(F, input: Tensor, k: int = 1, dims: tuple[int, ...] = (0, 1)) -> Tensor:
+def rot90(F, input: Tensor, k: int = 1, dims: Sequence[int] = (0, 1)) -> Tensor:
     """Turned by k quarter turns, from the first of two dims towards the second.
 
     Math:   out = input turned
@@ -117,24 +119,22 @@ def rot90(F, input: Tensor, k: int = 1, dims: tuple[int, ...] = (0, 1)) -> Tenso
 
 
 @op(cases=[Case([2, 3], 1), Case([2, 3], (1, -1), (0, 1)), Case([2, 3], 2, 1), Case([2, 3], 1, -2)])
-def roll(
-    xp, input: Array, shifts: int | tuple[int, ...], dims: int | tuple[int, ...] | None = None
-):
+def roll(xp, input: Array, shifts: int | Sequence[int], dims: int | Sequence[int] | None = None):
     """Shifted around: what leaves at the end comes in at the start.
 
     Math:   out_i = input_(i - shift);   d input = g rolled back
     Note:   without dims the flattened tensor is rolled
     """
-    shifts = tuple(shifts) if isinstance(shifts, (tuple, list)) else (shifts,)
+    steps = tuple(shifts) if isinstance(shifts, (tuple, list)) else (shifts,)
     named = () if dims is None else tuple(dims) if isinstance(dims, (tuple, list)) else (dims,)
-    if len(shifts) != max(len(named), 1):
+    if len(steps) != max(len(named), 1):
         raise ShapeError(
-            f"roll: needs one shift per dim, or one without dims, got shifts {shifts} and dims"
+            f"roll: needs one shift per dim, or one without dims, got shifts {steps} and dims"
             f" {named}. Give equally many."
         )
     if not named:
-        return xp.roll(input, shifts[0])
-    return xp.roll(input, shifts, tuple(check_dim("roll", d, input.ndim) for d in named))
+        return xp.roll(input, steps[0])
+    return xp.roll(input, steps, tuple(check_dim("roll", d, input.ndim) for d in named))
 
 
 def roll_back(F, g, shifts, dims):

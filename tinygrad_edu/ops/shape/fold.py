@@ -4,6 +4,8 @@ undoes them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ...engine.case import Case
 from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError
 from ...engine.op import Array, composite, op, piece
@@ -154,10 +156,10 @@ columns_image.vjp(
 def im2col(
     F,
     input: Tensor,
-    kernel_size: int | tuple[int, ...],
-    dilation: int | tuple[int, ...] = 1,
-    padding: int | tuple[int, ...] = 0,
-    stride: int | tuple[int, ...] = 1,
+    kernel_size: int | Sequence[int],
+    dilation: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+    stride: int | Sequence[int] = 1,
 ) -> Tensor:
     """`nn.functional.unfold`: the patches of images as columns.
 
@@ -192,11 +194,11 @@ def im2col(
 def fold(
     F,
     input: Tensor,
-    output_size: int | tuple[int, ...],
-    kernel_size: int | tuple[int, ...],
-    dilation: int | tuple[int, ...] = 1,
-    padding: int | tuple[int, ...] = 0,
-    stride: int | tuple[int, ...] = 1,
+    output_size: int | Sequence[int],
+    kernel_size: int | Sequence[int],
+    dilation: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+    stride: int | Sequence[int] = 1,
 ) -> Tensor:
     """Columns added up where their patches were: the transpose of `nn.functional.unfold`, not its
     inverse where patches overlap.

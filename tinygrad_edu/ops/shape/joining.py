@@ -164,7 +164,7 @@ def unbind(F, input: Tensor, dim: int = 0) -> tuple[Tensor, ...]:
     also={"split_size": "split_size_or_sections"},
 )
 def split(
-    F, tensor: Tensor, split_size_or_sections: int | list[int], dim: int = 0
+    F, tensor: Tensor, split_size_or_sections: int | Sequence[int], dim: int = 0
 ) -> tuple[Tensor, ...]:
     """Pieces along dim: of one size (the last may be smaller), or of the sizes given.
 
@@ -202,7 +202,9 @@ def chunk(F, input: Tensor, chunks: int, dim: int = 0) -> tuple[Tensor, ...]:
 
 
 @composite(cases=[Case([5, 2], (1, 4)), Case([2, 4], (3, 1), 1)])
-def split_with_sizes(F, input: Tensor, split_sizes: list[int], dim: int = 0) -> tuple[Tensor, ...]:
+def split_with_sizes(
+    F, input: Tensor, split_sizes: Sequence[int], dim: int = 0
+) -> tuple[Tensor, ...]:
     """Pieces of the sizes given, along dim.
 
     Math:   out = consecutive slices of input
@@ -226,7 +228,7 @@ CUTS = {"sections": "indices_or_sections", "indices": "indices_or_sections"}
     also=CUTS,
 )
 def tensor_split(
-    F, input: Tensor, indices_or_sections: int | tuple[int, ...] | Tensor, dim: int = 0
+    F, input: Tensor, indices_or_sections: int | Sequence[int] | Tensor, dim: int = 0
 ) -> tuple[Tensor, ...]:
     """Pieces along dim: as many as asked for, sizes differing by at most one, or cut before the
     given indexes.
@@ -255,7 +257,7 @@ def tensor_split(
 
 
 def directed(name, least, dim, axis_word):
-    def body(F, input: Tensor, indices_or_sections: int | tuple[int, ...]) -> tuple[Tensor, ...]:
+    def body(F, input: Tensor, indices_or_sections: int | Sequence[int]) -> tuple[Tensor, ...]:
         if input.ndim < least:
             raise ShapeError(
                 f"{name}: needs at least {least} dim(s), got shape {tuple(input.shape)}. Use"
@@ -285,7 +287,7 @@ dsplit = directed("dsplit", 3, 2, "along depth (dim 2)")
 
 
 def stacked(name, at_least, dim, text, alias=()):
-    def body(F, tensors: list[Tensor]) -> Tensor:
+    def body(F, tensors: Sequence[Tensor]) -> Tensor:
         many = [at_least(F, x) for x in pieces_of(name, tensors)]
         return F.cat(many, 0 if many[0].ndim == 1 else dim)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ...engine.case import Case
 from ...engine.errors import ShapeError
 from ...engine.op import Array, composite, piece
@@ -52,7 +54,7 @@ pad_constant.vjp(input=lambda F, g, pad: F.pad_constant(g, tuple(-w for w in pad
     ],
 )
 def pad(
-    F, input: Tensor, pad: tuple[int, ...], mode: str = "constant", value: float | None = None
+    F, input: Tensor, pad: Sequence[int], mode: str = "constant", value: float | None = None
 ) -> Tensor:
     """Elements added at both ends of the last dims: (left, right, top, bottom ...), the last dim
     first; negative: taken away.

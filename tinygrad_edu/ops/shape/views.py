@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from ...engine.border import public
@@ -116,7 +117,7 @@ def flatten(F, input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 
 @composite(cases=[Case([2, 12], 1, (3, 4)), Case([6], 0, (2, -1))])
-def unflatten(F, input: Tensor, dim: int, sizes: tuple[int, ...]) -> Tensor:
+def unflatten(F, input: Tensor, dim: int, sizes: Sequence[int]) -> Tensor:
     """One dim as several.
 
     Math:   out = input
@@ -134,7 +135,7 @@ def unflatten(F, input: Tensor, dim: int, sizes: tuple[int, ...]) -> Tensor:
 
 
 @composite(cases=[Case([2, 1, 3]), Case([2, 1, 3], 1), Case([2, 1, 3], 0), Case([1, 2, 1], (0, 2))])
-def squeeze(F, input: Tensor, dim: int | tuple[int, ...] | None = None) -> Tensor:
+def squeeze(F, input: Tensor, dim: int | Sequence[int] | None = None) -> Tensor:
     """Drop dims of size 1: all of them, or those named.
 
     Math:   out = input
@@ -240,7 +241,7 @@ def adjoint(F, input: Tensor) -> Tensor:
     cases=[Case([2, 3, 4], 0, 2), Case([2, 3, 4], (0, 1), (1, 2)), Case([], 0, -1)],
 )
 def movedim(
-    F, input: Tensor, source: int | tuple[int, ...], destination: int | tuple[int, ...]
+    F, input: Tensor, source: int | Sequence[int], destination: int | Sequence[int]
 ) -> Tensor:
     """Dims moved to other places, the rest in order.
 
@@ -392,11 +393,7 @@ atleast_3d = at_least(
     cases=[Case([3, 4], (2, 2), (1, 2)), Case([6], (2, 3), (1, 1), 1), Case([3, 4], (), ())],
 )
 def as_strided(
-    xp,
-    input: Array,
-    size: tuple[int, ...],
-    stride: tuple[int, ...],
-    storage_offset: int | None = None,
+    xp, input: Array, size: Sequence[int], stride: Sequence[int], storage_offset: int | None = None
 ):
     """A view with sizes and strides of your own on a contiguous tensor; elements may appear more
     than once.
