@@ -41,14 +41,12 @@ from .engine.dtype import (
     bool_ as bool_,
     double as double,
     dtype as dtype,
-    finfo as finfo,
     float16 as float16,
     float32 as float32,
     float64 as float64,
     float_ as float_,
     get_default_dtype as get_default_dtype,
     half as half,
-    iinfo as iinfo,
     int8 as int8,
     int16 as int16,
     int32 as int32,
@@ -68,6 +66,7 @@ from .engine.errors import (
     ShapeError as ShapeError,
     TinygradEduError as TinygradEduError,
 )
+from .engine.limits import finfo as finfo, iinfo as iinfo
 from .engine.tensor import Tensor as Tensor, as_tensor as as_tensor
 from .functional import *  # noqa: F403
 from .named import (

@@ -2,12 +2,11 @@
 Jacobians and Hessians.
 """
 
-from ..engine import backward as _engine
-from ..engine.border import public as _public
 from . import function, functional
 from .function import Function
 from .functional import hessian, hvp, jacobian, jvp, vhp, vjp
 from .gradcheck import gradcheck, gradgradcheck
+from .gradients import backward, grad
 from .modes import (
     detect_anomaly,
     enable_grad,
@@ -19,8 +18,6 @@ from .modes import (
     set_grad_enabled,
 )
 from .variable import Variable
-
-backward, grad = _public(_engine.backward), _public(_engine.grad)
 
 __all__ = [
     "Function",

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import functional as F
-from ..engine.backward import grad
 from ..engine.backward import sequence as as_tuple
 from ..engine.border import public
 from ..engine.device import functional
 from ..engine.errors import ShapeError
 from ..engine.tensor import Tensor
+from .gradients import grad
 from .modes import enable_grad
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from .. import functional as F
-from ..engine.backward import grad
 from ..engine.backward import sequence as as_tuple
 from ..engine.border import public
 from ..engine.errors import DTypeError, GraphError
 from ..engine.tensor import Tensor
+from .gradients import grad
 from .modes import enable_grad, no_grad
 
 

@@ -19,14 +19,13 @@ from . import dtype as dtypes
 from .anomaly import check_forward
 from .border import describe, explain
 from .device import functional, quiet
-from .errors import DeviceError, DTypeError, unknown_name
+from .errors import DeviceError, DTypeError
 from .graph import Node, Output, recording
-from .into import into
+from .names import REQUIRED, respelled
 from .tensor import Tensor, as_tensor
 from .views import remember_view
 
 NUMBERS = frozenset((int, float, bool))
-REQUIRED = type("REQUIRED", (), {"__repr__": lambda self: "REQUIRED"})()  # has no default
 
 
 def write(op: Any) -> str:
@@ -274,30 +273,6 @@ def several(op: Any, arrays: tuple, node: Node | None, device: Any) -> tuple:
         for i, a in enumerate(arrays)
     ]
     return op.result_type(*tensors) if op.result_type is not tuple else tuple(tensors)
-
-
-def respelled(op: Any, given: dict, unknown: dict) -> Any:
-    """A call with `out=`, other names (axis, keepdims), a misspelt name, a missing argument."""
-    out = unknown.pop("out", None)
-    if out is not None:
-        again = partial(respelled, op, given, unknown)
-        return into(op.name, out, again, (*given.values(), *unknown.values()))
-    renamed = {op.renamed.get(name, name): value for name, value in unknown.items()}
-    check_names(op, renamed)
-    given |= renamed
-    missing = [name for name, value in given.items() if value is REQUIRED]
-    if missing:
-        raise DTypeError(
-            f"{op.name}: needs the argument {missing[0]!r}, got nothing. Its arguments are"
-            f" {', '.join(op.order)}."
-        )
-    return op.function(**given)
-
-
-def check_names(op: Any, given: dict) -> None:
-    """Refuse an argument that the op does not have."""
-    for name in given.keys() - {*op.order}:
-        raise unknown_name(op.name, name, op.order)
 
 
 def reworded(op: Any, inputs: Any, error: Exception, attrs: dict) -> Exception:

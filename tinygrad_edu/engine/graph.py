@@ -50,29 +50,16 @@ class Node(Face):
 
     `edges`: the node of each input (None: needs no gradient). `kept`: for each input what its
     formula names, nothing else; None once freed. `shape`: of the output, or of each of several.
+    `hooks`: called with the cotangent of the output; `retains`: a weak reference to the tensor
+    whose `.grad` takes it; `where`: the user's line, in anomaly mode.
     """
 
-    __slots__ = (
-        "op",
-        "edges",
-        "kept",
-        "shape",
-        "device",
-        "time",
-        "hooks",
-        "retains",
-        "where",
-        "__weakref__",
-    )
+    __slots__ = "op edges kept shape device time hooks retains where __weakref__".split()
 
     def __init__(self, op: Any, edges: tuple, kept: Any, shape: tuple, device: Device):
         self.op, self.edges, self.kept = op, edges, kept
         self.shape, self.device, self.time = shape, device, clock()
         self.hooks = self.retains = self.where = None
-
-    hooks: dict[int, Callable] | None  # called with the cotangent of this node's output
-    retains: weakref.ref | None  # the tensor whose `.grad` this cotangent is kept in
-    where: str | None  # the user's line, in anomaly mode
 
     def send(self, g: Any, create_graph: bool, retain_graph: bool) -> Any:
         """The cotangent for each edge, None where none is needed."""
@@ -116,7 +103,6 @@ class Leaf(Face):
     op = where = retains = None
     hooks: dict[int, Callable] | None = None
     after: dict[int, Callable] | None = None  # called once the tensor's .grad is there
-
     shape: tuple = ()
     device, time = cpu, 0
 

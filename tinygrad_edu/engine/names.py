@@ -1,5 +1,14 @@
-"""Names that ops answer to besides their own: NumPy's argument names, and Python's operators."""
+"""Names that ops answer to besides their own: NumPy's argument names, `out`, Python's operators."""
 
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from .errors import DTypeError, unknown_name
+from .into import into
+
+REQUIRED = type("REQUIRED", (), {"__repr__": lambda self: "REQUIRED"})()  # has no default
 RENAMED = {"axis": "dim", "keepdims": "keepdim"}  # NumPy's names, which PyTorch accepts too
 OPERATORS = {  # symbol -> method, reflected method, in-place method
     "+": ("__add__", "__radd__", "__iadd__"),
@@ -27,3 +36,27 @@ OPERATORS = {  # symbol -> method, reflected method, in-place method
     "[]": ("__getitem__", None, None),
     "pos": ("__pos__", None, None),
 }
+
+
+def respelled(op: Any, given: dict, unknown: dict) -> Any:
+    """A call with `out=`, other names (axis, keepdims), a misspelt name, a missing argument."""
+    out = unknown.pop("out", None)
+    if out is not None:
+        again = partial(respelled, op, given, unknown)
+        return into(op.name, out, again, (*given.values(), *unknown.values()))
+    renamed = {op.renamed.get(name, name): value for name, value in unknown.items()}
+    check_names(op, renamed)
+    given |= renamed
+    missing = [name for name, value in given.items() if value is REQUIRED]
+    if missing:
+        raise DTypeError(
+            f"{op.name}: needs the argument {missing[0]!r}, got nothing. Its arguments are"
+            f" {', '.join(op.order)}."
+        )
+    return op.function(**given)
+
+
+def check_names(op: Any, given: dict) -> None:
+    """Refuse an argument that the op does not have."""
+    for name in given.keys() - {*op.order}:
+        raise unknown_name(op.name, name, op.order)

@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from .backward import walk
 from .border import UNPLANNED, explain, planned
-from .call import check_names, check_reserved, compiled, sizes, write
+from .call import check_reserved, compiled, sizes, write
 from .case import Case
 from .device import Device, functional, registry
 from .graph import Node, Output
 from .into import into
-from .names import OPERATORS, RENAMED
+from .names import OPERATORS, RENAMED, check_names
 from .tensor import Tensor
 from .views import inplace_form
 

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, overload
 
-import numpy as np
-
 from . import dtype as dtypes
-from .arrays import address, as_array, printed
+from .arrays import address, as_array
 from .border import explain
-from .device import Device, cpu, get_device, quiet
-from .errors import DeviceError, DTypeError, GraphError, ShapeError
+from .device import cpu, get_device
+from .errors import DTypeError, GraphError, ShapeError
 from .graph import NOWHERE, Leaf, note_write, version_of
 from .hooks import RemovableHandle
+from .host import HostMethods
 
 if TYPE_CHECKING:  # the methods that ops and composites install; written by tools/make_stub.py
     from .methods import OpMethods
@@ -26,7 +25,7 @@ else:
     OpMethods = object
 
 
-class Tensor(OpMethods):
+class Tensor(HostMethods, OpMethods):
     """An n-dimensional array that can remember how it was computed.
 
     `array` is the raw array (NumPy on the CPU), `data` a Tensor on the same memory outside the
@@ -47,7 +46,7 @@ class Tensor(OpMethods):
     def __init__(self, array: Any = (), device: Any = None, node: Any = None, *more: int):
         if device is None or type(device) is int:  # a user's: data, or sizes one after another
             sizes = [n for n in (array, device, node, *more) if type(n) is int]
-            array = np.zeros(sizes) if sizes else as_array(array, None, cpu)
+            array = cpu.xp.zeros(sizes) if sizes else as_array(array, None, cpu)
             if sizes or array.dtype.kind != "f":
                 array = array.astype(dtypes.get_default_dtype().numpy)
             device, node = cpu, None
@@ -209,27 +208,25 @@ class Tensor(OpMethods):
         create_graph: bool = False,
         inputs: Any = None,
     ) -> None:
-        """Add d(self)/d(leaf) to `.grad` of every leaf that led here (or of `inputs` only).
-
-        Args:   gradient: cotangent, same shape as self; not needed for a single number.
-                retain_graph: keep what the formulas need, so that backward can run again.
-                create_graph: record the backward pass, for higher orders.
-        Raises: GraphError if nothing was recorded, the graph was freed, or a kept value was changed
-                in place.
+        """`autograd.backward` of this tensor; `gradient` is its cotangent, of its shape. Not needed
+        for a single number.
         """
         from .backward import backward  # the walk makes Tensors, so it stands above this file
 
         backward((self,), (gradient,), retain_graph, create_graph, inputs)
 
+    def _check_wanted(self, name: str) -> None:
+        if not self.requires_grad:
+            raise GraphError(
+                f"{name}: needs a tensor that requires gradients, got one that does not. Call"
+                " requires_grad_() first."
+            )
+
     def register_hook(self, hook: Callable) -> RemovableHandle:
         """Call `hook(g)` with this tensor's gradient during backward; a returned Tensor takes its
         place.
         """
-        if not self.requires_grad:
-            raise GraphError(
-                "register_hook: needs a tensor that requires gradients, got one that does not. Call"
-                " requires_grad_() first."
-            )
+        self._check_wanted("register_hook")
         if self.node is NOWHERE:  # nothing will arrive there
             return RemovableHandle({}, hook)
         self.node.hooks = self.node.hooks or {}
@@ -247,11 +244,7 @@ class Tensor(OpMethods):
 
     def retain_grad(self) -> None:
         """Keep the gradient of this non-leaf in `.grad` too, as it is after all hooks."""
-        if self.node is None:
-            raise GraphError(
-                "retain_grad: needs a tensor that requires gradients, got one that does not. Call"
-                " requires_grad_() first."
-            )
+        self._check_wanted("retain_grad")
         if type(self.node) is not Leaf:
             self.retains_grad = True
             self.node.retains = weakref.ref(self)
@@ -306,139 +299,6 @@ class Tensor(OpMethods):
         """A plain Tensor around a raw array of this tensor's device."""
         return Tensor(array, self.device)
 
-    # ---- out of the engine and back ----
-
-    def numpy(self, *, force: bool = False) -> np.ndarray:
-        """The values as a NumPy array that shares memory on the CPU."""
-        if self.node is not None and not force:
-            raise GraphError(
-                "numpy: must be called on a tensor outside the graph, got one that requires"
-                " gradients. Use x.detach().numpy()."
-            )
-        if self.device.type != "cpu" and not force:
-            raise DeviceError(
-                f"numpy: must be called on a CPU tensor, got one on {self.device}. Use"
-                " x.cpu().numpy()."
-            )
-        return self.device.to_host(self.array)
-
-    def item(self) -> Any:
-        """The one value as a Python number."""
-        if self.array.size != 1:
-            raise ShapeError(
-                f"item: needs exactly one element, got shape {self.shape}. Index or reduce the"
-                " tensor first, or use tolist()."
-            )
-        return self.device.to_host(self.array).item()
-
-    def tolist(self) -> Any:
-        return self.device.to_host(self.array).tolist()
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        array = self.numpy()
-        return array if dtype is None and not copy else np.array(array, dtype=dtype)
-
-    def __dlpack__(self, **kwargs: Any) -> Any:
-        if self.node is not None:
-            raise GraphError(
-                "__dlpack__: must be called on a tensor outside the graph, got one that requires"
-                " gradients. Use x.detach()."
-            )
-        return self.array.__dlpack__(**kwargs)
-
-    def __dlpack_device__(self) -> Any:
-        return self.array.__dlpack_device__()
-
-    def __len__(self) -> int:
-        if not self.ndim:
-            raise DTypeError(
-                "len: needs at least one dim, got a 0-d tensor. Use item() for its value."
-            )
-        return self.shape[0]
-
-    def __iter__(self) -> Iterator[Tensor]:
-        if not self.ndim:
-            raise DTypeError(
-                "iter: needs at least one dim, got a 0-d tensor. Use item() for its value."
-            )
-        return iter([self[i] for i in range(len(self))])
-
-    def __bool__(self) -> bool:
-        if self.array.size != 1:
-            raise ShapeError(
-                f"bool: needs exactly one element, got shape {self.shape}. Use .any() or .all()."
-            )
-        return bool(self.item())
-
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __int__(self) -> int:
-        return int(self.item())
-
-    def __index__(self) -> int:
-        if self.array.dtype.kind not in "iub":
-            raise DTypeError(
-                f"index: must be an integer tensor with one element, got {self.dtype.name}. Convert"
-                " it with x.long()."
-            )
-        return int(self.item())
-
-    def __contains__(self, value: Any) -> bool:
-        if not isinstance(value, (Tensor, int, float)):
-            raise DTypeError(
-                f"in: a tensor contains numbers, got {type(value).__name__}. Look for a number or a"
-                " tensor."
-            )
-        return bool((self == value).any())
-
-    def __format__(self, spec: str) -> str:
-        return format(self.item(), spec) if self.ndim == 0 else object.__format__(self, spec)
-
-    __hash__ = object.__hash__
-
-    def __deepcopy__(self, memo: dict) -> Tensor:
-        if not self.is_leaf:
-            raise GraphError(
-                "deepcopy: must be a leaf, got the result of an op. Use x.detach().clone()."
-            )
-        new = object.__new__(type(self))
-        memo[id(self)] = new
-        new.__dict__.update({k: v for k, v in self.__dict__.items() if k not in OWN})
-        new.array, new.device = copied(self.array, self.device, memo), self.device
-        new.view_of = None
-        new.node = Leaf(new) if self.node is not None else None
-        new._grad = None if self._grad is None else self._grad.detach().clone()
-        return new
-
-    def __reduce_ex__(self, protocol: Any) -> tuple:
-        if not self.is_leaf:
-            raise GraphError("pickle: must be a leaf, got the result of an op. Use x.detach().")
-        extra = {k: v for k, v in self.__dict__.items() if k not in OWN}
-        return rebuild, (
-            type(self),
-            self.device.to_host(self.array),
-            str(self.device),
-            self.requires_grad,
-            extra,
-        )
-
-    def __repr__(self) -> str:
-        array = self.device.to_host(self.array)
-        notes = [quiet().run(printed, array)]
-        if (
-            self.dtype not in (dtypes.get_default_dtype(), dtypes.int64, dtypes.bool_)
-            or not self.array.size
-        ):
-            notes.append(f"dtype={self.dtype}")
-        if self.device.type != "cpu":
-            notes.append(f"device='{self.device}'")
-        if type(self.node) is Leaf:
-            notes.append("requires_grad=True")
-        elif self.node is not None:
-            notes.append(f"grad_fn=<{self.node.name()}>")
-        return f"tensor({', '.join(notes)})"
-
 
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """`data` as a Tensor, sharing memory where it can (NumPy arrays of the same dtype); a Tensor
@@ -456,29 +316,3 @@ def entry(name: str, values: tuple, dim: Any) -> int:
         return values[dim.__index__()]
     except (IndexError, TypeError, AttributeError) as error:
         raise explain(name, {"dim": dim, "ndim": len(values)}, error) from error
-
-
-def rebuild(cls: type, array: np.ndarray, device: str, requires_grad: bool, extra: dict) -> Tensor:
-    where = get_device(device)
-    new: Tensor = object.__new__(cls)
-    new.array, new.device, new.view_of = where.asarray(array), where, None
-    new.node = Leaf(new) if requires_grad else None
-    new.__dict__.update(extra)
-    return new
-
-
-OWN = ("view_of", "views", "leaf", "_grad", "retains_grad")  # not copied, not pickled
-
-
-def copied(array: Any, device: Device, memo: dict) -> Any:
-    """A copy for deepcopy: tensors that share memory still share it among their copies."""
-    owner = device.storage(array)
-    if device.type != "cpu" or not (array.flags.c_contiguous or owner.flags.c_contiguous):
-        return device.xp.array(array)
-    if owner is array:
-        memo[id(owner)] = memo.get(id(owner), array.copy())
-        return memo[id(owner)]
-    whole = memo.setdefault(id(owner), owner.copy())
-    memo.setdefault(("owner", id(owner)), owner)  # keeps the id its own
-    start = address(array) - address(owner)
-    return np.ndarray(array.shape, array.dtype, whole, start, array.strides)

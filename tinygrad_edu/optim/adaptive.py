@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..engine.dtype import finfo
 from ..engine.errors import ShapeError
+from ..engine.limits import finfo
 from ..engine.tensor import Tensor
 from ..functional import full_like, tensor, zeros, zeros_like
 from .adam import start

@@ -8,8 +8,8 @@ from ... import functional as ops
 from ... import linalg
 from ...autograd import no_grad
 from ...engine.border import public
-from ...engine.dtype import finfo
 from ...engine.errors import IndexOutOfRange, ShapeError
+from ...engine.limits import finfo
 from ...engine.tensor import Tensor
 from .. import functional as F
 from .. import init

@@ -8,8 +8,9 @@ from typing import Any, Unpack
 from ...engine.arrays import as_array
 from ...engine.border import public, silent
 from ...engine.device import functional, get_device
-from ...engine.dtype import as_dtype, get_default_dtype, iinfo
+from ...engine.dtype import as_dtype, get_default_dtype
 from ...engine.errors import DTypeError, ShapeError
+from ...engine.limits import iinfo
 from ...engine.tensor import Tensor, as_tensor
 from .sizes import AnyDevice, AnyDType, AnySize, Named, Number, count, kind, made, place, sizes
 
