@@ -83,6 +83,7 @@ def main() -> None:
                 check=True,
                 capture_output=True,
                 text=True,
+                timeout=1200,
             ).stdout
             for _ in range(3)
         ]

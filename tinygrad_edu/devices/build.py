@@ -7,43 +7,82 @@ library = built(folder, name, lambda path: run([*command, "-o", str(path)], "sof
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import os
 import platform
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import cache, lru_cache
 from pathlib import Path
 
 from ..engine.errors import KernelError
 
+BUILDING = ".building-"  # how the folders begin in which builds are made
+NEW = 60.0  # seconds in which a build may not have locked its folder yet
+LONGEST_BUILD = 600.0  # seconds
 SHOWN = 12  # lines of a compiler's log that an error shows
 
 
 def cache_folder(kind: str) -> Path:
     """Where builds of a kind are kept: $TINYGRAD_EDU_CACHE, else the user's cache folder.
 
-    The folder must belong to the user alone, because what lies there is run. Otherwise a new folder
-    for this process is used.
+    What lies there is run, so the folder must belong to the user and be closed to others. Otherwise
+    a new folder for this process is used.
     """
     given = os.environ.get("TINYGRAD_EDU_CACHE")
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = (Path(given) if given else Path(home) / "tinygrad_edu") / kind
+    root = Path(given) if given else Path(home) / "tinygrad_edu"
+    folder = root / kind
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK) and folder.stat().st_uid == os.getuid():
-            return folder
+        root.parent.mkdir(parents=True, exist_ok=True)
+        for made in (root, folder):  # one by one: `parents` would open the upper one to a group
+            made.mkdir(mode=0o700, exist_ok=True)
     except OSError:
-        pass
-    return private_folder(kind)
+        return private_folder(kind)
+    opened = next((path for path in (root, folder) if not is_private(path)), None)
+    if opened is not None:
+        warn_open(opened)
+        return private_folder(kind)
+    return folder if os.access(folder, os.W_OK) else private_folder(kind)
+
+
+def is_private(path: Path) -> bool:
+    """Whether the file or folder is the user's own, and nobody else may write to it."""
+    try:
+        found = path.stat()
+    except OSError:
+        return False
+    if not hasattr(os, "getuid"):  # Windows: the user's folders are closed to others
+        return True
+    return found.st_uid == os.getuid() and not found.st_mode & 0o022
+
+
+@cache
+def warn_open(path: Path) -> None:
+    warnings.warn(
+        f"kernels: the folder of compiled kernels must be yours and closed to others, got {path}."
+        f" They are compiled again in each process. Run: chmod go-w {path}",
+        stacklevel=3,
+    )
 
 
 @cache
 def private_folder(kind: str) -> Path:
-    """A folder for this process, used where the user's cannot be written."""
-    return Path(tempfile.mkdtemp(prefix=f"tinygrad_edu-{kind}-"))
+    """A folder for this process, removed at its end, where the user's cannot be used."""
+    folder, owner = tempfile.mkdtemp(prefix=f"tinygrad_edu-{kind}-"), os.getpid()
+
+    def remove() -> None:
+        if os.getpid() == owner:  # not in a fork
+            shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(remove)
+    return Path(folder)
 
 
 def digest(*parts: str) -> str:
@@ -52,18 +91,85 @@ def digest(*parts: str) -> str:
 
 
 def built(folder: Path, name: str, make: Callable[[Path], object]) -> Path:
-    """The file `name` of a folder, made by `make(path)` if it is not there.
+    """The file `name` of a folder, made by `make(path)` if it is not there or is damaged.
 
     It is made in a folder of its own and then renamed: two processes may build the same file at
-    once, and a build that fails or is killed leaves nothing under that name.
+    once, and a build that fails or is killed leaves nothing under that name. Beside it lies its
+    sha256, by which damage is noticed.
     """
-    final = folder / name
-    if not final.exists():
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".building-") as work:
-            made = Path(work) / name
-            make(made)
-            os.replace(made, final)
+    final, sums = folder / name, folder / f"{name}.sha256"
+    if is_whole(final, sums):
+        return final
+    remove_dead(folder)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=BUILDING) as work, held(work):
+        made, told = Path(work) / name, Path(work) / sums.name
+        make(made)
+        made.chmod(made.stat().st_mode & ~0o022)
+        told.write_text(sha256_of(made), encoding="ascii")
+        told.chmod(0o600)
+        for path in (made, told):
+            sync(path)
+        os.replace(made, final)
+        os.replace(told, sums)
+    sync(folder)
     return final
+
+
+def is_whole(final: Path, sums: Path) -> bool:
+    """Whether a build is there, the user's own, and as it was made."""
+    try:
+        return (
+            is_private(final)
+            and is_private(sums)
+            and sums.read_text(encoding="ascii", errors="replace") == sha256_of(final)
+        )
+    except OSError:
+        return False
+
+
+def sha256_of(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sync(path: Path) -> None:
+    """Force a file or folder to the disk."""
+    if os.name == "nt":  # Windows opens no folders
+        return
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+@contextmanager
+def held(folder: str | Path, wait: bool = True) -> Iterator[bool]:
+    """Hold the lock of a folder, which ends with the process. Yields whether it is held."""
+    try:
+        import fcntl
+
+        fd = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):
+        yield False
+        return
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        mine = True
+    except OSError:
+        mine = False
+    try:
+        yield mine
+    finally:
+        os.close(fd)
+
+
+def remove_dead(folder: Path) -> None:
+    """Remove what builds left that were killed: folders that no process holds any more."""
+    for work in folder.glob(f"{BUILDING}*"):
+        with suppress(OSError), held(work, wait=False) as dead:
+            if dead and time.time() - work.stat().st_mtime > NEW:
+                shutil.rmtree(work, ignore_errors=True)
 
 
 @lru_cache
@@ -89,9 +195,7 @@ def machine() -> str:
         text = platform.processor()
     told = ("flags", "Features", "model name", "CPU part")
     flags = "\n".join(line for line in text.splitlines() if line.startswith(told))
-    version = subprocess.run(
-        [*compiler(), "--version"], capture_output=True, text=True, check=False
-    ).stdout.splitlines()[:1]
+    version = run([*compiler(), "--version"], "the compiler").splitlines()[:1]
     return flags + "".join(version)
 
 
@@ -100,7 +204,15 @@ def run(command: Sequence[str], what: str) -> str:
 
     Raises: KernelError with the lines of the log that name errors
     """
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, timeout=LONGEST_BUILD
+        )
+    except subprocess.TimeoutExpired:
+        raise KernelError(
+            f"{what}: must compile in {LONGEST_BUILD:g} seconds, got no end. Check that"
+            f" {command[0]} works."
+        ) from None
     if done.returncode:
         raise KernelError(f"{what}: must compile, got\n{log_lines(done.stderr)}")
     return done.stdout

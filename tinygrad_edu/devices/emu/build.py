@@ -14,7 +14,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 from ...engine.errors import KernelError
-from ..build import built, cache_folder, digest, log_lines, machine, run
+from ..build import LONGEST_BUILD, built, cache_folder, digest, log_lines, machine, run
 from ..build import compiler as cxx_compiler
 from ..source import Source
 
@@ -160,12 +160,10 @@ def lines_of(path: Path, offsets: list[int]) -> list[str]:
     """`file:line` for offsets into a library."""
     if shutil.which("addr2line") is None or not offsets:
         return ["?"] * len(offsets)
-    said = subprocess.run(
-        ["addr2line", "-e", str(path), *map(hex, offsets)],
-        capture_output=True,
-        text=True,
-        check=False,
-    ).stdout.splitlines()
+    try:
+        said = run(["addr2line", "-e", str(path), *map(hex, offsets)], "addr2line").splitlines()
+    except KernelError:  # the lines are a help, not more
+        return ["?"] * len(offsets)
     return [line.split(" ")[0].rsplit("/", 1)[-1] for line in said]
 
 
@@ -252,8 +250,16 @@ def compile_library(source: Source, mode: str, flags: list[str], path: Path) -> 
     )
     try:
         runtime = runtime_object(mode)
+        said = kernels.communicate(timeout=LONGEST_BUILD)[1]
+    except subprocess.TimeoutExpired:
+        raise KernelError(
+            f"{source.name}: must compile in {LONGEST_BUILD:g} seconds, got no end. Make it"
+            " shorter."
+        ) from None
     finally:
-        said = kernels.communicate()[1]
+        if kernels.poll() is None:
+            kernels.kill()
+            kernels.communicate()
     if kernels.returncode:
         log = log_lines(said.replace(f"{work}/", ""))
         raise KernelError(f"{source.name}: must compile, got\n{log}")
