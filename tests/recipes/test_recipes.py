@@ -116,9 +116,9 @@ def killed_and_resumed(name, tmp_path, kills, epochs=2, device="cpu"):
     assert_same_run(tmp_path / "whole", run)
 
 
-@pytest.mark.parametrize("name", ["char-rnn", "translate"])
-def test_kill_9_and_resume_give_the_same_bits(name, tmp_path):
-    killed_and_resumed(name, tmp_path, 1)
+def test_kill_9_and_resume_give_the_same_bits(tmp_path):
+    """One recipe, and the command line's tests another; the rest take minutes (below)."""
+    killed_and_resumed("char-rnn", tmp_path, 1)
 
 
 @pytest.mark.slow
@@ -146,7 +146,7 @@ def test_a_recipe_trains_and_generates_on_another_device_as_on_the_cpu(name, fla
             name,
             *flags,
             "--epochs",
-            2,
+            1,
             "--device",
             device,
             "--out",
@@ -159,7 +159,7 @@ def test_a_recipe_trains_and_generates_on_another_device_as_on_the_cpu(name, fla
         [e["loss"] for e in lines(tmp_path / device) if e["event"] == "epoch"]
         for device in ("cpu", "emu")
     ]
-    assert len(losses[0]) == 2
+    assert len(losses[0]) == 1
     np.testing.assert_allclose(losses[1], losses[0], rtol=1e-4)
 
 
