@@ -29,7 +29,7 @@ if settings is not None:
 # What `pytest -m quick` runs: whole files, or functions of a file, of every folder, that take
 # seconds together. Of test_ops.py it runs the first case of each op.
 QUICK = {
-    "compat/test_names.py",
+    "compat/test_compat_names.py",
     "scripts/test_scripts.py::test_check_finds_every_name_that_a_script_uses",
     "data/test_text.py",
     "data/test_torch_files.py",

@@ -309,3 +309,9 @@ def test_the_quick_tests_exist_and_touch_every_folder():
         assert f"def {function}" in (ROOT / "tests" / file).read_text(encoding="utf-8"), name
     rooms = {path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")} - {"typing"}
     assert rooms == {name.split("/")[0] for name in conftest["QUICK"]}
+
+
+def test_no_two_test_files_have_one_name():
+    """pytest imports them by name alone: the second would be an error before the first test."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted(names) == sorted(set(names))
