@@ -326,6 +326,7 @@ def functional_call(
             table[last] = value
 
 
+@public
 def stack_module_state(models: Any) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """(parameters, buffers) of several modules of one kind, by name, stacked along a new first dim.
 

@@ -35,7 +35,7 @@ def sparse_coo_tensor(
     filled = as_tensor(values, dtype=dtype, device=device)
     if size is None:
         size = (*((at.max(1).values + 1).tolist()), *filled.shape[1:])
-    out = F.zeros(tuple(size), dtype=filled.dtype, device=filled.device)
+    out = F.zeros(size, dtype=filled.dtype, device=filled.device)
     out = out.index_put(tuple(at), filled, accumulate=True)
     return out.requires_grad_() if requires_grad else out
 

@@ -46,7 +46,10 @@ class Tensor(HostMethods, OpMethods):
     def __init__(self, array: Any = (), device: Any = None, node: Any = None, *more: int):
         if device is None or type(device) is int:  # a user's: data, or sizes one after another
             sizes = [n for n in (array, device, node, *more) if type(n) is int]
-            array = cpu.xp.zeros(sizes) if sizes else as_array(array, None, cpu)
+            try:
+                array = cpu.xp.zeros(sizes) if sizes else as_array(array, None, cpu)
+            except ValueError as error:
+                raise explain("Tensor", {"sizes": sizes}, error) from error
             if sizes or array.dtype.kind != "f":
                 array = array.astype(dtypes.get_default_dtype().numpy)
             device, node = cpu, None
@@ -176,6 +179,10 @@ class Tensor(HostMethods, OpMethods):
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Ask for (or give up) gradients with respect to this leaf."""
+        if not isinstance(requires_grad, int):
+            raise DTypeError(
+                f"requires_grad_: must be True or False, got {requires_grad!r:.80}. Choose one."
+            )
         if not self.is_leaf:
             if requires_grad:
                 return self
@@ -306,7 +313,7 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """
     if isinstance(data, Tensor):
         return data.to(dtype=dtype, device=device)
-    where = get_device(device or "cpu")
+    where = get_device("cpu" if device is None else device)
     return Tensor(as_array(data, dtype, where), where)
 
 
