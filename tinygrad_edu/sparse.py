@@ -75,5 +75,5 @@ def itself(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
 
 
 spmm = mm
-Tensor.to_sparse = Tensor.to_sparse_csr = to_sparse  # type: ignore[attr-defined]
-Tensor.to_dense = Tensor.coalesce = itself  # type: ignore[attr-defined]
+Tensor.to_sparse = Tensor.to_sparse_csr = to_sparse  # type: ignore[assignment, method-assign]
+Tensor.to_dense = Tensor.coalesce = itself  # type: ignore[assignment, method-assign]

@@ -53,6 +53,6 @@ scaled_modified_bessel_k1 = _bessel.scaled_modified_bessel_k1
 spherical_bessel_j0 = _bessel.spherical_bessel_j0
 
 erfcx = _gamma.erfcx
-gammainc = _gamma.gammainc
-gammaincc = _gamma.gammaincc
+gammainc = _gamma.igamma
+gammaincc = _gamma.igammac
 zeta = _gamma.zeta

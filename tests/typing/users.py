@@ -35,6 +35,7 @@ assert_type(torch.randperm(4), Tensor)
 assert_type(torch.zeros_like(x), Tensor)
 assert_type(torch.from_numpy(np.ones(3)), Tensor)
 assert_type(torch.normal(0.0, 1.0, (2, 2)), Tensor)
+assert_type(x.new_zeros(2, 3), Tensor)
 generator = torch.Generator().manual_seed(0)
 assert_type(torch.rand(2, generator=generator), Tensor)
 

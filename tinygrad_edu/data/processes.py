@@ -147,6 +147,7 @@ class Processes:
     def _read(self) -> None:
         """Take in what the workers answer, until their pipes are closed."""
         open_ = list(self.ours)
+        pipe: Any  # wait() returns what it was given
         while open_:
             for pipe in connection.wait([*open_, self.waking]):
                 if pipe is self.waking:  # `stop` has closed its other end

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, overload
 from . import dtype as dtypes
 from .arrays import address, as_array
 from .border import explain
-from .device import cpu, get_device
+from .device import Device, cpu, get_device
 from .errors import DTypeError, GraphError, ShapeError
 from .graph import NOWHERE, Leaf, note_write, version_of
 from .hooks import RemovableHandle
@@ -34,6 +34,7 @@ class Tensor(HostMethods, OpMethods):
     """
 
     __slots__ = ("array", "device", "node", "view_of", "__dict__", "__weakref__")
+    device: Device
     view_of: tuple | None  # of a view: its base and the way from there, see views.py
     _grad: Tensor | None = None
     leaf: Leaf | None = None  # its node while it does not require gradients

@@ -16,12 +16,13 @@ class Lazy(Module):
     same objects, so an optimiser that has them already keeps them.
     """
 
-    full: type[Module]  # what it becomes
+    full: type[Any]  # the layer that it becomes
     counted: str  # the attribute that holds the number of inputs
     dim = 1  # of the input that is counted
 
     def __init__(self, *args: Any, **kwargs: Any):
-        super().__init__(kwargs.get("groups", 1), *args, **kwargs)  # the least that groups divide
+        least = kwargs.get("groups", 1)  # what groups divide
+        super().__init__(least, *args, **kwargs)  # type: ignore[call-arg]  # the full layer's
         setattr(self, self.counted, 0)
         self.given = (args, kwargs)
 
@@ -40,7 +41,7 @@ class Lazy(Module):
         self._buffers.update(made._buffers)
         setattr(self, self.counted, input.shape[self.dim])
         del self.given
-        self.__class__ = self.full  # type: ignore[assignment]
+        self.__class__ = self.full
 
     def has_uninitialized_params(self) -> bool:
         """Whether no batch has come yet."""

@@ -320,7 +320,7 @@ for _function in (
 
 
 def install_new(name, function):
-    def method(self, *args, dtype=None, device=None, requires_grad=False, **named):
+    def method(self, *args, dtype=None, device=None, requires_grad=False, **named) -> Tensor:
         return function(
             *args,
             dtype=dtype or self.dtype,

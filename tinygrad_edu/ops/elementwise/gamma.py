@@ -85,8 +85,8 @@ def density(F, g, input, other):
     return g * F.exp(F.xlogy(input - 1, other) - other - F.lgamma(input))
 
 
-@op(alias=("igamma",), torch="special.gammainc", inplace=True, types="float", cases=PAIRS)
-def gammainc(xp, input: Array, other: Array):
+@op(inplace=True, types="float", cases=PAIRS)
+def igamma(xp, input: Array, other: Array):
     """Regularised lower incomplete gamma function.
 
     Math:   out = 1/Gamma(input) integral_0^other t^(input-1) e^-t dt;
@@ -97,20 +97,20 @@ def gammainc(xp, input: Array, other: Array):
     return incomplete(xp, input, other)[0]
 
 
-@op(alias=("igammac",), torch="special.gammaincc", inplace=True, types="float", cases=PAIRS)
-def gammaincc(xp, input: Array, other: Array):
+@op(inplace=True, types="float", cases=PAIRS)
+def igammac(xp, input: Array, other: Array):
     """Regularised upper incomplete gamma function.
 
-    Math:   out = 1 - gammainc(input, other);
+    Math:   out = 1 - igamma(input, other);
             d other = -g other^(input-1) e^-other / Gamma(input)
     Raises: GraphError if input requires gradients, when they are asked for
     """
     return incomplete(xp, input, other)[1]
 
 
-gammainc.vjp(input=no_gradient("gammainc", "input"), other=density)
-gammaincc.vjp(
-    input=no_gradient("gammaincc", "input"),
+igamma.vjp(input=no_gradient("igamma", "input"), other=density)
+igammac.vjp(
+    input=no_gradient("igammac", "input"),
     other=lambda F, g, input, other: -density(F, g, input, other),
 )
 

@@ -43,7 +43,8 @@ def fetch(
     Raises:
         DatasetError: no mirror gave the file; the message says for each one why.
     """
-    part, reasons = target.with_name(target.name + ".part"), []
+    part = target.with_name(target.name + ".part")
+    reasons: list[str] = []
     with alone(part):
         try:
             if target.exists():  # another process was quicker

@@ -34,7 +34,8 @@ def files_below(folder: Path) -> list[str]:
 
     Links to folders are followed, but each folder is listed once: links that lead back end.
     """
-    found, rest, listed = [], [os.fspath(folder)], set()
+    found: list[str] = []
+    rest, listed = [os.fspath(folder)], set()
     while rest:
         inner = rest.pop()
         place = os.stat(inner)
