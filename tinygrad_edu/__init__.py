@@ -1,7 +1,7 @@
 """tinygrad_edu: reverse-mode automatic differentiation from scratch, with PyTorch's names."""
 
 import builtins as _builtins
-from math import inf as inf, nan as nan, pi as pi
+from math import e as e, inf as inf, nan as nan, pi as pi
 from typing import TYPE_CHECKING, Any as _Any
 
 from .devices.cpu.memory import keep_freed_memory as _keep_freed_memory
@@ -139,6 +139,7 @@ if TYPE_CHECKING:  # imported where first used, by __getattr__ below
     from .storage import load as load, save as save
 
 Size = tuple  # of a shape
+newaxis = None
 float, int, bool = float_, int_, bool_  # noqa: A001  # PyTorch's names
 _LAZY = set(
     "accelerator amp backends cli compat compiler cuda data distributed distributions func hub jit"

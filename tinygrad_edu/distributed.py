@@ -135,3 +135,19 @@ def all_gather(tensor_list: list, tensor: Tensor, group: Any = None, async_op: b
 def barrier(*args: Any, **kwargs: Any) -> None:
     """Wait for all processes: there is no other."""
     needed("barrier")
+
+
+def all_gather_object(object_list: list, obj: Any, group: Any = None) -> None:
+    """Collect the objects of all processes."""
+    needed("all_gather_object")
+    object_list[0] = obj
+
+
+def broadcast_object_list(object_list: list, src: int = 0, group: Any = None) -> None:
+    """Send to all processes: there is no other."""
+    needed("broadcast_object_list")
+
+
+def new_group(ranks: Any = None, *args: Any, **kwargs: Any) -> None:
+    """A group of the same one process."""
+    needed("new_group")

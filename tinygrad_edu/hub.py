@@ -26,6 +26,15 @@ def load_state_dict_from_url(url: str, *args: Any, **kwargs: Any) -> NoReturn:
     )
 
 
+def download_url_to_file(url: str, dst: str, *args: Any, **kwargs: Any) -> NoReturn:
+    """An error that says what to do."""
+    load_state_dict_from_url(url)
+
+
+def set_dir(d: str) -> None:
+    """Accepted; nothing is downloaded."""
+
+
 def get_dir() -> str:
     """The folder where PyTorch keeps downloads."""
     return os.path.expanduser(os.path.join("~", ".cache", "torch", "hub"))

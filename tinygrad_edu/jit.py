@@ -35,6 +35,11 @@ def unchanged(fn: Callable | None = None, **kwargs: Any) -> Any:
 ignore = unused = export = script_method = interface = unchanged
 
 
+def annotate(the_type: Any, the_value: Any) -> Any:
+    """The value."""
+    return the_value
+
+
 def freeze(mod: Any, *args: Any, **kwargs: Any) -> Any:
     """`mod` itself."""
     return mod

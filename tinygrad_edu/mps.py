@@ -14,3 +14,7 @@ def empty_cache() -> None:
 def device_count() -> int:
     """0: there is no such GPU."""
     return 0
+
+
+def synchronize() -> None:
+    """Nothing: there is no such GPU."""

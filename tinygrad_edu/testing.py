@@ -56,6 +56,13 @@ def assert_close(
         )
 
 
+def assert_allclose(
+    actual: Any, expected: Any, rtol: float | None = None, atol: float | None = None, **more: Any
+) -> None:
+    """The older form of assert_close, which does not compare dtypes."""
+    assert_close(actual, expected, rtol=rtol, atol=atol, check_dtype=False, **more)
+
+
 def values(x: Any) -> np.ndarray:
     """A tensor or number as a NumPy array."""
     return x.detach().cpu().numpy() if isinstance(x, Tensor) else np.asarray(x)

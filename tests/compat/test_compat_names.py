@@ -394,3 +394,63 @@ def test_functional_call_takes_several_dicts_and_modules_stack_to_an_ensemble():
     )(parameters, buffers, x)
     for y, model in zip(out, models):
         tg.testing.assert_close(y, model(x))
+
+
+# ---- pruning ---------------------------------------------------------------------------------
+
+
+def test_pruning_follows_pytorch_through_masks_steps_and_removal():
+    torch = pytest.importorskip("torch")
+    import torch.nn.utils.prune
+
+    start = np.random.default_rng(0).standard_normal((2, 4, 6)).astype(np.float32)
+
+    def run(module):
+        prune = module.nn.utils.prune
+        net = module.nn.Sequential(module.nn.Linear(6, 4), module.nn.Linear(6, 4))
+        for layer, values in zip(net, start):
+            layer.weight.data.copy_(module.from_numpy(values))
+            layer.bias.data.fill_(0.1)
+        prune.l1_unstructured(net[0], "weight", amount=0.3)
+        prune.ln_structured(net[0], name="weight", amount=0.5, n=2, dim=0)
+        prune.global_unstructured(
+            [(net[1], "weight"), (net[1], "bias")], prune.L1Unstructured, amount=0.4
+        )
+        mask = module.tensor([[1, 0, 1, 1, 1, 1]] * 4)
+        prune.custom_from_mask(net[1], "weight", mask=mask)
+        assert prune.is_pruned(net) and "weight_orig" in dict(net[0].named_parameters())
+        optimizer = module.optim.SGD(net.parameters(), lr=0.1)
+        x = module.ones(2, 6)
+        (net[0](x) * net[1](x)).sum().backward()
+        optimizer.step()
+        found = [net[0](x), net[1](x), net[0].weight_mask, net[1].bias_mask]
+        prune.remove(net[0], "weight")
+        assert isinstance(net[0].weight, module.nn.Parameter)
+        found += [net[0](x), net[0].weight]
+        return [*net.state_dict()], [t.detach().numpy() for t in found]
+
+    (names, ours), (their_names, theirs) = run(tg), run(torch)
+    assert sorted(names) == sorted(their_names)
+    for a, b in zip(ours, theirs):
+        np.testing.assert_allclose(a, b, rtol=1e-5)
+
+
+def test_pruning_at_random_takes_the_asked_number_of_weights():
+    prune = nn.utils.prune
+    layer = nn.Linear(10, 5)
+    prune.random_unstructured(layer, "weight", amount=7)
+    assert int((layer.weight_mask == 0).sum()) == 7
+    prune.random_unstructured(layer, "weight", amount=0.5)  # of the 43 that are left
+    assert int((layer.weight_mask == 0).sum()) == 7 + round(0.5 * 43)
+    prune.random_structured(layer, "bias", amount=2, dim=0)
+    assert int((layer.bias == 0).sum()) == 2
+    for wrong in (-1, 51, 1.5):
+        with pytest.raises(Exception, match="amount must be"):
+            prune.l1_unstructured(nn.Linear(10, 5), "weight", wrong)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # they say what to use instead
+def test_older_names_of_initialisers_fill_in_place():
+    w = tg.empty(3, 3)
+    assert nn.init.constant(w, 2.0) is w and w.sum().item() == 18
+    assert nn.init.xavier_uniform(w) is w and w.std().item() > 0

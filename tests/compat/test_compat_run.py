@@ -67,6 +67,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import Conv2d
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.utils.rnn import pad_sequence
+from torch.nn.modules.activation import MultiheadAttention
+from torch.nn.modules.utils import _pair
 from torch.optim.adamw import AdamW
 from torch.random import fork_rng
 from torch.serialization import safe_globals
@@ -84,6 +86,7 @@ def test_a_script_sees_pytorchs_modules_its_arguments_and_its_own_name(tmp_path)
         + """
         import sys
         assert nn.modules.batchnorm._BatchNorm is _BatchNorm and nn.Conv2d is Conv2d
+        assert _pair(3) == (3, 3) and nn.utils.clip_grad_norm_ and nn.modules.utils._pair is _pair
         assert torch.utils.data.dataloader.DataLoader is torch.utils.data.DataLoader
         assert tuple(map(int, torch.__version__.split(".")[:2])) >= (2, 0)
         assert torchvision.__version__

@@ -1,6 +1,8 @@
 """How the GPU computes products: in full float32, whatever these switches say."""
 
+from contextlib import nullcontext
 from types import SimpleNamespace
+from typing import Any
 
 
 def is_built() -> bool:
@@ -28,3 +30,8 @@ def enable_flash_sdp(enabled: bool) -> None:
 
 
 enable_mem_efficient_sdp = enable_math_sdp = enable_flash_sdp
+
+
+def sdp_kernel(*args: Any, **kwargs: Any) -> Any:
+    """A block that changes nothing; `use_kernel(attention=...)` chooses a kernel."""
+    return nullcontext()

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..engine.errors import TinygradEduError
 from ..left_out import reason
-from .table import ALIASES, VERSIONS, real_name
+from .table import ALIASES, MOVED, VERSIONS, real_name
 
 
 class CompatError(TinygradEduError, ImportError):
@@ -20,15 +20,22 @@ class CompatError(TinygradEduError, ImportError):
 
 
 class Renamed(ModuleType):
-    """`torch` or `torchvision`: a module of this engine under another name and version."""
+    """`torch`, `torchvision` or `torch.nn.modules`: a module of this engine under another name,
+    with attributes of its own beside those of the module.
+    """
 
     def __init__(self, name: str, module: ModuleType):
         super().__init__(name, module.__doc__)
-        self.__dict__.update(__version__=VERSIONS[name], __path__=[], __wrapped__=module)
+        self.__dict__.update(__path__=[], __wrapped__=module)
+        if name in VERSIONS:
+            self.__version__ = VERSIONS[name]
 
     def __getattr__(self, name: str) -> Any:
         if name == "__all__":
             return [n for n in dir(self.__wrapped__) if not n.startswith("_")]
+        path = f"{self.__name__}.{name}"
+        if path in ALIASES:
+            return import_module(ALIASES[path])
         return getattr(self.__wrapped__, name)
 
     def __dir__(self) -> list[str]:
@@ -67,13 +74,24 @@ class Finder(MetaPathFinder):
             if error.name is None or not (real + ".").startswith(error.name + "."):
                 raise  # something that the module itself needs
             raise ModuleNotFoundError(unknown(name), name=name) from None
-        if name in VERSIONS:
-            module = Renamed(name, module)
+        if name in RENAMED:
+            module = nn_modules() if name not in VERSIONS else Renamed(name, module)
         return ModuleSpec(name, Alias(module), is_package=True)
 
 
 finder = Finder()
-set_here: list[tuple[ModuleType, str]] = []  # attributes that exist for PyTorch's module paths
+RENAMED = (*VERSIONS, "torch.nn.modules")
+# (module, attribute, what it was): set for PyTorch's module paths
+set_here: list[tuple[ModuleType, str, Any]] = []
+
+
+def nn_modules() -> ModuleType:
+    """`torch.nn.modules`, one object."""
+    from .. import nn
+
+    if not isinstance(nn.modules, Renamed):
+        put(nn, "modules", Renamed("torch.nn.modules", nn))
+    return nn.modules
 
 
 def unknown(name: str) -> str:
@@ -84,15 +102,22 @@ def unknown(name: str) -> str:
 
 
 def set_attributes(root: str) -> None:
-    """Make the table's module paths readable as attributes: `nn.modules.batchnorm`."""
-    for name in ALIASES:
+    """Make the table's module paths readable as attributes: `utils.data.dataloader`."""
+    if root == "torch":
+        nn_modules()
+    for name, real in {**ALIASES, **MOVED}.items():
         parent, _, last = name.rpartition(".")
-        if name.split(".")[0] != root or not parent:
-            continue
-        home = import_module(ALIASES.get(parent) or real_name(parent) or parent)
-        if not hasattr(home, last):
-            setattr(home, last, import_module(ALIASES[name]))
-            set_here.append((home, last))
+        if name.split(".")[0] == root and parent and not name.startswith(RENAMED[-1]):
+            module = import_module(real)
+            home = import_module(real_name(parent) or parent)
+            if last not in vars(home):
+                put(home, last, getattr(module, last) if name in MOVED else module)
+
+
+def put(home: ModuleType, name: str, value: Any) -> None:
+    """Set an attribute, to be taken back by `uninstall`."""
+    set_here.append((home, name, vars(home).get(name)))
+    setattr(home, name, value)
 
 
 def ours(name: str) -> bool:
@@ -133,4 +158,8 @@ def uninstall() -> None:
     for name in list(filter(ours, sys.modules)):
         del sys.modules[name]
     while set_here:
-        delattr(*set_here.pop())
+        home, name, before = set_here.pop()
+        if before is None:
+            delattr(home, name)
+        else:
+            setattr(home, name, before)

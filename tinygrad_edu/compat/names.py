@@ -14,7 +14,7 @@ from typing import Any
 
 from ..engine.errors import TinygradEduError
 from .hook import unknown
-from .table import real_name
+from .table import ALIASES, MOVED, VERSIONS, real_name
 
 Uses = dict[str, list[tuple[str, int]]]  # a dotted name of PyTorch's: the places (file, line)
 
@@ -65,6 +65,19 @@ class Reader(ast.NodeVisitor):
         else:
             self.generic_visit(node)
 
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
+        """Inside a function its own names hide those of the file."""
+        outer = self.bound
+        own = {a.arg for a in ast.walk(node.args) if isinstance(a, ast.arg)}
+        own |= {
+            n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+        }
+        self.bound = {name: real for name, real in outer.items() if name not in own}
+        self.generic_visit(node)
+        self.bound = outer
+
+    visit_AsyncFunctionDef = visit_FunctionDef  # type: ignore[assignment]
+
     def visit_Name(self, node: ast.Name) -> None:
         if isinstance(node.ctx, ast.Load) and "." in self.bound.get(node.id, ""):
             self.note(self.bound[node.id], node)
@@ -83,17 +96,24 @@ def look_up(name: str) -> tuple[Any, str]:
     """(the object with one of PyTorch's names, "") or (None, why it is not here)."""
     words = name.split(".")
     found: Any = import_module(real_name(words[0]) or "")
+    if words[1:] and words[1] in ("__version__", "__all__"):
+        return VERSIONS[words[0]], ""  # a Renamed module has them
     for i, word in enumerate(words[1:], 1):
         if not isinstance(found, (ModuleType, type)):
             break  # an attribute of an object
+        path = ".".join(words[: i + 1])
+        moved = path.replace(".modules.", ".")
+        if path in ALIASES or moved in MOVED:
+            home = import_module(ALIASES.get(path) or MOVED[moved])
+            found = home if path in ALIASES else getattr(home, word)
+            continue
         try:
             found = getattr(found, word)
         except AttributeError as error:
-            module = ".".join(words[: i + 1])
             try:
-                found = import_module(real_name(module) or module)
+                found = import_module(real_name(path) or path)
             except ImportError:
-                said = str(error) if isinstance(found, ModuleType) else unknown(module)
+                said = str(error) if isinstance(found, ModuleType) else unknown(path)
                 return None, said.partition("has no attribute ")[2].partition(". ")[2] or said
     return found, ""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 ALIASES = {
     "torch": "tinygrad_edu",
+    "torch.autograd.grad_mode": "tinygrad_edu.autograd.modes",
     "torch.autograd.profiler": "tinygrad_edu.profiler",
     "torch.nn.modules": "tinygrad_edu.nn",
     "torch.nn.modules.batchnorm": "tinygrad_edu.nn.normalization",
@@ -17,9 +18,7 @@ ALIASES = {
     "torch.nn.modules.upsampling": "tinygrad_edu.nn.upsample",
     "torch.nn.modules.distance": "tinygrad_edu.nn.loss",
     "torch.nn.modules.flatten": "tinygrad_edu.nn.linear",
-    "torch.nn.modules.utils": "tinygrad_edu.nn.names",
-    "torch.nn.parallel.data_parallel": "tinygrad_edu.nn.parallel",
-    "torch.nn.parallel.distributed": "tinygrad_edu.nn.parallel",
+    "torch.nn.modules.utils": "tinygrad_edu.nn.tuples",
     "torch.optim.adamw": "tinygrad_edu.optim.adam",
     "torch.optim.rmsprop": "tinygrad_edu.optim.adaptive",
     "torch.optim.adagrad": "tinygrad_edu.optim.adaptive",
@@ -32,6 +31,11 @@ ALIASES = {
     "torchvision": "tinygrad_edu.vision",
     "torchvision.datasets.folder": "tinygrad_edu.vision.datasets.folder",
     "torchvision.transforms.transforms": "tinygrad_edu.vision.transforms",
+}
+# classes that PyTorch keeps in another module
+MOVED = {
+    "torch.nn.activation.MultiheadAttention": "tinygrad_edu.nn.attention",
+    "torch.nn.linear.NonDynamicallyQuantizableLinear": "tinygrad_edu.nn.attention",
 }
 # what a script that asks gets to know: the version whose names and rules are followed
 VERSIONS = {"torch": "2.13.0", "torchvision": "0.28.0"}

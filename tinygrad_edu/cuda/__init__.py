@@ -17,6 +17,7 @@ from ..engine.errors import DeviceError
 from ..engine.generator import Generator
 from ..named import typed
 from . import amp as amp
+from . import nvtx as nvtx
 
 FloatTensor, DoubleTensor = (
     typed("FloatTensor", float32, "cuda"),
@@ -276,3 +277,22 @@ def get_rng_state(device: Any = None) -> Any:
 def set_rng_state(new_state: Any, device: Any = None) -> None:
     """Continue from a state that `get_rng_state` returned."""
     _generator(device).set_state(new_state)
+
+
+def get_rng_state_all() -> list:
+    """One state a GPU; all are that of the one generator."""
+    return [get_rng_state()] * device_count()
+
+
+def set_rng_state_all(new_states: Any) -> None:
+    """Continue from what `get_rng_state_all` returned."""
+    for state in new_states:
+        set_rng_state(state)
+
+
+class OutOfMemoryError(DeviceError):
+    """Raised by PyTorch when a GPU's memory is full; here that is a DeviceError."""
+
+
+max_memory_cached, memory_cached = max_memory_reserved, memory_reserved
+reset_max_memory_allocated = reset_max_memory_cached = reset_peak_memory_stats

@@ -17,6 +17,7 @@ from ..autograd import no_grad
 from ..engine.border import public
 from ..engine.errors import ShapeError
 from ..engine.tensor import Tensor
+from ..notes import say_once
 
 GAINS = {
     "linear": 1.0,
@@ -293,3 +294,23 @@ def sparse_(tensor: Tensor, sparsity: float, std: float = 0.01, generator: Any =
     for col in range(cols):
         tensor[F.randperm(rows, generator=generator)[:zeros], col] = 0
     return tensor
+
+
+_calculate_correct_fan = _fan  # PyTorch's name
+
+
+def older(fill: Callable) -> Callable:
+    """The name without its underscore, which PyTorch keeps for old scripts."""
+
+    @wraps(fill)
+    def call(*args: Any, **kwargs: Any) -> Tensor:
+        say_once(f"init: {fill.__name__[:-1]} is an old name. Use {fill.__name__}.")
+        return fill(*args, **kwargs)
+
+    return call
+
+
+uniform, normal, constant = older(uniform_), older(normal_), older(constant_)
+eye, dirac, sparse, orthogonal = older(eye_), older(dirac_), older(sparse_), older(orthogonal_)
+xavier_uniform, xavier_normal = older(xavier_uniform_), older(xavier_normal_)
+kaiming_uniform, kaiming_normal = older(kaiming_uniform_), older(kaiming_normal_)

@@ -14,6 +14,8 @@ from ..engine.hooks import RemovableHandle
 from ..engine.tensor import Tensor
 from ..nn.names import check_names
 
+required: Any = object()  # what older scripts give as the default of an argument without one
+
 
 class Optimizer:
     """Base of all optimisers. A subclass passes its settings to `super().__init__(params,

@@ -1,6 +1,6 @@
 """Helpers for parameters and gradients."""
 
-from . import parametrizations, parametrize, rnn
+from . import parametrizations, parametrize, prune, rnn
 from .clip_grad import clip_grad_norm, clip_grad_norm_, clip_grad_value_, get_total_norm
 from .convert_parameters import parameters_to_vector, vector_to_parameters
 from .flat import FlatParameter
@@ -15,10 +15,17 @@ __all__ = [
     "parameters_to_vector",
     "parametrizations",
     "parametrize",
+    "prune",
     "remove_spectral_norm",
     "remove_weight_norm",
     "rnn",
+    "skip_init",
     "spectral_norm",
     "vector_to_parameters",
     "weight_norm",
 ]
+
+
+def skip_init(module_cls: type, *args: object, **kwargs: object) -> object:
+    """A module whose values are not to be relied on (the usual initial ones here)."""
+    return module_cls(*args, **kwargs)

@@ -16,6 +16,8 @@ from .simple import (
     StepLR,
 )
 
+_LRScheduler = LRScheduler  # PyTorch's older name
+
 __all__ = [
     "ChainedScheduler",
     "ConstantLR",
