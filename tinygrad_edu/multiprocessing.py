@@ -1,6 +1,7 @@
 """Python's multiprocessing, with the names that `torch.multiprocessing` adds to it.
 
-Note: a Tensor that is sent to another process is copied.
+Note: a Tensor that is sent to another process is copied, unless `share_memory_()` has put it in
+    memory that both see.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from multiprocessing import *  # noqa: F403
 from typing import Any
 
+from .data import sharing as sharing
 from .engine.errors import TinygradEduError
 
 

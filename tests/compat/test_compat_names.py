@@ -401,7 +401,7 @@ def test_functional_call_takes_several_dicts_and_modules_stack_to_an_ensemble():
 
 def test_pruning_follows_pytorch_through_masks_steps_and_removal():
     torch = pytest.importorskip("torch")
-    import torch.nn.utils.prune
+    pytest.importorskip("torch.nn.utils.prune")
 
     start = np.random.default_rng(0).standard_normal((2, 4, 6)).astype(np.float32)
 

@@ -221,3 +221,50 @@ def test_a_script_that_is_not_there_is_one_line(tmp_path):
         cwd=ROOT,
     )
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "nowhere.py" in done.stderr
+
+
+HOGWILD = """
+import numpy as np
+import torch
+import torch.multiprocessing as mp
+import torch.nn as nn
+from torchvision import transforms
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(3, 1)
+
+
+def train(rank, model, scale):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    model.fc(torch.ones(1, 3)).sum().mul(scale).backward()
+    optimizer.step()
+
+
+def main(method):
+    mp.set_start_method(method, force=True)
+    model = Net()
+    model.fc.weight.data.fill_(1.0)
+    model.fc.bias.data.fill_(0.0)
+    model.share_memory()
+    assert model.fc.weight.is_shared()
+    processes = [mp.Process(target=train, args=(rank, model, 2.0)) for rank in range(2)]
+    for p in processes:
+        p.start()
+        p.join()
+        assert p.exitcode == 0
+    print(method, model.fc.weight.tolist(), model.fc.bias.tolist())
+
+
+if __name__ == "__main__":
+    main("spawn")
+    main("fork")
+"""
+
+
+def test_processes_of_a_script_find_the_engine_and_share_a_models_memory(tmp_path):
+    code, out, err = start(tmp_path, HOGWILD)
+    assert code == 0, err
+    assert out.splitlines() == [f"{m} [[-1.0, -1.0, -1.0]] [-2.0]" for m in ("spawn", "fork")], err

@@ -63,7 +63,10 @@ def execute(script: str, arguments: list[str]) -> int:
 
     install_as_torch()
     sys.argv = [script, *arguments]
-    sys.path[:1] = [os.path.dirname(os.path.abspath(script))]
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    # processes that the script starts get this path: they find `torch` in the second folder
+    own = os.path.dirname(os.path.abspath(script))
+    sys.path[:1] = [own, os.path.join(package, "compat", "children"), os.path.dirname(package)]
     try:
         run_path(script, run_name="__main__")
     except SystemExit as end:

@@ -528,6 +528,17 @@ class Module:
     def cuda(self, device: Any = None) -> Self:
         return self.to("cuda" if device is None else device)
 
+    def share_memory(self) -> Self:
+        """Move parameters and buffers to memory that processes started from now on see too."""
+        from ..data.sharing import share  # few programs need it
+
+        for t in (*self.parameters(), *self.buffers()):
+            share(t)
+        return self
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: nothing is compiled here; the Python code itself runs."""
+
     # ---- showing ----
 
     def _get_name(self) -> str:

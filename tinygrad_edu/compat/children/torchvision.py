@@ -1,0 +1,10 @@
+"""In a process that a script started: `import torchvision` gives this engine here too."""
+
+import sys
+from importlib import import_module
+
+from tinygrad_edu.compat import install_as_torch
+
+del sys.modules["torchvision"]  # this file, in whose place the engine comes
+install_as_torch()
+import_module("torchvision")
