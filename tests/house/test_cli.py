@@ -23,6 +23,7 @@ from support.cli import (
 )
 
 from tinygrad_edu import storage as io
+from tinygrad_edu.cli import main
 
 pytest.importorskip("safetensors")
 
@@ -454,9 +455,15 @@ def test_version_and_help(tmp_path):
         (("train", "mnist-cnn", "--wings"), "--wings"),
     ],
 )
-def test_a_wrong_argument_is_one_line_and_exit_code_2(words, said, tmp_path):
+def test_a_wrong_argument_is_one_line_and_exit_code_2(words, said, tmp_path, monkeypatch, capsys):
     (tmp_path / "file").write_text("in the way")
-    code, out, err = call(*words, cwd=tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TINYGRAD_EDU_DATA", raising=False)
+    try:
+        code = main(words)
+    except SystemExit as stop:  # how argparse ends a program
+        code = stop.code
+    err = capsys.readouterr().err
     assert (
         code == 2 and said in err and err.startswith("tinygrad-edu: ") and err.count("\n") == 1
     ), err
