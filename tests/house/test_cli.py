@@ -435,7 +435,6 @@ def test_version_and_help(tmp_path):
 @pytest.mark.parametrize(
     "words, said",
     [
-        ((), "COMMAND"),
         (("dance",), "dance"),
         (("train",), "RECIPE"),
         (("train", "nothing"), "mnist-cnn"),

@@ -15,19 +15,25 @@ import sys
 from collections.abc import Sequence
 
 from ..engine.errors import TinygradEduError
-from . import bench, doctor, kernels, listing, predict, run, train
+from . import bench, completion, doctor, kernels, listing, predict, run, train
 from .errors import say_error
 from .parser import Parser
 from .versions import version
 
-COMMANDS = (train, run, predict, listing, kernels, bench, doctor)
+COMMANDS = (train, run, predict, listing, kernels, bench, doctor, completion)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        flags = make_parser(words).parse_args(words)
+        parser = make_parser(words)
+        if not words:
+            parser.print_help()
+            return 0
+        flags, rest = parser.parse_known_args(words)
+        if rest:
+            flags.parser.refuse(rest)
         return flags.run(flags)
     except KeyboardInterrupt:
         print("\nStopped at once. The files saved before are intact.", file=sys.stderr)
@@ -57,7 +63,8 @@ def make_parser(words: Sequence[str] = ()) -> Parser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
         added = commands.add_parser(command.NAME, help=command.HELP)
+        added.words = words
         if command.NAME in words:
             command.add_arguments(added)
-            added.set_defaults(run=command.run)
+            added.set_defaults(run=command.run, parser=added)
     return parser

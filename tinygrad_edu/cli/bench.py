@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from .errors import Stop, did_you_mean
 from .parser import Parser, number
 
 NAME = "bench"
@@ -59,5 +60,15 @@ def add_arguments(parser: Parser) -> None:
 
 def run(flags: argparse.Namespace) -> int:
     from ..bench.command import bench
+    from ..devices.launch import ladders
 
+    kernels = {r.name: r for rungs in ladders.values() for r in rungs}
+    short = {f"{r.op}_{r.label}" for r in kernels.values()}
+    known = ["all", *ladders, *kernels, *short]
+    if flags.kernel not in known:
+        advice = did_you_mean(flags.kernel, known, "See `tinygrad-edu kernels list`.")
+        raise Stop(
+            "KERNEL must be an op with kernels, the name of one kernel, or all, got"
+            f" {flags.kernel!r}. {advice}"
+        )
     return bench(flags)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import os
 import platform
 import sys
@@ -32,6 +33,7 @@ EXTRAS = (  # (module, pip name, what it gives)
 
 def add_arguments(parser: Parser) -> None:
     parser.description = "Look at the machine. Never fails."
+    parser.add_argument("--json", action="store_true", help="as JSON, for programs")
 
 
 def run(flags: argparse.Namespace) -> int:
@@ -45,9 +47,16 @@ def run(flags: argparse.Namespace) -> int:
         "threads": threads,
         "devices": devices,
     }
-    for name, look in looks.items():
-        print(f"{name:<13} {carefully(look)}")
-    missing = show_extras()
+    found = {name: carefully(look) for name, look in looks.items()}
+    extras = {package: installed(module, package) for module, package, _ in EXTRAS}
+    missing = [package for package, there in extras.items() if there is None]
+    if flags.json:
+        print(json.dumps({**found, "packages": extras}, indent=1))
+        return 0
+    for name, text in found.items():
+        print(f"{name:<13} {text}")
+    for _, package, gives in EXTRAS:
+        print(f"{package:<13} {extras[package] or f'missing: {gives}'}")
     if missing:
         print()
     wanted = [package for package in missing if package != CUPY]
@@ -66,16 +75,11 @@ def carefully(look: Callable[[], str]) -> str:
         return f"unknown: {type(error).__name__}: {error}"
 
 
-def show_extras() -> list[str]:
-    """Print a line for each package that is not needed everywhere; return those missing."""
-    missing = []
-    for module, package, gives in EXTRAS:
-        if importlib.util.find_spec(module) is None:
-            missing.append(package)
-            print(f"{package:<13} missing: {gives}")
-        else:
-            print(f"{package:<13} {version(package) or 'installed'}")
-    return missing
+def installed(module: str, package: str) -> str | None:
+    """The version of a package that is not needed everywhere; None where it is missing."""
+    if importlib.util.find_spec(module) is None:
+        return None
+    return version(package) or "installed"
 
 
 def python() -> str:

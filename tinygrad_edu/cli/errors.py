@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 import sys
+from collections.abc import Iterable
+from contextlib import suppress
 
 from ..engine.errors import TinygradEduError
 
@@ -15,5 +18,12 @@ def say_error(error: TinygradEduError) -> int:
     """Print the error as one line and return the exit code that belongs to it."""
     code = getattr(error, "exit_code", 2)
     text = " ".join(str(error).split())
-    print(text if code == 130 else f"tinygrad-edu: {text}", file=sys.stderr, flush=True)
+    with suppress(OSError):  # the terminal may be gone
+        print(text if code == 130 else f"tinygrad-edu: {text}", file=sys.stderr, flush=True)
     return code
+
+
+def did_you_mean(given: str, known: Iterable[str], otherwise: str) -> str:
+    """The nearest of the known names as a question, or other advice."""
+    near = difflib.get_close_matches(given, list(known), 1, 0.5)
+    return f"Did you mean {near[0]!r}?" if near else otherwise

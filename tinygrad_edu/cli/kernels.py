@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 from typing import Any
 
 from ..engine.errors import KernelError, TinygradEduError
-from .errors import Stop
+from .errors import Stop, did_you_mean
 from .parser import Parser, shape
 
 NAME = "kernels"
@@ -21,6 +22,7 @@ def add_arguments(parser: Parser) -> None:
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
     text = "show every kernel: op, rung, idea, file"
     listing = actions.add_parser("list", help=text, description=f"{text.capitalize()}.")
+    listing.add_argument("--json", action="store_true", help="as JSON, for programs")
     listing.set_defaults(action=list_kernels)
     profiling = actions.add_parser("profile", help="count and check a kernel's accesses by line")
     profiling.set_defaults(action=profile_kernels)
@@ -71,6 +73,9 @@ def list_kernels(flags: argparse.Namespace) -> int:
             file = f"kernels/{rung.source.name}" if written else "generated"
             number = f"{rung.number}{rung.track}"
             table.append((rung.op, number, rung.idea.replace("_", " "), file))
+    if flags.json:
+        print(json.dumps([dict(zip(table[0], row)) for row in table[1:]], indent=1))
+        return 0
     widths = [max(map(len, column)) for column in zip(*table)]
     for row in table:
         print("  ".join(f"{text:<{width}}" for text, width in zip(row, widths)).rstrip())
@@ -106,10 +111,8 @@ def rungs_to_run(op: str, rung: str | None) -> list[str]:
     from ..engine.device import registry
 
     if op not in ladders:
-        raise Stop(
-            f"OP must be an op with kernels ({', '.join(sorted(ladders))}), got {op!r}. See"
-            " `tinygrad-edu kernels list`."
-        )
+        advice = did_you_mean(op, ladders, "See `tinygrad-edu kernels list`.")
+        raise Stop(f"OP must be an op with kernels, got {op!r}. {advice}")
     names = [f"{r.number}{r.track}" for r in ladders[op]]
     if rung is not None and rung not in names:
         raise Stop(

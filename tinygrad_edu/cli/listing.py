@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import json
+from dataclasses import asdict
 
 from .parser import Parser
 
@@ -12,13 +14,17 @@ HELP = "show the recipes"
 
 def add_arguments(parser: Parser) -> None:
     parser.description = "Show the recipes with their data, time and expected score."
+    parser.add_argument("--json", action="store_true", help="as JSON, for programs")
 
 
 def run(flags: argparse.Namespace) -> int:
     from .. import recipes
 
-    for name in recipes.MODULES:
-        recipe = recipes.get(name).RECIPE
+    found = [recipes.get(name).RECIPE for name in recipes.MODULES]
+    if flags.json:
+        print(json.dumps([asdict(recipe) for recipe in found], indent=1))
+        return 0
+    for recipe in found:
         print(f"{recipe.name}: {recipe.task}")
         print(f"  data   {recipe.data}")
         print(f"  time   {recipe.time} on 2 CPU cores")

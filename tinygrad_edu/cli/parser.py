@@ -4,18 +4,42 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from .errors import Stop
+from .errors import Stop, did_you_mean
 
 
 class Parser(argparse.ArgumentParser):
-    """argparse, with errors of one line."""
+    """argparse, with errors of one line that suggest what may have been meant.
+
+    Attributes:
+        words: the command line that is parsed.
+    """
+
+    words: Sequence[str] = ()
 
     def error(self, message: str) -> NoReturn:
-        raise Stop(f"{message}. See `{self.prog} --help`.")
+        advice = f"See `{self.prog} --help`."
+        wrong = re.fullmatch(
+            r"argument (\S+): invalid choice: '(.*)' \(choose from (.*)\)", message
+        )
+        if wrong:
+            what, given, choices = wrong.groups()
+            known = choices.replace("'", "").split(", ")
+            advice = did_you_mean(given, known, advice)
+            message = f"{what} must be one of {', '.join(known)}, got {given!r}"
+        raise Stop(f"{message}. {advice}")
+
+    def refuse(self, rest: Sequence[str]) -> NoReturn:
+        """The error for arguments that no flag takes."""
+        known = [flag for flag in self._option_string_actions if flag.startswith("--")]
+        advice = did_you_mean(rest[0].split("=")[0], known, f"See `{self.prog} --help`.")
+        raise Stop(
+            f"{self.prog.split(' ', 1)[-1]}: has no argument {' '.join(rest)!r:.100}. {advice}"
+        )
 
     def add_examples(self, *examples: str) -> None:
         """Show commands, one a line, below the help. The description must be set before."""

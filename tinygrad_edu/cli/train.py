@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import Stop
+from .errors import Stop, did_you_mean
 from .parser import Parser, number
 
 if TYPE_CHECKING:
@@ -18,12 +18,15 @@ HELP = "train a recipe"
 
 
 def add_arguments(parser: Parser) -> None:
-    from ..recipes import MODULES
+    from ..recipes import MODULES, get
 
+    recipe = next((get(word).RECIPE for word in parser.words if word in MODULES), None)
     parser.description = (
         "Train a recipe. Ctrl-C saves the run and stops; --resume continues it with the same"
-        " result, bit for bit."
+        " result, bit for bit. `tinygrad-edu train RECIPE --help` shows the recipe's own flags."
     )
+    if recipe is not None:
+        parser.description = f"{recipe.task[0].upper()}{recipe.task[1:]}. Data: {recipe.data}."
     parser.add_examples(
         "tinygrad-edu train mnist-cnn",
         "tinygrad-edu train mnist-cnn --data download --epochs 5 --out runs/full",
@@ -32,27 +35,40 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument(
         "recipe", choices=MODULES, metavar="RECIPE", help=f"one of: {', '.join(MODULES)}"
     )
-    add_settings(parser)
+    if recipe is not None:
+        add_recipe_options(parser, recipe)
+    add_settings(parser, recipe)
     add_run_flags(parser)
-    add_recipe_options(parser)
 
 
-def add_settings(parser: Parser) -> None:
+def add_settings(parser: Parser, recipe: Recipe | None) -> None:
     """What decides the result."""
+
+    def usual(name: str) -> str:
+        return "" if recipe is None else f" (default {recipe.defaults()[name]:g})"
+
     parser.add_argument(
         "--data",
         metavar="WHERE",
-        help="embedded (default), download, or a folder with the data's files",
+        help=(
+            "embedded (default): what the package brings or makes up; download: the real data,"
+            " fetched once into ./data; or a folder that holds them, as DIR/mnist, DIR/names ..."
+        ),
     )
-    parser.add_argument("--epochs", type=number(int, 1), metavar="N", help="passes over the data")
     parser.add_argument(
-        "--lr", type=number(float, 0, above=True), metavar="X", help="highest learning rate"
+        "--epochs", type=number(int, 1), metavar="N", help="passes over the data" + usual("epochs")
+    )
+    parser.add_argument(
+        "--lr",
+        type=number(float, 0, above=True),
+        metavar="X",
+        help="highest learning rate" + usual("lr"),
     )
     parser.add_argument(
         "--batch-size",
         type=number(int, 1),
         metavar="N",
-        help="images, sequences or tokens in a step, depending on the recipe",
+        help="images, sequences or tokens in a step, depending on the recipe" + usual("batch_size"),
     )
     parser.add_argument(
         "--seed",
@@ -64,7 +80,8 @@ def add_settings(parser: Parser) -> None:
         "--limit",
         type=number(int, 10),
         metavar="N",
-        help="use at most N training and N test examples, for a quick try",
+        help="use at most N examples (images, characters, sentences ...) of each part of the data,"
+        " for a quick try",
     )
     parser.add_argument(
         "--patience",
@@ -92,9 +109,21 @@ def add_run_flags(parser: Parser) -> None:
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="continue the run in --out; flags that are omitted keep the run's values",
+        help="continue the run in --out; flags that are omitted keep the run's values; with a"
+        " larger --epochs train longer",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace the run in --out")
+    parser.add_argument(
+        "--overwrite",
+        action="store_true",
+        help="replace the run in --out; its best weights stay until a run does better",
+    )
+    parser.add_argument(
+        "--keep",
+        type=number(int, 1),
+        default=3,
+        metavar="N",
+        help="how many good states to keep (default 3)",
+    )
     parser.add_argument(
         "--save-every",
         type=number(float, 0),
@@ -109,25 +138,16 @@ def add_run_flags(parser: Parser) -> None:
     )
 
 
-def add_recipe_options(parser: Parser) -> None:
-    """The flags of single recipes. Two recipes may have a flag of one name, with other choices."""
-    from .. import recipes
-
-    owners: dict[str, list[tuple[str, Option]]] = {}
-    for name in recipes.MODULES:
-        for option in recipes.get(name).RECIPE.options:
-            owners.setdefault(option.name, []).append((name, option))
-    for name, owned in owners.items():
-        option = owned[0][1]
-        text = "; ".join(f"{recipe}: {describe(option)}" for recipe, option in owned)
+def add_recipe_options(parser: Parser, recipe: Recipe) -> None:
+    """The flags of this recipe alone."""
+    for option in recipe.options:
         parser.add_argument(
             option.flag,
-            dest=name,
+            dest=option.name,
             type=type(option.default),
-            metavar=name[0].upper(),
-            help=text.replace("%", "%%"),
+            metavar=option.name[0].upper(),
+            help=f"{describe(option)} (default {option.default!r})".replace("%", "%%"),
         )
-    parser.set_defaults(options_of_recipes=set(owners))
 
 
 def describe(option: Option) -> str:
@@ -156,26 +176,21 @@ def run(flags: argparse.Namespace) -> int:
         overwrite=flags.overwrite,
         save_every=flags.save_every,
         tensorboard=flags.tensorboard,
+        keep=flags.keep,
     ) as run:
         module.train(run)
     return 0
 
 
 def check_options(recipe: Recipe, flags: argparse.Namespace) -> None:
-    """Refuse flags of other recipes, and values that are none of the choices."""
-    own = {option.name for option in recipe.options}
-    for name in sorted(flags.options_of_recipes - own):
-        if getattr(flags, name) is not None:
-            raise Stop(
-                f"--{name.replace('_', '-')} must not be given for {recipe.name}, whose own flags"
-                f" are: {', '.join(o.flag for o in recipe.options) or 'none'}. Omit it."
-            )
+    """Refuse values that are none of the choices."""
     for option in recipe.options:
         given = getattr(flags, option.name)
         if given is not None and option.choices and given not in option.choices:
+            advice = did_you_mean(str(given), map(str, option.choices), "Choose one of them.")
             raise Stop(
                 f"{option.flag} must be one of {', '.join(map(str, option.choices))} for"
-                f" {recipe.name}, got {given!r}. Choose one of them."
+                f" {recipe.name}, got {given!r}. {advice}"
             )
 
 

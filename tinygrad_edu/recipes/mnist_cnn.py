@@ -94,6 +94,7 @@ def train(run: Run) -> None:
             run.record(loss, len(labels), lr, correct)
         run.end_epoch(*scores(logits_of(model, check), answers))
 
+    run.plot("digit", data.test_images[0])  # something to try `predict` on
     run.load_best()
     logits = logits_of(model, test_images)
     run.plot("mistakes", data.test_images, data.test_labels, F.softmax(logits, 1))

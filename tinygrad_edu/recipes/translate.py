@@ -110,7 +110,7 @@ def find_parts(choice: str, limit: int | None) -> tuple[dict[str, Pairs], str]:
     if parts is None:
         parts = cut_in_three(made_up())
         origin = "a made-up language (--data FOLDER for Multi30k)"
-    return {**parts, "train": parts["train"][:limit]}, origin
+    return {name: pairs[:limit] for name, pairs in parts.items()}, origin
 
 
 def train(run: Run) -> None:

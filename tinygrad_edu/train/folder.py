@@ -8,7 +8,7 @@ step-N.safetensors the last good states, which have the same content: the loss t
 best.safetensors   the weights of the epoch with the best validation accuracy (or, where there is
                    none, validation loss)
 metrics.jsonl      one JSON object a line: start, step, epoch, end
-curves.png, mistakes.png, attention.png
+curves.png, mistakes.png, attention.png, digit.png (a test image)
 previous-best-N.safetensors   the best weights of a run that was replaced with --overwrite, until a
                    run does better
 run.lock           while a run goes on
@@ -37,6 +37,7 @@ FILES = (
     "curves.png",
     "mistakes.png",
     "attention.png",
+    "digit.png",
 )
 
 

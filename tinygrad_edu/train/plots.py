@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import imsave
 from matplotlib.ticker import MaxNLocator
 
 from ..engine.tensor import Tensor
@@ -27,7 +27,7 @@ TRAIN, TEST = "#2563a8", "#d1495b"
 History = list[dict[str, Any]]  # one entry an epoch
 
 
-def curves(path: Path, history: History, losses: list[float]) -> None:
+def curves(path: Any, history: History, losses: list[float]) -> None:
     """Loss, and accuracy where there is one, over the epochs.
 
     Args:
@@ -87,7 +87,7 @@ def draw(
 
 
 def mistakes(
-    path: Path,
+    path: Any,
     images: Tensor,
     labels: Tensor,
     probabilities: Tensor,
@@ -125,7 +125,7 @@ def mistakes(
     figure.savefig(path)
 
 
-def attention(path: Path, pictures: list[tuple[list[str], list[str], np.ndarray]]) -> None:
+def attention(path: Any, pictures: list[tuple[list[str], list[str], np.ndarray]]) -> None:
     """For each (words read, words written, weights): dark where a written word looked at a word
     read.
     """
@@ -140,8 +140,14 @@ def attention(path: Path, pictures: list[tuple[list[str], list[str], np.ndarray]
     figure.savefig(path)
 
 
+def digit(path: Any, image: Tensor) -> None:
+    """One picture of bytes (H, W), pixel for pixel."""
+    imsave(path, image.cpu().numpy(), cmap="gray", vmin=0, vmax=255, format="png")
+
+
 PLOTS: dict[str, Callable[..., None]] = {  # by the name of the file
     "curves": curves,
     "mistakes": mistakes,
     "attention": attention,
+    "digit": digit,
 }

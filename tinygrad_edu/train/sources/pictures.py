@@ -70,9 +70,10 @@ def whole_set(kind: type[datasets.MNIST], choice: str, folder: str, name: str) -
     try:
         parts = [kind(root, train=part, download=choice == "download") for part in (True, False)]
     except (datasets.DatasetError, OSError) as error:
+        reason = str(error).split("\nPass download")[0]  # Python's advice, not the command's
         raise UsageError(
             f"--data must be download, or a folder with the files of {name} (directly or in its"
-            f" folder {folder}), got {choice!r}. {error}"
+            f" folder {folder}), got {choice!r}. {reason}"
         ) from error
     (train, test) = ((part.data, part.targets) for part in parts)
     return train, test
