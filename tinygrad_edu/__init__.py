@@ -136,6 +136,7 @@ if TYPE_CHECKING:  # imported where first used, by __getattr__ below
     from .amp.autocast import autocast as autocast
     from .compiler import compile as compile
     from .func import vmap as vmap
+    from .nn.overview import summary as summary
     from .storage import load as load, save as save
 
 Size = tuple  # of a shape
@@ -154,6 +155,7 @@ _HOMES = {  # names of lazy modules
     "is_autocast_enabled": "amp",
     "load": "storage",
     "save": "storage",
+    "summary": "nn.overview",
     "vmap": "func",
 }
 

@@ -137,6 +137,11 @@ class HostMethods:
             extra,
         )
 
+    def _repr_html_(self: Any) -> str:
+        from .html import of_tensor
+
+        return of_tensor(self)
+
     def __repr__(self: Any) -> str:
         array = self.device.to_host(self.array)
         notes = [quiet().run(printed, array)]

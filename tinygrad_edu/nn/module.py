@@ -548,6 +548,20 @@ class Module:
         """The text between the brackets of the repr of a layer without submodules."""
         return ""
 
+    def _repr_html_(self) -> str:
+        """A table of the layers for a notebook."""
+        from ..engine.html import table
+
+        rows = [
+            (
+                name or "(the whole)",
+                f"{type(layer).__name__}({layer.extra_repr()})",
+                f"{sum(p.numel() for p in layer.parameters()):,}",
+            )
+            for name, layer in self.named_modules()
+        ]
+        return table(self._get_name(), ("name", "layer", "parameters"), rows)
+
     def __repr__(self) -> str:
         lines = self.extra_repr().split("\n") if self.extra_repr() else []
         children = [

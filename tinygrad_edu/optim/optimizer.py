@@ -287,6 +287,17 @@ class Optimizer:
         self.__dict__.update(state)
         self._pre_hooks, self._post_hooks = OrderedDict(), OrderedDict()
 
+    def _repr_html_(self) -> str:
+        """A table of the parameter groups for a notebook."""
+        from ..engine.html import table
+
+        names = sorted({name for group in self.param_groups for name in group} - {"params"})
+        rows = [
+            (i, sum(p.numel() for p in group["params"]), *(group.get(name, "") for name in names))
+            for i, group in enumerate(self.param_groups)
+        ]
+        return table(self._name(), ("group", "parameters", *names), rows)
+
     def __repr__(self) -> str:
         lines = []
         for i, group in enumerate(self.param_groups):

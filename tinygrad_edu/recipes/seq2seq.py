@@ -122,8 +122,8 @@ def train(run: Run) -> None:
     )
     optimizer = optim.AdamW(model.parameters(), lr=settings["lr"], weight_decay=0.01)
     test = parts[TEST]
-    source = pad_batch(encoded(test, words, foreign)[0])[0].to(device)
-    run.track(model, optimizer, loader, (*check, source))
+    asked = pad_batch(encoded(test, words, foreign)[0])[0].to(device)
+    run.track(model, optimizer, loader, (*check, asked))
 
     for _ in run.epochs():
         model.train()
@@ -144,11 +144,14 @@ def train(run: Run) -> None:
             run.end_epoch(loss_of(model, *check)[0].item())
 
     run.load_best()
-    found = translate(model, source, foreign, settings["beams"])
+    found = translate(model, asked, foreign, settings["beams"])
     for (english, french), text in list(zip(test, found))[:5]:
         run.describe(f"{english}  ->  {text}  (a person: {french})")
     if attention:
-        show_attention(run, model, source[:3], foreign, [a for a, _ in test[:3]], found[:3])
+        first = {text: i for i, (text, _) in reversed(list(enumerate(test)))}  # has translations
+        picks = sorted(first.values())[:3]
+        texts, written = ([side[i] for i in picks] for side in ([a for a, _ in test], found))
+        show_attention(run, model, asked[picks], foreign, texts, written)
     run.finish(**scores_of(found, test, pairs))
 
 

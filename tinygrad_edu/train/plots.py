@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 
 from ..engine.tensor import Tensor
 
@@ -24,6 +24,7 @@ matplotlib.rcParams.update(
     }
 )
 TRAIN, TEST = "#2563a8", "#d1495b"
+PLAIN = StrMethodFormatter("{x:g}")  # 0.5, not 5 × 10⁻¹
 History = list[dict[str, Any]]  # one entry an epoch
 
 
@@ -34,11 +35,17 @@ def curves(path: Any, history: History, losses: list[float]) -> None:
         losses: of every step, shown as a running mean.
     """
     counted = "accuracy" in history[-1]
-    figure = Figure(figsize=(10 if counted else 5.5, 4), dpi=110, layout="constrained")
+    figure = Figure(figsize=(10 if counted else 6, 4.2), dpi=110, layout="constrained")
     left, *others = figure.subplots(1, 1 + counted, squeeze=False)[0]
     draw_losses(left, history, losses)
     for right in others:
         draw_accuracies(right, history)
+    figure.legend(
+        *left.get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=3 if counted else 2,
+        frameon=False,
+    )
     figure.savefig(path)
 
 
@@ -50,20 +57,25 @@ def draw_losses(axes: Axes, history: History, losses: list[float]) -> None:
     axes.plot(at, smooth, color=TRAIN, alpha=0.35, linewidth=1, label=label)
     draw(axes, history, "loss", TRAIN, "training, mean of the epoch")
     draw(axes, history, "validation_loss", TEST, "validation")
-    axes.set(title="Loss (cross entropy)", xlabel="epoch", yscale="log")
-    axes.legend(frameon=False, loc="upper right")
+    axes.set(title="Loss (cross entropy)", xlabel="epoch")
+    low, high = axes.dataLim.intervaly
+    if low > 0 and high > 5 * low:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(PLAIN)
+        axes.yaxis.set_minor_formatter(NullFormatter() if high > 20 * low else PLAIN)
 
 
 def draw_accuracies(axes: Axes, history: History) -> None:
-    draw(axes, history, "accuracy", TRAIN, "training (with dropout and augmentation, if any)", 100)
+    """Training accuracy is counted in training: with dropout and augmentation, if any."""
+    draw(axes, history, "accuracy", TRAIN, "training", 100)
     draw(axes, history, "validation_accuracy", TEST, "validation", 100)
     last = history[-1]
     axes.annotate(
         f"{100 * last['validation_accuracy']:.2f} %",
         (last["epoch"], 100 * last["validation_accuracy"]),
         textcoords="offset points",
-        xytext=(2, 7),
-        ha="right",
+        xytext=(8, 0),
+        va="center",
         color=TEST,
         fontweight="bold",
     )
@@ -73,7 +85,6 @@ def draw_accuracies(axes: Axes, history: History) -> None:
         xlabel="epoch",
         ylim=(max(0, 100 - 1.6 * missing - 1), 100 + 0.15 * missing + 0.2),
     )
-    axes.legend(frameon=False, loc="lower right")
 
 
 def draw(
@@ -83,6 +94,7 @@ def draw(
     epochs = [e["epoch"] for e in history]
     values = [factor * e[what] for e in history]
     axes.plot(epochs, values, color=color, marker="o", markersize=4, label=label)
+    axes.set_xlim(0, epochs[-1] + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
@@ -117,9 +129,9 @@ def mistakes(
     for axes, i in zip(cells, worst):
         axes.imshow(x[i], cmap="gray_r", vmin=0, vmax=255)
         if names is None:
-            answer, size = f"a {y[i]}, read as {said[i]}", 8
+            answer, size = f"true {y[i]}, read as {said[i]}", 8
         else:
-            answer, size = f"{names[y[i]]},\nnot {names[said[i]]}", 7
+            answer, size = f"true: {names[y[i]]}\nread as: {names[said[i]]}", 7
         confidence = f"{100 * p[i, said[i]]:.0f} % confident"
         axes.set_title(f"{answer}\n{confidence}", fontsize=size, color="#333333")
     figure.savefig(path)
@@ -129,14 +141,16 @@ def attention(path: Any, pictures: list[tuple[list[str], list[str], np.ndarray]]
     """For each (words read, words written, weights): dark where a written word looked at a word
     read.
     """
-    figure = Figure(figsize=(3.4 * len(pictures), 3.4), dpi=110, layout="constrained")
+    figure = Figure(figsize=(3.6 * len(pictures) + 0.8, 3.8), dpi=110, layout="constrained")
     cells = figure.subplots(1, len(pictures), squeeze=False)[0]
     for axes, (read, written, weights) in zip(cells, pictures):
-        axes.imshow(weights[: len(written), : len(read)], cmap="Blues", vmin=0, vmax=1)
-        axes.set_xticks(range(len(read)), read, rotation=45, ha="left")
+        shades = axes.imshow(weights[: len(written), : len(read)], cmap="Blues", vmin=0, vmax=1)
+        axes.set_xticks(range(len(read)), read, rotation=45, ha="right")
         axes.set_yticks(range(len(written)), written)
-        axes.xaxis.tick_top()
+        axes.set_xlabel("word read")
         axes.grid(False)
+    cells[0].set_ylabel("word written")
+    figure.colorbar(shades, ax=list(cells), label="share of the attention (a row sums to 1)")
     figure.savefig(path)
 
 

@@ -44,7 +44,7 @@ from .folder import Folder
 from .metrics import Line, Metrics, lines_until, make_board
 from .recipe import Recipe
 from .saved import FORMAT, check_settings, environment, what_changed
-from .screen import Step, make_screen, percent
+from .screen import Step, make_screen, percent, row
 from .state import State, fingerprint
 
 STEPS_BETWEEN_METRICS = 10
@@ -339,6 +339,15 @@ class Run:
     def total_seconds(self) -> float:
         """Time spent, in this session and those before."""
         return self.state.seconds + time.monotonic() - self.begun
+
+    def _repr_html_(self) -> str:
+        """A table of the epochs for a notebook."""
+        from ..engine.html import table
+
+        rows = [row(r, self.settings["epochs"], self.recipe.unit) for r in self.state.history]
+        head = [name.strip() for name, _ in rows[0]] if rows else []
+        title = f"{self.recipe.name} in {self.folder}" + ("" if rows else ": no epoch yet")
+        return table(title, head, [[text for _, text in cells] for cells in rows])
 
     def summary(self) -> str:
         """One sentence: what was reached."""

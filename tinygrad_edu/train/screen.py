@@ -9,7 +9,10 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from html import escape
 from typing import Any
+
+from ..engine.html import table
 
 
 @dataclass
@@ -144,6 +147,55 @@ class RichScreen(Screen):
         self.bar.stop()
 
 
+class NotebookScreen(Screen):
+    """One output of a notebook's cell, which is written anew: a table, and a line that moves."""
+
+    every = 0.5
+
+    def __init__(self, unit: str) -> None:
+        from IPython.display import HTML, display
+
+        super().__init__(unit)
+        self.html, self.texts, self.rows, self.now = HTML, [], [], ""
+        self.handle = display(HTML(""), display_id=True)
+
+    def put(self, text: str, style: str) -> None:
+        self.texts.append(text)
+        self.draw()
+
+    def step(self, step: Step) -> None:
+        if time.monotonic() - self.last < self.every:
+            return
+        self.last = time.monotonic()
+        done = 100 * ((step.epoch - 1) * step.batches + step.batch) / (step.epochs * step.batches)
+        self.now = (
+            f"epoch {step.epoch}/{step.epochs}, batch {step.batch}/{step.batches}: loss"
+            f" {step.loss:.4f}, {step.speed:,.0f} {self.unit}/s, {clock(step.left)} left"
+            f" ({done:.0f} %)"
+        )
+        self.draw()
+
+    def epoch(self, result: dict[str, Any], epochs: int, best: bool) -> None:
+        self.rows.append([*row(result, epochs, self.unit), ("", "best" if best else "")])
+        self.draw()
+
+    def stop(self) -> None:
+        self.now = ""
+        self.draw()
+
+    def draw(self) -> None:
+        head = [name.strip() for name, _ in self.rows[0]] if self.rows else []
+        cells = [[text for _, text in cells] for cells in self.rows]
+        lines = "".join(f"<div>{escape(text)}</div>" for text in self.texts)
+        self.handle.update(self.html(f"{lines}{table('', head, cells)}<div>{self.now}</div>"))
+
+
+def in_notebook() -> bool:
+    """Whether this process is the kernel of a notebook."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return hasattr(shell, "kernel")
+
+
 def go_on_unheard(error: OSError) -> None:
     """Nothing can be shown any more: say so where errors go, and train on."""
     with suppress(OSError, ValueError):
@@ -159,7 +211,10 @@ def go_on_unheard(error: OSError) -> None:
 
 def make_screen(unit: str) -> Screen:
     """A bar if someone is watching and rich is installed. `unit`: what the speed counts."""
-    if not sys.stdout.isatty():
+    if in_notebook():
+        return NotebookScreen(unit)
+    # a command that a notebook starts with `!` seems to have a terminal, which cannot redraw
+    if not sys.stdout.isatty() or "JPY_PARENT_PID" in os.environ:
         return Screen(unit)
     try:
         return RichScreen(unit)

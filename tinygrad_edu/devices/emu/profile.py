@@ -261,6 +261,11 @@ class Profile:
         write_atomically(path, page(self).encode())
         return path
 
+    def _repr_html_(self) -> str:
+        """The page for a notebook, in a frame of its own: its styles stay in it."""
+        text = escape(page(self), quote=True)
+        return f'<iframe srcdoc="{text}" style="width:100%;height:480px;border:0"></iframe>'
+
     # ---- called by launch.py ----
 
     def watch(
