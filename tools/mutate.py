@@ -225,20 +225,22 @@ def judged(mutant: Mutant, folder: Path, command: list[str], timeout: float) -> 
 
 
 def drawn(root: Path, patterns: list[str], sample: int, seed: int) -> list[Mutant]:
-    """A sample of all mutants of these files, in the order of the text."""
+    """A sample of all mutants of these files, in random order: what a run that is stopped has
+    judged is a sample too.
+    """
     found = []
     for path in sorted({path for pattern in patterns for path in root.glob(pattern)}):
         text = path.read_text(encoding="utf-8")
         name = path.relative_to(root).as_posix()
         found += [m for m in mutants(name, text) if compiles(m, text)]
     chosen = random.Random(seed).sample(range(len(found)), min(sample, len(found)))
-    return [found[i] for i in sorted(chosen)]
+    return [found[i] for i in chosen]
 
 
 def run(
     root: Path, chosen: list[Mutant], command: list[str], workers: int, timeout: float
-) -> list[Mutant]:
-    """Judge all mutants, each worker in a tree of its own."""
+) -> Iterator[Mutant]:
+    """Judge all mutants, each worker in a tree of its own, and yield them one by one."""
     with tempfile.TemporaryDirectory() as place:
         free: queue.Queue = queue.Queue()
         for i in range(workers):
@@ -256,7 +258,7 @@ def run(
         with ThreadPoolExecutor(workers) as pool:
             for mutant in pool.map(judge, chosen):
                 print(described(mutant), flush=True)
-    return chosen
+                yield mutant
 
 
 def described(mutant: Mutant) -> str:
@@ -277,11 +279,13 @@ def main(words: list[str] | None = None, root: Path = ROOT) -> int:
     parser.add_argument("command", nargs="*", default=COMMAND)
     flags = parser.parse_args(words)
     chosen = drawn(root, flags.files, flags.sample, flags.seed)
-    run(root, chosen, flags.command, flags.workers, flags.timeout)
-    survived = [mutant for mutant in chosen if mutant.result == "survived"]
-    print(f"{len(survived)} of {len(chosen)} mutants survived.")
-    if flags.out is not None:
-        flags.out.write_text(json.dumps([asdict(mutant) for mutant in chosen], indent=1) + "\n")
+    done: list[Mutant] = []
+    for mutant in run(root, chosen, flags.command, flags.workers, flags.timeout):
+        done.append(mutant)
+        if flags.out is not None:
+            flags.out.write_text(json.dumps([asdict(m) for m in done], indent=1) + "\n")
+    survived = [mutant for mutant in done if mutant.result == "survived"]
+    print(f"{len(survived)} of {len(done)} mutants survived.")
     return 0
 
 
