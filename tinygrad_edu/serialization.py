@@ -1,34 +1,15 @@
-"""The names of `torch.serialization`. Nothing in a file is ever run, so no class needs to be
-allowed.
+"""The names of `torch.serialization`. A class that is listed with `add_safe_globals` gets the saved
+attributes; no code of it runs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
+from .storage import add_safe_globals as add_safe_globals
+from .storage import clear_safe_globals as clear_safe_globals
+from .storage import get_safe_globals as get_safe_globals
 from .storage import load as load
+from .storage import safe_globals as safe_globals
 from .storage import save as save
-
-
-@contextmanager
-def safe_globals(safe_globals: Any) -> Iterator[None]:
-    """A block in which PyTorch would build these classes; nothing changes here."""
-    yield
-
-
-def add_safe_globals(safe_globals: Any) -> None:
-    """Accepted; nothing changes here."""
-
-
-def clear_safe_globals() -> None:
-    """Accepted; nothing changes here."""
-
-
-def get_safe_globals() -> list:
-    """None are needed."""
-    return []
 
 
 class SourceChangeWarning(Warning):

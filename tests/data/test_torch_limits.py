@@ -140,7 +140,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("case", HOSTILE)
 def test_a_hostile_pickle_is_refused_or_read_in_little_time_and_memory(case, monkeypatch):
-    # a twentieth of what `attack` tries, with as much smaller limits
+    # a twentieth of what `reliability.large` holds, with as much smaller limits
     monkeypatch.setattr(limits, "SPARE", limits.SPARE // 20)
     monkeypatch.setattr(limits, "RARE_KEYS", limits.RARE_KEYS // 100)
     pickled, words = HOSTILE[case]

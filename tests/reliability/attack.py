@@ -1,7 +1,7 @@
 """Read very many wrong files, and see that nothing bad comes of it.
 
     python -m tests.reliability.attack --safetensors 200000 --pt 200000 --pictures 50000 \
-        --others 50000
+        --others 50000 --large 1
 
 For each file either plain data comes back or an error of the package's own; no program is started
 and no connection made; it takes at most 0.1 s of CPU time and 50 MB more memory than the file has.
@@ -35,6 +35,7 @@ from tinygrad_edu.engine.errors import TinygradEduError
 from tinygrad_edu.engine.tensor import Tensor
 from tinygrad_edu.nn import Module
 
+from . import large
 from .hostile import KINDS
 
 ROOT = Path(__file__).parents[2]
@@ -173,6 +174,22 @@ def peak() -> int:
     return 1024 * int(text.split("VmHWM:")[1].split()[0])
 
 
+def run_large() -> dict[str, Any]:
+    """What the large files cost: seconds of CPU time, and memory in MB beyond the file's size."""
+    signal.signal(signal.SIGALRM, stop)
+    report: dict[str, Any] = {"files": {}, "wrong": []}
+    for name, data in large.files():
+        reset_peak()
+        before = peak()
+        seconds, outcome = measured(lambda data=data: large.load(data))
+        extra = max(0, peak() - before - len(data))
+        row = {"mb": len(data) / 1e6, "cpu_s": seconds, "memory_mb": extra / 1e6}
+        report["files"][name] = {k: round(v, 3) for k, v in row.items()} | {"outcome": outcome}
+        if outcome not in ("read", "refused") or outcome == "refused" and extra > BYTES:
+            report["wrong"].append(name)
+    return report
+
+
 # ---- the command ---------------------------------------------------------------------------------
 
 
@@ -194,16 +211,18 @@ def main() -> int:
         parser.add_argument(
             f"--{kind}", type=int, default=0, metavar="N", help="files of this kind"
         )
+    parser.add_argument("--large", type=int, default=0, metavar="1", help="the largest attacks")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", type=int, metavar="N", help="this trial alone, in this process")
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     flags = parser.parse_args()
-    counts = {kind: getattr(flags, kind) for kind in KINDS if getattr(flags, kind)}
+    counts = {kind: getattr(flags, kind) for kind in (*KINDS, "large") if getattr(flags, kind)}
     if flags.child or flags.only is not None:
         faulthandler.enable()
         ((kind, count),) = counts.items()
-        print(json.dumps(run(kind, count, flags.seed, flags.only)))
+        report = run_large() if kind == "large" else run(kind, count, flags.seed, flags.only)
+        print(json.dumps(report))
         return 0
     found = {kind: in_child(kind, count, flags.seed) for kind, count in counts.items()}
     for kind, report in found.items():

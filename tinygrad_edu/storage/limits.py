@@ -18,6 +18,7 @@ DEEPEST = 200  # levels of containers inside one another
 LONGEST_KEY = 1_000  # parts of a tuple that is a key
 RARE_KEYS = 20_000  # in one file: keys that are neither text nor a 32-bit int
 ALIKE = 100  # keys of one table with the same hash
+ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes})
 PLAIN = (str, bytes, bool, type(None))  # text has a hash that no file can foresee
 
 
@@ -98,6 +99,8 @@ def check_tree(
     while stack:
         value, parts = stack[-1]
         for part in parts:
+            if type(part) in ATOMS:
+                continue
             check(part)
             if id(part) in above:
                 raise CheckpointError("a container in it holds itself")

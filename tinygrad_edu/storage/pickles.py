@@ -60,7 +60,8 @@ class Stateful(Inner):
 Names = Mapping[tuple[str, str], Any]
 TABLES = (dict, OrderedDict, Counter)
 STEPS: dict[int, tuple[Callable[[Machine], None], int]] = {}  # by code: what to do, bytes it costs
-SLOT = 16  # bytes: a place on the stack and one in the container it goes to
+BYTE, SHORT, INT, SIZE, LONG_SIZE, FLOAT = map(struct.Struct, ("<B", "<H", "<i", "<I", "<Q", ">d"))
+SLOT = 24  # bytes: a place on the stack and one in the container it goes to
 # what a damaged pickle leads to, besides our own errors
 BROKEN = (IndexError, KeyError, OverflowError, TypeError, ValueError, struct.error)
 
@@ -97,10 +98,13 @@ class Machine:
         Raises: CheckpointError for one that is damaged, too large, or not plain data
         """
         try:
+            room = self.room
             while (code := self.data[self.at]) != pickle.STOP[0]:
                 self.at += 1
                 step, cost = STEPS.get(code, (refuse, 0))
-                self.room.take(cost)
+                room.left -= cost
+                if room.left < 0:
+                    room.take(0)  # says so
                 step(self)
             value = self.stack.pop()
         except CheckpointError:
@@ -130,9 +134,11 @@ class Machine:
         self.at += count
         return piece
 
-    def number(self, form: str) -> Any:
-        """The next number, of a format of the module struct."""
-        return struct.unpack(form, self.take(struct.calcsize(form)))[0]
+    def number(self, form: struct.Struct) -> Any:
+        """The next number, of that format."""
+        value = form.unpack_from(self.data, self.at)[0]
+        self.at += form.size
+        return value
 
     def text(self, count: int) -> str:
         return self.paid(count).decode("utf-8", "surrogatepass")
@@ -216,27 +222,27 @@ constant(pickle.EMPTY_LIST, list, cost=88)
 constant(pickle.EMPTY_DICT, dict, cost=64)
 constant(pickle.EMPTY_SET, set, cost=216)
 
-read(pickle.BININT, lambda m: m.number("<i"), cost=32)
-read(pickle.BININT1, lambda m: m.number("<B"))
-read(pickle.BININT2, lambda m: m.number("<H"), cost=32)
-read(pickle.LONG1, lambda m: pickle.decode_long(m.paid(m.number("<B"))), cost=32)
-read(pickle.BINFLOAT, lambda m: m.number(">d"), cost=24)
-read(pickle.BINUNICODE, lambda m: m.text(m.number("<I")), cost=80)
-read(pickle.SHORT_BINUNICODE, lambda m: m.text(m.number("<B")), cost=80)
-read(pickle.BINUNICODE8, lambda m: m.text(m.number("<Q")), cost=80)
-read(pickle.BINBYTES, lambda m: m.paid(m.number("<I")), cost=40)
-read(pickle.SHORT_BINBYTES, lambda m: m.paid(m.number("<B")), cost=40)
-read(pickle.BINBYTES8, lambda m: m.paid(m.number("<Q")), cost=40)
+read(pickle.BININT, lambda m: m.number(INT), cost=32)
+read(pickle.BININT1, lambda m: m.number(BYTE))
+read(pickle.BININT2, lambda m: m.number(SHORT), cost=32)
+read(pickle.LONG1, lambda m: pickle.decode_long(m.paid(m.number(BYTE))), cost=32)
+read(pickle.BINFLOAT, lambda m: m.number(FLOAT), cost=24)
+read(pickle.BINUNICODE, lambda m: m.text(m.number(SIZE)), cost=80)
+read(pickle.SHORT_BINUNICODE, lambda m: m.text(m.number(BYTE)), cost=80)
+read(pickle.BINUNICODE8, lambda m: m.text(m.number(LONG_SIZE)), cost=80)
+read(pickle.BINBYTES, lambda m: m.paid(m.number(SIZE)), cost=40)
+read(pickle.SHORT_BINBYTES, lambda m: m.paid(m.number(BYTE)), cost=40)
+read(pickle.BINBYTES8, lambda m: m.paid(m.number(LONG_SIZE)), cost=40)
 # texts of Python 2, which are bytes here
-read(pickle.BINSTRING, lambda m: m.paid(m.number("<I")), cost=40)
-read(pickle.SHORT_BINSTRING, lambda m: m.paid(m.number("<B")), cost=40)
-read(pickle.BINGET, lambda m: m.memo[m.number("<B")])
-read(pickle.LONG_BINGET, lambda m: m.memo[m.number("<I")])
+read(pickle.BINSTRING, lambda m: m.paid(m.number(SIZE)), cost=40)
+read(pickle.SHORT_BINSTRING, lambda m: m.paid(m.number(BYTE)), cost=40)
+read(pickle.BINGET, lambda m: m.memo[m.number(BYTE)])
+read(pickle.LONG_BINGET, lambda m: m.memo[m.number(SIZE)])
 
-step(pickle.PROTO)(lambda m: m.number("<B"))
-step(pickle.FRAME)(lambda m: m.number("<Q"))
-step(pickle.BINPUT, cost=100)(lambda m: m.store(m.number("<B")))
-step(pickle.LONG_BINPUT, cost=100)(lambda m: m.store(m.number("<I")))
+step(pickle.PROTO)(lambda m: m.number(BYTE))
+step(pickle.FRAME)(lambda m: m.number(LONG_SIZE))
+step(pickle.BINPUT, cost=100)(lambda m: m.store(m.number(BYTE)))
+step(pickle.LONG_BINPUT, cost=100)(lambda m: m.store(m.number(SIZE)))
 step(pickle.MEMOIZE, cost=100)(lambda m: m.store(len(m.memo)))
 step(pickle.POP)(lambda m: m.stack.pop() if m.stack else m.since_mark())
 step(pickle.POP_MARK)(lambda m: m.since_mark())
@@ -266,9 +272,11 @@ def tuple_of_marked(machine: Machine) -> None:
 def short_tuple(code: bytes, count: int) -> None:
     @step(code, cost=72)
     def run(machine: Machine) -> None:
-        machine.stack[-count:] = [tuple(machine.stack[-count:])]
-        if len(machine.stack[-1]) != count:
+        items = tuple(machine.stack[-count:])
+        if len(items) != count:
             raise IndexError("an empty stack")
+        del machine.stack[-count:]
+        machine.stack.append(items)
 
 
 short_tuple(pickle.TUPLE1, 1)
