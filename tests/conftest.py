@@ -55,6 +55,7 @@ QUICK = {
     "recipes/test_recipes.py::test_recipe_tells_its_data_time_and_score",
     "recipes/test_recipes.py::test_the_translators_loss_counts_no_padding",
     "recipes/test_recipes.py::test_no_model_of_names_sees_the_letter_it_has_to_guess",
+    "reliability/test_attacks.py",
 }
 FIRST_CASES = "ops/test_ops.py::test_first_order_gradients_agree_with_finite_differences"
 
