@@ -1,5 +1,7 @@
 """Helpers for parameters and gradients."""
 
+from ...engine.errors import DTypeError
+from ..module import Module
 from . import parametrizations, parametrize, prune, rnn
 from .clip_grad import clip_grad_norm, clip_grad_norm_, clip_grad_value_, get_total_norm
 from .convert_parameters import parameters_to_vector, vector_to_parameters
@@ -28,4 +30,9 @@ __all__ = [
 
 def skip_init(module_cls: type, *args: object, **kwargs: object) -> object:
     """A module whose values are not to be relied on (the usual initial ones here)."""
+    if not (isinstance(module_cls, type) and issubclass(module_cls, Module)):
+        raise DTypeError(
+            f"skip_init: module_cls must be a class of modules, got {module_cls!r}. Give e.g."
+            " nn.Linear, then its arguments."
+        )
     return module_cls(*args, **kwargs)
