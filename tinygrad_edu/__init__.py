@@ -109,6 +109,7 @@ if TYPE_CHECKING:  # imported where first used, by __getattr__ below
         cuda as cuda,
         data as data,
         distributed as distributed,
+        distributions as distributions,
         func as func,
         hub as hub,
         jit as jit,

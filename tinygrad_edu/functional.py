@@ -34,6 +34,7 @@ from .ops.create.creation import (
     zeros as zeros,
     zeros_like as zeros_like,
 )
+from .ops.create.gamma_random import binomial as binomial
 from .ops.create.random import (
     alpha_dropout as alpha_dropout,
     bernoulli as bernoulli,

@@ -1,7 +1,7 @@
 """Every op, one family a file. Importing this package fills the registry."""
 
 from ..engine.op import unfinished
-from .create import conversion, creation, random
+from .create import conversion, creation, gamma_random, random
 from .elementwise import (
     activation,
     arithmetic,

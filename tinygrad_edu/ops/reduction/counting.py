@@ -111,7 +111,9 @@ def places_in(xp, sequence: Array, values: Array, right: bool, int32: bool):
     side, kind = "right" if right else "left", "int32" if int32 else "int64"
     if sequence.ndim <= 1:
         return xp.asarray(xp.searchsorted(sequence, values, side=side)).astype(kind)
-    rows, wanted = sequence.reshape(-1, sequence.shape[-1]), values.reshape(-1, values.shape[-1])
+    count = math.prod(sequence.shape[:-1])
+    rows = sequence.reshape(count, sequence.shape[-1])
+    wanted = values.reshape(count, values.shape[-1])
     out = xp.empty(wanted.shape, kind)
     for i in range(len(rows)):
         out[i] = xp.searchsorted(rows[i], wanted[i], side=side)

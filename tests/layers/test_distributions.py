@@ -1,0 +1,501 @@
+"""Distributions have PyTorch's values, and samples that follow their own densities."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import tinygrad_edu as t
+from tinygrad_edu.autograd import gradcheck
+from tinygrad_edu.engine.device import functional as F
+from tinygrad_edu.engine.errors import DTypeError, ShapeError
+
+D = t.distributions
+
+
+def near(a, b, tol=1e-9):
+    np.testing.assert_allclose(
+        np.asarray(a.detach()), np.asarray(b.detach()), rtol=tol, atol=tol, equal_nan=True
+    )
+
+
+# ---- examples: a class, its arguments (lists become float64 tensors), values of its support ----
+
+REALS = [-1.5, 0.25, 3.0]
+COUNTS = [0.0, 1.0, 3.0]
+SHARES = [0.1, 0.5, 0.93]
+ABOVE = [0.2, 1.0, 4.5]
+ROWS = [[0.2, 0.3, 0.5], [0.6, 0.3, 0.1]]
+TRIL = [[1.2, 0.0], [-0.4, 0.7]]
+COV = [[2.0, 0.4], [0.4, 1.0]]
+EXAMPLES = {
+    "normal": ("Normal", dict(loc=[0.0, 1.0, -2.0], scale=[1.0, 0.5, 3.0]), REALS),
+    "laplace": ("Laplace", dict(loc=[0.0, 1.0, -2.0], scale=[1.0, 0.5, 3.0]), REALS),
+    "cauchy": ("Cauchy", dict(loc=[0.0, 1.0, -2.0], scale=[1.0, 0.5, 3.0]), REALS),
+    "gumbel": ("Gumbel", dict(loc=[0.0, 1.0, -2.0], scale=[1.0, 0.5, 3.0]), REALS),
+    "student": (
+        "StudentT",
+        dict(df=[0.8, 1.5, 5.0], loc=[0.0, 1.0, -2.0], scale=[1.0, 0.5, 3.0]),
+        REALS,
+    ),
+    "half-normal": ("HalfNormal", dict(scale=[1.0, 0.5, 3.0]), ABOVE),
+    "half-cauchy": ("HalfCauchy", dict(scale=[1.0, 0.5, 3.0]), ABOVE),
+    "uniform": ("Uniform", dict(low=[-2.0, 0.0, 1.0], high=[-1.0, 0.5, 4.0]), [-1.5, 0.25, 3.0]),
+    "exponential": ("Exponential", dict(rate=[1.0, 0.5, 3.0]), ABOVE),
+    "gamma": ("Gamma", dict(concentration=[0.5, 1.0, 7.0], rate=[1.0, 0.5, 3.0]), ABOVE),
+    "chi2": ("Chi2", dict(df=[0.5, 2.0, 7.0]), ABOVE),
+    "beta": ("Beta", dict(concentration1=[0.5, 2.0, 7.0], concentration0=[0.7, 1.0, 3.0]), SHARES),
+    "dirichlet": ("Dirichlet", dict(concentration=[[0.5, 2.0, 3.0], [0.3, 0.2, 0.5]]), ROWS),
+    "bernoulli": ("Bernoulli", dict(probs=[0.2, 0.5, 0.9]), [0.0, 1.0, 1.0]),
+    "bernoulli-logits": ("Bernoulli", dict(logits=[-1.0, 0.3, 2.0]), [0.0, 1.0, 1.0]),
+    "binomial": ("Binomial", dict(total_count=4, probs=[0.2, 0.5, 0.9]), COUNTS),
+    "binomial-logits": ("Binomial", dict(total_count=4, logits=[-1.0, 0.3, 2.0]), COUNTS),
+    "geometric": ("Geometric", dict(probs=[0.2, 0.5, 0.9]), COUNTS),
+    "geometric-logits": ("Geometric", dict(logits=[-1.0, 0.3, 2.0]), COUNTS),
+    "negative-binomial": (
+        "NegativeBinomial",
+        dict(total_count=[2.5, 4.0, 1.0], probs=[0.2, 0.5, 0.9]),
+        COUNTS,
+    ),
+    "poisson": ("Poisson", dict(rate=[0.3, 2.0, 11.0]), COUNTS),
+    "categorical": ("Categorical", dict(probs=ROWS), [2.0, 0.0]),
+    "categorical-logits": ("Categorical", dict(logits=ROWS), [2.0, 0.0]),
+    "one-hot": ("OneHotCategorical", dict(probs=ROWS), [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]),
+    "multinomial": (
+        "Multinomial",
+        dict(total_count=4, probs=ROWS),
+        [[1.0, 0.0, 3.0], [2.0, 2.0, 0.0]],
+    ),
+    "multinomial-logits": (
+        "Multinomial",
+        dict(total_count=4, logits=ROWS),
+        [[1.0, 0.0, 3.0], [2.0, 2.0, 0.0]],
+    ),
+    "multivariate": (
+        "MultivariateNormal",
+        dict(loc=[[0.0, 1.0], [2.0, 3.0]], covariance_matrix=COV),
+        [[0.3, 0.4], [2.0, -1.0]],
+    ),
+    "multivariate-precision": (
+        "MultivariateNormal",
+        dict(loc=[0.0, 1.0], precision_matrix=COV),
+        [0.3, 0.4],
+    ),
+    "multivariate-tril": ("MultivariateNormal", dict(loc=[0.0, 1.0], scale_tril=TRIL), [0.3, 0.4]),
+}
+
+
+def make(home, name, grad=False):
+    """An example's distribution, of this engine or of PyTorch."""
+    kind, given, _ = EXAMPLES[name]
+    tensors = {
+        k: home.tensor(v, dtype=home.float64, requires_grad=grad) if isinstance(v, list) else v
+        for k, v in given.items()
+    }
+    return getattr(home.distributions, kind)(**tensors), [
+        v for v in tensors.values() if not isinstance(v, int)
+    ]
+
+
+def asked(distribution, what, *args):
+    """An attribute or the result of a method; None where there is no formula."""
+    try:
+        found = getattr(distribution, what)
+        return found(*args) if callable(found) else found
+    except NotImplementedError:
+        return None
+
+
+OF_CLASSES = ("Categorical", "OneHotCategorical", "Multinomial")
+QUANTITIES = "mean mode variance stddev entropy perplexity batch_shape event_shape".split()
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_values_are_pytorchs(name):
+    torch = pytest.importorskip("torch")
+    ours, theirs = make(t, name)[0], make(torch, name)[0]
+    for what in QUANTITIES:
+        a, b = asked(ours, what), asked(theirs, what)
+        if b is None:
+            continue
+        assert a is not None, what
+        if isinstance(a, tuple):
+            assert a == tuple(b), what
+        else:  # PyTorch has parts of it in float32
+            near(a, b, 1e-7 if name.startswith("multinomial") else 1e-9)
+    value = EXAMPLES[name][2]
+    x, y = t.tensor(value, dtype=t.float64), torch.tensor(value, dtype=torch.float64)
+    near(ours.log_prob(x), theirs.log_prob(y))
+    wide = (x.expand(2, *x.shape), y.expand(2, *y.shape))
+    near(ours.log_prob(wide[0]), theirs.log_prob(wide[1]))
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_cdf_and_icdf_are_pytorchs(name):
+    torch = pytest.importorskip("torch")
+    ours, theirs = make(t, name)[0], make(torch, name)[0]
+    value = EXAMPLES[name][2]
+    b = asked(theirs, "cdf", torch.tensor(value, dtype=torch.float64))
+    if b is None:
+        pytest.skip("PyTorch has no cdf of it")
+    near(ours.cdf(t.tensor(value, dtype=t.float64)), b)
+    shares = [0.01, 0.5, 0.9]
+    b = asked(theirs, "icdf", torch.tensor(shares, dtype=torch.float64))
+    if b is not None:
+        near(ours.icdf(t.tensor(shares, dtype=t.float64)), b)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_shapes_of_samples_and_of_an_expanded_batch_are_pytorchs(name):
+    torch = pytest.importorskip("torch")
+    ours, theirs = make(t, name)[0], make(torch, name)[0]
+    empty = () if EXAMPLES[name][0] in OF_CLASSES else (0,)  # PyTorch refuses to draw none
+    for shape in [(), (2,), (2, 5), empty]:
+        assert tuple(ours.sample(shape).shape) == tuple(theirs.sample(shape).shape)
+    assert ours.has_rsample == theirs.has_rsample
+    assert ours.has_enumerate_support == theirs.has_enumerate_support
+    batch = (4, *ours.batch_shape)
+    a, b = ours.expand(batch), theirs.expand(batch)
+    assert a.batch_shape == tuple(b.batch_shape) and a.event_shape == tuple(b.event_shape)
+    assert tuple(a.sample((2,)).shape) == tuple(b.sample((2,)).shape)
+    near(a.mean, b.mean)
+    value = EXAMPLES[name][2]
+    near(
+        a.log_prob(t.tensor(value, dtype=t.float64)),
+        b.log_prob(torch.tensor(value, dtype=torch.float64)),
+    )
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_enumerated_supports_are_pytorchs(name):
+    torch = pytest.importorskip("torch")
+    ours, theirs = make(t, name)[0], make(torch, name)[0]
+    if not theirs.has_enumerate_support:
+        with pytest.raises(NotImplementedError, match="Estimate it from samples"):
+            ours.enumerate_support()
+        return
+    for expand in (True, False):
+        near(ours.enumerate_support(expand), theirs.enumerate_support(expand))
+
+
+DISCRETE = ("Bernoulli Binomial Geometric NegativeBinomial Poisson Categorical OneHotCategorical"
+            " Multinomial").split()  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_log_prob_has_the_gradient_of_its_differences(name):
+    value = t.tensor(EXAMPLES[name][2], dtype=t.float64)
+    kind, given, _ = EXAMPLES[name]
+    names = [k for k, v in given.items() if isinstance(v, list)]
+    fixed = {k: v for k, v in given.items() if k not in names}
+
+    def log_prob(*tensors):
+        tensors = [
+            (x + x.mT) / 2 if k in ("covariance_matrix", "precision_matrix") else x
+            for k, x in zip(names, tensors)
+        ]
+        made = getattr(D, kind)(**dict(zip(names, tensors)), **fixed, validate_args=False)
+        return made.log_prob(value)
+
+    assert gradcheck(log_prob, make(t, name, grad=True)[1])
+
+
+@pytest.mark.parametrize("name", [n for n in EXAMPLES if EXAMPLES[n][0] not in DISCRETE])
+def test_gradients_of_rsample_keep_each_samples_share(name):
+    """Moving a parameter moves each sample so that what lies below it stays as likely."""
+    distribution, parameters = make(t, name, grad=True)
+    if name in ("gamma", "chi2"):
+        pytest.skip("gammainc has no derivative by the concentration: see the next test")
+    if asked(distribution, "cdf", t.tensor(EXAMPLES[name][2], dtype=t.float64)) is None:
+        pytest.skip("no cdf")
+    t.manual_seed(3)
+    x = distribution.rsample()
+    share = distribution.cdf(x)  # moves with the parameters directly and through x
+    for g in t.autograd.grad(share.sum(), parameters):
+        np.testing.assert_allclose(np.asarray(g), 0, atol=1e-9)
+
+
+def test_a_gamma_sample_moves_with_its_concentration_along_the_quantiles():
+    """d x / d a = -(dP/da) / p, with dP/da by central differences of the gamma integral."""
+    rng = np.random.default_rng(0)
+    for a in (0.01, 0.3, 1.0, 4.0, 60.0, 3000.0):
+        log_x = np.log(rng.gamma(a, size=5) + 1e-300)
+        at = t.full((5,), a, dtype=t.float64)
+        slope = np.asarray(F.log_gamma_slope(at, t.tensor(log_x)))
+        x, h = t.tensor(np.exp(log_x)), 1e-4 * a
+        low, high = ([t.special.gammainc(at + s * k * h, x) for k in (1, 2)] for s in (-1, 1))
+        rise = (8 * (high[0] - low[0]) - (high[1] - low[1])) / (12 * h)
+        density = (a * t.tensor(log_x) - x - t.lgamma(at)).exp()
+        np.testing.assert_allclose(slope, -np.asarray(rise / density), rtol=1e-6)
+
+
+def test_gradients_of_gamma_samples_are_pytorchs():
+    torch = pytest.importorskip("torch")
+    a = np.array([0.02, 0.4, 1.0, 9.0, 500.0])
+    x = np.array([1e-9, 0.3, 2.5, 7.0, 520.0])
+    slope = F.log_gamma_slope(t.tensor(a), t.tensor(np.log(x)))
+    theirs = torch._standard_gamma_grad(torch.tensor(a), torch.tensor(x))
+    near(slope * t.tensor(x), theirs, 2e-4)  # PyTorch's own accuracy
+
+
+def test_the_gradient_of_an_expectation_over_a_dirichlet_is_that_of_its_formula():
+    """E[x_0^2] = a_0 (a_0 + 1) / (s (s + 1)): the average of many samples' gradients comes near."""
+    t.manual_seed(0)
+    a = t.tensor([0.6, 2.0, 1.4], dtype=t.float64, requires_grad=True)
+    x = D.Dirichlet(a).rsample((40_000,))
+    (sampled,) = t.autograd.grad((x[:, 0] ** 2).mean(), a)
+    s = a.sum()
+    (exact,) = t.autograd.grad(a[0] * (a[0] + 1) / (s * (s + 1)), a)
+    np.testing.assert_allclose(np.asarray(sampled), np.asarray(exact), atol=0.004)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_samples_have_mean_and_variance_of_their_distribution(name):
+    distribution = make(t, name)[0]
+    mean, variance = asked(distribution, "mean"), asked(distribution, "variance")
+    t.manual_seed(0)
+    n = 20_000
+    x = distribution.sample((n,)).double()
+    assert np.isfinite(np.asarray(x)).all()
+    known = np.isfinite(np.asarray(variance))
+    error = np.asarray((x.mean(0) - mean).abs() / (variance / n).sqrt())
+    assert (error[known] < 4.5).all()
+    if name not in ("student",):  # whose fourth moment is infinite
+        ratio = np.asarray(x.var(0) / variance)[known]
+        assert (np.abs(ratio - 1) < 0.12).all()
+
+
+@pytest.mark.parametrize("name", ["cauchy", "half-cauchy", "student", "gamma", "beta", "normal"])
+def test_samples_fill_the_shares_that_the_density_gives_them(name):
+    """Kolmogorov and Smirnov's distance between samples and the integral of the density."""
+    distribution = make(t, name)[0]
+    t.manual_seed(1)
+    n = 4000
+    x = np.sort(np.asarray(distribution.sample((n,))), 0)  # (n, batch)
+    for i in range(x.shape[1]):
+        low, high = x[:, i].min(), x[:, i].max()
+        # integrate over samples' own quantiles: dense where the density is large
+        points = np.unique(np.concatenate([x[:, i], np.linspace(low, high, 2000)]))
+        grid = t.tensor(points).unsqueeze(-1).expand(-1, x.shape[1])
+        inside = np.exp(np.asarray(distribution.log_prob(grid))[:, i])
+        steps = np.diff(points) * (inside[1:] + inside[:-1]) / 2
+        share = np.concatenate([[0], np.cumsum(steps)])
+        below = np.searchsorted(x[:, i], points, side="right") / n
+        slack = 1.7 / math.sqrt(n) + 0.02  # of the sampling and of the integral
+        assert np.abs(share + below[0] - below).max() < slack
+
+
+def test_samples_of_a_categorical_come_up_as_often_as_they_should_and_never_if_impossible():
+    t.manual_seed(0)
+    probs = t.tensor([[0.0, 0.7, 0.3, 0.0], [0.25, 0.25, 0.25, 0.25]])
+    x = D.Categorical(probs).sample((20_000,))
+    for row in range(2):
+        share = np.bincount(np.asarray(x[:, row]), minlength=4) / 20_000
+        assert np.abs(share - np.asarray(probs[row])).max() < 0.015
+        assert (share[np.asarray(probs[row]) == 0] == 0).all()
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_manual_seed_makes_samples_repeat(name):
+    distribution = make(t, name)[0]
+    t.manual_seed(7)
+    first = distribution.sample((3,))
+    after = distribution.sample((3,))
+    t.manual_seed(7)
+    assert (distribution.sample((3,)) == first).all()
+    assert not distribution.has_rsample or not (first == after).all()
+
+
+def test_sample_keeps_no_graph_and_rsample_does():
+    loc = t.zeros(2, requires_grad=True)
+    distribution = D.Normal(loc, 1.0)
+    assert not distribution.sample().requires_grad
+    assert distribution.rsample().requires_grad
+
+
+# ---- divergences ---------------------------------------------------------------------------------
+
+FIRST = {
+    "Normal": ([0.5, 1.0], [1.0, 0.5]),
+    "Laplace": ([0.5, 1.0], [1.0, 0.5]),
+    "Cauchy": ([0.5, 1.0], [1.0, 0.5]),
+    "Gumbel": ([0.5, 1.0], [1.0, 0.5]),
+    "HalfNormal": ([0.5, 1.0],),
+    "Uniform": ([0.5, 1.0], [1.0, 1.5]),
+    "Exponential": ([0.5, 1.0],),
+    "Gamma": ([0.5, 3.0], [1.0, 0.5]),
+    "Chi2": ([0.5, 3.0],),
+    "Beta": ([0.5, 3.0], [1.0, 0.5]),
+    "Dirichlet": ([[0.5, 3.0], [1.0, 0.5]],),
+    "Bernoulli": ([0.2, 1.0],),
+    "Geometric": ([0.2, 0.7],),
+    "Poisson": ([0.2, 3.0],),
+    "Categorical": ([[0.2, 0.8], [0.0, 1.0]],),
+    "OneHotCategorical": ([[0.2, 0.8], [0.4, 0.6]],),
+    "MultivariateNormal": ([[0.2, 0.8], [0.4, 0.6]], COV),
+}
+SECOND = {
+    **FIRST,
+    "Normal": ([-1.0, 2.0], [0.7, 3.0]),
+    "Laplace": ([-1.0, 2.0], [0.7, 3.0]),
+    "Cauchy": ([-1.0, 2.0], [0.7, 3.0]),
+    "Gumbel": ([-1.0, 2.0], [0.7, 3.0]),
+    "HalfNormal": ([0.8, 0.3],),
+    "Uniform": ([0.4, 1.1], [1.2, 1.6]),
+    "Exponential": ([0.8, 0.3],),
+    "Gamma": ([1.5, 2.0], [0.7, 3.0]),
+    "Chi2": ([1.5, 1.0],),
+    "Beta": ([1.5, 2.0], [0.7, 3.0]),
+    "Dirichlet": ([[1.5, 2.0], [0.7, 3.0]],),
+    "Bernoulli": ([0.3, 0.9],),
+    "Geometric": ([0.3, 0.9],),
+    "Poisson": ([0.3, 0.9],),
+    "Categorical": ([[0.5, 0.5], [1.0, 0.0]],),
+    "OneHotCategorical": ([[0.5, 0.5], [0.9, 0.1]],),
+    "MultivariateNormal": ([0.0, 0.3], [[1.0, -0.2], [-0.2, 0.5]]),
+}
+MIXED = [
+    ("Uniform", "Normal"),
+    ("Normal", "Laplace"),
+    ("Laplace", "Normal"),
+    ("Normal", "Gumbel"),
+    ("Gumbel", "Normal"),
+    ("Exponential", "Gamma"),
+    ("Exponential", "Normal"),
+    ("Exponential", "Gumbel"),
+    ("Gamma", "Exponential"),
+    ("Gamma", "Normal"),
+    ("Beta", "Normal"),
+]
+
+
+def pair(home, p, q):
+    """Two distributions with different parameters."""
+    tensors = [[home.tensor(v, dtype=home.float64) for v in args] for args in (FIRST[p], SECOND[q])]
+    return getattr(home.distributions, p)(*tensors[0]), getattr(home.distributions, q)(*tensors[1])
+
+
+@pytest.mark.parametrize("p,q", [*((n, n) for n in FIRST), *MIXED])
+def test_divergences_are_pytorchs(p, q):
+    torch = pytest.importorskip("torch")
+    if (p, q) == ("Laplace", "Normal"):
+        pytest.skip("PyTorch's formula is another: see the next test")
+    ours = D.kl_divergence(*pair(t, p, q))
+    near(ours, torch.distributions.kl_divergence(*pair(torch, p, q)))
+
+
+@pytest.mark.parametrize("p,q", [("Laplace", "Normal"), ("Normal", "Laplace"), ("Gamma", "Normal")])
+def test_divergences_are_averages_of_the_difference_of_log_probs(p, q):
+    t.manual_seed(0)
+    one, two = pair(t, p, q)
+    x = one.sample((40_000,))
+    gap = one.log_prob(x) - two.log_prob(x)
+    error = (gap.mean(0) - D.kl_divergence(one, two)).abs() / (gap.std(0) / 200)
+    assert (np.asarray(error) < 4.5).all()
+
+
+def test_the_divergence_of_independent_dims_is_the_sum():
+    one, two = pair(t, "Normal", "Normal")
+    total = D.kl_divergence(D.Independent(one, 1), D.Independent(two, 1))
+    near(total, D.kl_divergence(one, two).sum())
+
+
+def test_register_kl_takes_ones_own_formula_and_refuses_instances():
+    class Mine(D.Normal):
+        pass
+
+    @D.register_kl(Mine, D.Normal)
+    def formula(p, q):
+        return p.loc - q.loc
+
+    ones = t.ones(1)
+    assert D.kl_divergence(Mine(3 * ones, ones), D.Normal(ones, ones)).item() == 2
+    assert D.kl_divergence(D.Normal(ones, ones), Mine(ones, ones)).item() == 0  # inherited
+    with pytest.raises(
+        NotImplementedError, match="kl_divergence: .*Cauchy and Poisson.*register_kl"
+    ):
+        D.kl_divergence(D.Cauchy(0.0, 1.0), D.Poisson(1.0))
+    with pytest.raises(DTypeError, match="Give the class, not an instance"):
+        D.register_kl(D.Normal(0.0, 1.0), D.Normal)
+
+
+# ---- arguments -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "call, said",
+    [
+        (lambda: D.Normal(0.0, -1.0), "Normal: scale must be greater than 0, got -1. Correct it"),
+        (lambda: D.Normal(math.nan, 1.0), "Normal: loc must be a real number, got nan"),
+        (lambda: D.Beta(t.ones(2), t.tensor([-1.0, 2.0])), "Beta: concentration0 must be greater"),
+        (lambda: D.Bernoulli(1.5), "Bernoulli: probs must be in \\[0, 1\\], got 1.5"),
+        (lambda: D.Bernoulli(), "Bernoulli: exactly one of probs, logits must be given, got none"),
+        (lambda: D.Categorical(t.ones(2), t.ones(2)), "Categorical: exactly one of probs, logits"),
+        (lambda: D.Categorical(t.tensor(1.0)), "Categorical: probs must have at least 1 dim"),
+        (lambda: D.Uniform(1.0, 1.0), "Uniform: high - low must be greater than 0, got 0"),
+        (lambda: D.Normal(0.0, 1.0).log_prob(t.tensor(math.nan)), "value must be a real number"),
+        (
+            lambda: D.Exponential(1.0).log_prob(t.tensor(-1.0)),
+            "Exponential: value must be at least",
+        ),
+        (
+            lambda: D.Poisson(1.0).log_prob(t.tensor(0.5)),
+            "value must be a whole number of at least",
+        ),
+        (lambda: D.Normal(t.zeros(2), 1.0).log_prob(t.ones(3)), "got the shape \\(3,\\). Reshape"),
+        (lambda: D.Multinomial(-1, t.ones(2)), "Multinomial: total_count must be one int"),
+        (lambda: D.Independent(D.Normal(0.0, 1.0), 1), "at most the number of batch dims, got 1"),
+        (
+            lambda: D.MultivariateNormal(t.zeros(2), t.tensor([[1.0, 2.0], [2.0, 1.0]])),
+            "covariance_matrix must be positive definite",
+        ),
+        (lambda: D.MultivariateNormal(t.zeros(2), t.eye(3)), "loc must be \\(..., D\\)"),
+    ],
+)
+def test_wrong_arguments_are_refused_with_what_to_do(call, said):
+    with pytest.raises(ShapeError, match=said):
+        call()
+
+
+def test_values_must_be_tensors_and_parameters_numbers_or_tensors():
+    with pytest.raises(DTypeError, match="Normal: value must be a Tensor, got float"):
+        D.Normal(0.0, 1.0).log_prob(1.0)
+    with pytest.raises(DTypeError, match="a number or a Tensor, got str"):
+        D.Normal("0", 1.0)
+
+
+def test_checks_can_be_switched_off_for_one_distribution_and_for_all():
+    assert D.Normal(0.0, -1.0, validate_args=False).scale.item() == -1
+    try:
+        D.Distribution.set_default_validate_args(False)
+        D.Normal(0.0, -1.0)
+    finally:
+        D.Distribution.set_default_validate_args(True)
+    with pytest.raises(ShapeError):
+        D.Normal(0.0, -1.0)
+    with pytest.raises(DTypeError, match="set_default_validate_args: value must be True or False"):
+        D.Distribution.set_default_validate_args(2)
+
+
+def test_numbers_get_the_dtype_of_the_tensor_beside_them():
+    assert D.Normal(t.zeros(2, dtype=t.float64), 1.0).sample().dtype is t.float64
+    assert D.Normal(0.0, 1.0).sample().dtype is t.float32
+    assert D.Gamma(t.ones(2, dtype=t.float64), 1.0).rsample().dtype is t.float64
+
+
+def test_small_concentrations_give_finite_samples_and_gradients():
+    t.manual_seed(0)
+    a = t.full((1000, 3), 0.003, requires_grad=True)
+    for x in (D.Dirichlet(a).rsample(), D.Gamma(a, 1.0).rsample()):
+        (g,) = t.autograd.grad(x.sum(), a)
+        assert np.isfinite(np.asarray(x.detach())).all() and np.isfinite(np.asarray(g)).all()
+
+
+def test_a_distribution_says_what_it_is():
+    assert repr(D.Normal(0.0, 1.0)) == "Normal(loc: 0.0, scale: 1.0)"
+    assert repr(D.Beta(t.ones(2), 1.0)) == "Beta(concentration1: (2,), concentration0: (2,))"
+    assert repr(D.Independent(D.Bernoulli(t.ones(2)), 1)) == (
+        "Independent(Bernoulli(probs: (2,)), 1)"
+    )
