@@ -808,3 +808,14 @@ def test_a_state_of_another_kind_is_refused():
         loader.load_state_dict({"batch": 3})
     with pytest.raises(ShapeError, match="state_dict of a loader"):
         loader.load_state_dict(PLACES["a sampler of its own"]().state_dict())
+
+
+def test_random_sampler_of_very_many_draws_a_piece_at_a_time():
+    sampler = data.RandomSampler(range(5), replacement=True, num_samples=10**10)
+    loader = data.DataLoader(te.arange(5), sampler=sampler, batch_size=4, num_workers=2)
+    assert len(loader) == 25 * 10**8
+    te.manual_seed(3)
+    first = next(iter(loader)).tolist()
+    assert all(0 <= i < 5 for i in first)
+    te.manual_seed(3)
+    assert next(iter(loader)).tolist() == first

@@ -49,6 +49,9 @@ class SequentialSampler(Sampler):
         return len(self.data_source)
 
 
+AT_ONCE = 1 << 20  # indices
+
+
 class RandomSampler(Sampler):
     """The indices in random order.
 
@@ -91,13 +94,22 @@ class RandomSampler(Sampler):
         return len(self.data_source) if self._num_samples is None else self._num_samples
 
     def __iter__(self) -> Iterator[int]:
-        n, rng = len(self.data_source), own_or_fresh(self.generator).numpy
-        if self.replacement:
-            return iter(rng.integers(n, size=self.num_samples).tolist())
-        passes = -(-self.num_samples // n)
-        return iter(
-            np.concatenate([rng.permutation(n) for _ in range(passes)])[: self.num_samples].tolist()
-        )
+        n, source = len(self.data_source), own_or_fresh(self.generator)
+        if self.num_samples <= max(AT_ONCE, n):  # in one go, so that the source is free again
+            return iter([*self.drawn(n, source)])
+        return self.drawn(n, Generator().manual_seed(source.next_key()))
+
+    def drawn(self, n: int, source: Generator) -> Iterator[int]:
+        """The indices, a piece at a time: a training without epochs asks for 10^10 of them."""
+        left = self.num_samples
+        while left > 0:
+            piece = (
+                source.numpy.integers(n, size=min(left, AT_ONCE))
+                if self.replacement
+                else source.numpy.permutation(n)[:left]
+            )
+            yield from piece.tolist()
+            left -= len(piece)
 
     def __len__(self) -> int:
         return self.num_samples
