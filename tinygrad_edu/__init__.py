@@ -67,7 +67,7 @@ from .engine.errors import (
     TinygradEduError as TinygradEduError,
 )
 from .engine.limits import finfo as finfo, iinfo as iinfo
-from .engine.tensor import Tensor as Tensor, as_tensor as as_tensor
+from .engine.tensor import Size as Size, Tensor as Tensor, as_tensor as as_tensor
 from .functional import *  # noqa: F403
 from .named import (
     BoolTensor as BoolTensor,
@@ -140,7 +140,6 @@ if TYPE_CHECKING:  # imported where first used, by __getattr__ below
     from .nn.overview import summary as summary
     from .storage import load as load, save as save
 
-Size = tuple  # of a shape
 newaxis = None
 float, int, bool = float_, int_, bool_  # noqa: A001  # PyTorch's names
 _LAZY = set(

@@ -15,7 +15,7 @@ from .engine import dtype as dtypes
 from .engine.device import BACKENDS, Device, get_device
 from .engine.dtype import dtype
 from .engine.errors import DeviceError, DTypeError
-from .engine.tensor import Tensor
+from .engine.tensor import Size, Tensor
 
 # ---- devices -------------------------------------------------------------------------------------
 
@@ -132,7 +132,7 @@ class TypedName(type):
     kind: str
 
     def __call__(cls, *data: Any) -> Tensor:
-        if len(data) == 1 and not isinstance(data[0], Integral):
+        if len(data) == 1 and not isinstance(data[0], (Integral, Size)):
             return F.tensor(data[0], dtype=cls.dtype, device=cls.kind)
         return F.empty(*data or (0,), dtype=cls.dtype, device=cls.kind)
 

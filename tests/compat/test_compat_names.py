@@ -379,6 +379,14 @@ def test_sparse_tensors_are_dense_with_the_same_values():
     assert tg.sparse_coo_tensor(at, values).shape == (2, 3)
 
 
+def test_a_shape_is_a_size_which_knows_how_many_elements_there_are():
+    x = tg.zeros(2, 3)
+    assert isinstance(x.shape, tg.Size) and x.size() == (2, 3) and x.shape.numel() == 6
+    assert tg.Size([4, 5]).numel() == 20 and tg.Size() == ()
+    assert tg.FloatTensor(x.size()).shape == tg.Tensor(x.shape).shape == (2, 3)
+    assert tg.FloatTensor((2, 3)).tolist() == [2, 3]
+
+
 def test_the_constructor_of_tensor_takes_sizes_or_data():
     assert tg.Tensor(2, 3, 4, 5).shape == (2, 3, 4, 5) and tg.Tensor(3).shape == (3,)
     assert tg.Tensor().shape == (0,)

@@ -5,6 +5,7 @@ The maths is installed from the ops.
 
 from __future__ import annotations
 
+import math
 import warnings
 import weakref
 from collections.abc import Callable
@@ -23,6 +24,16 @@ if TYPE_CHECKING:  # the methods that ops and composites install; written by too
     from .methods import OpMethods
 else:
     OpMethods = object
+
+
+class Size(tuple[int, ...]):
+    """Sizes of a tensor: a tuple of ints that knows their product."""
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return math.prod(self)
 
 
 class Tensor(HostMethods, OpMethods):
@@ -46,7 +57,8 @@ class Tensor(HostMethods, OpMethods):
 
     def __init__(self, array: Any = (), device: Any = None, node: Any = None, *more: int):
         if device is None or type(device) is int:  # a user's: data, or sizes one after another
-            sizes = [n for n in (array, device, node, *more) if type(n) is int]
+            given = (*array,) if type(array) is Size else (array, device, node, *more)
+            sizes = [n for n in given if type(n) is int]
             try:
                 array = cpu.xp.zeros(sizes) if sizes else as_array(array, None, cpu)
             except ValueError as error:
@@ -62,9 +74,9 @@ class Tensor(HostMethods, OpMethods):
     # ---- what it is ----
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> Size:
         """Sizes."""
-        return self.array.shape
+        return Size(self.array.shape)
 
     @property
     def ndim(self) -> int:
