@@ -41,7 +41,7 @@ assert_type(torch.rand(2, generator=generator), Tensor)
 
 # ---- what a tensor tells of itself ---------------------------------------------------------------
 
-assert_type(x.shape, tuple[int, ...])
+assert_type(x.shape, torch.Size)
 assert_type(x.shape[0], int)
 assert_type(x.size(), tuple[int, ...])
 assert_type(x.size(0), int)
@@ -286,7 +286,7 @@ model = assert_type(Net(3).to("cpu"), Net)
 assert_type(model.eval(), Net)
 assert_type(model.train(), Net)
 assert_type(model.fc1.weight, nn.Parameter)
-assert_type(model.fc1.weight.shape, tuple[int, ...])
+assert_type(model.fc1.weight.shape, torch.Size)
 assert_type(model.fc1.in_features, int)
 logits: Tensor = model(x.detach())
 hidden = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2))
