@@ -217,6 +217,9 @@ Each of these is accepted here and gives the right result, or is refused here wi
 - A value may be written in place when the gradient does not need it.
 - Tensors made under `inference_mode` may be written in place and used in a graph.
 - Parameter groups of an optimiser may be mixed, some with names and some without.
+- `save` and `load` pickle no objects but modules and classes that are listed, and run no code of
+  these (`docs/reliability.md`). `load` puts tensors on the CPU unless `map_location` says
+  otherwise.
 
 The tests list the remaining ones beside their reasons: `DIFFERENT` in
 `tests/ops/test_drawn_parity.py`.

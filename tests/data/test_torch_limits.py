@@ -17,6 +17,7 @@ import pytest
 
 import tinygrad_edu as te
 from tinygrad_edu.storage import CheckpointError, limits, load
+from tinygrad_edu.storage.pickles import plain_data
 
 PROTO = b"\x80\x02"
 TENSOR = (
@@ -291,3 +292,15 @@ def test_every_protocol_of_a_pickle_inside_is_read():
     }
     for protocol in (2, 3, 4):
         assert read(pickle.dumps(obj, protocol)) == obj
+
+
+def test_a_pickle_of_python_2_with_an_array_is_read_as_plain_data():
+    array = (
+        b"cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R"
+        b"(K\x01K\x02K\x03\x86cnumpy\ndtype\nU\x02u1K\x00K\x01\x87R"
+        b"(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89U\x06abcdeftb"
+    )
+    got = plain_data(PROTO + b"}(U\x04data" + array + b"U\x06labels](K\x01K\x02eu.")
+    assert got[b"labels"] == [1, 2] and got[b"data"].tolist() == [[97, 98, 99], [100, 101, 102]]
+    with pytest.raises(CheckpointError, match="which is never run"):
+        plain_data(pickle.dumps(print, 2))

@@ -141,13 +141,13 @@ class Machine:
         return value
 
     def text(self, count: int) -> str:
-        return self.paid(count).decode("utf-8", "surrogatepass")
+        self.room.take(4 * min(count, len(self.data)))  # a character takes up to 4 bytes
+        return self.take(count).decode("utf-8", "surrogatepass")
 
     def paid(self, count: int) -> bytes:
         """The next `count` bytes, to become a value."""
-        piece = self.take(count)
-        self.room.take(4 * count)  # a character takes up to 4 bytes
-        return piece
+        self.room.take(min(count, len(self.data)))
+        return self.take(count)
 
     def line(self) -> str:
         end = self.data.index(b"\n", self.at, self.at + 300)
@@ -335,7 +335,7 @@ def persistent_id(machine: Machine) -> None:
 @step(pickle.NEWOBJ, cost=500)
 def new_object(machine: Machine) -> None:
     args, cls = machine.stack.pop(), machine.stack.pop()
-    if not isinstance(cls, Class) or args != ():
+    if not isinstance(cls, Class) or type(args) is not tuple or args:
         refuse()
     made = object.__new__(cls.cls)
     machine.objects[id(made)] = (made, cls)
@@ -417,7 +417,7 @@ def make_frozenset(machine: Machine, items: Any = ()) -> frozenset:
 
 def encoded(machine: Machine, text: Any, encoding: Any) -> bytes:
     """Bytes, which protocol 2 writes as a text of one character a byte."""
-    if encoding != "latin1":
+    if exactly(encoding, str) != "latin1":
         refuse()
     machine.room.take(40 + len(exactly(text, str)))
     return text.encode("latin1")
@@ -444,14 +444,19 @@ class NumpyType(Stateful):
     text = "a dtype of NumPy"
 
     def __init__(self, kind: Any) -> None:
-        exactly(kind, str)
+        kind = as_text(kind)
         self.dtype = np.dtype(kind) if kind in NUMPY_TYPES else refuse()
 
     def set_state(self, machine: Machine, state: Any) -> None:
-        order = exactly(state, tuple)[1]
+        order = as_text(exactly(state, tuple)[1])
         if order not in ("<", ">", "|", "="):
             refuse()
         self.dtype = self.dtype.newbyteorder(order)
+
+
+def as_text(value: Any) -> str:
+    """A text; those of Python 2 are bytes here."""
+    return value.decode("ascii") if type(value) is bytes else exactly(value, str)
 
 
 def numpy_type(machine: Machine, kind: Any, *_: Any) -> NumpyType:
@@ -485,10 +490,12 @@ def set_array(machine: Machine, array: np.ndarray, state: Any) -> None:
         count *= size
     if array.size or len(shape) > 32 or len(exactly(raw, bytes)) != count * dtype.itemsize:
         refuse()
-    if type(fortran) is not bool or (dtype.kind == "b" and max(raw, default=0) > 1):
+    if exactly(fortran, bool, int) not in (False, True) or (
+        dtype.kind == "b" and max(raw, default=0) > 1
+    ):
         refuse()
     machine.room.take(len(raw))
-    array.__setstate__((1, shape, dtype, fortran, raw))
+    array.__setstate__((1, shape, dtype, bool(fortran), raw))
 
 
 def both(*modules: str) -> Callable[[str, Callable], dict[tuple[str, str], Name]]:
@@ -516,3 +523,12 @@ PLAIN: dict[tuple[str, str], Name] = {
     **multiarray("_reconstruct", blank_array),
     **multiarray("scalar", numpy_scalar),
 }
+
+
+def plain_data(data: bytes) -> Any:
+    """The plain values in a pickle that stands alone: numbers, texts, NumPy's numeric arrays, and
+    lists, tuples, dicts and sets of these. Texts of Python 2 are bytes.
+
+    Raises: CheckpointError for one that is damaged, too large, or not plain data
+    """
+    return Machine(data, PLAIN, Room(len(data))).run()

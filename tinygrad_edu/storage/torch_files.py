@@ -112,7 +112,7 @@ class Archive:
         storages: dict[str, Storage] = {}
 
         def find(pid: Any) -> Typed:
-            if type(pid) is not tuple or len(pid) != 5 or pid[0] != "storage":
+            if type(pid) is not tuple or len(pid) != 5 or type(pid[0]) is not str:
                 refuse()
             _, kind, key, location, count = pid
             if isinstance(kind, Unsupported):

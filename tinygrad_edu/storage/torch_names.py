@@ -207,7 +207,7 @@ def rebuild_parameter(machine: Machine, data: Any, requires_grad: Any = True, *_
 
 def rebuild_from_type(machine: Machine, make: Any, kind: Any, args: Any, state: Any) -> Any:
     """A tensor with attributes of its own, which are dropped."""
-    if kind not in (TENSOR, PARAMETER) or make not in TENSOR_MAKERS:
+    if not any(kind is one for one in TENSORS) or not any(make is one for one in TENSOR_MAKERS):
         refuse()
     return machine.build(make, args)
 
@@ -260,8 +260,7 @@ def dtype_names() -> dict[tuple[str, str], Any]:
     return {**named, **{("torch", n): RawDtype(f"torch.{n}", k) for n, k in kinds.items()}}
 
 
-TENSOR = Name("torch.Tensor")
-PARAMETER = Name("torch.nn.parameter.Parameter")
+TENSORS = TENSOR, PARAMETER = Name("torch.Tensor"), Name("torch.nn.parameter.Parameter")
 REBUILDERS: dict[str, Callable[..., Any]] = {
     "_rebuild_tensor": rebuild_tensor,
     "_rebuild_tensor_v2": rebuild_tensor,
