@@ -1,5 +1,5 @@
-"""Images: data sets and transforms with the names of torchvision."""
+"""Images: data sets, models and transforms with the names of torchvision."""
 
-from . import datasets, transforms, utils
+from . import datasets, models, transforms, utils
 
-__all__ = ["datasets", "transforms", "utils"]
+__all__ = ["datasets", "models", "transforms", "utils"]
