@@ -1,4 +1,4 @@
-// adam_update: one step of Adam, AdamW or AMSGrad over a flat buffer, all in place; formula and names in ops/update.py
+// adam_update: one step of Adam, AdamW or AMSGrad over a flat buffer, all in place; formula and names in optim/steps.py
 //
 //  rung  idea                      bytes per parameter           FLOPs per parameter
 //  1     one thread a parameter    28 (AMSGrad 36)               about 14

@@ -1,4 +1,4 @@
-// clip_update: x scaled in place by min(1, most / (norm + 1e-6)), the norm read on the device: no one waits for it
+// clip_update: x scaled in place by min(1, most / (norm + 1e-6)), the norm read on the device, so that the CPU does not wait for it
 //
 //  rung  idea                      bytes per element   FLOPs per element
 //  1     one thread an element     8                   1

@@ -1,4 +1,4 @@
-// sgd_update: one step of gradient descent with momentum over a flat buffer, all in place; formula and names in ops/update.py
+// sgd_update: one step of gradient descent with momentum over a flat buffer, all in place; formula and names in optim/steps.py
 //
 //  rung  idea                      bytes per parameter            FLOPs per parameter
 //  1     one thread a parameter    12, with momentum 20           2 to 8

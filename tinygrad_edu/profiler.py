@@ -91,8 +91,10 @@ class Times:
         """The line of the program that the present call comes from: file:line."""
         frame = sys._getframe(3)
         while frame is not None:
-            file = frame.f_code.co_filename
-            if file.startswith(self.folder or "") and not file.startswith((PACKAGE, "<")):
+            name = frame.f_code.co_filename
+            file = os.path.abspath(name)  # `python script.py` gives a relative name
+            theirs = not (name.startswith("<") or file.startswith(PACKAGE))
+            if theirs and file.startswith(self.folder or ""):
                 return f"{os.path.relpath(file, self.folder or os.getcwd())}:{frame.f_lineno}"
             frame = frame.f_back  # type: ignore[assignment]
         return "elsewhere"

@@ -7,17 +7,22 @@ import sys
 import textwrap
 from pathlib import Path
 
+import pytest
+
 import tinygrad_edu
 
 ROOT = Path(tinygrad_edu.__file__).parents[1]
 
 
-def start(tmp_path, text, *arguments, options=(), name="script.py"):
-    """Run a script by the command; (exit code, stdout, stderr)."""
+def start(tmp_path, text, *arguments, options=(), name="script.py", folder=None):
+    """Run a script by the command, by its whole path or, from `folder`, by its relative path; (exit
+    code, stdout, stderr).
+    """
     path = tmp_path / name
     path.write_text(textwrap.dedent(text))
+    given = str(path.relative_to(folder) if folder else path)
     done = subprocess.run(
-        [sys.executable, "-m", "tinygrad_edu", "run", *options, str(path), *arguments],
+        [sys.executable, "-m", "tinygrad_edu", "run", *options, given, *arguments],
         capture_output=True,
         text=True,
         timeout=60,
@@ -197,7 +202,8 @@ def test_check_names_a_file_that_is_not_python(tmp_path):
     assert code == 2
 
 
-def test_profile_says_where_the_time_went_by_op_and_line(tmp_path):
+@pytest.mark.parametrize("relative", [False, True])
+def test_profile_says_where_the_time_went_by_op_and_line(tmp_path, relative):
     code, out, err = start(
         tmp_path,
         """
@@ -208,6 +214,7 @@ def test_profile_says_where_the_time_went_by_op_and_line(tmp_path):
         print("done")
         """,
         options=["--profile"],
+        folder=tmp_path if relative else None,
     )
     assert (code, out) == (0, "done\n")
     assert "mul" in err and "script.py:5" in err

@@ -1,9 +1,11 @@
 """Optimiser steps: one function per method, on raw arrays, changing `param` and its state in place.
 
-Call a function with a device: it runs the device's kernel if there is one, and otherwise the code
-here with the device's array module as `xp`. `grad` is only read. Most functions need at most two
-temporaries of param's size; the rest is written with `out=`. Rates are plain numbers, passed at
-every call. `step` counts from 1.
+A function is declared with the array module `xp` first and called with a device instead:
+`adam_update(param.device, param.array, ...)`. The call runs the device's kernel if there is one,
+and otherwise the code here. `grad` is only read. Most functions need at most two temporaries of
+param's size; the rest is written with `out=`. `step` counts from 1. Rates and `step` are plain
+numbers, passed at every call; `adam_update` and `sgd_update` also take `lr`, and `adam_update`
+`step`, as an array of the device, which a captured CUDA graph reads anew at every replay.
 """
 
 from __future__ import annotations
