@@ -37,6 +37,19 @@ MOVED = {
     "torch.nn.activation.MultiheadAttention": "tinygrad_edu.nn.attention",
     "torch.nn.linear.NonDynamicallyQuantizableLinear": "tinygrad_edu.nn.attention",
 }
+HOMES = {  # of distributions that have a module of their own in PyTorch
+    "bernoulli binomial geometric negative_binomial poisson": "counts",
+    "multinomial one_hot_categorical": "categorical",
+    "cauchy gumbel half_cauchy half_normal laplace normal uniform": "location_scale",
+    "beta chi2 dirichlet exponential studentT": "gamma",
+    "log_normal": "transformed_distribution",
+    "relaxed_bernoulli relaxed_categorical": "relaxed",
+}
+ALIASES |= {
+    f"torch.distributions.{name}": f"tinygrad_edu.distributions.{home}"
+    for names, home in HOMES.items()
+    for name in names.split()
+}
 # what a script that asks gets to know: the version whose names and rules are followed
 VERSIONS = {"torch": "2.13.0", "torchvision": "0.28.0"}
 

@@ -9,6 +9,10 @@ location_scale.py        real numbers with a location and a scale, or with two e
 gamma.py                 what is made of gamma numbers
 multivariate_normal.py   vectors
 independent.py           batch dims as dims of the event
+mixture_same_family.py   several distributions of one type
+transforms.py            functions that know by how much they stretch volumes
+transformed_distribution.py   outcomes that go through transforms
+relaxed.py               soft versions of discrete distributions
 kl.py                    the divergence of two distributions
 """
 
@@ -40,4 +44,23 @@ from .location_scale import HalfNormal as HalfNormal
 from .location_scale import Laplace as Laplace
 from .location_scale import Normal as Normal
 from .location_scale import Uniform as Uniform
+from .mixture_same_family import MixtureSameFamily as MixtureSameFamily
 from .multivariate_normal import MultivariateNormal as MultivariateNormal
+from .relaxed import RelaxedBernoulli as RelaxedBernoulli
+from .relaxed import RelaxedOneHotCategorical as RelaxedOneHotCategorical
+from .transformed_distribution import LogNormal as LogNormal
+from .transformed_distribution import TransformedDistribution as TransformedDistribution
+from .transforms import AbsTransform as AbsTransform
+from .transforms import AffineTransform as AffineTransform
+from .transforms import ComposeTransform as ComposeTransform
+from .transforms import ExpTransform as ExpTransform
+from .transforms import IndependentTransform as IndependentTransform
+from .transforms import PowerTransform as PowerTransform
+from .transforms import ReshapeTransform as ReshapeTransform
+from .transforms import SigmoidTransform as SigmoidTransform
+from .transforms import SoftmaxTransform as SoftmaxTransform
+from .transforms import SoftplusTransform as SoftplusTransform
+from .transforms import StickBreakingTransform as StickBreakingTransform
+from .transforms import TanhTransform as TanhTransform
+from .transforms import Transform as Transform
+from .transforms import identity_transform as identity_transform

@@ -7,8 +7,8 @@ from typing import Any
 
 from .. import functional as F
 from ..autograd import no_grad
-from ..engine.dtype import finfo
 from ..engine.errors import ShapeError
+from ..engine.limits import finfo
 from ..engine.tensor import Tensor
 from ..ops.create.gamma_random import multinomial_counts
 from . import constraints

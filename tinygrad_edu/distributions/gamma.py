@@ -7,8 +7,8 @@ from typing import Any
 
 from .. import functional as F
 from .. import special
-from ..engine.dtype import finfo
 from ..engine.errors import ShapeError
+from ..engine.limits import finfo
 from ..engine.tensor import Tensor
 from ..ops.create.gamma_random import log_gamma_sample
 from . import constraints

@@ -26,6 +26,7 @@ from .location_scale import (
     Uniform,
 )
 from .multivariate_normal import MultivariateNormal, half_log_det, squared_distance
+from .transformed_distribution import TransformedDistribution
 from .utils import sum_rightmost
 
 formulas: dict[tuple[type, type], Callable[[Any, Any], Tensor]] = {}
@@ -208,6 +209,19 @@ def kl_independent(p: Independent, q: Independent) -> Tensor:
             f" {n} and {q.reinterpreted_batch_ndims}. Make them equal."
         )
     return sum_rightmost(kl_divergence(p.base_dist, q.base_dist), n)
+
+
+@register_kl(TransformedDistribution, TransformedDistribution)
+def kl_transformed(p: TransformedDistribution, q: TransformedDistribution) -> Tensor:
+    """A bijection changes no divergence."""
+    if p.transforms != q.transforms or p.event_shape != q.event_shape:
+        raise NotKnown(
+            "kl_divergence: both must have the same transforms and event_shape, got"
+            f" {p.transforms} and {q.transforms}. Average p.log_prob(x) - q.log_prob(x) over"
+            " samples x of p."
+        )
+    more = len(p.event_shape) - len(p.base_dist.event_shape)
+    return sum_rightmost(kl_divergence(p.base_dist, q.base_dist), more)
 
 
 # ---- of two families -----------------------------------------------------------------------------

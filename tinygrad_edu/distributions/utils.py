@@ -7,8 +7,9 @@ from typing import Any
 
 from .. import functional as F
 from ..autograd import enable_grad
-from ..engine.dtype import finfo, get_default_dtype
+from ..engine.dtype import get_default_dtype
 from ..engine.errors import DTypeError, ShapeError
+from ..engine.limits import finfo
 from ..engine.tensor import Tensor
 
 Number = float | Tensor
