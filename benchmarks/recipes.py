@@ -1,11 +1,11 @@
 """Collect what runs of `tinygrad-edu train` reached, for the table of recipes in the READMEs.
 
-    tinygrad-edu train char-gpt --out runs/char-gpt
+    tinygrad-edu train char-gpt --data download --out runs/char-gpt
     python benchmarks/recipes.py runs/char-gpt runs/translate ... [--out
     benchmarks/results/recipes.json]
 
 Each run's own metrics.jsonl says its settings, its score and its time. A run that is not finished
-is refused. Runs of the same recipe and model take the place of older ones in the result file.
+is refused. Runs of the same command take the place of older ones in the result file.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import argparse
 import json
 from pathlib import Path
 
-from tinygrad_edu import storage as io
+from tinygrad_edu.files import write_atomically
 from tinygrad_edu.recipes import get
 
 USUAL = {"data": "embedded", "seed": 0, "limit": None, "patience": None}
@@ -58,7 +58,7 @@ def row(folder: Path) -> dict:
         "model": next(
             (start[o.name] for o in recipe.options if o.name in ("model", "size", "attention")), ""
         ),
-        "data": start["about"],
+        "data": start["about"].split(";")[0].removeprefix("Training on ").rstrip("."),
         "command": " ".join(["tinygrad-edu train", recipe.name, *flags]),
         **scores,
         "seconds": round(end["seconds"]),
@@ -76,12 +76,12 @@ def main() -> None:
     )
     args = parser.parse_args()
     rows = {
-        (r["recipe"], r["model"]): r
+        (r["recipe"], r["model"], r["command"]): r
         for r in (json.loads(args.out.read_text())["rows"] if args.out.exists() else [])
     }
     for folder in args.runs:
         found = row(folder)
-        rows[found["recipe"], found["model"]] = found
+        rows[found["recipe"], found["model"], found["command"]] = found
         print(found)
     text = json.dumps(
         {
@@ -90,7 +90,7 @@ def main() -> None:
         },
         indent=1,
     )
-    io.write_atomically(str(args.out), (text + "\n").encode())
+    write_atomically(str(args.out), (text + "\n").encode())
 
 
 if __name__ == "__main__":

@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tinygrad_edu.bench.report import table
 from tinygrad_edu.cli import COMMANDS, main
+from tinygrad_edu.engine.device import get_device
+from tinygrad_edu.engine.errors import DeviceError
 from tinygrad_edu.recipes import MODULES, get
 
 DATA = Path(os.environ.get("TINYGRAD_EDU_TEST_DATA", "no-data"))
@@ -134,3 +137,24 @@ def test_a_folder_without_the_data_is_one_line_that_says_what_is_missing(name, t
     err = refused(capsys, "train", name, "--data", str(tmp_path), "--out", str(tmp_path / "run"))
     assert "--data" in err and "download=True" not in err
     assert not (tmp_path / "run").exists()
+
+
+def test_sizes_can_be_written_with_commas_or_with_x():
+    from tinygrad_edu.bench.works.work import parse_shape
+    from tinygrad_edu.cli.parser import shape
+
+    assert shape("64,256") == shape("64x256") == (64, 256)
+    assert parse_shape("softmax", "64,256") == parse_shape("softmax", "64x256") == (64, 256)
+
+
+def test_bench_without_a_gpu_leads_to_the_emulated_one(capsys):
+    try:
+        get_device("cuda")
+    except (DeviceError, ImportError):
+        assert "--device emu" in refused(capsys, "bench", "softmax")
+
+
+def test_counters_stand_beside_their_ideal():
+    row = {"kernel": "k", "op": "softmax", "shape": [4, 4], "device": "emu"}
+    text = table([{**row, "sectors_per_request": 16.0, "ideal_sectors": 16.0}])
+    assert "sectors/request  ideal" in text and "16.00  16.00" in text

@@ -5,9 +5,11 @@ search do what they say.
 from __future__ import annotations
 
 import ast
+import json
 import math
 import os
 import random
+import re
 import shutil
 from pathlib import Path
 
@@ -77,6 +79,28 @@ def test_recipe_tells_its_data_time_and_score(name):
     recipe = get(name).RECIPE
     assert recipe.name == name
     assert all((recipe.task, recipe.data, recipe.time, recipe.score))
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name != "stories"])
+def test_the_score_that_a_recipe_tells_was_measured(name):
+    """One figure in the README's table, in `list` and in the recipe's own file."""
+    results = Path(__file__).parents[2] / "benchmarks" / "results" / "recipes.json"
+    if not results.exists():
+        pytest.skip("the results are part of a checkout only")
+    rows = [row for row in json.loads(results.read_text())["rows"] if row["recipe"] == name]
+    figures = [figure for row in rows for figure in told(row)]
+    recipe, text = get(name).RECIPE, Path(get(name).__file__).read_text(encoding="utf-8")
+    said = re.findall(r"\d+\.\d+", recipe.score)
+    assert said and not set(said) - set(figures)
+    assert all(text.count(figure) >= 1 for figure in said)
+
+
+def told(row: dict) -> list[str]:
+    """A row's figures, as the README shows them."""
+    found = [f"{row['bleu']:.1f}"] if "bleu" in row else []
+    if "test_accuracy" in row:
+        return [*found, f"{100 * row['test_accuracy']:.2f}"]
+    return [*found, f"{row['validation_loss']:.3f}"]
 
 
 def killed_and_resumed(name, tmp_path, kills, epochs=2, device="cpu"):

@@ -52,6 +52,7 @@ COUNTERS = (
     ("least bytes", number("bytes", ".0f")),
     ("FLOPs", number("counted_flops", ".0f")),
     ("sectors/request", number("sectors_per_request", ".2f")),
+    ("ideal", number("ideal_sectors", ".2f")),  # 16 where a thread takes a float4
     ("wavefronts/request", number("wavefronts_per_request", ".2f")),
 )
 

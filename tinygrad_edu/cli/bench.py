@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from ..engine.errors import DeviceError
 from .errors import Stop, did_you_mean
 from .parser import Parser, number
 
@@ -71,4 +72,12 @@ def run(flags: argparse.Namespace) -> int:
             "KERNEL must be an op with kernels, the name of one kernel, or all, got"
             f" {flags.kernel!r}. {advice}"
         )
-    return bench(flags)
+    try:
+        return bench(flags)
+    except DeviceError as error:
+        if flags.device != "cuda":
+            raise
+        raise Stop(
+            f"bench: needs a GPU for times, got none ({str(error).split('. ')[0]}). Count what the"
+            " kernels do on the emulated one with --device emu."
+        ) from error

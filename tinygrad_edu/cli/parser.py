@@ -69,9 +69,9 @@ def number(kind: type, least: float, above: bool = False) -> Callable[[str], Any
 
 
 def shape(text: str) -> tuple[int, ...]:
-    """An argparse type: `1024,256`."""
+    """An argparse type: `1024,256`, or `1024x256`."""
     try:
-        sizes = tuple(int(n) for n in text.split(","))
+        sizes = tuple(int(n) for n in text.replace("x", ",").split(","))
     except ValueError:
         sizes = ()
     if not sizes or min(sizes) < 0:

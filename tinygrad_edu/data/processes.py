@@ -197,9 +197,8 @@ def send(pipe: Any, work: int, number: int, batch: Any, error: BaseException | N
         return
     descriptor = shared_memory(starts(sizes)[-1])
     try:
-        with mmap.mmap(descriptor, starts(sizes)[-1]) as memory:
-            for start, view in zip(starts(sizes), views):
-                memory[start : start + view.nbytes] = view
+        for start, view in zip(starts(sizes), views):
+            put(descriptor, view, start)
         pipe.send_bytes(pickle.dumps((work, number, data, sizes, None)))
         reduction.send_handle(pipe, descriptor, os.getppid())
     finally:
@@ -223,6 +222,13 @@ def receive(pipe: Any) -> tuple[int, int, Any, BaseException | None]:
         return work, number, *pickle.loads(data, buffers=buffers)
     except Exception as error:  # noqa: BLE001  # a class that this process cannot import
         return work, number, None, error
+
+
+def put(descriptor: int, view: memoryview, start: int) -> None:
+    """Write into the memory at `start`: quicker than through a map, whose every page faults."""
+    while view:
+        count = os.pwrite(descriptor, view, start)
+        view, start = view[count:], start + count
 
 
 def starts(sizes: list[int]) -> list[int]:

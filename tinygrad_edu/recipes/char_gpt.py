@@ -1,7 +1,7 @@
 """A GPT that writes Shakespeare letter by letter.
 
     tinygrad-edu train char-gpt                  this package's source code as the text
-    tinygrad-edu train char-gpt --data FOLDER    the folder with its input.txt
+    tinygrad-edu train char-gpt --data download  Tiny Shakespeare, fetched once (1 MB)
     tinygrad-edu train char-gpt --size base      6 layers, 6 heads, width 384, context 256 (for a
                                                  GPU, or patience)
 
@@ -40,7 +40,7 @@ RECIPE = Recipe(
     task="write like Shakespeare, with a small GPT",
     data="Tiny Shakespeare, or this package's source code",
     time="about 2 minutes",
-    score="validation loss 1.80",
+    score="validation loss 1.804 on Tiny Shakespeare",
     epochs=8,
     lr=2e-3,
     batch_size=12,

@@ -5,9 +5,10 @@
 
 The network is `models.DigitNet`.
 
-Expected score, on the 10,000 test images of MNIST:
-    embedded digits, 10 epochs:     98.7 %
-    all of MNIST, 5 epochs:         99.4 %
+The best epoch is chosen on validation digits; the test digits are used once, at the end. Expected
+score on them:
+    embedded digits, 10 epochs:     98.20 % of 500
+    all of MNIST, 5 epochs:         99.41 % of 10,000
 
 Reference: I. Loshchilov and F. Hutter, 2019, "Decoupled weight decay regularization" (AdamW); L. N.
            Smith, 2018, "Super-convergence" (the one-cycle learning rate).
@@ -33,7 +34,7 @@ RECIPE = Recipe(
     task="read handwritten digits",
     data="5,000 embedded digits, or all of MNIST",
     time="about 30 s",
-    score="98.7 % (99.4 % on all of MNIST, 5 epochs)",
+    score="98.20 % of 500 test digits (all of MNIST, 5 epochs: 99.41 % of 10,000)",
     epochs=10,
     lr=0.005,
     batch_size=100,

@@ -4,8 +4,8 @@
     tinygrad-edu train names --model mlp         bigram, mlp, rnn, gru, transformer: the history of
                                                  the field in five models
 
-Trains on 32,033 names if names.txt is in ./data (or --data FOLDER, --data download), else on names
-made of random syllables.
+Trains on the 32,033 names of names.txt with --data download or --data FOLDER, else on names made of
+random syllables.
 
 Expected validation loss (nats a letter) on names.txt, beside what makemore reports for its models
 of these kinds:
@@ -40,7 +40,7 @@ RECIPE = Recipe(
     task="invent names, with five kinds of model",
     data="names.txt, or made-up syllables",
     time="about 2 minutes",
-    score="validation loss 1.97 (transformer)",
+    score="validation loss 1.968 on names.txt (transformer)",
     epochs=10,
     lr=4e-3,
     batch_size=64,

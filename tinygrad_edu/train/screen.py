@@ -156,7 +156,9 @@ class NotebookScreen(Screen):
         from IPython.display import HTML, display
 
         super().__init__(unit)
-        self.html, self.texts, self.rows, self.now = HTML, [], [], ""
+        self.html, self.now = HTML, ""
+        self.texts: list[str] = []
+        self.rows: list[list[tuple[str, str]]] = []
         self.handle = display(HTML(""), display_id=True)
 
     def put(self, text: str, style: str) -> None:

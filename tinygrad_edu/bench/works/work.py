@@ -105,9 +105,9 @@ def works_of(op: str) -> Work:
 
 
 def parse_shape(op: str, text: str) -> tuple[int, ...]:
-    """`16384x8192` as sizes."""
+    """`16384x8192`, or `16384,8192`, as sizes."""
     try:
-        shape = tuple(int(n) for n in text.split("x"))
+        shape = tuple(int(n) for n in text.replace(",", "x").split("x"))
     except ValueError:
         shape = ()
     wanted = works_of(op)
