@@ -188,6 +188,14 @@ def of_argument(matrix: Callable, func: Callable, argnums: int | tuple) -> Calla
 
         chosen = tuple(args[i] for i in numbers)
         nested = is_grad_enabled() and any(t.requires_grad for t in leaves(args))
+        if not all(isinstance(value, Tensor) for value in chosen):
+
+            def of_leaves(*ts: Tensor) -> Any:
+                return of_those(*rebuild(chosen, iter(ts)))
+
+            found = iter(matrix(of_leaves, tuple(leaves(chosen)), create_graph=nested))
+            whole = rebuild(chosen, found)
+            return whole[0] if isinstance(argnums, int) else whole
         return matrix(
             of_those, chosen[0] if isinstance(argnums, int) else chosen, create_graph=nested
         )

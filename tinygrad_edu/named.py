@@ -7,6 +7,7 @@ exists, and an error comes where it is used.
 
 from __future__ import annotations
 
+from functools import wraps
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -190,3 +191,30 @@ def type_(self: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
 
 
 Tensor.type = type_  # type: ignore[assignment, method-assign]
+
+
+# ---- the factor first ----------------------------------------------------------------------------
+
+
+def factor_first(name: str, factor: str) -> None:
+    """Let an in-place method also take its factor as first argument: `x.add_(2, y)` is
+    `x.add_(y, alpha=2)`, an order that older scripts use.
+    """
+    method = getattr(Tensor, name)
+
+    @wraps(method)
+    def call(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        if len(args) > 1 and type(args[0]) in (int, float):
+            return method(self, *args[1:], **{factor: args[0]}, **kwargs)
+        return method(self, *args, **kwargs)
+
+    setattr(Tensor, name, call)
+
+
+for _name, _factor in (
+    ("add_", "alpha"),
+    ("sub_", "alpha"),
+    ("addcmul_", "value"),
+    ("addcdiv_", "value"),
+):
+    factor_first(_name, _factor)

@@ -462,3 +462,28 @@ def test_older_names_of_initialisers_fill_in_place():
     w = tg.empty(3, 3)
     assert nn.init.constant(w, 2.0) is w and w.sum().item() == 18
     assert nn.init.xavier_uniform(w) is w and w.std().item() > 0
+
+
+def test_the_factor_may_come_first_as_in_older_scripts():
+    torch = pytest.importorskip("torch")
+
+    def run(module):
+        x, y = module.tensor([1.0, 2.0]), module.tensor([3.0, 5.0])
+        x.add_(2, y).sub_(0.5, y).addcmul_(0.1, y, y).addcdiv_(-1, x.clone(), y)
+        return x.tolist()
+
+    np.testing.assert_allclose(run(tg), run(torch), rtol=1e-6)
+    assert tg.ones(1).add_(2).item() == 3
+
+
+def test_jacrev_takes_nested_arguments():
+    torch = pytest.importorskip("torch")
+
+    def run(module):
+        p = {"w": module.tensor([[1.0, 2.0], [3.0, 4.0]]), "b": module.tensor([0.5, 1.0])}
+        x = module.tensor([1.0, -1.0])
+        found = module.func.jacrev(lambda p, x: (p["w"] @ x + p["b"]).tanh())(p, x)
+        return [found["w"].numpy(), found["b"].numpy()]
+
+    for a, b in zip(run(tg), run(torch)):
+        np.testing.assert_allclose(a, b, rtol=1e-6)

@@ -45,6 +45,8 @@ def run(script, monkeypatch, on_engine):
     """The losses of a script, and what it printed."""
     path = HERE / f"{script}.py"
     for module in re.findall(r"^# needs: (.+)$", path.read_text(), re.M):
+        ours, _, theirs = module.partition(", ")
+        module = ours if on_engine else theirs or ours
         pytest.importorskip(module, reason=f"{module} is not installed; pip install {module}")
     monkeypatch.syspath_prepend(str(HERE))
     monkeypatch.setattr(sys, "argv", [path.name])

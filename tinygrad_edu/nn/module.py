@@ -128,6 +128,8 @@ class Module:
         """
         return RemovableHandle(self._backward_hooks, hook, prepend)
 
+    register_backward_hook = register_full_backward_hook  # PyTorch's older name
+
     # ---- registration ----
 
     def _check_new(self, kind: str, name: Any) -> None:
