@@ -16,6 +16,7 @@ from .engine.errors import CheckpointError
 
 SPARE = 20_000_000  # bytes that a gzip file may unpack to, and as many more as 20 times its size
 SWELLING = 20
+PIECE = 1 << 14  # bytes that are unpacked at once
 PATIENCE = 10.0  # seconds to wait for another writer of the same folder before writing beside it
 
 
@@ -114,21 +115,21 @@ def gunzip(raw: bytes, limit: int | None = None) -> bytes:
     Raises: ValueError for a file that is damaged, ends too early, or unpacks to too much
     """
     most = SPARE + SWELLING * len(raw)
-    content, rest = bytearray(), raw
-    while rest:  # a file may have several parts
+    stop = most + 1 if limit is None else min(limit, most + 1)
+    content, at = bytearray(), 0
+    while at < len(raw) or not raw:  # a file may have several parts
         unpacker = zlib.decompressobj(wbits=31)  # 31: with gzip's header and checksum
-        wanted = min(most + 1, most + 1 if limit is None else limit) - len(content)
-        try:
-            content += unpacker.decompress(rest, wanted)
-        except zlib.error as error:
-            raise ValueError(f"a corrupt gzip file ({error})") from None
-        if limit is not None and len(content) >= limit:
-            return bytes(content)
-        if len(content) > most:
-            raise ValueError(f"a gzip file of {len(raw):,} bytes with more than {most:,} in it")
-        if not unpacker.eof:
-            break
-        rest = unpacker.unused_data
-        if not rest:
-            return bytes(content)
-    raise ValueError("a gzip file that ends too early (truncated)")
+        while not unpacker.eof:
+            piece = raw[at : at + PIECE]  # small, because what is left of it is copied
+            try:
+                content += unpacker.decompress(piece, stop - len(content))
+            except zlib.error as error:
+                raise ValueError(f"a corrupt gzip file ({error})") from None
+            if limit is not None and len(content) >= limit:
+                return bytes(content)
+            if len(content) > most:
+                raise ValueError(f"a gzip file of {len(raw):,} bytes with more than {most:,} in it")
+            if not piece and not unpacker.eof:
+                raise ValueError("a gzip file that ends too early (truncated)")
+            at += len(piece) - len(unpacker.unused_data) - len(unpacker.unconsumed_tail)
+    return bytes(content)

@@ -147,6 +147,12 @@ def test_with_mmap_the_numbers_stay_in_the_file_and_changes_do_not_reach_it(tmp_
     assert x[999].item() == 1000 and (tmp_path / name).read_bytes() == before
 
 
+def test_an_empty_file_has_no_map_and_is_refused(tmp_path):
+    (tmp_path / "x.pt").write_bytes(b"")
+    with pytest.raises(CheckpointError, match="it is empty"):
+        load(tmp_path / "x.pt", mmap=True)
+
+
 @pytest.mark.parametrize(
     "where", [None, "cpu", te.device("cpu"), lambda storage, name: storage, {"cuda:0": "cpu"}]
 )

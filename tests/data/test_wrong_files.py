@@ -30,6 +30,9 @@ PACKED = gzip.compress(TEXT, mtime=0)
 
 def test_a_gzip_file_of_several_parts_is_read():
     assert files.gunzip(PACKED + gzip.compress(b"more")) == TEXT + b"more"
+    assert files.gunzip(gzip.compress(b"") * 1000 + gzip.compress(b"a") * 1000) == b"a" * 1000
+    large = random.Random(0).randbytes(100_000)
+    assert files.gunzip(gzip.compress(large) * 2) == large * 2
 
 
 def test_a_limit_gives_the_beginning():

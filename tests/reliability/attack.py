@@ -224,9 +224,6 @@ def main() -> int:
         report = run_large() if kind == "large" else run(kind, count, flags.seed, flags.only)
         print(json.dumps(report))
         return 0
-    found = {kind: in_child(kind, count, flags.seed) for kind, count in counts.items()}
-    for kind, report in found.items():
-        print(f"{kind}: {json.dumps(report)}")
     about = {
         "date": datetime.date.today().isoformat(),
         "python": platform.python_version(),
@@ -235,7 +232,11 @@ def main() -> int:
         "limits": {"cpu_s": SECONDS, "bytes_over_the_file": BYTES},
     }
     flags.out.parent.mkdir(parents=True, exist_ok=True)
-    flags.out.write_text(json.dumps({**about, "kinds": found}, indent=1) + "\n")
+    found: dict[str, Any] = {}
+    for kind, count in counts.items():
+        found[kind] = in_child(kind, count, flags.seed)
+        print(f"{kind}: {json.dumps(found[kind])}", flush=True)
+        flags.out.write_text(json.dumps({**about, "kinds": found}, indent=1) + "\n")
     return int(any(report["wrong"] or report.get("programs") for report in found.values()))
 
 

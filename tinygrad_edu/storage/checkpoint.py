@@ -124,7 +124,10 @@ def read(file: Any, name: str, place: Callable[[str], Device], trust: Any, mmap:
             f"load: pickles are never run, got {name}, which is one (torch.save's format before"
             " version 1.6). Load it with PyTorch and save it again with torch.save."
         )
-    data = memory_map.mmap(file.fileno(), 0, access=memory_map.ACCESS_COPY) if mmap else file.read()
+    if mmap and start:  # an empty file has no map
+        data: Any = memory_map.mmap(file.fileno(), 0, access=memory_map.ACCESS_COPY)
+    else:
+        data = file.read()
     return from_bytes(data, name, place("cpu"))
 
 
