@@ -1,12 +1,18 @@
 """Data sets of images, shaped like torchvision's."""
 
 from .base import DatasetError, VisionDataset
+from .cifar import CIFAR10, CIFAR100
 from .embedded import MNIST5k
+from .emnist import EMNIST
 from .fake import FakeData
 from .folder import DatasetFolder, ImageFolder
-from .mnist import MNIST, FashionMNIST
+from .mnist import KMNIST, MNIST, FashionMNIST
 
 __all__ = [
+    "CIFAR10",
+    "CIFAR100",
+    "EMNIST",
+    "KMNIST",
     "MNIST",
     "DatasetError",
     "DatasetFolder",

@@ -4,6 +4,7 @@ before it gets its name.
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import os
 import socket
@@ -58,6 +59,19 @@ def fetch(
             if part.exists() and part.stat().st_size == 0:
                 part.unlink()
     raise DatasetError("\n".join(reasons))
+
+
+def check_hash(path: Path, name: str, algorithm: str, expected: str) -> None:
+    """Raise DatasetError unless the file has that hash: `algorithm` is "sha256" or "md5"."""
+    found = hashlib.new(algorithm, usedforsecurity=False)
+    with open(path, "rb") as file:
+        while piece := file.read(1 << 20):
+            found.update(piece)
+    if found.hexdigest() != expected:
+        raise DatasetError(
+            f"{name}: {path.name.removesuffix('.part')} must have the {algorithm} {expected}, got"
+            f" {found.hexdigest()}. Delete it and get it again, for example with download=True."
+        )
 
 
 def taken(

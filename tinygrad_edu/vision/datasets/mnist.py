@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST: found on disk, or fetched once."""
+"""MNIST, Fashion-MNIST and KMNIST: found on disk, or fetched once."""
 
 from __future__ import annotations
 
@@ -14,19 +14,22 @@ from pathlib import Path
 
 import numpy as np
 
-from ...engine.tensor import as_tensor
+from ...engine.tensor import Tensor, as_tensor
 from .base import DIGITS, ArrayDataset, DatasetError
 from .download import fetch
-from .idx import AGAIN, parse_idx, read_content
+from .idx import AGAIN, parse_idx, read_content, read_raw
 
 
 @dataclass(frozen=True)
 class File:
-    """One of the four files: its name unpacked, its shape, the sha256 of its content unpacked."""
+    """One of the four files: its name unpacked, its shape, the sha256 of its content unpacked, or
+    else the sha256 of the gzip file.
+    """
 
     name: str
     shape: tuple[int, ...]
-    sha256: str
+    sha256: str = ""
+    packed_sha256: str = ""
 
     @property
     def size(self) -> int:
@@ -48,6 +51,18 @@ def cache_folder() -> Path:
     else:
         base = Path(os.environ.get("XDG_CACHE_HOME") or home / ".cache")
     return base / "tinygrad_edu"
+
+
+def writable(folder: Path, otherwise: Path) -> Path:
+    """The folder, made if it is not there; the other one if that cannot be written to."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK):
+            raise PermissionError
+    except OSError:  # a read-only root
+        folder = otherwise
+        folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 class MNIST(ArrayDataset):
@@ -137,6 +152,30 @@ class MNIST(ArrayDataset):
             )
 
     @property
+    def train_data(self) -> Tensor:
+        """An older name of `data`."""
+        return self._older("train_data", "data")
+
+    @property
+    def test_data(self) -> Tensor:
+        """An older name of `data`."""
+        return self._older("test_data", "data")
+
+    @property
+    def train_labels(self) -> Tensor:
+        """An older name of `targets`."""
+        return self._older("train_labels", "targets")
+
+    @property
+    def test_labels(self) -> Tensor:
+        """An older name of `targets`."""
+        return self._older("test_labels", "targets")
+
+    def _older(self, name: str, now: str) -> Tensor:
+        warnings.warn(f"{name} has been renamed {now}.", stacklevel=3)
+        return getattr(self, now)
+
+    @property
     def _name(self) -> str:
         return type(self).__name__
 
@@ -177,7 +216,8 @@ class MNIST(ArrayDataset):
         assert path is not None
         content = read_content(path)
         array = parse_idx(content, path, file.shape)
-        if array.shape == file.shape and hashlib.sha256(content).hexdigest() != file.sha256:
+        whole = file.sha256 and array.shape == file.shape
+        if whole and hashlib.sha256(content).hexdigest() != file.sha256:
             warnings.warn(
                 f"{self._name}: {path} has the size of the published file but other content. Some"
                 " of its values are changed, or it belongs to another data set.",
@@ -186,23 +226,19 @@ class MNIST(ArrayDataset):
         return array
 
     def _check(self, path: Path, file: File) -> None:
-        """Raise DatasetError unless `path` holds the published content, compressed in any way."""
-        found = hashlib.sha256(read_content(path)).hexdigest()
-        if found != file.sha256:
+        """Raise DatasetError unless `path` holds the published content, compressed in any way if
+        the sha256 of the content is known.
+        """
+        content = read_content(path) if file.sha256 else read_raw(path)
+        expected, found = file.sha256 or file.packed_sha256, hashlib.sha256(content).hexdigest()
+        if found != expected:
+            what = "have content with" if file.sha256 else "have the"
             raise DatasetError(
-                f"{self._name}: {file.name}.gz must have content with sha256 {file.sha256}, got"
-                f" {found}. {AGAIN}"
+                f"{self._name}: {file.name}.gz must {what} sha256 {expected}, got {found}. {AGAIN}"
             )
 
     def _download(self) -> None:
-        folder = self._own_folder()
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            if not os.access(folder, os.W_OK):
-                raise PermissionError
-        except OSError:  # a read-only root
-            folder = self._cache()
-            folder.mkdir(parents=True, exist_ok=True)
+        folder = writable(self._own_folder(), self._cache())
         for file in self.files:
             if self._find(file) is None:
                 urls = [mirror + file.name + ".gz" for mirror in self.mirrors]
@@ -287,3 +323,36 @@ class FashionMNIST(MNIST):
         "Bag",
         "Ankle boot",
     ]
+
+
+class KMNIST(MNIST):
+    """Old Japanese characters in the form of MNIST: 28 x 28 pixels, 60,000 and 10,000, ten classes.
+    Arguments as for MNIST. What is fetched must have the sha256 that is known of the gzip file.
+
+    Reference: T. Clanuwat et al., 2018, "Deep learning for classical Japanese literature".
+    """
+
+    mirrors = ("https://codh.rois.ac.jp/kmnist/dataset/kmnist/",)
+    files = (
+        File(
+            "train-images-idx3-ubyte",
+            (60000, 28, 28),
+            packed_sha256="51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",
+        ),
+        File(
+            "train-labels-idx1-ubyte",
+            (60000,),
+            packed_sha256="e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17",
+        ),
+        File(
+            "t10k-images-idx3-ubyte",
+            (10000, 28, 28),
+            packed_sha256="edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5",
+        ),
+        File(
+            "t10k-labels-idx1-ubyte",
+            (10000,),
+            packed_sha256="20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
+        ),
+    )
+    classes = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"]
