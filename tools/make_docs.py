@@ -207,22 +207,22 @@ Each of these is accepted here and gives the right result, or is refused here wi
 - `SparseAdam` is left out, because there are no sparse tensors.
 - `ctc_loss` returns the gradient of its formula. PyTorch assumes that `log_probs` come from
   `log_softmax` and returns a gradient that is right only then. Through `log_softmax` both agree.
-- Among equal elements `kthvalue` and `topk` may choose another of them, so the index and the
-  gradient can belong to another of the equal elements.
+- Where several elements are equal, `kthvalue` and `topk` may choose a different one than PyTorch
+  does. The index and the gradient then belong to that element.
 - `Muon` orthogonalises in the dtype of the parameter, PyTorch in bfloat16. Steps differ by about
   0.001 of a parameter.
 - In-place writes to the outputs of `split`, `chunk` and `unbind` work, and gradients follow.
 - `x[::-1]` works (PyTorch raises ValueError).
-- Float minus bool is defined.
-- A value may be written in place when the gradient does not need it.
+- A float tensor minus a bool tensor works (PyTorch raises RuntimeError).
+- A value may be changed in place if no gradient needs it.
 - Tensors made under `inference_mode` may be written in place and used in a graph.
 - Parameter groups of an optimiser may be mixed, some with names and some without.
-- `save` and `load` pickle no objects but modules and classes that are listed, and run no code of
-  these (`docs/reliability.md`). `load` puts tensors on the CPU unless `map_location` says
+- `save` and `load` accept only the modules and classes that a list names, besides plain data, and
+  run none of their code (`docs/reliability.md`). `load` puts tensors on the CPU unless `map_location` says
   otherwise.
 
-The tests list the remaining ones beside their reasons: `DIFFERENT` in
-`tests/ops/test_drawn_parity.py`.
+The list `DIFFERENT` in `tests/ops/test_drawn_parity.py` holds the remaining differences with their
+reasons.
 """
 
 

@@ -169,14 +169,14 @@ def test_adding_an_op_touches_one_file(tmp_path):
         from tinygrad_edu.engine.op import Array, op
 
         @op(inplace=True, cases=[Case([2, 3])])
-        def cubed(xp, input: Array):
+        def one_file_cube(xp, input: Array):
             """Third power.
 
             Math:   out = input^3;   d input = 3 g input^2
             """
             return input * input * input
 
-        cubed.vjp(input=lambda g, input: g * 3 * input * input)
+        one_file_cube.vjp(input=lambda g, input: g * 3 * input * input)
         ''')
     )
     said = python(f"""
@@ -186,9 +186,9 @@ def test_adding_an_op_touches_one_file(tmp_path):
         import one_file
         from tinygrad_edu.engine.device import functional
         x = t.tensor([1.0, 2.0], dtype=t.float64, requires_grad=True)
-        y = functional.cubed(x)                                      # a function
-        assert y.tolist() == x.cubed().tolist() == [1.0, 8.0]        # a method
-        assert x.detach().clone().cubed_().tolist() == [1.0, 8.0]    # an in-place form
+        y = functional.one_file_cube(x)                             # a function
+        assert y.tolist() == x.one_file_cube().tolist() == [1.0, 8.0]  # a method
+        assert x.detach().clone().one_file_cube_().tolist() == [1.0, 8.0]  # an in-place form
         g, = t.autograd.grad(y.sum(), x, create_graph=True)          # a gradient
         assert g.tolist() == [3.0, 12.0]
         assert t.autograd.grad(g.sum(), x)[0].tolist() == [6.0, 12.0]  # and the next order
