@@ -218,8 +218,8 @@ Each of these is accepted here and gives the right result, or is refused here wi
 - Tensors made under `inference_mode` may be written in place and used in a graph.
 - Parameter groups of an optimiser may be mixed, some with names and some without.
 - `save` and `load` accept only the modules and classes that a list names, besides plain data, and
-  run none of their code (`docs/reliability.md`). `load` puts tensors on the CPU unless `map_location` says
-  otherwise.
+  run none of their code (`docs/reliability.md`). `load` puts tensors on the CPU unless
+  `map_location` says otherwise.
 
 The list `DIFFERENT` in `tests/ops/test_drawn_parity.py` holds the remaining differences with their
 reasons.
