@@ -312,6 +312,12 @@ def test_predict_reads_real_digits_in_any_size_colour_and_polarity(good, tmp_pat
         assert right >= 17, f"{kind}: only {right} of 20 right"
 
 
+def test_the_digit_that_a_run_leaves_can_be_asked_about_as_the_readme_does(good, tmp_path):
+    run = good[0].parent
+    code, out, err = call("predict", good[0], run / "digit.png", cwd=tmp_path)
+    assert (code, err) == (0, "") and out.startswith(str(run / "digit.png")) and " %" in out
+
+
 def test_predict_prints_probabilities_best_first(good, tmp_path):
     image = pytest.importorskip("PIL.Image")
     image.fromarray(good[1][0][0]).save(tmp_path / "x.png")

@@ -26,7 +26,6 @@ EXTRAS = (  # (module, pip name, what it gives)
     ("rich", "rich", "a progress bar that moves"),
     ("matplotlib", "matplotlib", "curves.png and mistakes.png"),
     ("PIL", "pillow", "predict, which reads images"),
-    ("numba", "numba", "faster kernels on the CPU"),
     ("cupy", CUPY, "training on an NVIDIA GPU"),
 )
 
@@ -46,6 +45,7 @@ def run(flags: argparse.Namespace) -> int:
         "cores": cores,
         "threads": threads,
         "devices": devices,
+        "cache": cache,
     }
     found = {name: carefully(look) for name, look in looks.items()}
     extras = {package: installed(module, package) for module, package, _ in EXTRAS}
@@ -112,6 +112,13 @@ def threads() -> str:
     except ModuleNotFoundError:
         now = "as many as cores (threadpoolctl, which could tell, is not installed)"
     return "; ".join([now, *given])
+
+
+def cache() -> str:
+    """Where compiled kernels and downloads lie; an uninstall leaves them there."""
+    from ..devices.build import cache_folder
+
+    return str(cache_folder("emu").parent)
 
 
 def devices() -> str:

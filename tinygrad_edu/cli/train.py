@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -157,12 +158,19 @@ def describe(option: Option) -> str:
 
 def run(flags: argparse.Namespace) -> int:
     from .. import recipes
+    from ..devices.cores import usable_cores
     from ..devices.cpu.threads import set_num_threads
     from ..train import Run
 
     if flags.resume and flags.overwrite:
         raise Stop("--resume and --overwrite must not be given together. Choose one.")
     if flags.threads is not None:
+        if flags.threads > usable_cores():
+            print(
+                f"--threads {flags.threads} is more than the {usable_cores()} cores that this"
+                " process may use: the training will be slower.",
+                file=sys.stderr,
+            )
         set_num_threads(flags.threads)
     module = recipes.get(flags.recipe)
     recipe = module.RECIPE
