@@ -5,6 +5,7 @@ from __future__ import annotations
 import doctest
 import importlib
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -503,6 +504,19 @@ def test_cdf_of_a_decreasing_transform_rises():
     near(made[0].icdf(t.tensor(shares)), made[1].icdf(torch.tensor(shares)), 1e-5)
 
 
+def test_transforms_are_equal_if_they_are_the_same_function_and_divergences_need_that():
+    assert D.AffineTransform(0.0, 2.0) == D.AffineTransform(t.tensor(0.0), 2.0)
+    assert D.AffineTransform(0.0, 2.0) != D.AffineTransform(0.0, 3.0)
+    assert D.PowerTransform(2.0) == D.PowerTransform(2.0) and D.ExpTransform() == D.ExpTransform()
+    assert D.ExpTransform().inv == D.ExpTransform().inv != D.ExpTransform()
+    assert D.PowerTransform(-2.0).sign.item() == -1
+    one, two = D.Normal(0.0, 1.0), D.Normal(1.0, 2.0)
+    scaled = [D.TransformedDistribution(d, D.AffineTransform(0.0, 2.0)) for d in (one, two)]
+    near(D.kl_divergence(*scaled), D.kl_divergence(one, two))
+    with pytest.raises(NotImplementedError, match="must have the same transforms"):
+        D.kl_divergence(scaled[0], D.LogNormal(0.0, 1.0))
+
+
 def test_a_cached_pair_gives_back_the_same_tensor():
     f = D.ExpTransform(cache_size=1)
     x = t.randn(3)
@@ -609,6 +623,21 @@ def test_numbers_get_the_dtype_of_the_tensor_beside_them():
     assert D.Normal(t.zeros(2, dtype=t.float64), 1.0).sample().dtype is t.float64
     assert D.Normal(0.0, 1.0).sample().dtype is t.float32
     assert D.Gamma(t.ones(2, dtype=t.float64), 1.0).rsample().dtype is t.float64
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="emu needs g++")
+@pytest.mark.parametrize("name", "normal gamma categorical multinomial relaxed-one-hot".split())
+def test_everything_stays_on_the_device_of_the_parameters(name):
+    kind, given, value = EXAMPLES[name]
+    tensors = {k: t.tensor(v, device="emu") if isinstance(v, list) else v for k, v in given.items()}
+    made = getattr(D, kind)(**tensors)
+    x = made.sample((2,))
+    assert str(x.device) == str(made.log_prob(x).device) == "emu"
+    near(
+        made.log_prob(t.tensor(value, device="emu")).cpu(),
+        make(t, name)[0].log_prob(t.tensor(value, dtype=t.float64)),
+        1e-4,
+    )
 
 
 def test_small_concentrations_give_finite_samples_and_gradients():

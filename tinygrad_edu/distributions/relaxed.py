@@ -10,7 +10,7 @@ from ..engine.tensor import Tensor
 from . import constraints
 from .categorical import Categorical, OfClasses
 from .counts import Binary
-from .utils import Number, as_float, open_uniform
+from .utils import Number, open_uniform
 
 
 class RelaxedBernoulli(Binary):
@@ -32,8 +32,8 @@ class RelaxedBernoulli(Binary):
         logits: Number | None = None,
         validate_args: bool | None = None,
     ):
-        self.temperature = as_float(temperature)
         self._take(probs, logits)
+        self.temperature = beside(temperature, self._param)
         super().__init__(self.param_shape, (), validate_args)
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
@@ -68,8 +68,8 @@ class RelaxedOneHotCategorical(OfClasses):
         logits: Tensor | None = None,
         validate_args: bool | None = None,
     ):
-        self.temperature = as_float(temperature)
         self._categorical = Categorical(probs, logits, validate_args)
+        self.temperature = beside(temperature, self._categorical._param)
         shape = self._categorical.param_shape
         super().__init__(shape[:-1], shape[-1:], validate_args)
 
@@ -84,3 +84,8 @@ class RelaxedOneHotCategorical(OfClasses):
         score = self.logits - t * value.log()
         score = (score - F.logsumexp(score, -1, keepdim=True)).sum(-1)
         return score + (k - 1) * t.log() + math.lgamma(k) - value.log().sum(-1)
+
+
+def beside(number: Number, like: Tensor) -> Tensor:
+    """A number with dtype and device of a parameter; a tensor as it is."""
+    return number if isinstance(number, Tensor) else like.new_tensor(number)

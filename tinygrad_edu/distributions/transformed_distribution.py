@@ -14,7 +14,7 @@ from .distribution import Distribution
 from .independent import Independent
 from .location_scale import Normal
 from .transforms import ComposeTransform, ExpTransform, Transform
-from .utils import Number, broadcast_all, sum_rightmost
+from .utils import Number, sum_rightmost
 
 
 class TransformedDistribution(Distribution):
@@ -25,6 +25,7 @@ class TransformedDistribution(Distribution):
     """
 
     arg_constraints: dict = {}
+    base_dist: Any
 
     def __init__(
         self,
@@ -129,9 +130,10 @@ class LogNormal(TransformedDistribution):
 
     arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
     support = constraints.positive
+    base_dist: Normal
 
     def __init__(self, loc: Number, scale: Number, validate_args: bool | None = None):
-        base = Normal(*broadcast_all(loc, scale), validate_args=False)
+        base = Normal(loc, scale, validate_args=False)
         super().__init__(base, ExpTransform(), validate_args)
 
     @property

@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import functional as F
 from ..engine.errors import ShapeError
-from ..engine.tensor import Tensor
+from ..engine.tensor import Tensor, as_tensor
 from ..ops.elementwise.activation import softplus
 from . import constraints
 from .constraints import Constraint
@@ -85,7 +85,7 @@ class Transform:
 
     def __eq__(self, other: object) -> bool:
         """Whether two transforms are known to be the same function."""
-        return type(self) is type(other) and not self._settings() and not other._settings()  # type: ignore[attr-defined]
+        return type(self) is type(other) and not self._settings() and not other._settings()
 
     __hash__ = object.__hash__
 
@@ -112,15 +112,15 @@ class Inverse(Transform):
         return self._inv.bijective
 
     @property
-    def sign(self) -> Any:  # type: ignore[override]
+    def sign(self) -> Any:
         return self._inv.sign
 
     @property
-    def domain(self) -> Any:  # type: ignore[override]
+    def domain(self) -> Any:
         return self._inv.codomain
 
     @property
-    def codomain(self) -> Any:  # type: ignore[override]
+    def codomain(self) -> Any:
         return self._inv.domain
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -159,11 +159,11 @@ class ComposeTransform(Transform):
         return all(p.bijective for p in self.parts)
 
     @property
-    def sign(self) -> Any:  # type: ignore[override]
+    def sign(self) -> Any:
         return math.prod(p.sign for p in self.parts)
 
     @property
-    def domain(self) -> Any:  # type: ignore[override]
+    def domain(self) -> Any:
         """That of the first part, with the event dims that the later parts need."""
         if not self.parts:
             return constraints.real
@@ -173,7 +173,7 @@ class ComposeTransform(Transform):
         return with_event_dim(self.parts[0].domain, need)
 
     @property
-    def codomain(self) -> Any:  # type: ignore[override]
+    def codomain(self) -> Any:
         """That of the last part, with the event dims that the earlier parts have."""
         if not self.parts:
             return constraints.real
@@ -260,13 +260,13 @@ class AffineTransform(Transform):
         self.loc, self.scale, self.event_dim = loc, scale, event_dim
 
     @property
-    def domain(self) -> Any:  # type: ignore[override]
+    def domain(self) -> Any:
         return with_event_dim(constraints.real, self.event_dim)
 
-    codomain = domain  # type: ignore[assignment]
+    codomain = domain
 
     @property
-    def sign(self) -> Any:  # type: ignore[override]
+    def sign(self) -> Any:
         if isinstance(self.scale, Tensor):
             return self.scale.sign()
         return (self.scale > 0) - (self.scale < 0)
@@ -291,7 +291,7 @@ class AffineTransform(Transform):
 
 def same(a: Any, b: Any) -> bool:
     """Whether two numbers or tensors are equal."""
-    return a is b or bool((F.as_tensor(a) == F.as_tensor(b)).all())
+    return a is b or bool((as_tensor(a) == as_tensor(b)).all())
 
 
 class PowerTransform(Transform):
@@ -304,8 +304,8 @@ class PowerTransform(Transform):
         self.exponent = exponent
 
     @property
-    def sign(self) -> Any:  # type: ignore[override]
-        return F.as_tensor(self.exponent).sign()
+    def sign(self) -> Any:
+        return as_tensor(self.exponent).sign()
 
     def _call(self, x: Tensor) -> Tensor:
         return x**self.exponent
@@ -442,11 +442,11 @@ class IndependentTransform(Transform):
         self.reinterpreted_batch_ndims = reinterpreted_batch_ndims
 
     @property
-    def domain(self) -> Any:  # type: ignore[override]
+    def domain(self) -> Any:
         return constraints.independent(self.base_transform.domain, self.reinterpreted_batch_ndims)
 
     @property
-    def codomain(self) -> Any:  # type: ignore[override]
+    def codomain(self) -> Any:
         return constraints.independent(self.base_transform.codomain, self.reinterpreted_batch_ndims)
 
     @property
@@ -454,7 +454,7 @@ class IndependentTransform(Transform):
         return self.base_transform.bijective
 
     @property
-    def sign(self) -> Any:  # type: ignore[override]
+    def sign(self) -> Any:
         return self.base_transform.sign
 
     def _call(self, x: Tensor) -> Tensor:
@@ -489,11 +489,11 @@ class ReshapeTransform(Transform):
             )
 
     @property
-    def domain(self) -> Any:  # type: ignore[override]
+    def domain(self) -> Any:
         return constraints.independent(constraints.real, len(self.in_shape))
 
     @property
-    def codomain(self) -> Any:  # type: ignore[override]
+    def codomain(self) -> Any:
         return constraints.independent(constraints.real, len(self.out_shape))
 
     def _call(self, x: Tensor) -> Tensor:
