@@ -417,6 +417,23 @@ def test_the_divergence_of_independent_dims_is_the_sum():
     near(total, D.kl_divergence(one, two).sum())
 
 
+def test_the_divergence_of_binomials_is_that_of_their_trials():
+    torch = pytest.importorskip("torch")
+    made = [
+        [
+            h.distributions.Binomial(3, h.tensor(v, dtype=h.float64))
+            for v in ([0.2, 0.9], [0.5, 0.4])
+        ]
+        for h in (t, torch)
+    ]
+    near(D.kl_divergence(*made[0]), torch.distributions.kl_divergence(*made[1]))
+    certain, fair = D.Binomial(3, t.ones(1)), D.Binomial(3, t.full((1,), 0.5))
+    assert D.kl_divergence(certain, fair).item() == pytest.approx(3 * math.log(2))
+    assert D.kl_divergence(certain, D.Binomial(2, t.ones(1))).item() == math.inf
+    with pytest.raises(NotImplementedError, match="at least that of q"):
+        D.kl_divergence(D.Binomial(2, t.ones(1)), certain)
+
+
 def test_register_kl_takes_ones_own_formula_and_refuses_instances():
     class Mine(D.Normal):
         pass

@@ -83,7 +83,7 @@ def kl_divergence(p: Distribution, q: Distribution) -> Tensor:
 
 
 @register_kl(Bernoulli, Bernoulli)
-def kl_bernoulli(p: Bernoulli, q: Bernoulli) -> Tensor:
+def kl_bernoulli(p: Any, q: Any) -> Tensor:
     one = p.probs * (softplus(-q.logits) - softplus(-p.logits))
     zero = (1 - p.probs) * (softplus(q.logits) - softplus(p.logits))
     return where_possible(p.probs, one, q.probs) + where_possible(1 - p.probs, zero, 1 - q.probs)
@@ -96,13 +96,12 @@ def where_possible(p: Tensor, term: Tensor, q: Tensor) -> Tensor:
 
 @register_kl(Binomial, Binomial)
 def kl_binomial(p: Binomial, q: Binomial) -> Tensor:
-    each = p.probs * (p.logits - q.logits) + F.log1p(-p.probs) - F.log1p(-q.probs)
     if bool((p.total_count < q.total_count).any()):
         raise NotKnown(
             "kl_divergence: total_count of p must be at least that of q, got less. Average"
             " p.log_prob(x) - q.log_prob(x) over samples x of p."
         )
-    return F.where(p.total_count > q.total_count, math.inf, p.total_count * each)
+    return F.where(p.total_count > q.total_count, math.inf, p.total_count * kl_bernoulli(p, q))
 
 
 @register_kl(Categorical, Categorical)
