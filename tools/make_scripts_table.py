@@ -10,6 +10,7 @@ import sys
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -33,21 +34,28 @@ def row(name: str) -> str:
     for on_engine in (True, False):
         patch = pytest.MonkeyPatch()
         try:
-            losses, _ = run(name, patch, on_engine)
-            found.append(f"{losses[-1]:.6g}")
+            found.append(run(name, patch, on_engine)[0])
         except pytest.skip.Exception:
-            found.append("not run")
+            found.append(None)
         patch.undo()
-    cells = (f"[{name}](../tests/scripts/{name}.py)", about, len(uses), missing, *found)
+    cells = (f"[{name}](../tests/scripts/{name}.py)", about, len(uses), missing, *compared(*found))
     return "| " + " | ".join(map(str, cells)) + " |"
+
+
+def compared(ours: np.ndarray, theirs: np.ndarray | None) -> tuple:
+    """How many numbers there are, their mean here and on PyTorch, and the largest difference."""
+    if theirs is None:
+        return len(ours), f"{ours.mean():.6g}", "not run", ""
+    apart = np.abs(ours - theirs) / np.maximum(np.abs(theirs), 1)
+    return len(ours), f"{ours.mean():.6g}", f"{theirs.mean():.6g}", f"{apart.max():.1e}"
 
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     head = PAGE.read_text(encoding="utf-8").split(MARK)[0]
     lines = [
-        "| script | what it trains | names used | missing | last number here | on PyTorch |",
-        "| --- | --- | --: | --: | --: | --: |",
+        "| script | what it trains | names | missing | numbers | mean here | on PyTorch | apart |",
+        "| --- | --- | --: | --: | --: | --: | --: | --: |",
         *map(row, SCRIPTS),
     ]
     PAGE.write_text(head + MARK + "\n\n" + "\n".join(lines) + "\n", encoding="utf-8")
