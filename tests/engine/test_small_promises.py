@@ -1,0 +1,31 @@
+"""Small promises of the engine that no other test kept, as mutants showed (docs/mutants.md)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import tinygrad_edu as tg
+from tinygrad_edu.engine.errors import DTypeError
+
+
+def test_an_optional_input_stays_left_out_when_another_is_converted():
+    x, weight = np.ones((1, 3), np.float32), tg.ones(2, 3)
+    assert tg.nn.functional.linear(x, weight).tolist() == [[3.0, 3.0]]
+    assert tg.nn.functional.linear(x, weight, None).tolist() == [[3.0, 3.0]]
+    with pytest.raises(DTypeError, match=r"linear: needs the argument 'weight', got None\."):
+        tg.nn.functional.linear(x, None)
+
+
+def test_limits_are_those_of_the_dtype_and_of_no_other_kind():
+    assert (tg.iinfo(tg.int16).max, tg.iinfo(tg.uint8).min) == (32767, 0)
+    assert tg.finfo(tg.float32).eps == 2.0**-23
+    with pytest.raises(DTypeError, match="iinfo: must be an integer dtype"):
+        tg.iinfo(tg.float32)
+    with pytest.raises(DTypeError, match="finfo: must be a floating-point dtype"):
+        tg.finfo(tg.int64)
+
+
+def test_backward_of_a_number_says_what_it_needs():
+    with pytest.raises(DTypeError, match=r"backward: needs a tensor or several, got "):
+        tg.autograd.backward(3.0)
