@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
+from tinygrad_edu.engine.border import explain
 from tinygrad_edu.engine.errors import DTypeError
 
 
@@ -29,3 +30,21 @@ def test_limits_are_those_of_the_dtype_and_of_no_other_kind():
 def test_backward_of_a_number_says_what_it_needs():
     with pytest.raises(DTypeError, match=r"backward: needs a tensor or several, got "):
         tg.autograd.backward(3.0)
+
+
+def test_sizes_that_are_left_out_are_an_error_that_names_them():
+    with pytest.raises(DTypeError, match="reshape: needs the argument 'shape', got nothing"):
+        tg.ones(2).reshape()
+
+
+def test_next_functions_tell_which_output_of_a_node_was_used():
+    values, at = (tg.ones(2, 3, requires_grad=True) * 2).max(1)
+    assert (values * 3).grad_fn.next_functions[0][1] == 0
+    x = tg.ones(2, requires_grad=True)
+    assert [which for _, which in (x * tg.ones(2)).grad_fn.next_functions] == [0, 0]
+
+
+def test_an_error_does_not_name_the_inner_function_in_which_it_came_up():
+    error = TypeError("op.<locals>.forward() got an unexpected keyword argument 'x'")
+    said = str(explain("add", {"input": tg.ones(2)}, error))
+    assert said.startswith("add: got an unexpected keyword argument 'x', got input: float32 (2,)")
