@@ -48,3 +48,10 @@ def test_an_error_does_not_name_the_inner_function_in_which_it_came_up():
     error = TypeError("op.<locals>.forward() got an unexpected keyword argument 'x'")
     said = str(explain("add", {"input": tg.ones(2)}, error))
     assert said.startswith("add: got an unexpected keyword argument 'x', got input: float32 (2,)")
+
+
+def test_a_list_of_different_dtypes_is_joined_and_no_list_is_an_error():
+    both = tg.cat([tg.ones(1), tg.tensor([2])])
+    assert (both.dtype, both.tolist()) == (tg.float32, [1.0, 2.0])
+    with pytest.raises(DTypeError, match="cat: needs a non-empty list or tuple of tensors"):
+        tg.cat([])
