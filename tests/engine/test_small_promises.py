@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu.engine.border import explain
-from tinygrad_edu.engine.errors import DTypeError
+from tinygrad_edu.engine.errors import DeviceError, DTypeError
 
 
 def test_an_optional_input_stays_left_out_when_another_is_converted():
@@ -55,3 +57,19 @@ def test_a_list_of_different_dtypes_is_joined_and_no_list_is_an_error():
     assert (both.dtype, both.tolist()) == (tg.float32, [1.0, 2.0])
     with pytest.raises(DTypeError, match="cat: needs a non-empty list or tuple of tensors"):
         tg.cat([])
+
+
+def test_size_and_stride_answer_for_one_dim():
+    x = tg.ones(2, 3)
+    assert (x.size(1), x.size(-2), x.stride(0)) == (3, 2, 3)
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="emu needs g++")
+def test_numpy_of_a_tensor_on_another_device_says_what_to_call():
+    with pytest.raises(DeviceError, match=r"numpy: must be called on a CPU tensor.*x\.cpu\(\)"):
+        tg.ones(2).to("emu").numpy()
+
+
+def test_in_looks_for_a_value_among_the_elements():
+    assert 2 in tg.tensor([1, 2])
+    assert 3 not in tg.tensor([1, 2])
