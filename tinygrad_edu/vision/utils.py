@@ -1,4 +1,4 @@
-"""Many images in one, and saving images."""
+"""Many images in one, boxes on images, and saving images."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from ..engine.errors import ShapeError
 from ..engine.tensor import Tensor, as_tensor
+from .pillow import need_pillow
 from .transforms.kinds import to_pil
 
 
@@ -95,3 +96,77 @@ def save_image(
     """
     grid = make_grid(tensor, **kwargs).numpy()
     to_pil(np.clip(grid * 255.0 + 0.5, 0, 255).astype(np.uint8)).save(fp, format=format)
+
+
+def draw_bounding_boxes(
+    image: Tensor,
+    boxes: Tensor,
+    labels: Sequence[str | None] | None = None,
+    colors: Any = None,
+    fill: bool = False,
+    width: int = 1,
+    font: str | None = None,
+    font_size: int | None = None,
+) -> Tensor:
+    """The image with rectangles drawn on it. Needs Pillow.
+
+    Args:
+        image: (C, H, W) with 1 or 3 channels, uint8, or floats from 0 to 1.
+        boxes: (N, 4) as (left, top, right, bottom) in pixels.
+        labels: a text for each box, or None.
+        colors: one for all or one for each box: a name, "#rrggbb" or (red, green, blue).
+        fill: tint the inside.
+        width: of the lines, in pixels.
+        font, font_size: a TrueType file, and its size in points; Pillow's own by default.
+
+    Shape: (C, H, W) to (3, H, W), of the image's dtype.
+    """
+    if image.ndim != 3 or image.shape[0] not in (1, 3) or boxes.ndim != 2 or boxes.shape[1] != 4:
+        raise ShapeError(
+            "draw_bounding_boxes: image must be (1 or 3, H, W) and boxes (N, 4), got"
+            f" {tuple(image.shape)} and {tuple(boxes.shape)}. Reshape them."
+        )
+    places = boxes.tolist()
+    if any(right < left or bottom < top for left, top, right, bottom in places):
+        raise ShapeError(
+            "draw_bounding_boxes: boxes must be (left, top, right, bottom) with left <= right and"
+            " top <= bottom, got others. Put the numbers in that order."
+        )
+    if labels is not None and len(labels) != len(places):
+        raise ShapeError(
+            f"draw_bounding_boxes: labels must be one for each box ({len(places)}), got"
+            f" {len(labels)}. Give as many."
+        )
+    module = need_pillow("draw_bounding_boxes")
+    from PIL import ImageDraw, ImageFont
+
+    pixels = image.detach().numpy()
+    floats = pixels.dtype.kind == "f"
+    bytes_ = np.clip(pixels * 255.0, 0, 255).astype(np.uint8) if floats else pixels
+    picture = to_pil(np.repeat(bytes_, 3, axis=0) if len(bytes_) == 1 else bytes_)
+    draw = ImageDraw.Draw(picture, "RGBA" if fill else None)
+    written = ImageFont.truetype(font, font_size or 10) if font else ImageFont.load_default()
+    for k, (box, color) in enumerate(zip(places, box_colors(colors, len(places)), strict=True)):
+        inside = (*module.new("RGB", (1, 1), color).getpixel((0, 0)), 100) if fill else None
+        draw.rectangle(box, width=width, outline=color, fill=inside)
+        label = labels[k] if labels is not None else None
+        if label is not None:
+            corner = (box[0] + width + 1, box[1] + width + 1)
+            draw.text(corner, label, fill=color, font=written)
+    drawn = np.moveaxis(np.array(picture), -1, 0)
+    return as_tensor((drawn / np.float32(255)).astype(pixels.dtype) if floats else drawn.copy())
+
+
+def box_colors(colors: Any, count: int) -> list[Any]:
+    """A colour for each box; without a choice, colours that differ as far as possible."""
+    if colors is None:
+        steps = (2**25 - 1, 2**15 - 1, 2**21 - 1)  # torchvision's
+        return [tuple(k * step % 255 for step in steps) for k in range(count)]
+    if not isinstance(colors, list):
+        return [colors] * count
+    if len(colors) < count:
+        raise ShapeError(
+            f"draw_bounding_boxes: colors must be one for each box ({count}), got {len(colors)}."
+            " Give as many."
+        )
+    return colors[:count]

@@ -34,9 +34,25 @@ from .basic import (
     ToPILImage,
     ToTensor,
 )
+from .further import (
+    FiveCrop,
+    GaussianBlur,
+    RandomAutocontrast,
+    RandomInvert,
+    RandomPosterize,
+    RandomSolarize,
+    TenCrop,
+)
 from .resample import InterpolationMode
 
 __all__ = [
+    "FiveCrop",
+    "GaussianBlur",
+    "RandomAutocontrast",
+    "RandomInvert",
+    "RandomPosterize",
+    "RandomSolarize",
+    "TenCrop",
     "CenterCrop",
     "ColorJitter",
     "Compose",

@@ -24,6 +24,7 @@ from .resample import (
     resize_array,
     warp_array,
 )
+from .values import adjust_gamma, autocontrast, gaussian_blur, invert, posterize, solarize  # noqa: F401 (names of this module)
 
 # Source: ITU-R BT.601, brightness of red, green and blue
 GREY = np.array([0.2989, 0.587, 0.114], np.float32).reshape(3, 1, 1)
@@ -301,6 +302,49 @@ def center_crop(img: Any, output_size: int | Sequence[int]) -> Any:
         )
         _, H, W = size_of(img)
     return crop(img, round((H - height) / 2), round((W - width) / 2), height, width)
+
+
+def five_crop(img: Any, size: int | Sequence[int]) -> tuple[Any, Any, Any, Any, Any]:
+    """The upper left, upper right, lower left and lower right corner, and the middle."""
+    height, width = two(size)
+    _, H, W = size_of(img, "five_crop")
+    if height > H or width > W:
+        raise ShapeError(
+            f"five_crop: size must fit into the image ({H}, {W}), got ({height}, {width}). Use a"
+            " smaller one."
+        )
+    down, right = H - height, W - width
+    upper = crop(img, 0, 0, height, width), crop(img, 0, right, height, width)
+    lower = crop(img, down, 0, height, width), crop(img, down, right, height, width)
+    return (*upper, *lower, center_crop(img, [height, width]))
+
+
+def ten_crop(img: Any, size: int | Sequence[int], vertical_flip: bool = False) -> tuple[Any, ...]:
+    """The five crops of the image, and those of the image flipped."""
+    flipped = vflip(img) if vertical_flip else hflip(img)
+    return (*five_crop(img, size), *five_crop(flipped, size))
+
+
+def to_grayscale(img: Any, num_output_channels: int = 1) -> Any:
+    """The same as `rgb_to_grayscale`."""
+    return rgb_to_grayscale(img, num_output_channels)
+
+
+def get_image_num_channels(img: Any) -> int:
+    """How many channels an image has."""
+    return size_of(img)[0]
+
+
+def to_image(inpt: Any) -> Tensor:
+    """An image of any kind as a tensor (C, H, W), its values unchanged."""
+    if isinstance(inpt, Tensor):
+        return inpt
+    return as_tensor(np.ascontiguousarray(hwc_to_chw(inpt, "to_image")))
+
+
+def to_dtype(inpt: Tensor, dtype: Any = float32, scale: bool = False) -> Tensor:
+    """Another dtype; with `scale` as `convert_image_dtype`, else with the same values."""
+    return convert_image_dtype(inpt, dtype) if scale else inpt.to(dtype)
 
 
 def two(size: int | Sequence[int]) -> tuple[int, int]:
