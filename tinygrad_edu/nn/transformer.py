@@ -41,24 +41,30 @@ def clones(module: Module, n: int) -> ModuleList:
 
 
 class _Layer(Module):
-    """What encoder and decoder layers share: the feed-forward part, and where the norms stand."""
+    """What encoder and decoder layers share: their arguments, the feed-forward part, and where the
+    norms stand. `attentions` names the attention layers, in order.
+    """
+
+    attentions: tuple[str, ...]
 
     def __init__(
         self,
         d_model: int,
         nhead: int,
-        dim_feedforward: int,
-        dropout: float,
-        activation: str | Callable,
-        layer_norm_eps: float,
-        batch_first: bool,
-        norm_first: bool,
-        bias: bool,
-        sublayers: tuple,
-        factory: dict,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: str | Callable = "relu",
+        layer_norm_eps: float = 1e-5,
+        batch_first: bool = False,
+        norm_first: bool = False,
+        bias: bool = True,
+        device: Any = None,
+        dtype: Any = None,
     ):
         super().__init__()
-        for name in sublayers[:-1]:
+        factory = {"device": device, "dtype": dtype}
+        parts = len(self.attentions) + 1  # and the feed-forward part
+        for name in self.attentions:
             setattr(
                 self,
                 name,
@@ -70,9 +76,9 @@ class _Layer(Module):
         self.dropout = Dropout(dropout)
         self.linear2 = Linear(dim_feedforward, d_model, bias, **factory)
         self.norm_first = norm_first
-        for i in range(1, len(sublayers) + 1):
+        for i in range(1, parts + 1):
             setattr(self, f"norm{i}", LayerNorm(d_model, layer_norm_eps, bias=bias, **factory))
-        for i in range(1, len(sublayers) + 1):
+        for i in range(1, parts + 1):
             setattr(self, f"dropout{i}", Dropout(dropout))
         # last: a module, such as PReLU(), comes last in the state dict too
         self.activation = activation_of(activation)
@@ -100,33 +106,7 @@ class TransformerEncoderLayer(_Layer):
                (norm_first).
     """
 
-    def __init__(
-        self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
-        activation: str | Callable = "relu",
-        layer_norm_eps: float = 1e-5,
-        batch_first: bool = False,
-        norm_first: bool = False,
-        bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
-    ):
-        super().__init__(
-            d_model,
-            nhead,
-            dim_feedforward,
-            dropout,
-            activation,
-            layer_norm_eps,
-            batch_first,
-            norm_first,
-            bias,
-            ("self_attn", "feed_forward"),
-            {"device": device, "dtype": dtype},
-        )
+    attentions = ("self_attn",)
 
     def forward(
         self,
@@ -151,33 +131,7 @@ class TransformerDecoderLayer(_Layer):
     Args:   as TransformerEncoderLayer.
     """
 
-    def __init__(
-        self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
-        activation: str | Callable = "relu",
-        layer_norm_eps: float = 1e-5,
-        batch_first: bool = False,
-        norm_first: bool = False,
-        bias: bool = True,
-        device: Any = None,
-        dtype: Any = None,
-    ):
-        super().__init__(
-            d_model,
-            nhead,
-            dim_feedforward,
-            dropout,
-            activation,
-            layer_norm_eps,
-            batch_first,
-            norm_first,
-            bias,
-            ("self_attn", "multihead_attn", "feed_forward"),
-            {"device": device, "dtype": dtype},
-        )
+    attentions = ("self_attn", "multihead_attn")
 
     def forward(
         self,

@@ -10,11 +10,16 @@ from ..rungs import kernel
 from .shapes import aligned, ceil_div, float32
 
 
+def given(*arrays):
+    """The arrays that are not None."""
+    return [a for a in arrays if a is not None]
+
+
 def flat(param, grad, state, numbers):
     """All row-major, so that they can be taken as flat; all have the parameter's shape; numbers
     that lie on the device are float32 too.
     """
-    arrays = [a for a in (param, grad, *state) if a is not None]
+    arrays = given(param, grad, *state)
     return (
         float32(*arrays, *(n for n in numbers if hasattr(n, "dtype")))
         and 0 < param.size < 2**31 - 4096
@@ -31,140 +36,73 @@ def blocks(param, each):
     return (ceil_div(param.size, 256 * each),), (256,)
 
 
-def sgd(fn, param, grad, buf, lr, momentum, dampening, weight_decay, nesterov, maximize, each):
-    first = buf is None
-    if momentum and first:
-        buf = fn.empty(param.shape, param)
-    rate, lr = number(lr)
-    fn(
-        *blocks(param, each),
-        (
-            param,
-            grad,
-            buf if momentum else None,
-            param.size,
-            rate,
-            int(first),
-            lr,
-            momentum,
-            dampening,
-            weight_decay,
-            int(nesterov),
-            int(maximize),
-        ),
-    )
-    return buf
-
-
 def takes_sgd(param, grad, buf, lr):
     return flat(param, grad, [buf], [lr])
 
 
-@kernel("sgd_update_1_naive", supports=takes_sgd)
-def sgd_update_1_naive(
-    fn,
-    param,
-    grad,
-    buf,
-    lr,
-    momentum=0.0,
-    dampening=0.0,
-    weight_decay=0.0,
-    nesterov=False,
-    maximize=False,
-):
-    return sgd(fn, param, grad, buf, lr, momentum, dampening, weight_decay, nesterov, maximize, 1)
+def takes_sgd_vectors(param, grad, buf, lr):
+    return takes_sgd(param, grad, buf, lr) and aligned(*given(param, grad, buf))
 
 
-@kernel(
-    "sgd_update_2_vectors",
-    supports=lambda param, grad, buf, lr: (
-        takes_sgd(param, grad, buf, lr) and aligned(param, grad, *([] if buf is None else [buf]))
-    ),
-)
-def sgd_update_2_vectors(
-    fn,
-    param,
-    grad,
-    buf,
-    lr,
-    momentum=0.0,
-    dampening=0.0,
-    weight_decay=0.0,
-    nesterov=False,
-    maximize=False,
-):
-    return sgd(fn, param, grad, buf, lr, momentum, dampening, weight_decay, nesterov, maximize, 4)
+def sgd_rung(name, each, supports):
+    """Declare one rung: its kernel gives `each` elements to a thread."""
+
+    def launch(
+        fn,
+        param,
+        grad,
+        buf,
+        lr,
+        momentum=0.0,
+        dampening=0.0,
+        weight_decay=0.0,
+        nesterov=False,
+        maximize=False,
+    ):
+        first = buf is None
+        if momentum and first:
+            buf = fn.empty(param.shape, param)
+        rate, lr = number(lr)
+        fn(
+            *blocks(param, each),
+            (
+                param,
+                grad,
+                buf if momentum else None,
+                param.size,
+                rate,
+                int(first),
+                lr,
+                momentum,
+                dampening,
+                weight_decay,
+                int(nesterov),
+                int(maximize),
+            ),
+        )
+        return buf
+
+    launch.__name__ = name
+    kernel(name, supports=supports)(launch)
 
 
-def adam(
-    fn,
-    param,
-    grad,
-    exp_avg,
-    exp_avg_sq,
-    max_exp_avg_sq,
-    step,
-    lr,
-    beta1,
-    beta2,
-    eps,
-    weight_decay,
-    maximize,
-    decoupled,
-    each,
-):
-    count, step = number(step)
-    rate, lr = number(lr)
-    bias1, root_bias2 = (1 - beta1**step, math.sqrt(1 - beta2**step)) if count is None else (1, 1)
-    logs = (math.log(b) if b else -math.inf for b in (beta1, beta2))
-    fn(
-        *blocks(param, each),
-        (
-            param,
-            grad,
-            exp_avg,
-            exp_avg_sq,
-            max_exp_avg_sq,
-            param.size,
-            count,
-            rate,
-            lr,
-            beta1,
-            beta2,
-            eps,
-            weight_decay,
-            bias1,
-            root_bias2,
-            *logs,
-            int(maximize),
-            int(decoupled),
-        ),
-    )
+sgd_rung("sgd_update_1_naive", 1, takes_sgd)
+sgd_rung("sgd_update_2_vectors", 4, takes_sgd_vectors)
 
 
 def takes_adam(param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq, step, lr):
     return flat(param, grad, [exp_avg, exp_avg_sq, max_exp_avg_sq], [step, lr])
 
 
-@kernel("adam_update_1_naive", supports=takes_adam)
-def adam_update_1_naive(
-    fn,
-    param,
-    grad,
-    exp_avg,
-    exp_avg_sq,
-    max_exp_avg_sq,
-    step,
-    lr,
-    beta1=0.9,
-    beta2=0.999,
-    eps=1e-8,
-    weight_decay=0.0,
-    maximize=False,
-    decoupled=False,
-):
-    adam(
+def takes_adam_vectors(param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq, step, lr):
+    arrays = param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq
+    return takes_adam(*arrays, step, lr) and aligned(*given(*arrays))
+
+
+def adam_rung(name, each, supports):
+    """Declare one rung: its kernel gives `each` elements to a thread."""
+
+    def launch(
         fn,
         param,
         grad,
@@ -173,58 +111,49 @@ def adam_update_1_naive(
         max_exp_avg_sq,
         step,
         lr,
-        beta1,
-        beta2,
-        eps,
-        weight_decay,
-        maximize,
-        decoupled,
-        1,
-    )
-
-
-@kernel(
-    "adam_update_2_vectors",
-    supports=lambda param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq, step, lr: (
-        takes_adam(param, grad, exp_avg, exp_avg_sq, max_exp_avg_sq, step, lr)
-        and aligned(
-            param, grad, exp_avg, exp_avg_sq, *([] if max_exp_avg_sq is None else [max_exp_avg_sq])
+        beta1=0.9,
+        beta2=0.999,
+        eps=1e-8,
+        weight_decay=0.0,
+        maximize=False,
+        decoupled=False,
+    ):
+        count, step = number(step)
+        rate, lr = number(lr)
+        bias1, root_bias2 = 1, 1  # the kernel computes them from a count on the device
+        if count is None:
+            bias1, root_bias2 = 1 - beta1**step, math.sqrt(1 - beta2**step)
+        logs = (math.log(b) if b else -math.inf for b in (beta1, beta2))
+        fn(
+            *blocks(param, each),
+            (
+                param,
+                grad,
+                exp_avg,
+                exp_avg_sq,
+                max_exp_avg_sq,
+                param.size,
+                count,
+                rate,
+                lr,
+                beta1,
+                beta2,
+                eps,
+                weight_decay,
+                bias1,
+                root_bias2,
+                *logs,
+                int(maximize),
+                int(decoupled),
+            ),
         )
-    ),
-)
-def adam_update_2_vectors(
-    fn,
-    param,
-    grad,
-    exp_avg,
-    exp_avg_sq,
-    max_exp_avg_sq,
-    step,
-    lr,
-    beta1=0.9,
-    beta2=0.999,
-    eps=1e-8,
-    weight_decay=0.0,
-    maximize=False,
-    decoupled=False,
-):
-    adam(
-        fn,
-        param,
-        grad,
-        exp_avg,
-        exp_avg_sq,
-        max_exp_avg_sq,
-        step,
-        lr,
-        beta1,
-        beta2,
-        eps,
-        weight_decay,
-        maximize,
-        decoupled,
-        4,
-    )
+
+    launch.__name__ = name
+    kernel(name, supports=supports)(launch)
+
+
+adam_rung("adam_update_1_naive", 1, takes_adam)
+adam_rung("adam_update_2_vectors", 4, takes_adam_vectors)
 
 
 def takes_norm(total, grad):
