@@ -62,7 +62,7 @@ def reduce(tensor: Tensor) -> tuple:
 
 def attach(cls: type, sent: Any, shape: tuple, dtype: str, requires_grad: bool) -> Tensor:
     """The same memory in the process that was sent it."""
-    tensor = object.__new__(cls)
+    tensor: Tensor = object.__new__(cls)
     Tensor.__init__(tensor, over(sent.detach(), shape, dtype), cpu)
     return tensor.requires_grad_() if requires_grad else tensor
 

@@ -67,6 +67,8 @@ class SummaryWriter:
         if name.startswith("_"):
             raise AttributeError(name)
         method = getattr(self._writer, name)
+        if not callable(method):
+            return method
         return lambda *args, **kwargs: method(*plain(args), **plain(kwargs))
 
     def __enter__(self) -> SummaryWriter:
