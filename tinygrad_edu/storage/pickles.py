@@ -531,4 +531,5 @@ def plain_data(data: bytes) -> Any:
 
     Raises: CheckpointError for one that is damaged, too large, or not plain data
     """
-    return Machine(data, PLAIN, Room(len(data))).run()
+    # an array is there twice: its bytes as they are read, and as it is kept
+    return Machine(data, PLAIN, Room(2 * len(data))).run()

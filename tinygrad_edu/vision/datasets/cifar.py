@@ -16,15 +16,13 @@ import numpy as np
 
 from ...engine.errors import CheckpointError
 from ...files import write_atomically
-from ...storage.limits import Room
-from ...storage.pickles import PLAIN, Machine
+from ...storage.pickles import plain_data
 from ..pillow import pillow
 from .base import DatasetError, VisionDataset
 from .download import check_hash, fetch
 from .mnist import cache_folder, writable
 
 LARGEST = 200_000_000  # bytes of one file, or of the archive
-SWELLING = 8  # a byte of pixels is counted five times: as it is read, and as it is kept
 AGAIN = "Delete it and get it again, for example with download=True."
 
 
@@ -36,8 +34,7 @@ def read_pickle(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > LARGEST:
             raise CheckpointError(f"it is larger than {LARGEST:,} bytes")
-        content = path.read_bytes()
-        found = Machine(content, PLAIN, Room(SWELLING * len(content))).run()
+        found = plain_data(path.read_bytes())
         if not isinstance(found, dict):
             raise CheckpointError(f"it holds {type(found).__name__} and no table")
     except (CheckpointError, OSError) as error:
