@@ -174,6 +174,8 @@ def evaluate(model: Translator, loader: DataLoader, pad: int) -> float:
     """Mean cross-entropy (nats a token, no smoothing) over a loader."""
     model.eval()
     total, seen, device = 0.0, 0, model.tokens.weight.device
+    if loader.generator is not None:
+        loader.generator.manual_seed(0)  # the same order each time: a sum of floats depends on it
     for source, target in loader:
         source, target = trim_padding(source, pad), trim_padding(target, pad)
         loss, count = loss_of(model, source.to(device), target.to(device), 0.0)
