@@ -1,4 +1,4 @@
-// One step t of a gated recurrent unit, and of its gradient: what follows the product W_hh h + b_hh, for B sequences and H units; formulas in ops/recurrent.py
+// One step t of a gated recurrent unit, and of its gradient: what follows the product W_hh h + b_hh, for B sequences and H units; formulas in ops/layers/recurrent.py
 //
 //  rung  idea                                      launches a step   bytes per unit          FLOPs per unit
 //  1     cell: the product apart, a thread a unit  2                 12 product + 36         about 25

@@ -1,4 +1,4 @@
-// One step t of a long short-term memory, and of its gradient: what follows the product W_hh h, for B sequences and H units; formulas in ops/recurrent.py
+// One step t of a long short-term memory, and of its gradient: what follows the product W_hh h, for B sequences and H units; formulas in ops/layers/recurrent.py
 //
 //  rung  idea                                      launches a step   bytes per unit          FLOPs per unit
 //  1     cell: the product apart, a thread a unit  2                 16 product + 44         about 30
