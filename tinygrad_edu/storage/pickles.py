@@ -495,7 +495,8 @@ def set_array(machine: Machine, array: np.ndarray, state: Any) -> None:
     ):
         refuse()
     machine.room.take(len(raw))
-    array.__setstate__((1, shape, dtype, bool(fortran), raw))
+    plain: Any = (1, shape, dtype, bool(fortran), raw)
+    array.__setstate__(plain)
 
 
 def both(*modules: str) -> Callable[[str, Callable], dict[tuple[str, str], Name]]:

@@ -120,7 +120,7 @@ def adam_rung(name, each, supports):
     ):
         count, step = number(step)
         rate, lr = number(lr)
-        bias1, root_bias2 = 1, 1  # the kernel computes them from a count on the device
+        bias1, root_bias2 = 1.0, 1.0  # the kernel computes them from a count on the device
         if count is None:
             bias1, root_bias2 = 1 - beta1**step, math.sqrt(1 - beta2**step)
         logs = (math.log(b) if b else -math.inf for b in (beta1, beta2))
