@@ -37,7 +37,7 @@ torch.linalg.svd(x).V  # type: ignore[attr-defined]
 optim.SDG(model.parameters(), lr=0.1)  # type: ignore[attr-defined]
 
 # arguments of methods and functions
-x.shape = (3, 4)  # type: ignore[misc]
+x.shape = x.shape  # type: ignore[misc]
 x.sum(dmi=0)  # type: ignore[call-arg]
 x.size("0")  # type: ignore[call-overload]
 x.max(dim="1")  # type: ignore[call-overload]
