@@ -204,7 +204,7 @@ def factor_first(name: str, factor: str) -> None:
 
     @wraps(method)
     def call(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        if len(args) > 1 and type(args[0]) in (int, float):
+        if len(args) > 1 and type(args[0]) in (int, float) and factor not in kwargs:
             return method(self, *args[1:], **{factor: args[0]}, **kwargs)
         return method(self, *args, **kwargs)
 

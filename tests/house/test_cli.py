@@ -11,16 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.cli import (
-    ROOT,
-    assert_same_run,
-    call,
-    environment,
-    lines,
-    start,
-    wait_for_step,
-    weights,
-)
+from support.cli import ROOT, assert_same_run, call, environment, lines, stopped, weights
 
 from tinygrad_edu import storage as io
 from tinygrad_edu.cli import main
@@ -128,12 +119,10 @@ def test_ctrl_c_saves_in_the_middle_of_an_epoch_and_resume_gives_the_same_bits(
 ):
     run = tmp_path / "run"
     for resume, step, epoch in (((), 20, 0), (("--resume",), 70, 1)):
-        process = start("train", "mnist-cnn", *(resume or LONG), "--out", "run", cwd=tmp_path)
-        wait_for_step(run, step)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
+        words = ("train", "mnist-cnn", *(resume or LONG), "--out", "run")
+        code, err = stopped(signal.SIGINT, step, *words, cwd=tmp_path)
         assert (
-            process.returncode == 130
+            code == 130
             and "Stopped in epoch" in err
             and "tinygrad-edu train mnist-cnn --out run --resume" in err
             and "Traceback" not in err
@@ -148,20 +137,8 @@ def test_ctrl_c_saves_in_the_middle_of_an_epoch_and_resume_gives_the_same_bits(
 def test_kill_9_leaves_a_checkpoint_from_which_resume_gives_the_same_bits(uninterrupted, tmp_path):
     run = tmp_path / "run"
     for resume, step in (((), 30), (("--resume",), 60)):
-        process = start(
-            "train",
-            "mnist-cnn",
-            *(resume or LONG),
-            "--out",
-            "run",
-            "--save-every",
-            "0",
-            cwd=tmp_path,
-        )
-        wait_for_step(run, step)
-        process.kill()
-        process.communicate(timeout=60)
-        assert process.returncode == -signal.SIGKILL
+        words = ("train", "mnist-cnn", *(resume or LONG), "--out", "run", "--save-every", "0")
+        assert stopped(signal.SIGKILL, step, *words, cwd=tmp_path)[0] == -signal.SIGKILL
         with open(run / "metrics.jsonl", "a") as file:
             file.write('{"event": "step", "st')  # what a kill in the middle of a write leaves
     assert call("train", "mnist-cnn", "--resume", "--out", "run", cwd=tmp_path)[0] == 0
@@ -189,10 +166,7 @@ def test_a_run_is_not_overwritten_by_one_of_other_settings_or_an_unfinished_one(
     )
     assert code == 2 and "seed 3 -> 5" in err
     assert (trained[0] / "last.safetensors").read_bytes() == before
-    process = start("train", "mnist-cnn", *LONG, "--out", "run", cwd=tmp_path)
-    wait_for_step(tmp_path / "run", 10)
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    stopped(signal.SIGINT, 10, "train", "mnist-cnn", *LONG, "--out", "run", cwd=tmp_path)
     code, _, err = call("train", "mnist-cnn", *LONG, "--out", "run", cwd=tmp_path)
     assert code == 2 and "unfinished" in err and "--resume" in err
     assert call("train", "mnist-cnn", *QUICK, "--out", "run", "--overwrite", cwd=tmp_path)[0] == 0

@@ -11,11 +11,12 @@ import os
 import random
 import re
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
 import pytest
-from support.cli import assert_same_run, call, lines, start, wait_for_step
+from support.cli import assert_same_run, call, lines, stopped
 
 import tinygrad_edu as tg
 from tinygrad_edu.models import (
@@ -117,19 +118,8 @@ def killed_and_resumed(name, tmp_path, kills, epochs=2, device="cpu"):
     last = max(line["step"] for line in lines(tmp_path / "whole") if line["event"] == "step")
     rng, run, resume = random.Random(name), tmp_path / "run", flags
     for step in sorted(rng.sample(range(10, last + 1, 10), min(kills, last // 10))):
-        process = start(
-            "train",
-            name,
-            *resume,
-            "--out",
-            "run",
-            *(("--save-every", 0) if resume == ("--resume",) else ()),
-            cwd=tmp_path,
-            TINYGRAD_EDU_DATA=str(tmp_path),
-        )
-        wait_for_step(run, step)
-        process.kill()
-        process.communicate(timeout=60)
+        words = ("train", name, *resume, "--out", "run", "--save-every", 0)
+        stopped(signal.SIGKILL, step, *words, cwd=tmp_path, TINYGRAD_EDU_DATA=str(tmp_path))
         resume = ("--resume",)
     assert (
         call("train", name, *resume, "--out", "run", cwd=tmp_path, TINYGRAD_EDU_DATA=str(tmp_path))[

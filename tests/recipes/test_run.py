@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support.cli import environment, lines, start, wait_for_step
+from support.cli import environment, lines, stopped
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn, storage
@@ -508,11 +508,9 @@ def test_a_reader_that_goes_away_does_not_end_the_training(tmp_path):
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no SIGHUP here")
 def test_a_closed_terminal_saves_as_sigterm_does(tmp_path):
-    process = start("train", *LONG, "--out", "run", "--save-every", 1000, cwd=tmp_path)
-    wait_for_step(tmp_path / "run", 10)
-    process.send_signal(signal.SIGHUP)
-    _, err = process.communicate(timeout=60)
-    assert process.returncode == 130 and "Everything is saved" in err
+    words = ("train", *LONG, "--out", "run", "--save-every", 1000)
+    code, err = stopped(signal.SIGHUP, 10, *words, cwd=tmp_path)
+    assert code == 130 and "Everything is saved" in err
     state = storage.load(tmp_path / "run" / "last.safetensors")["state"]
     assert state["batch"] >= 10 or state["epoch"]
 

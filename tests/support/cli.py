@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -74,11 +73,36 @@ def timeless(events: list[dict]) -> list[dict]:
     ]
 
 
-def wait_for_step(run: Path, step: int) -> None:
-    """Return as soon as the run has noted that step."""
-    metrics, until = run / "metrics.jsonl", time.monotonic() + 900  # a busy machine is slow
-    while time.monotonic() < until:
-        if metrics.exists() and f'"step": {step}' in metrics.read_text():
-            return
-        time.sleep(0.005)
-    raise AssertionError(f"step {step} was not reached")
+SIGNALLED = """
+import os, sys
+from tinygrad_edu.cli import main
+from tinygrad_edu.train.run import Run
+
+number, step = map(int, sys.argv[1:3])
+record = Run.record
+
+def record_and_signal(run, *args, **kwargs):
+    record(run, *args, **kwargs)
+    if run.step == step:
+        os.kill(os.getpid(), number)
+
+Run.record = record_and_signal
+sys.argv[:3] = ["tinygrad-edu"]
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def stopped(number: int, step: int, *words: object, cwd: Path, **env: str) -> tuple[int, str]:
+    """Run `tinygrad-edu WORDS...` until signal `number` arrives after that step of the training,
+    however fast or slow the machine is. Returns the exit code and standard error.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", SIGNALLED, str(int(number)), str(step), *map(str, words)],
+        cwd=cwd,
+        env=environment(**env),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    _, err = process.communicate(timeout=900)
+    return process.returncode, err
