@@ -74,11 +74,13 @@ def timeless(events: list[dict]) -> list[dict]:
 
 
 SIGNALLED = """
-import os, sys
+import os, signal, sys
 from tinygrad_edu.cli import main
 from tinygrad_edu.train.run import Run
 
 number, step = map(int, sys.argv[1:3])
+if number != signal.SIGKILL:
+    signal.signal(number, signal.SIG_DFL)  # nohup and a shell's & leave some ignored
 record = Run.record
 
 def record_and_signal(run, *args, **kwargs):
