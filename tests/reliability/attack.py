@@ -1,7 +1,7 @@
 """Read very many wrong files, and see that nothing bad comes of it.
 
-    python -m tests.reliability.attack --safetensors 200000 --pt 200000 --pictures 50000 \
-        --others 50000 --large 1
+    python -m tests.reliability.attack --safetensors 200000 --pt 200000 --pth 20000 \
+        --pictures 50000 --others 50000 --large 1
 
 For each file either plain data comes back or an error of the package's own; no program is started
 and no connection made; it takes at most 0.1 s of CPU time and 50 MB more memory than the file has.

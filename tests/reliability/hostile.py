@@ -32,6 +32,8 @@ from tinygrad_edu.vision.datasets.folder import pil_loader
 from tinygrad_edu.vision.datasets.idx import read_idx
 from tinygrad_edu.vision.read_digit import read_digit
 
+from .legacy import legacy_parts, legacy_pickle
+
 Trial = tuple[Callable[[], Any], int]
 ODD = (0, 1, 2, 127, 128, 255, 256, 2**15, 2**16 - 1, 2**31 - 1, 2**31, 2**32 - 1, 2**62, 2**64 - 1)
 
@@ -160,6 +162,21 @@ def pt(rng: random.Random, folder: Path) -> Iterator[Trial]:
             yield loading(archive(program(rng, pickles), source), weights_only=rng.random() < 0.5)
 
 
+def pth(rng: random.Random, folder: Path) -> Iterator[Trial]:
+    """Files of torch.save before version 1.6."""
+    good = [legacy_pickle(obj) for obj in structures() + more_structures()]
+    pickles = [pickled for pickled, _ in good]
+    while True:
+        pickled, storages = rng.choice(good)
+        chance = rng.random()
+        if chance < 0.4:
+            yield loading(changed(legacy_parts(pickled, storages), rng), weights_only=False)
+        elif chance < 0.8:
+            yield loading(legacy_parts(changed(pickled, rng), storages), weights_only=False)
+        else:
+            yield loading(legacy_parts(program(rng, pickles), storages))
+
+
 def program(rng: random.Random, pickles: list[bytes]) -> bytes:
     """Instructions in any order, with pieces of good pickles among them."""
     code = bytearray(b"\x80\x02")
@@ -267,4 +284,4 @@ def state_trial(rng: random.Random, folder: Path) -> Trial:
     return (lambda: type(tokenizer).from_state_dict(state).encode("abc")), len(text)
 
 
-KINDS = {"safetensors": safetensors, "pt": pt, "pictures": pictures, "others": others}
+KINDS = {"safetensors": safetensors, "pt": pt, "pth": pth, "pictures": pictures, "others": others}

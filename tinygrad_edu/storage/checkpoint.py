@@ -1,8 +1,8 @@
 """Save and load tensors, and all that a training run needs to continue.
 
-Files are safetensors files (see `safetensors_file`) or PyTorch's (see `torch_files` and
-`torch_writer`). Writing is atomic: a kill or a full disk at any moment leaves either the old file
-or the new one, never half of one.
+Files are safetensors files (see `safetensors_file`) or PyTorch's (see `torch_files`, `torch_legacy`
+and `torch_writer`). Writing is atomic: a kill or a full disk at any moment leaves either the old
+file or the new one, never half of one.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from ..files import write_atomically
 from .modules import finder
 from .safetensors_file import from_bytes, to_bytes
 from .torch_files import from_torch
+from .torch_legacy import is_legacy
 from .torch_writer import to_torch
 
 PROTOCOLS = (b"\2", b"\3", b"\4", b"\5")  # of pickles: the second byte
@@ -78,7 +79,7 @@ def load(
     """What `save` wrote to the file `f`, equal in every bit.
 
     A safetensors file from elsewhere gives a flat dict of tensors. A file of PyTorch's torch.save
-    (`.pt`, `.pth`) gives the structure of tensors and plain values in it. The file's content
+    (`.pt`, `.pth`), also of one before version 1.6, gives the structure in it. The file's content
     decides, not its name. No code in a file is ever run.
 
     Args:
@@ -89,8 +90,8 @@ def load(
         pickle_module, pickle_load_args: kept for PyTorch's signature. They change nothing.
         weights_only: True (the default): tensors and plain values. False: also whole modules, whose
             classes must be imported already (see `modules`).
-        mmap: leave the numbers in the file until they are read. Needs a path. The file must not
-            be shortened while tensors of it are in use.
+        mmap: leave the numbers in the file until they are read. Needs a path, and torch.save's
+            format since version 1.6. The file must not be shortened while tensors of it are in use.
 
     Dtype: bfloat16 is read as float32, uint16 as int32, uint32 and uint64 as int64: each holds the
            values exactly.
@@ -116,13 +117,13 @@ def named(path: Any) -> str:
 def read(file: Any, name: str, place: Callable[[str], Device], trust: Any, mmap: bool) -> Any:
     start = file.read(8)
     file.seek(0)
-    if start[:4] == b"PK\x03\x04":  # a zip archive
+    if start[:4] == b"PK\x03\x04" or is_legacy(file):  # a zip archive, or older than those
         return from_torch(file, name, place, trust, mmap)
     # a bare pickle; with four zeros it is the length of a safetensors header
     if start[:1] == b"\x80" and start[1:2] in PROTOCOLS and start[4:] != bytes(4):
         raise CheckpointError(
-            f"load: pickles are never run, got {name}, which is one (torch.save's format before"
-            " version 1.6). Load it with PyTorch and save it again with torch.save."
+            f"load: pickles are never run, got {name}, which is one. Load it with the program that"
+            " wrote it and save it with torch.save."
         )
     if mmap and start:  # an empty file has no map
         data: Any = memory_map.mmap(file.fileno(), 0, access=memory_map.ACCESS_COPY)

@@ -13,6 +13,7 @@ from ..engine.device import Device
 from ..engine.dtype import dtype
 from ..engine.errors import CheckpointError
 
+LARGEST_PICKLE = 100_000_000  # bytes
 SPARE = 50_000_000  # bytes that the objects of a file may take beyond the size of the file
 DEEPEST = 200  # levels of containers inside one another
 LONGEST_KEY = 1_000  # parts of a tuple that is a key

@@ -75,6 +75,8 @@ class Machine:
         room: the memory that its objects may take.
         persistent: makes a value of a persistent id.
         find: makes a Name of a module and name that `names` lacks, or raises.
+        start: where the pickle begins in `data`.
+        old_texts: read the texts of Python 2 as texts in UTF-8, not as bytes.
     """
 
     def __init__(
@@ -84,9 +86,12 @@ class Machine:
         room: Room,
         persistent: Callable[[Any], Any] | None = None,
         find: Callable[[str, str], Name] | None = None,
+        start: int = 0,
+        old_texts: bool = False,
     ) -> None:
-        self.data, self.at, self.names, self.room = data, 0, names, room
+        self.data, self.at, self.names, self.room = data, start, names, room
         self.persistent, self.find = persistent or refuse, find or never_run
+        self.old_texts = old_texts
         self.stack: list[Any] = []
         self.outer: list[list[Any]] = []  # the stacks below the marks
         self.memo: dict[int, Any] = {}
@@ -148,6 +153,9 @@ class Machine:
         """The next `count` bytes, to become a value."""
         self.room.take(min(count, len(self.data)))
         return self.take(count)
+
+    def old_text(self, count: int) -> str | bytes:
+        return self.text(count) if self.old_texts else self.paid(count)
 
     def line(self) -> str:
         end = self.data.index(b"\n", self.at, self.at + 300)
@@ -233,9 +241,9 @@ read(pickle.BINUNICODE8, lambda m: m.text(m.number(LONG_SIZE)), cost=80)
 read(pickle.BINBYTES, lambda m: m.paid(m.number(SIZE)), cost=40)
 read(pickle.SHORT_BINBYTES, lambda m: m.paid(m.number(BYTE)), cost=40)
 read(pickle.BINBYTES8, lambda m: m.paid(m.number(LONG_SIZE)), cost=40)
-# texts of Python 2, which are bytes here
-read(pickle.BINSTRING, lambda m: m.paid(m.number(SIZE)), cost=40)
-read(pickle.SHORT_BINSTRING, lambda m: m.paid(m.number(BYTE)), cost=40)
+# texts of Python 2
+read(pickle.BINSTRING, lambda m: m.old_text(m.number(SIZE)), cost=80)
+read(pickle.SHORT_BINSTRING, lambda m: m.old_text(m.number(BYTE)), cost=80)
 read(pickle.BINGET, lambda m: m.memo[m.number(BYTE)])
 read(pickle.LONG_BINGET, lambda m: m.memo[m.number(SIZE)])
 

@@ -2,8 +2,9 @@
 without running anything in them.
 
 Such a file is a zip archive with a pickle (`data.pkl`) that describes the structure, and one raw
-file for each storage. A pickle is a small program; `pickles` runs only the few instructions that
-build numbers, strings, lists, dicts and tensors, and knows no names but those of `torch_names`.
+file for each storage; `torch_legacy` reads those of versions before 1.6. A pickle is a small
+program; `pickles` runs only the few instructions that build numbers, strings, lists, dicts and
+tensors, and knows no names but those of `torch_names`.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ import numpy as np
 
 from ..engine.device import Device
 from ..engine.errors import CheckpointError
-from .limits import Room
-from .pickles import Machine, Name, refuse
-from .torch_names import NAMES, Kind, Storage, Typed, Unsupported, width
+from .limits import LARGEST_PICKLE, Room
+from .pickles import Machine, Name
+from .torch_legacy import LegacyFile, is_legacy
+from .torch_names import NAMES, Storage, Typed, claimed, width
 
-LARGEST_PICKLE = 100_000_000  # bytes
 LARGEST_DIRECTORY = 4_000_000  # bytes of the archive's list of members: some 40,000 of them
 BROKEN_ARCHIVE = (
     zipfile.BadZipFile,
@@ -55,6 +56,8 @@ def from_torch(
     Raises: CheckpointError for anything that is not plain data.
     """
     try:
+        if is_legacy(file):
+            return LegacyFile(file, place, mmap).read(find)
         archive = Archive(file, mmap)
         pickled = archive.member("data.pkl")
         return Machine(pickled, NAMES, Room(archive.size), archive.storage(place), find).run()
@@ -112,17 +115,11 @@ class Archive:
         storages: dict[str, Storage] = {}
 
         def find(pid: Any) -> Typed:
-            if type(pid) is not tuple or len(pid) != 5 or type(pid[0]) is not str:
-                refuse()
-            _, kind, key, location, count = pid
-            if isinstance(kind, Unsupported):
-                kind.refuse()
-            if not isinstance(kind, Kind) or [*map(type, pid[2:])] != [str, str, int]:
-                refuse()
-            member = self.member_of(key, count * width(kind.kind or "u1"))
+            kind, key, location, count = claimed(pid)
+            member = self.member_of(key, count * width(kind))
             if key not in storages:
                 storages[key] = Storage(self.bytes_of(member), place(location))
-            return Typed(storages[key], kind.kind)
+            return Typed(storages[key], kind)
 
         return find
 

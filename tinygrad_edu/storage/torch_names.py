@@ -54,6 +54,7 @@ class Storage(Inner):
     def __init__(self, raw: np.ndarray, device: Device) -> None:
         self.raw, self.device = raw, device
         self.arrays: dict[str, Any] = {}  # by kind
+        self.copies: list[tuple[Any, Any]] = []  # of expanded views, each with its view
 
     def numbers(self, kind: str) -> Any:
         """The flat array of numbers of a kind, on the device: one for all tensors."""
@@ -62,6 +63,18 @@ class Storage(Inner):
         if kind not in self.arrays:
             self.arrays[kind] = self.device.asarray(decoded(self.raw, kind))
         return self.arrays[kind]
+
+    def copy(self, view: Any) -> Any:
+        """A view of `numbers` with memory of its own."""
+        self.copies.append((self.device.xp.array(view), view))
+        return self.copies[-1][0]
+
+    def renew(self) -> None:
+        """Bring what was made of `raw` up to date with it: other bytes have been read into it."""
+        for kind, array in self.arrays.items():
+            array[...] = self.device.asarray(decoded(self.raw, kind))
+        for copy, view in self.copies:
+            copy[...] = view
 
 
 class Kind(Name):
@@ -73,12 +86,28 @@ class Kind(Name):
 
 
 class Typed(Inner):
-    """A storage and the kind of its numbers, if the file tells it."""
+    """A storage and the kind of its numbers, if the file tells it.
+
+    Args:
+        start: the element of the storage that its tensors count from.
+    """
 
     text = "a storage"
 
-    def __init__(self, storage: Storage, kind: str | None) -> None:
-        self.storage, self.kind = storage, kind
+    def __init__(self, storage: Storage, kind: str | None, start: int = 0) -> None:
+        self.storage, self.kind, self.start = storage, kind, start
+
+
+def claimed(pid: Any) -> tuple[str | None, str, str, int]:
+    """Kind, key, location and number of elements of the storage with a persistent id."""
+    if type(pid) is not tuple or len(pid) != 5 or type(pid[0]) is not str:
+        refuse()
+    _, kind, key, location, count = pid
+    if isinstance(kind, Unsupported):
+        kind.refuse()
+    if not isinstance(kind, Kind) or [*map(type, pid[2:])] != [str, str, int]:
+        refuse()
+    return kind.kind, key, location, count
 
 
 def decoded(raw: np.ndarray, kind: str) -> np.ndarray:
@@ -96,8 +125,9 @@ def decoded(raw: np.ndarray, kind: str) -> np.ndarray:
     return array.astype(np.int32 if kind == "u2" else np.int64)
 
 
-def width(kind: str) -> int:
-    return 2 if kind == "bf16" else np.dtype(kind).itemsize
+def width(kind: str | None) -> int:
+    """Bytes of a number; without a kind the numbers are bytes."""
+    return 2 if kind == "bf16" else np.dtype(kind or "u1").itemsize
 
 
 # ---- tensors -------------------------------------------------------------------------------------
@@ -115,7 +145,7 @@ def rebuild_tensor(
     kind = exactly(typed, Typed).kind
     if kind is None:
         refuse()
-    return tensor_in(machine, typed.storage, kind, offset, size, stride, requires_grad)
+    return tensor_in(machine, typed, kind, offset, size, stride, requires_grad)
 
 
 def rebuild_typed_tensor(
@@ -133,13 +163,12 @@ def rebuild_typed_tensor(
     kind = exactly(dtype, RawDtype).kind
     if kind is None:
         Unsupported(dtype.text, "a tensor of another dtype").refuse()
-    storage = exactly(typed, Typed).storage
-    return tensor_in(machine, storage, kind, offset, size, stride, requires_grad)
+    return tensor_in(machine, exactly(typed, Typed), kind, offset, size, stride, requires_grad)
 
 
 def tensor_in(
     machine: Machine,
-    storage: Storage,
+    typed: Typed,
     kind: str,
     offset: Any,
     size: Any,
@@ -148,6 +177,7 @@ def tensor_in(
 ) -> Tensor:
     """The tensor of that shape and strides (in elements) in a storage, whose memory it shares."""
     machine.room.take(600)
+    storage, offset = typed.storage, typed.start + exactly(offset, int)
     check_view(storage.raw.size // width(kind), offset, size, stride)
     flat, device = storage.numbers(kind), storage.device
     extra = math.prod(size) - len(flat)
@@ -156,7 +186,7 @@ def tensor_in(
     strides = tuple(step * flat.itemsize for step in stride)
     view = device.xp.lib.stride_tricks.as_strided(flat[offset:], size, strides)
     if extra > 0:  # elements that share their memory cannot be written one by one
-        view = device.xp.array(view)
+        view = storage.copy(view)
     tensor = Tensor(view, device)
     return tensor.requires_grad_(wants_gradient(requires_grad, tensor))
 
@@ -281,7 +311,11 @@ NAMES: dict[tuple[str, str], Any] = {
     **PLAIN,
     **{("torch._utils", name): make for name, make in MAKERS.items()},
     **{("torch._utils", n): Unsupported(n, what) for n, what in SPECIAL_TENSORS.items()},
-    **{("torch", name): Kind(f"torch.{name}", kind) for name, kind in STORAGES.items()},
+    **{
+        (module, name): Kind(f"{module}.{name}", kind)
+        for module in ("torch", "torch.cuda")
+        for name, kind in STORAGES.items()
+    },
     **{
         ("torch", name): Unsupported(name, "complex numbers")
         for name in ("ComplexFloatStorage", "ComplexDoubleStorage")
