@@ -47,10 +47,14 @@ class DataLoader:
         nothing, and NumPy, Pillow and file reading release Python's lock while they work. Every
         thread has a shallow copy of the dataset; what that refers to is shared between them.
 
-        Transforms in pure Python gain nothing from threads: give them processes
-        (`benchmarks/data_loading.py` measures both). Their dataset, collate_fn and worker_init_fn
-        must be picklable, but with "fork", which is quick to start and can hang where threads run.
-        Batches come through anonymous shared memory, which no crash can leave behind.
+        Transforms in pure Python hold that lock, so threads make them no faster. Processes do not
+        share it, but on the 2 cores where both were measured they gained nothing either: an epoch
+        took 0.89 s without workers, 0.92 s with 2 threads and 0.92 to 0.94 s with 2 processes, and
+        the first one up to 3.1 s (`benchmarks/results/data_loading.json`). Measure yours with
+        `benchmarks/data_loading.py` before you choose processes. Their dataset, collate_fn and
+        worker_init_fn must be picklable, but with "fork", which is quick to start and can hang
+        where threads run. Batches come through anonymous shared memory, which no crash can leave
+        behind.
 
         The same seed gives the same batches with any number of workers, also where transforms draw
         random numbers: each item of an epoch has its own seed (see `current_generator`). Leaving
