@@ -52,6 +52,7 @@ LEFT_OUT = {
     "RawKernel",
     "profile",
     "apply_",
+    "Size",  # a plain tuple, made for every x.shape
 }
 KINDS = (TypeError, ValueError, IndexError, RuntimeError, NotImplementedError)
 SECONDS, BYTES = 2, 500 * 2**20

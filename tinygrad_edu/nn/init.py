@@ -13,11 +13,11 @@ from functools import wraps
 from typing import Any
 
 from .. import functional as F
+from .. import notes
 from ..autograd import no_grad
 from ..engine.border import public
 from ..engine.errors import ShapeError
 from ..engine.tensor import Tensor
-from ..notes import say_once
 
 GAINS = {
     "linear": 1.0,
@@ -304,7 +304,7 @@ def older(fill: Callable) -> Callable:
 
     @wraps(fill)
     def call(*args: Any, **kwargs: Any) -> Tensor:
-        say_once(f"init: {fill.__name__[:-1]} is an old name. Use {fill.__name__}.")
+        notes.say_once(f"init: {fill.__name__[:-1]} is an old name. Use {fill.__name__}.")
         return fill(*args, **kwargs)
 
     return call

@@ -15,6 +15,8 @@ from ...engine.op import Array, composite, piece
 from ...engine.tensor import Tensor, as_tensor
 from ...engine.views import check_writable, overlaps, written
 
+MOST_POWERS = 16_384  # columns of vander: one op each
+
 
 def raw_index(index):
     """An index with Tensors replaced by raw arrays; the form that the `getitem` op keeps."""
@@ -344,6 +346,10 @@ def vander(F, x: Tensor, N: int | None = None, increasing: bool = False) -> Tens
     if x.ndim != 1:
         raise ShapeError(
             f"vander: must be a vector, got shape {tuple(x.shape)}. Use linalg.vander for stacks."
+        )
+    if n > MOST_POWERS:
+        raise ShapeError(
+            f"vander: N must be at most {MOST_POWERS:,}, got {n}. Ask for fewer powers."
         )
     x = x if x.dtype.is_floating_point else x.long()
     if not n:

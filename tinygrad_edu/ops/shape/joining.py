@@ -16,6 +16,8 @@ from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError, check_dim
 from ...engine.op import Array, composite, op
 from ...engine.tensor import Tensor
 
+MOST_EMPTY = 10_000  # pieces above the size, all of them empty: more is a slip, not a wish
+
 
 def size_along(name, input, dim):
     if not input.ndim:
@@ -249,6 +251,11 @@ def tensor_split(
             raise ShapeError(
                 f"tensor_split: the number of sections must be at least 1, got {cuts}. Say into how"
                 " many pieces."
+            )
+        if cuts > n + MOST_EMPTY:
+            raise ShapeError(
+                f"tensor_split: the sections must be at most {MOST_EMPTY:,} more than the size"
+                f" {n}, got {cuts}. More of them would all be empty."
             )
         small, larger = divmod(n, cuts)
         cuts = [i * small + min(i, larger) for i in range(1, cuts)]
