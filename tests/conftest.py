@@ -65,6 +65,26 @@ def the_same_random_numbers_in_every_test():
     tinygrad_edu.manual_seed(0)
 
 
+@pytest.fixture(autouse=True)
+def settings_left_as_found():
+    """A test that changes a setting of the process, and leaves it so, fails, not those after it."""
+    before = settings_of_the_process()
+    yield
+    after = settings_of_the_process()
+    tinygrad_edu.set_default_dtype(before["dtype"])
+    tinygrad_edu.set_default_device(before["device"])
+    tinygrad_edu.set_grad_enabled(before["grad"])
+    assert after == before
+
+
+def settings_of_the_process():
+    return {
+        "dtype": tinygrad_edu.get_default_dtype(),
+        "device": tinygrad_edu.get_default_device(),
+        "grad": tinygrad_edu.is_grad_enabled(),
+    }
+
+
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items):
     mark_quick(items)

@@ -68,7 +68,7 @@ from .engine.errors import (
 )
 from .engine.limits import finfo as finfo, iinfo as iinfo
 from .engine.tensor import Size as Size, Tensor as Tensor, as_tensor as as_tensor
-from .functional import *  # noqa: F403
+from .functional import *  # noqa: F403  # itself one explicit list of imports
 from .named import (
     BoolTensor as BoolTensor,
     ByteTensor as ByteTensor,

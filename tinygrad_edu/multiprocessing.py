@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable
-from multiprocessing import *  # noqa: F403
+from multiprocessing import *  # noqa: F403  # all of Python's own
 from typing import Any
 
 from .data import sharing as sharing

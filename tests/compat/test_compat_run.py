@@ -275,3 +275,29 @@ def test_processes_of_a_script_find_the_engine_and_share_a_models_memory(tmp_pat
     code, out, err = start(tmp_path, HOGWILD)
     assert code == 0, err
     assert out.splitlines() == [f"{m} [[-1.0, -1.0, -1.0]] [-2.0]" for m in ("spawn", "fork")], err
+
+
+def test_check_reads_a_script_in_the_encoding_that_it_names(tmp_path):
+    for text in (
+        b"\xef\xbb\xbfimport torch\n",
+        b"# -*- coding: latin-1 -*-\nimport torch  # \xe9\n",
+    ):
+        (tmp_path / "odd.py").write_bytes(text)
+        done = subprocess.run(
+            [sys.executable, "-m", "tinygrad_edu", "run", "--check", str(tmp_path / "odd.py")],
+            capture_output=True,
+            text=True,
+            env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_ctrl_c_shows_where_the_script_was_and_the_profile_so_far(tmp_path):
+    text = """
+        import torch
+        torch.ones(3).exp()
+        raise KeyboardInterrupt  # what Ctrl-C raises
+    """
+    code, out, err = start(tmp_path, text, options=("--profile",))
+    assert code == 130 and "script.py" in err and "KeyboardInterrupt" in err
+    assert "exp" in err and "saved" not in err

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -30,9 +31,7 @@ from tinygrad_edu.storage.safetensors_file import to_bytes
 from tinygrad_edu.storage.torch_writer import to_torch
 
 pytest.importorskip("safetensors")
-import tracemalloc
-
-import safetensors.numpy  # noqa: E402
+import safetensors.numpy  # noqa: E402  # after the skip
 
 ROOT = Path(__file__).parents[2]
 

@@ -271,3 +271,11 @@ def test_preset_prepares_a_picture_as_torchvision():
     found = models.ResNet18_Weights.DEFAULT.transforms()(torch.tensor(image))
     assert found.shape == (3, 224, 224)
     np.testing.assert_allclose(found.numpy(), expected.numpy(), atol=0.02)
+
+
+def test_a_whole_residual_network_is_saved_and_loaded(blank, tmp_path):
+    model = models.resnet18(num_classes=2)
+    torch.save(model, tmp_path / "whole.pt")
+    again = torch.load(tmp_path / "whole.pt", weights_only=False)
+    assert type(again) is type(model)
+    assert again.state_dict().keys() == model.state_dict().keys()

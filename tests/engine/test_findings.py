@@ -420,7 +420,7 @@ def test_a_graph_keeps_no_more_than_pytorchs(expression):
     def result(L):
         x = L.arange(1.0, 7.0).reshape(2, 3).detach().requires_grad_()
         w, m = L.ones(3, requires_grad=True), L.ones(3, 2, requires_grad=True)
-        return eval(expression, {"L": L, "F": L.nn.functional, "x": x, "w": w, "m": m})  # noqa: S307
+        return eval(expression, {"L": L, "F": L.nn.functional, "x": x, "w": w, "m": m})  # noqa: S307  # its own texts
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
         result(torch)

@@ -45,7 +45,7 @@ def test_products_are_those_of_the_matrices():
 
 
 def test_transforms_nest_to_any_order():
-    cube = lambda x: x**3  # noqa: E731
+    cube = lambda x: x**3  # noqa: E731  # shorter
     x = tg.tensor(2.0)
     assert [
         func.grad(cube)(x).item(),
@@ -108,7 +108,7 @@ def test_functional_call_uses_other_parameters_and_puts_the_own_ones_back():
 def test_transforms_equal_pytorchs():
     torch = pytest.importorskip("torch")
     a, x = torch.tensor(A.array), torch.tensor(X.array)
-    theirs = lambda x: (a @ x).sin() * x.sum()  # noqa: E731
+    theirs = lambda x: (a @ x).sin() * x.sum()  # noqa: E731  # shorter
     np.testing.assert_allclose(func.jacrev(f)(X).array, torch.func.jacrev(theirs)(x).numpy())
     for ours, other in zip(derivatives.jvp(f, X, X), torch.autograd.functional.jvp(theirs, x, x)):
         np.testing.assert_allclose(ours.array, other.numpy())

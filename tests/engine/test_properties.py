@@ -61,9 +61,9 @@ def same(ours, theirs):
 def test_two_tensors_of_any_shapes_and_dtypes_meet_as_in_pytorch(shapes, left, right, name, seed):
     a, b = (array(s, d, seed) for s, d in zip(shapes.input_shapes, (left, right)))
     if name == "where":
-        call = lambda lib, x, y: lib.where(x > 2 if "bool" not in str(x.dtype) else x, x, y)  # noqa: E731
+        call = lambda lib, x, y: lib.where(x > 2 if "bool" not in str(x.dtype) else x, x, y)  # noqa: E731  # shorter
     else:
-        call = lambda lib, x, y: getattr(lib, name)(x, y)  # noqa: E731
+        call = lambda lib, x, y: getattr(lib, name)(x, y)  # noqa: E731  # shorter
     try:
         theirs = call(torch, torch.tensor(a), torch.tensor(b))
     except RuntimeError:  # a pair PyTorch refuses, such as bool - bool

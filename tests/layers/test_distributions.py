@@ -687,3 +687,17 @@ def test_scripts_find_the_distributions_under_pytorchs_module_names():
             word = name.lower().rpartition(".")[2].replace("_", "").replace("categorical", "")
             classes = " ".join(vars(importlib.import_module(home))).lower()
             assert word in classes, name
+
+
+def test_a_sigmoid_keeps_small_probabilities():
+    squash = D.SigmoidTransform()
+    x = t.tensor([-30.0, -20.0, -17.0])
+    assert np.allclose(squash(x).numpy(), 1 / (1 + np.exp([30.0, 20.0, 17.0])), rtol=1e-5, atol=0)
+    assert np.allclose(squash.inv(squash(x)).numpy(), x.numpy(), rtol=1e-6)
+
+
+def test_relaxed_bernoulli_samples_lie_inside_0_and_1_and_have_a_density():
+    soft = D.RelaxedBernoulli(t.tensor(0.05), probs=t.tensor(0.5))
+    samples = soft.sample((10_000,))
+    assert ((samples > 0) & (samples < 1)).all()
+    assert t.isfinite(soft.log_prob(samples)).all()

@@ -124,3 +124,24 @@ def test_inputs_of_other_kinds():
         tg.summary(model)
     with pytest.raises(tg.TinygradEduError, match="got both"):
         tg.summary(model, (1, 2), tg.zeros(1, 2))
+
+
+def test_a_lazy_layer_is_listed_once_as_what_it_became():
+    found = tg.summary(nn.Sequential(nn.LazyLinear(3)), (4, 2))
+    assert [(row.kind, row.parameters) for row in found.rows] == [("Sequential", 9), ("Linear", 9)]
+    assert (found.total_params, found.flops) == (9, 2 * 4 * 2 * 3)
+
+
+def test_hooks_of_a_lazy_layer_run_once_at_its_first_call():
+    layer, calls = nn.LazyLinear(3), []
+    layer.register_forward_pre_hook(lambda *_: calls.append("before"))
+    layer.register_forward_hook(lambda *_: calls.append("after"))
+    layer(tg.zeros(4, 2))
+    assert calls == ["before", "after"]
+
+
+def test_what_is_no_model_or_no_shape_is_refused_in_words():
+    with pytest.raises(tg.DTypeError, match="summary: model must be a Module, got int"):
+        tg.summary(3, (1,))
+    with pytest.raises(tg.DTypeError, match="as input_data"):
+        tg.summary(nn.Linear(5, 2), tg.ones(2, 5))

@@ -45,6 +45,7 @@ LEFT_OUT = {
     "save",
     "set_default_dtype",
     "set_default_device",
+    "set_default_tensor_type",
     "set_num_threads",
     "set_printoptions",
     "set_grad_enabled",

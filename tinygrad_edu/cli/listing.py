@@ -30,4 +30,6 @@ def run(flags: argparse.Namespace) -> int:
         print(f"  time   {recipe.time} on 2 CPU cores")
         print(f"  score  {recipe.score}")
         print(f"  run    tinygrad-edu train {recipe.name}")
+    print("Without --data, a recipe trains on data that come with this package or are made up.")
+    print("For the data that a score names, add --data download, or --data DIR with their folder.")
     return 0

@@ -71,9 +71,9 @@ def execute(script: str, arguments: list[str]) -> int:
         run_path(script, run_name="__main__")
     except SystemExit as end:
         return exit_code(end)
-    except Exception as error:  # noqa: BLE001  # shown as Python shows it
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # shown as Python shows it
         traceback.print_exception(type(error), error, own_lines(error.__traceback__, script))
-        return 1
+        return 130 if isinstance(error, KeyboardInterrupt) else 1
     return 0
 
 

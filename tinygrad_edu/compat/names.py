@@ -126,7 +126,7 @@ def read_all(script: str) -> tuple[Uses, list[str]]:
         path = waiting.pop()
         done.append(path)
         try:
-            with open(path, encoding="utf-8") as file:
+            with open(path, "rb") as file:  # as Python reads it: with its own note of the encoding
                 tree = ast.parse(file.read(), path)
         except (SyntaxError, UnicodeDecodeError, ValueError) as error:
             raise TinygradEduError(

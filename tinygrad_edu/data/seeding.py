@@ -12,7 +12,9 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..engine.device import Generator, current, current_generator, default_generator  # noqa: F401
+from ..engine.device import Generator as Generator
+from ..engine.device import current, default_generator
+from ..engine.device import current_generator as current_generator
 
 
 class _Item(threading.local):

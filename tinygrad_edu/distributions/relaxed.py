@@ -10,7 +10,7 @@ from ..engine.tensor import Tensor
 from . import constraints
 from .categorical import Categorical, OfClasses
 from .counts import Binary
-from .utils import Number, open_uniform
+from .utils import Number, inside_unit, open_uniform
 
 
 class RelaxedBernoulli(Binary):
@@ -38,7 +38,8 @@ class RelaxedBernoulli(Binary):
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         u = open_uniform(self._extended_shape(sample_shape), self._param)
-        return ((self.logits + u.log() - F.log1p(-u)) / self.temperature).sigmoid()
+        odds = (self.logits + u.log() - F.log1p(-u)) / self.temperature
+        return inside_unit(odds.sigmoid())
 
     def log_prob(self, value: Tensor) -> Tensor:
         if self._validate_args:

@@ -12,7 +12,7 @@ from ..engine.tensor import Tensor, as_tensor
 from ..ops.elementwise.activation import softplus
 from . import constraints
 from .constraints import Constraint
-from .utils import Number, clamp_probs, sum_rightmost
+from .utils import Number, inside_unit, sum_rightmost
 
 
 class Transform:
@@ -333,10 +333,10 @@ class SigmoidTransform(Transform):
     bijective, codomain = True, constraints.unit_interval
 
     def _call(self, x: Tensor) -> Tensor:
-        return clamp_probs(x.sigmoid())
+        return inside_unit(x.sigmoid())
 
     def _inverse(self, y: Tensor) -> Tensor:
-        y = clamp_probs(y)
+        y = inside_unit(y)
         return y.log() - F.log1p(-y)
 
     def log_abs_det_jacobian(self, x: Tensor, y: Tensor) -> Tensor:

@@ -60,6 +60,12 @@ def clamp_probs(probs: Tensor) -> Tensor:
     return probs.clamp(eps, 1 - eps)
 
 
+def inside_unit(values: Tensor) -> Tensor:
+    """`values` strictly between 0 and 1: from the least positive number up to 1 - eps."""
+    limits = finfo(values.dtype)
+    return values.clamp(limits.tiny, 1 - limits.eps)
+
+
 def logits_to_probs(logits: Tensor, is_binary: bool = False) -> Tensor:
     """Probabilities of logits: sigmoid if binary, otherwise softmax over the last dim."""
     return logits.sigmoid() if is_binary else F.softmax(logits, -1)

@@ -28,7 +28,7 @@ class Lazy(Module):
 
     def forward(self, input: Tensor) -> Any:
         self.initialize_parameters(input)
-        return self(input)
+        return self.forward(input)  # of the full layer; hooks run once, around this
 
     def initialize_parameters(self, input: Tensor) -> None:
         """Become the full layer for inputs such as this one."""

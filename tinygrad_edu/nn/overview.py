@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..autograd import no_grad
-from ..engine.errors import ShapeError
+from ..engine.errors import DTypeError, ShapeError
 from ..engine.html import table
 from ..engine.tensor import Tensor
 from ..functional import zeros
@@ -28,11 +28,11 @@ class Row:
     """One call of a layer."""
 
     name: str
-    kind: str
     depth: int
     input: str  # shapes
-    parameters: int  # its own and those of the layers in it
     again: bool  # whether the layer was called before
+    kind: str = ""
+    parameters: int = 0  # its own and those of the layers in it
     output: str = ""
     bytes: int = 0  # of the output
     flops: int = 0
@@ -111,6 +111,7 @@ def summary(
 
     Raises:
         ShapeError: neither or both of input_size and input_data are given.
+        DTypeError: model is no Module, or input_size is a tensor.
 
     Note:
         The model is called in evaluation mode without gradients, and is left as it was. FLOPs count
@@ -136,6 +137,15 @@ def make_arguments(
     model: Module, input_size: Sizes | None, data: Any, dtypes: Sequence[Any] | None, device: Any
 ) -> tuple[Any, ...]:
     """What to call the model with."""
+    if not isinstance(model, Module):
+        raise DTypeError(
+            f"summary: model must be a Module, got {type(model).__name__}. Pass the model first."
+        )
+    if isinstance(input_size, Tensor):
+        raise DTypeError(
+            f"summary: input_size must be a shape, got a tensor {tuple(input_size.shape)}. Pass it"
+            " as input_data."
+        )
     if (input_size is None) == (data is None):
         raise ShapeError(
             "summary: needs either input_size or input_data, got"
@@ -175,12 +185,7 @@ def watched(model: Module, rows: list[Row]) -> Iterator[None]:
 
     def before(layer: Module, args: tuple) -> None:
         row = Row(
-            name=names[id(layer)],
-            kind=type(layer).__name__,
-            depth=len(open_),
-            input=shapes(args),
-            parameters=sum(p.numel() for p in layer.parameters()),
-            again=id(layer) in seen,
+            name=names[id(layer)], depth=len(open_), input=shapes(args), again=id(layer) in seen
         )
         if open_:
             open_[-1].leaf = False
@@ -190,6 +195,8 @@ def watched(model: Module, rows: list[Row]) -> Iterator[None]:
 
     def after(layer: Module, args: tuple, output: Any) -> None:
         row, out = open_.pop(), tensors_in(output)
+        row.kind = type(layer).__name__  # a lazy layer is another one now, with parameters
+        row.parameters = sum(p.numel() for p in layer.parameters())
         row.output = shapes(output)
         row.bytes = sum(t.numel() * t.element_size() for t in out)
         count = FLOPS.get(type(layer))

@@ -228,7 +228,7 @@ def install_operators() -> None:
         setattr(EmuArray, f"__{name}__", straight)
         setattr(EmuArray, f"__r{name}__", reflected)
         setattr(EmuArray, f"__i{name}__", inplace(getattr(operator, f"__i{name}__")))
-    setattr(EmuArray, "__divmod__", lambda a, b: wrap(divmod(a.host, unwrap(b))))  # noqa: B010
+    setattr(EmuArray, "__divmod__", lambda a, b: wrap(divmod(a.host, unwrap(b))))  # noqa: B010  # as its neighbours
     for name in ("eq", "ne", "lt", "le", "gt", "ge"):
         setattr(EmuArray, f"__{name}__", binary(getattr(operator, name))[0])
     for function in (operator.neg, operator.pos, operator.abs, operator.invert):

@@ -1,6 +1,6 @@
 """The names of `torch.utils.data`; they live in `tinygrad_edu.data`."""
 
-from ...data import *  # noqa: F403
+from ...data import *  # noqa: F403  # one list, in its __all__
 from ...data import dataset as dataset
 from ...data import distributed as distributed
 from ...data import loader as dataloader

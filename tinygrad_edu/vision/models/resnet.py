@@ -157,17 +157,17 @@ class ResNet(nn.Module):
                 "ResNet: replace_stride_with_dilation must be None or three truth values, got"
                 f" {replace_stride_with_dilation}. Give one for each of the last three groups."
             )
-        self._norm_layer = norm_layer or nn.BatchNorm2d
+        norm = norm_layer or nn.BatchNorm2d
         self.inplanes, self.dilation = 64, 1
         self.groups, self.base_width = groups, width_per_group
         self.conv1 = nn.Conv2d(3, 64, kernel_size=7, stride=2, padding=3, bias=False)
-        self.bn1 = self._norm_layer(64)
+        self.bn1 = norm(64)
         self.relu = nn.ReLU(inplace=True)
         self.maxpool = nn.MaxPool2d(kernel_size=3, stride=2, padding=1)  # (N, 64, H / 4, W / 4)
-        self.layer1 = self._make_layer(block, 64, layers[0])
-        self.layer2 = self._make_layer(block, 128, layers[1], 2, dilate[1])
-        self.layer3 = self._make_layer(block, 256, layers[2], 2, dilate[2])
-        self.layer4 = self._make_layer(block, 512, layers[3], 2, dilate[3])
+        self.layer1 = self._make_layer(block, norm, 64, layers[0])
+        self.layer2 = self._make_layer(block, norm, 128, layers[1], 2, dilate[1])
+        self.layer3 = self._make_layer(block, norm, 256, layers[2], 2, dilate[2])
+        self.layer4 = self._make_layer(block, norm, 512, layers[3], 2, dilate[3])
         self.avgpool = nn.AdaptiveAvgPool2d((1, 1))
         self.fc = nn.Linear(512 * block.expansion, num_classes)
         self._start(zero_init_residual)
@@ -187,6 +187,7 @@ class ResNet(nn.Module):
     def _make_layer(
         self,
         block: type[BasicBlock] | type[Bottleneck],
+        norm: Norm,
         planes: int,
         blocks: int,
         stride: int = 1,
@@ -199,18 +200,12 @@ class ResNet(nn.Module):
         outplanes = planes * block.expansion
         downsample = None
         if stride != 1 or self.inplanes != outplanes:
-            downsample = nn.Sequential(
-                conv1x1(self.inplanes, outplanes, stride), self._norm_layer(outplanes)
-            )
+            downsample = nn.Sequential(conv1x1(self.inplanes, outplanes, stride), norm(outplanes))
         shared = (self.groups, self.base_width)
-        found = [
-            block(
-                self.inplanes, planes, stride, downsample, *shared, first_dilation, self._norm_layer
-            )
-        ]
+        found = [block(self.inplanes, planes, stride, downsample, *shared, first_dilation, norm)]
         self.inplanes = outplanes
         found += [
-            block(outplanes, planes, 1, None, *shared, self.dilation, self._norm_layer)
+            block(outplanes, planes, 1, None, *shared, self.dilation, norm)
             for _ in range(1, blocks)
         ]
         return nn.Sequential(*found)

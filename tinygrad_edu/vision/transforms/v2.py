@@ -8,7 +8,7 @@ from typing import Any
 
 from ...engine.dtype import float32
 from ...engine.tensor import Tensor
-from . import *  # noqa: F403
+from . import *  # noqa: F403  # v2 has every name of v1
 from . import functional as functional
 from .basic import Transform as Transform
 
