@@ -49,6 +49,7 @@ QUICK = {
     "layers/test_nn.py",
     "layers/test_optim.py",
     "layers/test_weight_norm.py",
+    "learn/test_browser.py::test_which_addresses_are_on_this_machine",
     "ops/test_linalg.py",
     "ops/test_numerics.py",
     "ops/test_ops_details.py",

@@ -1,0 +1,3 @@
+"""Tests that open a page ask for `browser`."""
+
+from learn.browser import browser  # noqa: F401  a fixture
