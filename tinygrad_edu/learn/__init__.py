@@ -1,0 +1,1 @@
+"""The engine shows its own work: pictures of graphs, and what is wrong with a training."""
