@@ -263,6 +263,6 @@ if not TYPE_CHECKING:  # checkers report an unknown name themselves
                     raise
         if name in _HOMES:
             return getattr(import_module(f".{_HOMES[name]}", __name__), name)
-        from .left_out import missing
+        from .left_out import MissingName
 
-        raise missing("", name, "See tinygrad_edu.functional for the ops.")
+        raise MissingName(__name__, name)

@@ -9,6 +9,7 @@ from typing import Any
 
 from . import cuda
 from .engine.device import Device, get_device
+from .left_out import explain_missing as _explain_missing
 
 
 def is_available() -> bool:
@@ -58,3 +59,6 @@ def memory_allocated(device: Any = None) -> int:
 def memory_reserved(device: Any = None) -> int:
     """Bytes taken from the driver."""
     return cuda.memory_reserved(device)
+
+
+_explain_missing(__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .left_out import explain_missing as _explain_missing
 from .notes import say_once
 
 
@@ -36,3 +37,6 @@ def reset() -> None:
 
 def cudagraph_mark_step_begin() -> None:
     """Nothing: nothing was compiled."""
+
+
+_explain_missing(__name__)

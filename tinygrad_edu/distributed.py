@@ -10,6 +10,7 @@ from typing import Any
 
 from .engine.errors import TinygradEduError
 from .engine.tensor import Tensor
+from .left_out import explain_missing as _explain_missing
 
 
 class DistributedError(TinygradEduError):
@@ -151,3 +152,6 @@ def broadcast_object_list(object_list: list, src: int = 0, group: Any = None) ->
 def new_group(ranks: Any = None, *args: Any, **kwargs: Any) -> None:
     """A group of the same one process."""
     needed("new_group")
+
+
+_explain_missing(__name__)

@@ -19,6 +19,7 @@ from .engine.border import public
 from .engine.device import functional as declared
 from .engine.errors import DTypeError, ShapeError
 from .engine.tensor import Tensor
+from .left_out import explain_missing as _explain_missing
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -353,3 +354,6 @@ def stack_module_state(models: Any) -> tuple[dict[str, Tensor], dict[str, Tensor
             stacked.append({name: F.stack([p[name] for p in parts]) for name in parts[0]})
     parameters, buffers = stacked
     return {name: p.detach().requires_grad_() for name, p in parameters.items()}, buffers
+
+
+_explain_missing(__name__)

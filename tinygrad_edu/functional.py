@@ -2,6 +2,7 @@
 `functional.matmul(a, b)`.
 """
 
+from .left_out import explain_missing as _explain_missing
 from . import (
     linalg as _linalg,
     ops as _ops,
@@ -537,3 +538,5 @@ slogdet = _linalg.slogdet
 subtract = sub
 swapaxes = transpose
 swapdims = transpose
+
+_explain_missing(__name__)

@@ -6,7 +6,7 @@ import os
 from typing import Any, NoReturn
 
 from .engine.errors import TinygradEduError
-from .left_out import missing
+from .left_out import MissingName
 
 
 def load(repo_or_dir: str, model: str, *args: Any, **kwargs: Any) -> NoReturn:
@@ -45,4 +45,4 @@ def __getattr__(name: str) -> Any:
         from tqdm import tqdm
 
         return tqdm
-    raise missing("hub", name)
+    raise MissingName(__name__, name)

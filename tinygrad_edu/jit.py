@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from .engine.errors import TinygradEduError
+from .left_out import explain_missing as _explain_missing
 from .nn import Module
 from .notes import say_once
 
@@ -80,3 +81,6 @@ def load(f: Any, *args: Any, **kwargs: Any) -> NoReturn:
         f"jit.load: must be a file of tensors, got {f!r:.200}, a TorchScript file. Save the"
         " state_dict in PyTorch and use load()."
     )
+
+
+_explain_missing(__name__)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import re
+import sys
+from collections.abc import Iterable
+from typing import Any
 
 # (what a name looks like, why it is left out); the first that fits counts
 REASONS = [
@@ -113,6 +117,7 @@ MODULES = {
     "fft": "complex numbers are not supported; use numpy.fft on x.numpy()",
     "fx": "graphs are not captured; a model is its Python code",
     "onnx": "no exporter yet; save the state_dict and load it where it is needed",
+    "ops": "neither PyTorch's own operators nor torchvision's for detection are here",
     "package": "a model is its Python code; save the state_dict",
     "quantization": "quantised tensors are not supported",
     "signal": "complex numbers are not supported; use scipy.signal",
@@ -126,15 +131,43 @@ def reason(name: str) -> str | None:
     return next((why for pattern, why in REASONS if re.search(pattern, name)), None)
 
 
-def missing(module: str, name: str, instead: str = "") -> AttributeError:
-    """The error about `module.name`, which is not here: left out on purpose, or unknown.
-
-    Args: instead: what to do, a sentence.
+def advice(name: str, names: Iterable[str] = ()) -> str:
+    """What to say about a name that is not here: why it is left out, or which of `names` is like
+    it.
     """
-    why = reason(name)
-    said = f"It is left out on purpose: {why}." if why else "Check the spelling."
-    return AttributeError(
-        f"module 'tinygrad_edu{module and '.' + module}' has no attribute {name!r}. {said}"
-        f" {instead}".rstrip(),
-        name=name,
-    )
+    public = [n for n in names if not n.startswith("_")]
+    near = difflib.get_close_matches(name, public, 1, 0.6)
+    slip = bool(near) and difflib.SequenceMatcher(None, near[0], name).ratio() > 0.9
+    if not slip and (why := reason(name)):
+        return f"It is left out on purpose: {why}."
+    return f"Did you mean {near[0]!r}?" if near else "Check the spelling."
+
+
+class MissingName(AttributeError):
+    """The error about a name that a module does not have.
+
+    The words are made when they are shown: `hasattr` asks for many names and shows none.
+
+    Args: module: its whole name
+    """
+
+    def __init__(self, module: str, name: str):
+        super().__init__(name=name)
+        self.module, self.missing = module, name
+
+    def __str__(self) -> str:
+        said = advice(self.missing, dir(sys.modules[self.module]))
+        return f"module {self.module!r} has no attribute {self.missing!r}. {said}"
+
+
+def explain_missing(module: str) -> None:
+    """Let a namespace say about a name that it does not have why, or which name is like it.
+
+    The function is set from here: if it stood in the module, type checkers would take every name
+    for known.
+    """
+
+    def find(name: str) -> Any:
+        raise MissingName(module, name)
+
+    vars(sys.modules[module])["__getattr__"] = find

@@ -1,5 +1,6 @@
 """Linear algebra under the names of `torch.linalg`: `linalg.solve(A, B)`, `linalg.svd(A)`."""
 
+from .left_out import explain_missing as _explain_missing
 from .ops.indexing import indexing as _indexing
 from .ops.linalg import factorization as _factorization
 from .ops.linalg import linalg as _linalg
@@ -43,3 +44,5 @@ tensorsolve = _linalg.linalg_tensorsolve
 diagonal = _diagonal.linalg_diagonal
 
 vander = _indexing.linalg_vander
+
+_explain_missing(__name__)

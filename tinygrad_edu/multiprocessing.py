@@ -13,6 +13,7 @@ from typing import Any
 
 from .data import sharing as sharing
 from .engine.errors import TinygradEduError
+from .left_out import explain_missing as _explain_missing
 
 
 class ProcessRaisedException(TinygradEduError):
@@ -78,3 +79,6 @@ def get_sharing_strategy() -> str:
 
 def set_sharing_strategy(new_strategy: str) -> None:
     """Accepted; Tensors are copied."""
+
+
+_explain_missing(__name__)

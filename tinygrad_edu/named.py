@@ -115,7 +115,7 @@ class memory_format:  # noqa: N801  # PyTorch's name
         self.name = name
 
     def __repr__(self) -> str:
-        return f"tinygrad_edu.{self.name}"
+        return f"{dtype.namespace}.{self.name}"
 
 
 channels_last, channels_last_3d = memory_format("channels_last"), memory_format("channels_last_3d")

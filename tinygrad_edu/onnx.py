@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from .engine.errors import TinygradEduError
+from .left_out import explain_missing as _explain_missing
 
 
 def export(model: Any, *args: Any, **kwargs: Any) -> NoReturn:
@@ -18,3 +19,6 @@ def export(model: Any, *args: Any, **kwargs: Any) -> NoReturn:
 def is_in_onnx_export() -> bool:
     """False: nothing is exported."""
     return False
+
+
+_explain_missing(__name__)

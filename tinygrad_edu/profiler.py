@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .engine.device import Device, devices
+from .left_out import explain_missing as _explain_missing
 
 PACKAGE = os.path.dirname(os.path.abspath(__file__))
 
@@ -330,3 +331,6 @@ class record_function:  # noqa: N801  # PyTorch's name
                 return function(*args, **kwargs)
 
         return inside
+
+
+_explain_missing(__name__)

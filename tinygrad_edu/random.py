@@ -11,6 +11,7 @@ from . import initial_seed as initial_seed
 from . import manual_seed as manual_seed
 from . import seed as seed
 from . import set_rng_state as set_rng_state
+from .left_out import explain_missing as _explain_missing
 
 
 @contextmanager
@@ -24,3 +25,6 @@ def fork_rng(
     finally:
         if enabled:
             set_rng_state(state)
+
+
+_explain_missing(__name__)

@@ -4,6 +4,7 @@ attributes; no code of it runs.
 
 from __future__ import annotations
 
+from .left_out import explain_missing as _explain_missing
 from .storage import add_safe_globals as add_safe_globals
 from .storage import clear_safe_globals as clear_safe_globals
 from .storage import get_safe_globals as get_safe_globals
@@ -14,3 +15,6 @@ from .storage import save as save
 
 class SourceChangeWarning(Warning):
     """PyTorch's warning about a changed class; never given here."""
+
+
+_explain_missing(__name__)

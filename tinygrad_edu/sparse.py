@@ -8,6 +8,7 @@ from typing import Any
 
 from . import functional as F
 from .engine.tensor import Tensor, as_tensor
+from .left_out import explain_missing as _explain_missing
 from .notes import say_once
 
 SAID = (
@@ -77,3 +78,5 @@ def itself(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
 spmm = mm
 Tensor.to_sparse = Tensor.to_sparse_csr = to_sparse  # type: ignore[assignment, method-assign]
 Tensor.to_dense = Tensor.coalesce = itself  # type: ignore[assignment, method-assign]
+
+_explain_missing(__name__)

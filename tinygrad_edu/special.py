@@ -1,5 +1,6 @@
 """Special functions under the names of `torch.special`: `special.expit(x)`, `special.erf(x)`."""
 
+from .left_out import explain_missing as _explain_missing
 from .ops.elementwise import bessel as _bessel
 from .ops.elementwise import bounds as _bounds
 from .ops.elementwise import gamma as _gamma
@@ -56,3 +57,5 @@ erfcx = _gamma.erfcx
 gammainc = _gamma.igamma
 gammaincc = _gamma.igammac
 zeta = _gamma.zeta
+
+_explain_missing(__name__)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .engine.tensor import Tensor
+from .left_out import explain_missing as _explain_missing
 
 # relative and absolute tolerance of a dtype, PyTorch's
 TOLERANCES = {"float16": (1e-3, 1e-5), "float32": (1.3e-6, 1e-5), "float64": (1e-7, 1e-7)}
@@ -66,3 +67,6 @@ def assert_allclose(
 def values(x: Any) -> np.ndarray:
     """A tensor or number as a NumPy array."""
     return x.detach().cpu().numpy() if isinstance(x, Tensor) else np.asarray(x)
+
+
+_explain_missing(__name__)

@@ -93,9 +93,15 @@ def test_bfloat16_can_be_named_and_not_stored():
     [
         (lambda: tg.sparse_csr_tensor, ["sparse_csr_tensor", "left out on purpose", "sparse"]),
         (lambda: tg.fft, ["'fft'", "left out on purpose", "numpy.fft"]),
-        (lambda: tg.zeross, ["zeross", "Check the spelling", "tinygrad_edu.functional"]),
+        (lambda: tg.zeross, ["zeross", "Did you mean 'zeros'?"]),
         (lambda: nn.CrossMapLRN2d, ["tinygrad_edu.nn", "CrossMapLRN2d", "left out on purpose"]),
-        (lambda: tg.utils.nothing, ["tinygrad_edu.utils", "nothing"]),
+        (lambda: tg.utils.nothing, ["tinygrad_edu.utils", "nothing", "Check the spelling"]),
+        (lambda: nn.functional.rellu, ["tinygrad_edu.nn.functional", "Did you mean 'relu'?"]),
+        (lambda: tg.optim.Adan, ["tinygrad_edu.optim", "Did you mean 'Adam'?"]),
+        (lambda: tg.optim.lr_scheduler.StepLr, ["Did you mean 'StepLR'?"]),
+        (lambda: tg.distributions.Normall, ["Did you mean 'Normal'?"]),
+        (lambda: tg.vision.transforms.Resizee, ["Did you mean 'Resize'?"]),
+        (lambda: nn.quantized, ["tinygrad_edu.nn", "left out on purpose", "quantised"]),
     ],
 )
 def test_a_missing_name_says_whether_it_is_left_out_and_what_to_use(get, words):
@@ -487,3 +493,13 @@ def test_jacrev_takes_nested_arguments():
 
     for a, b in zip(run(tg), run(torch)):
         np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
+def test_parts_and_sums_of_a_size_are_sizes():
+    size = tg.zeros(2, 3, 4).shape
+    for part in (size[:-1], size[::-1], size + (5,), (5,) + size, size * 2, 2 * size):
+        assert type(part) is tg.Size
+    assert size[:-1].numel() == 6 and size[-1] == 4 and str(size[:-1]) == "(2, 3)"
+    assert (5,) + size == (5, 2, 3, 4) and size + (5,) == (2, 3, 4, 5)
+    with pytest.raises(TypeError):
+        size + [5]

@@ -134,6 +134,54 @@ def test_a_missing_module_says_whether_it_is_left_out(tmp_path):
     assert code == 1 and "No module named 'torch.fft'" in err and "left out on purpose" in err
 
 
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("import torch.nn.quantized", "left out on purpose: quantised"),
+        ("from torch.optim import Adan", "Did you mean 'Adam'?"),
+        ("import torch; torch.nn.functional.rellu", "Did you mean 'relu'?"),
+        ("import torch; torch.ones(2).relluu", "Did you mean 'relu'?"),
+        ("import torch; torch.ones(2).zzz9", "Check the spelling."),
+    ],
+)
+def test_a_missing_name_gets_a_reason_or_a_suggestion(tmp_path, line, words):
+    code, _, err = start(tmp_path, line)
+    assert code == 1 and words in err.splitlines()[-2] + err.splitlines()[-1]
+
+
+def test_a_missing_name_of_another_module_is_shown_as_python_shows_it(tmp_path):
+    code, _, err = start(tmp_path, "from math import foo")
+    assert code == 1 and err.splitlines()[-1].startswith("ImportError: cannot import name 'foo'")
+
+
+def test_dtypes_and_shapes_print_as_in_pytorch(tmp_path):
+    code, out, err = start(
+        tmp_path,
+        """
+        import torch
+        x = torch.ones(2, 3, dtype=torch.float64)
+        print(x.dtype, x.shape, x[0])
+        print(f"{x.shape[:-1]} {torch.bfloat16} {torch.channels_last}")
+        """,
+    )
+    assert out.splitlines() == [
+        "torch.float64 torch.Size([2, 3]) tensor([1., 1., 1.], dtype=torch.float64)",
+        "torch.Size([2]) torch.bfloat16 torch.channels_last",
+    ], err
+
+
+def test_a_python_that_the_script_starts_finds_torch_too(tmp_path):
+    code, out, err = start(
+        tmp_path,
+        """
+        import subprocess, sys
+        program = "import torchvision, torch; print(torch.zeros(1).shape, torch.__name__)"
+        subprocess.run([sys.executable, "-c", program], check=True, cwd="/")
+        """,
+    )
+    assert (code, out) == (0, "torch.Size([1]) torch\n"), err
+
+
 def test_install_can_be_taken_back_and_hides_nothing_before_or_after():
     said = python("""
         import sys

@@ -6,6 +6,7 @@ those of the same script without autocast. `GradScaler` is complete; it serves m
 converted with `model.half()`.
 """
 
+from ..left_out import explain_missing as _explain_missing
 from .autocast import (
     autocast,
     custom_bwd,
@@ -25,3 +26,5 @@ __all__ = [
     "is_autocast_available",
     "is_autocast_enabled",
 ]
+
+_explain_missing(__name__)

@@ -2,6 +2,7 @@
 Jacobians and Hessians.
 """
 
+from ..left_out import explain_missing as _explain_missing
 from . import function, functional
 from .function import Function
 from .functional import hessian, hvp, jacobian, jvp, vhp, vjp
@@ -42,3 +43,5 @@ __all__ = [
     "vhp",
     "vjp",
 ]
+
+_explain_missing(__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 import traceback
 from types import TracebackType
@@ -64,14 +65,18 @@ def execute(script: str, arguments: list[str]) -> int:
     install_as_torch()
     sys.argv = [script, *arguments]
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    # processes that the script starts get this path: they find `torch` in the second folder
-    own = os.path.dirname(os.path.abspath(script))
-    sys.path[:1] = [own, os.path.join(package, "compat", "children"), os.path.dirname(package)]
+    # processes that the script starts find `torch` in this folder: those of multiprocessing get
+    # the path, other Pythons the variable
+    children = os.path.join(package, "compat", "children")
+    sys.path[:1] = [os.path.dirname(os.path.abspath(script)), children, os.path.dirname(package)]
+    given = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join([children, given] if given else [children])
     try:
         run_path(script, run_name="__main__")
     except SystemExit as end:
         return exit_code(end)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # shown as Python shows it
+        explain(error)
         traceback.print_exception(type(error), error, own_lines(error.__traceback__, script))
         return 130 if isinstance(error, KeyboardInterrupt) else 1
     return 0
@@ -83,6 +88,26 @@ def exit_code(end: SystemExit) -> int:
         return end.code or 0
     print(end.code, file=sys.stderr)
     return 1
+
+
+def explain(error: BaseException) -> None:
+    """Add to Python's own words about a name of this engine that is missing why it is, or which
+    name is like it.
+    """
+    from ..engine.tensor import Tensor
+    from ..left_out import MissingName, advice
+
+    if isinstance(error, ImportError) and (error.name or "").startswith("tinygrad_edu"):
+        home: object = sys.modules.get(error.name or "")
+        named = re.match(r"cannot import name '(\w+)'", str(error))
+        name = named[1] if named else None
+    elif isinstance(error, AttributeError) and not isinstance(error, MissingName):
+        home, name = error.obj, error.name
+        home = home if isinstance(home, Tensor) or home is Tensor else None
+    else:
+        return
+    if home is not None and name:
+        error.add_note(advice(name, dir(home)))
 
 
 def own_lines(trace: TracebackType | None, script: str) -> TracebackType | None:

@@ -10,8 +10,9 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
+from ..engine.dtype import dtype
 from ..engine.errors import TinygradEduError
-from ..left_out import reason
+from ..left_out import advice
 from .table import ALIASES, MOVED, VERSIONS, real_name
 
 
@@ -96,8 +97,7 @@ def nn_modules() -> ModuleType:
 
 def unknown(name: str) -> str:
     """What to say about a module of PyTorch's that is not here."""
-    why = reason(name.split(".")[1]) if "." in name else None
-    said = f"It is left out on purpose: {why}." if why else "Check the spelling."
+    said = advice(name.rpartition(".")[2])
     return f"No module named {name!r} in tinygrad_edu, which stands for PyTorch here. {said}"
 
 
@@ -133,6 +133,8 @@ def is_installed() -> bool:
 def install_as_torch() -> None:
     """Let `import torch` and `import torchvision` give this engine in this process.
 
+    Dtypes and sizes are then printed as PyTorch prints them.
+
     Raises: CompatError if PyTorch itself is imported: half of a program would use the one and half
         the other.
     """
@@ -145,6 +147,7 @@ def install_as_torch() -> None:
             " Call it first, or start another process with `tinygrad-edu run`."
         )
     sys.meta_path.insert(0, finder)
+    dtype.namespace = "torch"
 
 
 def uninstall() -> None:
@@ -155,6 +158,7 @@ def uninstall() -> None:
     if not is_installed():
         return
     sys.meta_path.remove(finder)
+    dtype.namespace = "tinygrad_edu"
     for name in list(filter(ours, sys.modules)):
         del sys.modules[name]
     while set_here:

@@ -13,7 +13,7 @@ from types import ModuleType
 from typing import Any
 
 from ..engine.errors import TinygradEduError
-from .hook import unknown
+from ..left_out import advice
 from .table import ALIASES, MOVED, VERSIONS, real_name
 
 Uses = dict[str, list[tuple[str, int]]]  # a dotted name of PyTorch's: the places (file, line)
@@ -109,12 +109,11 @@ def look_up(name: str) -> tuple[Any, str]:
             continue
         try:
             found = getattr(found, word)
-        except AttributeError as error:
+        except AttributeError:
             try:
                 found = import_module(real_name(path) or path)
             except ImportError:
-                said = str(error) if isinstance(found, ModuleType) else unknown(path)
-                return None, said.partition("has no attribute ")[2].partition(". ")[2] or said
+                return None, advice(word, dir(found))
     return found, ""
 
 

@@ -15,6 +15,7 @@ from ..engine.device import Device, default_generator, get_device
 from ..engine.dtype import float16, float32, float64, int8, int16, int32, int64, uint8
 from ..engine.errors import DeviceError
 from ..engine.generator import Generator
+from ..left_out import explain_missing as _explain_missing
 from ..named import typed
 from . import amp as amp
 from . import nvtx as nvtx
@@ -296,3 +297,5 @@ class OutOfMemoryError(DeviceError):
 
 max_memory_cached, memory_cached = max_memory_reserved, memory_reserved
 reset_max_memory_allocated = reset_max_memory_cached = reset_peak_memory_stats
+
+_explain_missing(__name__)

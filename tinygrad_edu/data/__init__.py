@@ -1,5 +1,6 @@
 """Datasets, samplers and the DataLoader, with the names and rules of `torch.utils.data`."""
 
+from ..left_out import explain_missing as _explain_missing
 from .collate import default_collate, default_convert
 from .dataset import (
     ChainDataset,
@@ -45,3 +46,5 @@ __all__ = [
     "get_worker_info",
     "random_split",
 ]
+
+_explain_missing(__name__)

@@ -14,6 +14,7 @@ import numpy as np
 from ..engine.device import Generator, default_generator
 from ..engine.errors import DTypeError, IndexOutOfRange, ShapeError
 from ..engine.tensor import Tensor
+from ..left_out import explain_missing as _explain_missing
 from .collate import Rows
 from .seeding import check_generator, in_turn
 
@@ -248,3 +249,6 @@ def _sizes_of(fractions: list[float], size: int) -> list[int]:
                 stacklevel=3,
             )
     return sizes
+
+
+_explain_missing(__name__)

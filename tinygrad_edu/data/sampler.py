@@ -14,6 +14,7 @@ import numpy as np
 
 from ..engine.device import Generator, default_generator
 from ..engine.errors import DTypeError, ShapeError
+from ..left_out import explain_missing as _explain_missing
 from .seeding import check_generator, own_or_fresh
 
 
@@ -219,3 +220,6 @@ def _check_count(who: str, num_samples: Any) -> None:
         raise ShapeError(
             f"{who}: num_samples must be a whole number above 0, got {num_samples!r}. Correct it."
         )
+
+
+_explain_missing(__name__)

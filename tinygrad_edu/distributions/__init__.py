@@ -16,6 +16,7 @@ relaxed.py               soft versions of discrete distributions
 kl.py                    the divergence of two distributions
 """
 
+from ..left_out import explain_missing as _explain_missing
 from . import constraints as constraints
 from . import kl as kl
 from .categorical import Categorical as Categorical
@@ -64,3 +65,5 @@ from .transforms import StickBreakingTransform as StickBreakingTransform
 from .transforms import TanhTransform as TanhTransform
 from .transforms import Transform as Transform
 from .transforms import identity_transform as identity_transform
+
+_explain_missing(__name__)

@@ -13,6 +13,7 @@ from .. import functional as F
 from .. import linalg
 from ..engine.errors import ShapeError
 from ..engine.tensor import Tensor
+from ..left_out import explain_missing as _explain_missing
 
 
 class Constraint:
@@ -313,3 +314,5 @@ square = Plain("a square matrix", is_square, 2)
 symmetric = Plain("a symmetric matrix", is_symmetric, 2)
 positive_semidefinite = Plain("positive semidefinite", is_positive_semidefinite, 2)
 positive_definite = Plain("positive definite", is_positive_definite, 2)
+
+_explain_missing(__name__)

@@ -9,6 +9,7 @@ from typing import Any
 from .. import functional as F
 from ..engine.errors import ShapeError
 from ..engine.tensor import Tensor, as_tensor
+from ..left_out import explain_missing as _explain_missing
 from ..ops.elementwise.activation import softplus
 from . import constraints
 from .constraints import Constraint
@@ -514,3 +515,5 @@ class ReshapeTransform(Transform):
 
 
 identity_transform = ComposeTransform([])
+
+_explain_missing(__name__)

@@ -8,6 +8,7 @@
 6. `op.py`        `@op`: a declaration becomes a function, a method and a node
 7. `views.py`     memory that several tensors see; in-place forms
 
-Beside them stand dtypes, error wording, random numbers, reading and printing arrays, what Python
-and NumPy ask of a tensor (host.py), names of arguments, hooks, anomaly mode and example cases.
+Beside them stand dtypes, sizes, error wording, random numbers, reading and printing arrays, what
+Python and NumPy ask of a tensor (host.py), names of arguments, hooks, anomaly mode and example
+cases.
 """

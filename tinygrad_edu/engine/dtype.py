@@ -18,6 +18,8 @@ class dtype:
     `is_floating_point`, `itemsize`.
     """
 
+    namespace = "tinygrad_edu"  # how it is printed; "torch" while `import torch` gives this engine
+
     def __init__(self, name: str, torch_class: str):
         try:
             self.name, self.numpy, self.torch_class = name, np.dtype(name), torch_class
@@ -29,7 +31,7 @@ class dtype:
         self.is_signed, self.itemsize = self.numpy.kind in "fi", self.numpy.itemsize
 
     def __repr__(self) -> str:
-        return f"tinygrad_edu.{self.name}"
+        return f"{self.namespace}.{self.name}"
 
     def __reduce__(self) -> str:
         return self.name if self.name != "bool" else "bool_"

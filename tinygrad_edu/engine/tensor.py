@@ -5,7 +5,6 @@ The maths is installed from the ops.
 
 from __future__ import annotations
 
-import math
 import warnings
 import weakref
 from collections.abc import Callable
@@ -19,21 +18,12 @@ from .errors import DTypeError, GraphError, ShapeError
 from .graph import NOWHERE, Leaf, note_write, version_of
 from .hooks import RemovableHandle
 from .host import HostMethods
+from .size import Size as Size
 
 if TYPE_CHECKING:  # the methods that ops and composites install; written by tools/make_stub.py
     from .methods import OpMethods
 else:
     OpMethods = object
-
-
-class Size(tuple[int, ...]):
-    """Sizes of a tensor: a tuple of ints that knows their product."""
-
-    __slots__ = ()
-
-    def numel(self) -> int:
-        """The number of elements."""
-        return math.prod(self)
 
 
 class Tensor(HostMethods, OpMethods):

@@ -3,7 +3,7 @@
 import sys as _sys
 from typing import TYPE_CHECKING
 
-from ..left_out import missing as _missing
+from ..left_out import explain_missing as _explain_missing
 from . import functional as functional, init as init, parallel as parallel, utils as utils
 from .activation import (
     CELU as CELU,
@@ -195,8 +195,4 @@ from .upsample import (
 )
 
 modules = _sys.modules[__name__]  # PyTorch's folder of the same layers
-
-if not TYPE_CHECKING:  # checkers report an unknown name themselves
-
-    def __getattr__(name):
-        raise _missing("nn", name)
+_explain_missing(__name__)

@@ -11,6 +11,7 @@ import warnings
 from collections.abc import Callable as _Callable, Sequence
 from typing import Any
 
+from ..left_out import explain_missing as _explain_missing
 from .. import functional as ops
 from ..engine.border import public as _public
 from ..engine.errors import DTypeError as _DTypeError
@@ -417,3 +418,6 @@ def _implicit_dim(name: str, input: Tensor) -> int:
         f"{name}: dim should be given, got None, and {dim} is used. Give dim.", stacklevel=4
     )
     return dim
+
+
+_explain_missing(__name__)

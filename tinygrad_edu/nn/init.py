@@ -18,6 +18,7 @@ from ..autograd import no_grad
 from ..engine.border import public
 from ..engine.errors import ShapeError
 from ..engine.tensor import Tensor
+from ..left_out import explain_missing as _explain_missing
 
 GAINS = {
     "linear": 1.0,
@@ -314,3 +315,5 @@ uniform, normal, constant = older(uniform_), older(normal_), older(constant_)
 eye, dirac, sparse, orthogonal = older(eye_), older(dirac_), older(sparse_), older(orthogonal_)
 xavier_uniform, xavier_normal = older(xavier_uniform_), older(xavier_normal_)
 kaiming_uniform, kaiming_normal = older(kaiming_uniform_), older(kaiming_normal_)
+
+_explain_missing(__name__)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..left_out import explain_missing as _explain_missing
 from .module import Module
 
 
@@ -57,3 +58,6 @@ def data_parallel(
     """`module(*inputs)` on one device."""
     given = inputs if isinstance(inputs, tuple) else (inputs,)
     return module(*given, **(module_kwargs or {}))
+
+
+_explain_missing(__name__)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..engine.errors import DTypeError
 from ..engine.graph import Leaf
 from ..engine.tensor import Tensor
+from ..left_out import explain_missing as _explain_missing
 
 
 class Parameter(Tensor):
@@ -54,3 +55,6 @@ class Buffer(Tensor):
             )
         super().__init__(data.array, data.device)
         self.persistent = persistent
+
+
+_explain_missing(__name__)

@@ -3,6 +3,7 @@
 The step of each is one readable function in `steps.py`.
 """
 
+from ..left_out import explain_missing as _explain_missing
 from . import lr_scheduler, swa_utils
 from .adam import Adam, Adamax, AdamW, NAdam, RAdam
 from .adaptive import Adadelta, Adafactor, Adagrad, Lion, RMSprop, Rprop
@@ -31,3 +32,5 @@ __all__ = [
     "lr_scheduler",
     "swa_utils",
 ]
+
+_explain_missing(__name__)

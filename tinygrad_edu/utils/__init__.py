@@ -4,7 +4,7 @@ TensorBoard logs, timing.
 
 from typing import TYPE_CHECKING
 
-from ..left_out import missing as _missing
+from ..left_out import MissingName as _MissingName
 
 if TYPE_CHECKING:
     from . import benchmark as benchmark
@@ -22,4 +22,4 @@ if not TYPE_CHECKING:
 
         if name in _LAZY:
             return import_module(f".{name}", __name__)
-        raise _missing("utils", name)
+        raise _MissingName(__name__, name)

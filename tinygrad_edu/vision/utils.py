@@ -10,6 +10,7 @@ import numpy as np
 
 from ..engine.errors import ShapeError
 from ..engine.tensor import Tensor, as_tensor
+from ..left_out import explain_missing as _explain_missing
 from .pillow import need_pillow
 from .transforms.kinds import to_pil
 
@@ -170,3 +171,6 @@ def box_colors(colors: Any, count: int) -> list[Any]:
             " Give as many."
         )
     return colors[:count]
+
+
+_explain_missing(__name__)

@@ -2,7 +2,9 @@
 
 import sys
 from importlib import import_module
+from pathlib import Path
 
+sys.path.append(str(Path(__file__).parents[3]))  # where this engine is, if it is not installed
 from tinygrad_edu.compat import install_as_torch
 
 del sys.modules["torchvision"]  # this file, in whose place the engine comes

@@ -1,6 +1,7 @@
 """Helpers for parameters and gradients."""
 
 from ...engine.errors import DTypeError
+from ...left_out import explain_missing as _explain_missing
 from ..module import Module
 from . import parametrizations, parametrize, prune, rnn
 from .clip_grad import clip_grad_norm, clip_grad_norm_, clip_grad_value_, get_total_norm
@@ -36,3 +37,6 @@ def skip_init(module_cls: type, *args: object, **kwargs: object) -> object:
             " nn.Linear, then its arguments."
         )
     return module_cls(*args, **kwargs)
+
+
+_explain_missing(__name__)

@@ -13,6 +13,7 @@ from ... import functional as F
 from ...engine.border import public
 from ...engine.errors import ShapeError
 from ...engine.tensor import Tensor
+from ...left_out import explain_missing as _explain_missing
 
 _Fields = namedtuple("_Fields", ("data", "batch_sizes", "sorted_indices", "unsorted_indices"))
 
@@ -196,3 +197,6 @@ def unpack_sequence(packed_sequences: PackedSequence) -> list[Tensor]:
     """The sequences that were packed."""
     padded, lengths = pad_packed_sequence(packed_sequences, batch_first=True)
     return unpad_sequence(padded, lengths, batch_first=True)
+
+
+_explain_missing(__name__)

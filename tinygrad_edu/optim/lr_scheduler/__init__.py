@@ -1,5 +1,6 @@
 """Learning-rate schedules: make one for an optimiser, call `step()` after each epoch (or batch)."""
 
+from ...left_out import explain_missing as _explain_missing
 from .base import LRScheduler
 from .combine import ChainedScheduler, SequentialLR
 from .cycles import CosineAnnealingWarmRestarts, CyclicLR, OneCycleLR
@@ -36,3 +37,5 @@ __all__ = [
     "SequentialLR",
     "StepLR",
 ]
+
+_explain_missing(__name__)

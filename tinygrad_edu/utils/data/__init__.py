@@ -6,3 +6,6 @@ from ...data import distributed as distributed
 from ...data import loader as dataloader
 from ...data import sampler as sampler
 from ...data.distributed import DistributedSampler as DistributedSampler
+from ...left_out import explain_missing as _explain_missing
+
+_explain_missing(__name__)

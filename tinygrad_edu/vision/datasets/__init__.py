@@ -1,5 +1,6 @@
 """Data sets of images, shaped like torchvision's."""
 
+from ...left_out import explain_missing as _explain_missing
 from .base import DatasetError, VisionDataset
 from .cifar import CIFAR10, CIFAR100
 from .embedded import MNIST5k
@@ -22,3 +23,5 @@ __all__ = [
     "MNIST5k",
     "VisionDataset",
 ]
+
+_explain_missing(__name__)

@@ -18,6 +18,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from ...engine.errors import ShapeError
+from ...left_out import explain_missing as _explain_missing
 from ...nn.module import Module
 from .alexnet import AlexNet, AlexNet_Weights, alexnet
 from .densenet import (
@@ -211,3 +212,5 @@ __all__ = [
     "vgg19_bn",
     "wide_resnet50_2",
 ]
+
+_explain_missing(__name__)

@@ -6,6 +6,7 @@ Pillow is installed. Random ones draw from `tinygrad_edu.data.current_generator(
 DataLoader each item has a seed of its own.
 """
 
+from ...left_out import explain_missing as _explain_missing
 from . import functional
 from .augment import (
     ColorJitter,
@@ -79,3 +80,5 @@ __all__ = [
     "ToTensor",
     "functional",
 ]
+
+_explain_missing(__name__)

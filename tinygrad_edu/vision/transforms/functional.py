@@ -14,6 +14,7 @@ import numpy as np
 from ...engine.dtype import as_dtype, float32
 from ...engine.errors import DTypeError, ShapeError
 from ...engine.tensor import Tensor, as_tensor
+from ...left_out import explain_missing as _explain_missing
 from ..pillow import is_pil
 from .kinds import like, on_image, size_of, to_pil, unpack
 from .resample import (
@@ -494,3 +495,6 @@ def get_image_size(img: Any) -> list[int]:
     """[width, height]."""
     _, height, width = size_of(img)
     return [width, height]
+
+
+_explain_missing(__name__)
