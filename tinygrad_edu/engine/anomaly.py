@@ -6,6 +6,7 @@ import traceback
 from typing import Any
 
 from .errors import GraphError
+from .graph import mode
 
 
 def user_line() -> str:
@@ -36,6 +37,14 @@ def check_forward(node: Any, inputs: list, outputs: list) -> None:
             f"{node.op.name}: the result must be a number in anomaly mode, got NaN from inputs"
             f" without NaN{node.where}. Look at the inputs of that line."
         )
+
+
+def look(node: Any, g: Any, pieces: Any) -> None:
+    """A step of a walk, for whoever asked to see them: g arrived, the formulas made the pieces."""
+    if mode.watch:
+        mode.watch.sent(node, g, pieces)
+    if mode.anomaly:
+        check_finite(node, pieces)
 
 
 def check_finite(node: Any, pieces: Any) -> None:

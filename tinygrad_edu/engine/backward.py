@@ -8,7 +8,7 @@ from heapq import heappop, heappush
 from operator import add, call
 from typing import Any
 
-from .anomaly import check_finite
+from .anomaly import look
 from .device import functional, quiet
 from .errors import DTypeError, GraphError, ShapeError
 from .graph import NOWHERE, Leaf, mode
@@ -31,9 +31,10 @@ def walk(roots: list, create_graph=False, retain_graph=False, targets: Any = Non
     retained: dict[Any, Any] = {}
     queue: list[tuple] = []
     run = call if create_graph else quiet().run  # ops that are recorded are quiet themselves
+    arrive = mode.watch.receive if mode.watch else receive
     for node, g in roots:
-        receive(node, g, grads, queue, run)
-    before, mode.recording, anomaly = mode.recording, create_graph, mode.anomaly
+        arrive(node, g, grads, queue, run)
+    before, mode.recording, seen = mode.recording, create_graph, mode.anomaly or mode.watch
     try:
         while queue:
             node = heappop(queue)[1]
@@ -47,8 +48,8 @@ def walk(roots: list, create_graph=False, retain_graph=False, targets: Any = Non
             if useful is not None and node not in useful:
                 continue
             pieces = node.send(g, create_graph, retain_graph)
-            if anomaly:
-                check_finite(node, pieces)
+            if seen:
+                look(node, g, pieces)
             for edge, piece in zip(node.edges, pieces):
                 if piece is None or edge is None or edge is NOWHERE:
                     continue
@@ -57,7 +58,7 @@ def walk(roots: list, create_graph=False, retain_graph=False, targets: Any = Non
                 if piece.shape != edge.shape:  # broadcast: sum back
                     F = functional if create_graph else node.device.F
                     piece = run(F.sum_to, piece, edge.shape)
-                receive(edge, piece, grads, queue, run)
+                arrive(edge, piece, grads, queue, run)
         return found, retained
     finally:
         mode.recording = before

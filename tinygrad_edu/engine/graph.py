@@ -28,10 +28,12 @@ recording: ContextVar[Any] = ContextVar("recording", default=True)  # quicker th
 class Mode(threading.local):
     """Per-thread switches. `recording`: ops leave nodes. `anomaly`: nodes remember their line and
     NaNs are errors; `recording` is then "anomaly", so that a call has one switch to look at.
+    `watch`: what sees each step of a walk, see learn/walked.py.
     """
 
     inference = False
     anomaly = False
+    watch: Any = None
 
     @property
     def recording(self) -> Any:
