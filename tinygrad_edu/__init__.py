@@ -113,6 +113,7 @@ if TYPE_CHECKING:  # imported where first used, by __getattr__ below
         func as func,
         hub as hub,
         jit as jit,
+        learn as learn,
         models as models,
         mps as mps,
         multiprocessing as multiprocessing,
@@ -137,6 +138,7 @@ if TYPE_CHECKING:  # imported where first used, by __getattr__ below
     from .amp.autocast import autocast as autocast
     from .compiler import compile as compile
     from .func import vmap as vmap
+    from .learn.tape import record as record
     from .nn.overview import summary as summary
     from .storage import load as load, save as save
 
@@ -144,7 +146,7 @@ newaxis = None
 float, int, bool = float_, int_, bool_  # noqa: A001  # PyTorch's names
 _LAZY = set(
     "accelerator amp backends cli compat compiler cuda data distributed distributions func hub jit"
-    " models mps multiprocessing nn onnx optim profiler random recipes serialization sparse"
+    " learn models mps multiprocessing nn onnx optim profiler random recipes serialization sparse"
     " storage testing text train utils version vision xpu".split()
 )
 _HOMES = {  # names of lazy modules
@@ -154,6 +156,7 @@ _HOMES = {  # names of lazy modules
     "get_autocast_dtype": "amp",
     "is_autocast_enabled": "amp",
     "load": "storage",
+    "record": "learn.tape",
     "save": "storage",
     "summary": "nn.overview",
     "vmap": "func",

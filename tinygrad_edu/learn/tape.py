@@ -193,8 +193,8 @@ def noted_function(tape: Tape, apply: Any) -> Any:
         results = [o for o in (out if isinstance(out, tuple) else (out,)) if isinstance(o, Tensor)]
         node = next((o.node for o in results if o.node is not None), None)
         node = node.edges[0] if isinstance(node, Output) else node
-        mine = getattr(getattr(node, "op", None), "function", None) is cls
-        if mine and threading.get_ident() == tape.thread:
+        mine = node is not None and getattr(node.op, "function", None) is cls
+        if node is not None and mine and threading.get_ident() == tape.thread:
             frame = user_frame()
             inputs = [(f"{i}", tape.see(a.device, a.array)) for i, a in tensors_of(args)]
             outputs = [tape.see(o.device, o.array) for o in results]

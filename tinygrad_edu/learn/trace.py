@@ -24,7 +24,7 @@ from ..engine.errors import DTypeError
 from ..engine.graph import NOWHERE, Leaf, Node, Output
 from ..engine.tensor import Tensor
 from ..nn.module import Module
-from .tape import Call, Tape, line_of, record, tapes, told, user_frame, variable
+from .tape import Call, Tape, record, tapes, told, user_frame, variable
 from .values import Room, Seen, plain
 from .walked import BackStep, input_names, walked
 
@@ -117,7 +117,7 @@ class Trace:
         Args: backs: what `backward()` returned. numbers: at most so many numbers in all; the
             smallest arrays come first, the others are given by their statistics.
         """
-        shown = [*self.values, *(seen for back in backs or () for seen in back.arrays())]
+        shown: list[Any] = [*self.values, *(seen for back in backs or () for seen in back.arrays())]
         full = within(numbers, [x.array for x in shown])
         return {
             "values": [value_json(v, full) for v in self.values],
@@ -228,7 +228,8 @@ class Builder:
 
     def trace(self) -> Trace:
         items = sorted(self.needed(), key=lambda item: item.time)
-        steps, made = [], {}
+        steps: list[Step] = []
+        made: dict[int, Step] = {}
         for item in items:
             step = self.step(len(steps), item)
             steps.append(step)
@@ -312,7 +313,7 @@ class Builder:
 
     def step(self, index: int, item: Node | Call) -> Step:
         node = item if isinstance(item, Node) else None
-        call = self.call_of[id(node)] if node is not None else item
+        call = item if isinstance(item, Call) else self.call_of[id(item)]
         step = Step(index, item.op.name, formula_of(item.op), recorded=call is not None)
         step.elementwise = bool(getattr(item.op, "elementwise", False)) or item.op.name in PLAIN
         for name, edge, seen in self.inputs(item):
@@ -327,7 +328,7 @@ class Builder:
         if call is not None:
             step.attrs, step.where = dict(call.attrs), call.where
             module = call.modules[-1] if call.modules else None
-            step.module = self.modules.get(id(module), "")
+            step.module = self.modules.get(id(module)) or ""
             step.layer = type(module).__name__ if module is not None else ""
         elif node is not None:
             step.attrs = kept_attrs(node)
