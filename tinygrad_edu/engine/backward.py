@@ -55,7 +55,8 @@ def walk(roots: list, create_graph=False, retain_graph=False, targets: Any = Non
                     continue
                 if wanted is not None and edge not in wanted:
                     continue
-                if piece.shape != edge.shape:  # broadcast: sum back
+                raw = getattr(piece, "array", piece) if create_graph else piece
+                if raw.shape != edge.shape:  # broadcast: sum back
                     F = functional if create_graph else node.device.F
                     piece = run(F.sum_to, piece, edge.shape)
                 arrive(edge, piece, grads, queue, run)

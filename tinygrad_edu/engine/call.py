@@ -77,8 +77,8 @@ def sizes_text(op: Any) -> str:
 
 
 def arrays_text(op: Any) -> str:
-    """Text that makes NumPy's scalars arrays again."""
-    names = () if op.any_number else op.outs
+    """Text that makes NumPy's scalars arrays again; a view is never one."""
+    names = () if op.any_number or op.view else op.outs
     return "".join(
         f"    if type({out}) is not device.array_type:\n        {out} = device.asarray({out})\n"
         for out in names

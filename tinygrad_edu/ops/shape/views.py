@@ -49,10 +49,6 @@ def owner(array):
     return array
 
 
-def is_dtype(value):
-    return not hasattr(value, "__index__")
-
-
 @op(view=True, cases=[Case([2, 6], (3, 4)), Case([2, 6], (-1, 3))], also={"size": "shape"})
 def view(xp, input: Array, shape: Sizes = (), *, dtype=None):
     """`reshape` that never copies; with a dtype: the same bytes read as that dtype.
@@ -62,10 +58,17 @@ def view(xp, input: Array, shape: Sizes = (), *, dtype=None):
             flows unless it is input's own
     Raises: ShapeError if the memory layout does not allow a view
     """
-    if dtype is not None or shape and type(shape[0]) is not int and is_dtype(shape[0]):
-        return input.view(as_dtype(shape[0] if dtype is None else dtype).numpy)
-    out = input.reshape(shape)
-    if not input.flags.c_contiguous and out.size and owner(out) is not owner(input):
+    if dtype is not None:
+        return input.view(as_dtype(dtype).numpy)
+    try:
+        out = input.reshape(shape)
+    except TypeError:
+        if hasattr(shape[0], "__index__"):
+            raise
+        return input.view(as_dtype(shape[0]).numpy)
+    base = input.base
+    copied = out.base is not (input if base is None else base)
+    if copied and out.size and owner(out) is not owner(input):
         raise ShapeError(
             f"view: the memory layout of shape {input.shape} does not allow {tuple(shape)} without"
             " a copy. Use reshape()."
