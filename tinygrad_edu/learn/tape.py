@@ -26,6 +26,7 @@ from ..nn.module import Module
 from .values import Room, Seen
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+READ = tuple(os.path.join(PACKAGE, "learn", name) for name in ("course", "example"))
 tapes: weakref.WeakSet[Tape] = weakref.WeakSet()
 
 
@@ -238,8 +239,9 @@ def user_frame() -> Any:
 
 
 def inside(file: str) -> bool:
-    """Whether a file is part of this package, the course's and the examples' code excepted."""
-    return os.path.abspath(file).startswith(PACKAGE)
+    """Whether a file is part of this package, except for code that is there to be read."""
+    path = os.path.abspath(file)
+    return path.startswith(PACKAGE) and not path.startswith(READ)
 
 
 def line_of(frame: Any) -> str:
@@ -252,7 +254,7 @@ def variable(frame: Any, wanted: Callable[[Any], bool]) -> str:
         return ""
     read = {n: frame.f_globals[n] for n in frame.f_code.co_names if n in frame.f_globals}
     for name, value in (*frame.f_locals.items(), *read.items()):
-        if not name.startswith("_") and wanted(value):
+        if name[0].isalpha() and wanted(value):
             return name
     return ""
 

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.device import registry
 from ..engine.errors import DTypeError
 from ..engine.graph import NOWHERE, Leaf, Node, Output
 from ..engine.tensor import Tensor
@@ -37,7 +38,7 @@ MORE = {  # ops that the engine makes itself, without a declaration
     "overwrite": "out does not depend on input; d input = 0",
     "to": "out = input on another device; d input = g, back on the first",
 }
-HOW = "not recorded: compute the loss inside `with tinygrad_edu.record():`, or give a function"
+HOW = "not recorded: compute the loss inside `with tinygrad_edu.record():`"
 
 
 @dataclass(eq=False)
@@ -87,6 +88,12 @@ class Step:
     recorded: bool = True  # whether a tape saw it happen
     elementwise: bool = False
 
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The attributes that are not those that the op has by default."""
+        usual = getattr(registry.get(self.op), "defaults", {})
+        return {k: v for k, v in self.attrs.items() if v is not None and not is_usual(v, usual, k)}
+
 
 @dataclass(eq=False)
 class Trace:
@@ -125,6 +132,10 @@ class Trace:
             "loss": self.result,
             "backward": [back.to_json(lambda s: array_json(s, full)) for back in backs or ()],
         }
+
+
+def is_usual(value: Any, usual: dict[str, Any], name: str) -> bool:
+    return name in usual and type(value) is type(usual[name]) and bool(value == usual[name])
 
 
 def within(numbers: int | None, arrays: list) -> set[int]:
