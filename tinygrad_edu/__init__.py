@@ -139,6 +139,7 @@ if TYPE_CHECKING:  # imported where first used, by __getattr__ below
     from .compiler import compile as compile
     from .func import vmap as vmap
     from .learn.explain import explain as explain
+    from .learn.draw import draw as draw
     from .learn.tape import record as record
     from .nn.overview import summary as summary
     from .storage import load as load, save as save
@@ -155,6 +156,7 @@ _HOMES = {  # names of lazy modules
     "autocast": "amp",
     "compile": "compiler",
     "explain": "learn.explain",
+    "draw": "learn.draw",
     "get_autocast_dtype": "amp",
     "is_autocast_enabled": "amp",
     "load": "storage",

@@ -84,6 +84,8 @@ class Step:
     attrs: dict[str, Any] = field(default_factory=dict)
     module: str = ""  # dotted name of the innermost module at work
     layer: str = ""  # the class of that module
+    # (name, class, number of the call) of all modules at work, the outermost first
+    path: list[tuple[str, str, int]] = field(default_factory=list)
     where: str = ""
     recorded: bool = True  # whether a tape saw it happen
     elementwise: bool = False
@@ -338,6 +340,10 @@ class Builder:
             step.outputs.append(value.id)
         if call is not None:
             step.attrs, step.where = dict(call.attrs), call.where
+            step.path = [
+                (self.modules.get(id(m), ""), type(m).__name__, turn)
+                for m, turn in zip(call.modules, call.turns)
+            ]
             module = call.modules[-1] if call.modules else None
             step.module = self.modules.get(id(module)) or ""
             step.layer = type(module).__name__ if module is not None else ""
