@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import json
 import secrets
-import socket
 import struct
 import tempfile
 from collections import OrderedDict
@@ -108,20 +107,23 @@ def make_app(reader: DigitReader | None = None) -> Starlette:
     return app
 
 
-def serve(listener: socket.socket, app: Starlette) -> None:
-    """Answer until Ctrl-C, which ends as KeyboardInterrupt."""
-    config = uvicorn.Config(
-        app,
-        log_level="warning",
-        access_log=False,
-        lifespan="off",
-        server_header=False,
-        limit_concurrency=64,
-        timeout_keep_alive=30,
-        timeout_graceful_shutdown=1,
-        ws="none",
+def make_server(app: Starlette) -> uvicorn.Server:
+    """A server of the application; `run(sockets=[listener])` answers until Ctrl-C, which it passes
+    on as KeyboardInterrupt.
+    """
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            limit_concurrency=64,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=1,
+            ws="none",
+        )
     )
-    uvicorn.Server(config).run(sockets=[listener])
 
 
 # ---- pages ----

@@ -43,7 +43,8 @@ class Training:
         self.queue = torch.zeros(0, dtype=torch.int64)
         self.add_points()
         self.make_optimizer()
-        self.batch = self.next_batch()
+        size = settings.batch_size
+        self.batch = self.inputs[:size], self.labels[:size]  # until the first step
 
     def change(self, settings: Settings) -> bool:
         """Go on under other settings. Whether that meant to begin anew."""

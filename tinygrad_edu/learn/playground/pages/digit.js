@@ -110,12 +110,12 @@ function forget() {
 const percent = share => `${(100 * share).toFixed(1)} %`;
 
 // Black, violet, orange, yellow: evenly brighter.
-const HEAT = Array.from({ length: 256 }, (_, byte) => {
+const HEAT = pixels(Array.from({ length: 256 }, (_, byte) => {
   const stops = [[0, 0, 4], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]];
   const place = byte / 255 * 4, i = Math.min(3, Math.floor(place));
   return mix(stops[i], stops[i + 1], place - i);
-});
-const GREYS = Array.from({ length: 256 }, (_, byte) => [byte, byte, byte]);
+}));
+const GREYS = pixels(Array.from({ length: 256 }, (_, byte) => [byte, byte, byte]));
 
 function show() {
   showBars();

@@ -89,22 +89,24 @@ function mix(a, b, share) {
   return a.map((v, i) => Math.round(v + (b[i] - v) * share));
 }
 
-// 256 colours for bytes where 128 is 0: one colour below, the other above.
+// 256 colours as the pixels of a canvas: one number each.
+function pixels(colours) {
+  return new Uint32Array(Uint8ClampedArray.from(colours.flatMap(([r, g, b]) => [r, g, b, 255])).buffer);
+}
+
+// For bytes where 128 is 0: one colour below, the other above.
 function signedColours() {
   const [zero, neutral, one] = ["--zero", "--neutral", "--one"].map(name => rgb(colour(name)));
-  return Array.from({ length: 256 }, (_, byte) => {
+  return pixels(Array.from({ length: 256 }, (_, byte) => {
     const value = Math.max(-1, (byte - 128) / 127);
     return mix(neutral, value < 0 ? zero : one, Math.sqrt(Math.abs(value)));
-  });
+  }));
 }
 
 // Paint bytes [start, start + width * height) of `pictures` at (x, y) of the canvas.
 function paint(context, pictures, start, width, height, colours, x = 0, y = 0) {
-  const image = context.createImageData(width, height);
-  for (let i = 0; i < width * height; i++) {
-    const [r, g, b] = colours[pictures[start + i]];
-    image.data.set([r, g, b, 255], 4 * i);
-  }
+  const image = context.createImageData(width, height), shown = new Uint32Array(image.data.buffer);
+  for (let i = 0; i < shown.length; i++) shown[i] = colours[pictures[start + i]];
   context.putImageData(image, x, y);
 }
 
