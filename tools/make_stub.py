@@ -20,9 +20,10 @@ sys.path.insert(0, str(ROOT))
 
 import tinygrad_edu
 from tinygrad_edu import return_types
+from tinygrad_edu.engine.composite import Composite
 from tinygrad_edu.engine.device import registry
-from tinygrad_edu.engine.names import OPERATORS, RENAMED
-from tinygrad_edu.engine.op import Composite, Op
+from tinygrad_edu.engine.names import OPERATORS, RENAMED, install_operator
+from tinygrad_edu.engine.op import Op
 from tinygrad_edu.engine.tensor import Tensor
 
 TARGET = ROOT / "tinygrad_edu" / "engine" / "methods.pyi"
@@ -168,7 +169,7 @@ def by_hand(listed: set[str]) -> list[str]:
             continue
         if member.__module__ == Tensor.__module__ or hasattr(member, "op"):
             continue
-        if member.__module__ == inspect.getmodule(Composite).__name__:
+        if member.__module__ == install_operator.__module__:
             continue
         parameters = list(inspect.signature(member).parameters.values())
         gives = inspect.signature(member).return_annotation

@@ -8,7 +8,9 @@
 6. `op.py`        `@op`: a declaration becomes a function, a method and a node
 7. `views.py`     memory that several tensors see; in-place forms
 
-Beside them stand dtypes, sizes, error wording, random numbers, reading and printing arrays, what
-Python and NumPy ask of a tensor (host.py), names of arguments, hooks, anomaly mode and example
-cases.
+Beside them stand dtypes, error wording, random numbers, reading and printing arrays, what Python
+and NumPy ask of a tensor (host.py), PyTorch's further names for what a tensor is (facts.py) and for
+its sizes, names of arguments and operators, hooks, anomaly mode and example cases. Four files more
+belong to declarations: `@composite`, what is checked at import (declarations.py), what type
+checkers see (signatures.py), and the higher orders of fused ops (reference.py).
 """

@@ -156,17 +156,6 @@ def alike(op: Any, name: str, x: str) -> str:
     return f"{x}_fits" if op.mixes else fits(op, name, x)
 
 
-RESERVED = {"device", "node", "alike", "recording", "unknown", "more", "op"}
-
-
-def check_reserved(op: Any) -> None:
-    """Refuse argument names that the text uses itself."""
-    names = {*op.order, *op.outs, *op.residuals} - {"inf", "nan"}  # these stand in defaults alone
-    taken = names & ({*SCOPE} | RESERVED)
-    if taken:
-        raise TypeError(f"{op.name}: the call uses the names {taken} itself. Rename the argument.")
-
-
 def compiled(op: Any, name: str, text: str, **more: Any) -> Callable:
     """The function that `text` defines. Tracebacks and debuggers show the text."""
     file = f"<{name} of op {op.name}>"

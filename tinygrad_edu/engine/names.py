@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 from .errors import DTypeError, unknown_name
 from .into import into
+from .tensor import Tensor
 
 REQUIRED = type("REQUIRED", (), {"__repr__": lambda self: "REQUIRED"})()  # has no default
 RENAMED = {"axis": "dim", "keepdims": "keepdim"}  # NumPy's names, which PyTorch accepts too
@@ -60,3 +62,21 @@ def check_names(op: Any, given: dict) -> None:
     """Refuse an argument that the op does not have."""
     for name in given.keys() - {*op.order}:
         raise unknown_name(op.name, name, op.order)
+
+
+def install_operator(symbol: str, function: Callable, inplace: Callable | None) -> None:
+    """Python's operator methods: straight, reflected, augmented."""
+    straight, reflected, augmented = OPERATORS[symbol]
+    if symbol in ("==", "!="):
+
+        def compare(a: Any, b: Any) -> Any:
+            return NotImplemented if b is None or isinstance(b, str) else function(a, b)
+
+        setattr(Tensor, straight, compare)
+        return
+    setattr(Tensor, straight, function)
+    if reflected:
+        commutes = symbol in "+*&|^"
+        setattr(Tensor, reflected, function if commutes else lambda a, b: function(b, a))
+    if augmented and inplace:
+        setattr(Tensor, augmented, inplace)

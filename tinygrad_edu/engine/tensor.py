@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import warnings
 import weakref
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 from . import dtype as dtypes
-from .arrays import address, as_array
-from .border import explain
+from .arrays import as_array
 from .device import Device, cpu, get_device
-from .errors import DTypeError, GraphError, ShapeError
-from .graph import NOWHERE, Leaf, note_write, version_of
-from .hooks import RemovableHandle
+from .errors import DTypeError, GraphError
+from .facts import Facts, read
+from .graph import NOWHERE, Leaf, note_write
+from .hooks import Hooked, check_grad, check_wanted
 from .host import HostMethods
 from .size import Size as Size
 
@@ -26,7 +25,7 @@ else:
     OpMethods = object
 
 
-class Tensor(HostMethods, OpMethods):
+class Tensor(Facts, Hooked, HostMethods, OpMethods):
     """An n-dimensional array that can remember how it was computed.
 
     `array` is the raw array (NumPy on the CPU), `data` a Tensor on the same memory outside the
@@ -47,14 +46,7 @@ class Tensor(HostMethods, OpMethods):
 
     def __init__(self, array: Any = (), device: Any = None, node: Any = None, *more: int):
         if device is None or type(device) is int:  # a user's: data, or sizes one after another
-            given = (*array,) if type(array) is Size else (array, device, node, *more)
-            sizes = [n for n in given if type(n) is int]
-            try:
-                array = cpu.xp.zeros(sizes) if sizes else as_array(array, None, cpu)
-            except ValueError as error:
-                raise explain("Tensor", {"sizes": sizes}, error) from error
-            if sizes or array.dtype.kind != "f":
-                array = array.astype(dtypes.get_default_dtype().numpy)
+            array = read((*array,) if type(array) is Size else (array, device, node, *more))
             device, node = cpu, None
         self.array = array
         self.device = device
@@ -87,53 +79,6 @@ class Tensor(HostMethods, OpMethods):
         lambda self: None if type(self.node) is Leaf else self.node,
         doc="The node that made this tensor; None for a leaf.",
     )
-    is_cuda = property(lambda self: self.device.type == "cuda")
-    nbytes = property(lambda self: self.array.nbytes)
-    itemsize = property(lambda self: self.array.itemsize)
-    _version = property(
-        lambda self: version_of(self.device, self.array),
-        doc="How often its memory was changed in place.",
-    )
-
-    @overload
-    def size(self, dim: None = None) -> tuple[int, ...]: ...
-    @overload
-    def size(self, dim: int) -> int: ...
-    def size(self, dim: int | None = None) -> Any:
-        return self.shape if dim is None else entry("size", self.shape, dim)
-
-    def dim(self) -> int:
-        return self.ndim
-
-    def numel(self) -> int:
-        return self.array.size
-
-    nelement = numel
-
-    def element_size(self) -> int:
-        return self.array.itemsize
-
-    @overload
-    def stride(self, dim: None = None) -> tuple[int, ...]: ...
-    @overload
-    def stride(self, dim: int) -> int: ...
-    def stride(self, dim: int | None = None) -> Any:
-        """Steps between neighbours along each dim, in elements."""
-        strides = tuple(s // self.array.itemsize for s in self.array.strides)
-        return strides if dim is None else entry("stride", strides, dim)
-
-    def data_ptr(self) -> int:
-        return address(self.array)
-
-    def is_contiguous(self) -> bool:
-        return bool(self.array.flags.c_contiguous)
-
-    def is_floating_point(self) -> bool:
-        return self.array.dtype.kind == "f"
-
-    def get_device(self) -> int:
-        return -1 if self.device.type == "cpu" else self.device.index or 0
-
     # ---- gradients ----
 
     @property
@@ -150,21 +95,7 @@ class Tensor(HostMethods, OpMethods):
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
         if value is not None:
-            if not isinstance(value, Tensor):
-                raise DTypeError(
-                    f"grad: must be a Tensor or None, got {type(value).__name__}. Make one with"
-                    " tensor(...)."
-                )
-            if value.shape != self.shape:
-                raise ShapeError(
-                    f"grad: must have the tensor's shape {self.shape}, got {value.shape}. Reshape"
-                    " it."
-                )
-            if value.dtype is not self.dtype or value.device is not self.device:
-                raise DTypeError(
-                    f"grad: must be {self.dtype.name} on {self.device} as the tensor, got"
-                    f" {value.dtype.name} on {value.device}. Convert it with .to(x)."
-                )
+            check_grad(self, value)
         self._grad = value
 
     @grad.deleter
@@ -225,36 +156,9 @@ class Tensor(HostMethods, OpMethods):
 
         backward((self,), (gradient,), retain_graph, create_graph, inputs)
 
-    def _check_wanted(self, name: str) -> None:
-        if not self.requires_grad:
-            raise GraphError(
-                f"{name}: needs a tensor that requires gradients, got one that does not. Call"
-                " requires_grad_() first."
-            )
-
-    def register_hook(self, hook: Callable) -> RemovableHandle:
-        """Call `hook(g)` with this tensor's gradient during backward; a returned Tensor takes its
-        place.
-        """
-        self._check_wanted("register_hook")
-        if self.node is NOWHERE:  # nothing will arrive there
-            return RemovableHandle({}, hook)
-        self.node.hooks = self.node.hooks or {}
-        return RemovableHandle(self.node.hooks, hook)
-
-    def register_post_accumulate_grad_hook(self, hook: Callable) -> RemovableHandle:
-        """Call `hook(tensor)` after backward has added to this leaf's `.grad`."""
-        if type(self.node) is not Leaf or self.node is NOWHERE:
-            raise GraphError(
-                "register_post_accumulate_grad_hook: needs a leaf that requires gradients, got"
-                " another tensor. Use register_hook for it."
-            )
-        self.node.after = self.node.after or {}
-        return RemovableHandle(self.node.after, hook)
-
     def retain_grad(self) -> None:
         """Keep the gradient of this non-leaf in `.grad` too, as it is after all hooks."""
-        self._check_wanted("retain_grad")
+        check_wanted("retain_grad", self)
         if type(self.node) is not Leaf:
             self.retains_grad = True
             self.node.retains = weakref.ref(self)
@@ -318,11 +222,3 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
         return data.to(dtype=dtype, device=device)
     where = get_device("cpu" if device is None else device)
     return Tensor(as_array(data, dtype, where), where)
-
-
-def entry(name: str, values: tuple, dim: Any) -> int:
-    """What stands for one dim."""
-    try:
-        return values[dim.__index__()]
-    except (IndexError, TypeError, AttributeError) as error:
-        raise explain(name, {"dim": dim, "ndim": len(values)}, error) from error

@@ -7,7 +7,6 @@ node belongs to which call is told by the clock that numbers both.
 
 from __future__ import annotations
 
-import itertools
 import os
 import sys
 import threading
@@ -27,7 +26,6 @@ from ..nn.module import Module
 from .values import Room, Seen
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-READ = tuple(os.path.join(PACKAGE, "learn", name) for name in ("course", "example"))
 tapes: weakref.WeakSet[Tape] = weakref.WeakSet()
 
 
@@ -43,7 +41,6 @@ class Call:
     residuals: dict[str, Seen]
     modules: tuple[Module, ...]
     where: str
-    turns: tuple[int, ...] = ()  # numbers that tell the calls of one module apart
     node: Any = None  # of a Function: its node. Those of ops are found by their time
 
 
@@ -62,8 +59,6 @@ class Tape:
         self.room = Room()
         self.thread = threading.get_ident()
         self.stack: list[Module] = []
-        self.turns: list[int] = []  # for each module of the stack, which call of a module it is
-        self.turn = itertools.count().__next__
         self.known: dict[int, tuple[weakref.ref, int, Seen]] = {}  # by the id of a living array
 
     def __enter__(self) -> Tape:
@@ -112,7 +107,6 @@ class Tape:
         call = Call(
             clock(), op, inputs, attrs, outputs, residuals, tuple(self.stack), line_of(frame)
         )
-        call.turns = tuple(self.turns)
         for seen in (*outputs, *residuals.values()):
             if seen.maker is None and all(seen is not x for _, x in inputs):
                 seen.maker = call
@@ -183,12 +177,10 @@ def noted_module(tape: Tape, call: Callable) -> Callable:
             frame = user_frame()
             tape.roots.append((self, variable(frame, lambda value: value is self)))
         tape.stack.append(self)
-        tape.turns.append(tape.turn())
         try:
             return call(self, *args, **kwargs)
         finally:
             tape.stack.pop()
-            tape.turns.pop()
 
     return __call__
 
@@ -208,8 +200,7 @@ def noted_function(tape: Tape, apply: Any) -> Any:
             outputs = [tape.see(o.device, o.array) for o in results]
             where, modules = line_of(frame), tuple(tape.stack)
             attrs = {f"argument {i}": told(a) for i, a in enumerate(args) if plain_argument(a)}
-            turns = tuple(tape.turns)
-            call = Call(node.time, node.op, inputs, attrs, outputs, {}, modules, where, turns, node)
+            call = Call(node.time, node.op, inputs, attrs, outputs, {}, modules, where, node)
             tape.calls.append(call)
         return out
 
@@ -247,9 +238,8 @@ def user_frame() -> Any:
 
 
 def inside(file: str) -> bool:
-    """Whether a file is part of this package, except for code that is there to be read."""
-    path = os.path.abspath(file)
-    return path.startswith(PACKAGE) and not path.startswith(READ)
+    """Whether a file is part of this package, the course's and the examples' code excepted."""
+    return os.path.abspath(file).startswith(PACKAGE)
 
 
 def line_of(frame: Any) -> str:
@@ -262,7 +252,7 @@ def variable(frame: Any, wanted: Callable[[Any], bool]) -> str:
         return ""
     read = {n: frame.f_globals[n] for n in frame.f_code.co_names if n in frame.f_globals}
     for name, value in (*frame.f_locals.items(), *read.items()):
-        if name[0].isalpha() and wanted(value):
+        if not name.startswith("_") and wanted(value):
             return name
     return ""
 

@@ -1,6 +1,6 @@
 """Every op, one family a file. Importing this package fills the registry."""
 
-from ..engine.op import unfinished
+from ..engine.declarations import unfinished
 from .create import conversion, creation, gamma_random, random
 from .elementwise import (
     activation,

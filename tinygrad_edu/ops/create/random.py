@@ -6,10 +6,11 @@ from typing import Any, Unpack
 
 from ...engine.border import public, silent
 from ...engine.case import Case
+from ...engine.composite import composite
 from ...engine.device import Generator, current_generator, functional, get_device
 from ...engine.dtype import as_dtype
 from ...engine.errors import ShapeError
-from ...engine.op import Array, composite, piece
+from ...engine.op import Array, piece
 from ...engine.tensor import Tensor
 from .sizes import AnyDevice, AnyDType, AnySize, Named, count, kind, made, place, sizes
 

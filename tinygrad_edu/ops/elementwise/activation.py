@@ -5,9 +5,10 @@ units, shrinks, glu. softmax and softmin stand in `reduction/softmax.py`.
 from __future__ import annotations
 
 from ...engine.case import Case, Sample, positive
+from ...engine.composite import composite
 from ...engine.dtype import check_float, check_number
 from ...engine.errors import DTypeError, ShapeError
-from ...engine.op import Array, composite, op, piece
+from ...engine.op import Array, op, piece
 from ...engine.tensor import Tensor
 from .choosing import keep_where
 from .error_function import erf_array

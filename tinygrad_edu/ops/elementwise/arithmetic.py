@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 
 from ...engine.case import Case, Sample, ints, positive
+from ...engine.composite import composite
 from ...engine.dtype import promote_types
 from ...engine.errors import DTypeError
-from ...engine.op import Array, composite, op
+from ...engine.op import Array, op
 from ...engine.tensor import Tensor
 from .operators import zero_gradient
 

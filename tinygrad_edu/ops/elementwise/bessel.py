@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 
 from ...engine.case import Case, Sample
-from ...engine.op import Array, composite, op
+from ...engine.composite import composite
+from ...engine.op import Array, op
 from ...engine.tensor import Tensor
 
 FAR_OUT = Sample(4, low=-40.0, high=40.0)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ...engine.case import Case, Sample
+from ...engine.composite import composite
 from ...engine.errors import ShapeError
-from ...engine.op import Array, composite, op, piece
+from ...engine.op import Array, op, piece
 from ...engine.tensor import Tensor
 from .operators import zero_gradient
 

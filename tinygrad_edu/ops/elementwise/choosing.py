@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ...engine.case import Case, bools
+from ...engine.composite import composite
 from ...engine.dtype import result_dtype
 from ...engine.errors import DTypeError, ShapeError
-from ...engine.op import Array, composite, op, piece
+from ...engine.op import Array, op, piece
 from ...engine.tensor import Tensor
 
 

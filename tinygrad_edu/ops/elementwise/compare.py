@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from ...engine.case import Case, Sample, bools, ints
-from ...engine.op import Array, composite, op
+from ...engine.composite import composite
+from ...engine.op import Array, op
 from ...engine.tensor import Tensor
 
 PAIRS = [Case([2, 3], [2, 3]), Case([2, 3], 0.3), Case(ints(2, 3), ints(3))]

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from ...engine.case import Case, Sample, ints
 from ...engine.case import positive as positives
+from ...engine.composite import composite
 from ...engine.errors import DTypeError, ShapeError
-from ...engine.op import Array, composite, op, piece
+from ...engine.op import Array, op, piece
 from ...engine.tensor import Tensor
 
 ONE = [Case([2, 3]), Case([]), Case([0, 3])]

@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 
 from ...engine.case import Case, Sample, positive
+from ...engine.composite import composite
 from ...engine.dtype import check_number
 from ...engine.errors import ShapeError
-from ...engine.op import Array, composite, op, piece
+from ...engine.op import Array, op, piece
 from ...engine.tensor import Tensor
 from .error_function import erf_array, erfc_precise
 

@@ -5,7 +5,8 @@ each.
 from __future__ import annotations
 
 from ...engine.case import Case, Sample, positive
-from ...engine.op import Array, composite, op
+from ...engine.composite import composite
+from ...engine.op import Array, op
 from ...engine.tensor import Tensor
 
 ONE = [Case([2, 3]), Case([]), Case([0, 3])]

@@ -12,8 +12,8 @@ from itertools import product
 from typing import Any
 
 from ...engine.case import Case, Sample
+from ...engine.composite import composite
 from ...engine.errors import DTypeError, ShapeError
-from ...engine.op import composite
 from ...engine.tensor import Tensor
 from ..layers.convolution import volume
 from ..layers.pooling import constant

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...engine.case import Case
+from ...engine.composite import composite
 from ...engine.errors import DTypeError, ShapeError
-from ...engine.op import composite
 from ...engine.tensor import Tensor
 from .resample import Line
 

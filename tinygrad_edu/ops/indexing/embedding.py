@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from ...engine.arrays import check_index
 from ...engine.case import Case, Sample, ints
+from ...engine.composite import composite
 from ...engine.device import functional
 from ...engine.dtype import check_float
 from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError
-from ...engine.op import Array, composite, op, piece
+from ...engine.op import Array, op, piece
 from ...engine.tensor import Tensor
 
 

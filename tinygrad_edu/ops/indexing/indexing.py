@@ -8,10 +8,11 @@ from typing import Any, overload
 
 from ...engine.border import in_words, listed, public
 from ...engine.case import Case, bools, ints, positive
+from ...engine.composite import composite
 from ...engine.device import functional, quiet, registry
 from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError
 from ...engine.graph import Node, mode
-from ...engine.op import Array, composite, piece
+from ...engine.op import Array, piece
 from ...engine.tensor import Tensor, as_tensor
 from ...engine.views import check_writable, overlaps, written
 

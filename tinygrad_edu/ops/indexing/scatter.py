@@ -6,8 +6,9 @@ from math import inf
 
 from ...engine.arrays import check_index
 from ...engine.case import Case, Sample, ints
+from ...engine.composite import composite
 from ...engine.errors import DTypeError, ShapeError, check_dim
-from ...engine.op import Array, composite, piece
+from ...engine.op import Array, piece
 from ...engine.tensor import Tensor
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ...engine.arrays import check_index
 from ...engine.case import Case, Sample, bools, ints
+from ...engine.composite import composite
 from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError, check_dim
-from ...engine.op import Array, composite, piece
+from ...engine.op import Array, piece
 from ...engine.tensor import Tensor
 from .indexing import raw_index
 from .scatter import REDUCES, check_same_dtype

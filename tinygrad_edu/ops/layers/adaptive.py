@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...engine.case import Case
+from ...engine.composite import composite
 from ...engine.errors import ShapeError
-from ...engine.op import Array, composite, piece
+from ...engine.op import Array, piece
 from ...engine.tensor import Tensor
 from .convolution import volume
 from .pooling import check_numbers, constant

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 
 from ...engine.case import Case, Sample, bools
+from ...engine.composite import composite
 from ...engine.errors import DTypeError, ShapeError
-from ...engine.op import Array, composite, piece
+from ...engine.op import Array, piece
 from ...engine.tensor import Tensor
 
 NAME = "scaled_dot_product_attention"

@@ -6,9 +6,10 @@ from typing import Any
 
 from ...engine.arrays import capture
 from ...engine.case import Case, Sample, ints, positive
+from ...engine.composite import composite
 from ...engine.dtype import check_float
 from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError
-from ...engine.op import Array, composite, piece
+from ...engine.op import Array, piece
 from ...engine.tensor import Tensor
 from ..indexing.scatter import positions
 from .loss import legacy_reduction, reduced

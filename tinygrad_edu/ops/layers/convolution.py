@@ -13,8 +13,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...engine.case import Case
+from ...engine.composite import composite
 from ...engine.errors import ShapeError
-from ...engine.op import Array, composite, piece
+from ...engine.op import Array, piece
 from ...engine.tensor import Tensor
 
 BLOCK_BYTES = 1 << 20  # of patches at a time: half of a typical L2 cache

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...engine.case import Case, Sample
+from ...engine.composite import composite
 from ...engine.dtype import check_float
 from ...engine.errors import IndexOutOfRange, ShapeError
-from ...engine.op import Array, composite, piece
+from ...engine.op import Array, piece
 from ...engine.tensor import Tensor
 from .loss import reduced
 

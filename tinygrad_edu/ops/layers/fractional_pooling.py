@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...engine.case import Case, positive
+from ...engine.composite import composite
 from ...engine.errors import ShapeError
-from ...engine.op import Array, composite, piece
+from ...engine.op import Array, piece
 from ...engine.tensor import Tensor
 from .convolution import volume
 from .pooling import batched, check_numbers, numbers

@@ -10,9 +10,10 @@ import warnings
 from typing import Any
 
 from ...engine.case import Case, positive
+from ...engine.composite import composite
 from ...engine.dtype import check_float
 from ...engine.errors import ShapeError
-from ...engine.op import Array, composite, piece
+from ...engine.op import Array, piece
 from ...engine.tensor import Tensor
 
 X = [3, 5]

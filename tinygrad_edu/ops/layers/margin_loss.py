@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ...engine.case import Case, Sample, ints, positive
+from ...engine.composite import composite
 from ...engine.errors import ShapeError
-from ...engine.op import composite
 from ...engine.tensor import Tensor
 from .loss import X, reduced
 

@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 
 from ...engine.case import Case, Sample, positive
+from ...engine.composite import composite
 from ...engine.dtype import check_float, float16
 from ...engine.errors import ShapeError
-from ...engine.op import Array, composite, piece
+from ...engine.op import Array, piece
 from ...engine.tensor import Tensor
 from .convolution import volume
 

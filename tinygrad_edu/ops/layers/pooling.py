@@ -9,8 +9,9 @@ from typing import Any
 
 from ...engine.arrays import capture
 from ...engine.case import Case, ints, positive
+from ...engine.composite import composite
 from ...engine.errors import DTypeError, ShapeError
-from ...engine.op import Array, composite, piece
+from ...engine.op import Array, piece
 from ...engine.tensor import Tensor
 from .convolution import tap_slices, taps, volume
 

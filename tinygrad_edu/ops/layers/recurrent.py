@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...engine.case import Case, Sample, positive
+from ...engine.composite import composite
 from ...engine.dtype import check_float
 from ...engine.errors import ShapeError
-from ...engine.op import Array, composite, piece
+from ...engine.op import Array, piece
 from ...engine.tensor import Tensor
 
 

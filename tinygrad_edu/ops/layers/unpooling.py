@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...engine.case import Case, Sample
+from ...engine.composite import composite
 from ...engine.errors import ShapeError
-from ...engine.op import composite
 from ...engine.tensor import Tensor
 from .convolution import volume
 from .pooling import batched, constant, numbers

@@ -5,9 +5,10 @@ from __future__ import annotations
 from math import inf
 
 from ...engine.case import Case
+from ...engine.composite import composite
 from ...engine.dtype import check_float, check_number, promote_types
 from ...engine.errors import DTypeError, ShapeError
-from ...engine.op import Array, composite, piece
+from ...engine.op import Array, piece
 from ...engine.tensor import Tensor
 
 X = [3, 5]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ... import return_types
 from ...engine.case import Case, Sample
+from ...engine.composite import composite
 from ...engine.errors import GraphError, ShapeError
-from ...engine.op import Array, composite, op, piece
+from ...engine.op import Array, op, piece
 from ...engine.tensor import Tensor
 from .linalg import (
     POSITIVE,

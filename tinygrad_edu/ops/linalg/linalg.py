@@ -14,9 +14,10 @@ from typing import Any
 
 from ... import return_types
 from ...engine.case import Case, Sample
+from ...engine.composite import composite
 from ...engine.dtype import check_float
 from ...engine.errors import DTypeError, ShapeError
-from ...engine.op import Array, composite, op, piece
+from ...engine.op import Array, op, piece
 from ...engine.tensor import Tensor
 
 SQUARE = Sample(values=[[2.0, 0.3, -0.5], [0.1, -1.5, 0.4], [0.7, 0.2, 1.8]])

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...engine.case import Case
+from ...engine.composite import composite
 from ...engine.dtype import check_float, promote_types
 from ...engine.errors import DTypeError, ShapeError, check_dim
-from ...engine.op import Array, composite, op, piece
+from ...engine.op import Array, op, piece
 from ...engine.tensor import Tensor
 
 

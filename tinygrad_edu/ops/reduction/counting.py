@@ -7,8 +7,9 @@ from typing import Any
 
 from ... import return_types
 from ...engine.case import Case, Sample, ints, positive
+from ...engine.composite import composite
 from ...engine.errors import DTypeError, ShapeError
-from ...engine.op import Array, composite, op, piece
+from ...engine.op import Array, op, piece
 from ...engine.tensor import Tensor
 from ..create.creation import linspace
 

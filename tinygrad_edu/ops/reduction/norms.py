@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from math import inf
 
 from ...engine.case import Case
+from ...engine.composite import composite
 from ...engine.dtype import check_float, check_number, get_default_dtype
 from ...engine.errors import ShapeError, check_dim
-from ...engine.op import composite
 from ...engine.tensor import Tensor
 from ..linalg.linalg import SQUARE, STACK, TALL, check_matrix
 

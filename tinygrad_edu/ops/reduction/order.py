@@ -7,9 +7,10 @@ from typing import Any, overload
 
 from ... import return_types
 from ...engine.case import Case, Sample, ints
+from ...engine.composite import composite
 from ...engine.dtype import check_number
 from ...engine.errors import IndexOutOfRange, ShapeError, check_dim
-from ...engine.op import Array, composite, op, piece
+from ...engine.op import Array, op, piece
 from ...engine.tensor import Tensor
 
 NAN = Sample(values=[[3.0, float("nan"), 1.0], [2.0, 5.0, 4.0]])

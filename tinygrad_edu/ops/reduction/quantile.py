@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 from ...engine.case import Case, Sample, ints
+from ...engine.composite import composite
 from ...engine.errors import DTypeError, ShapeError
-from ...engine.op import composite
 from ...engine.tensor import Tensor
 from .order import NAN
 

@@ -8,9 +8,10 @@ from typing import Any, overload
 
 from ... import return_types
 from ...engine.case import Case, Sample, ints, positive
+from ...engine.composite import composite
 from ...engine.dtype import as_dtype, check_number
 from ...engine.errors import DTypeError, ShapeError, check_dim
-from ...engine.op import Array, composite, op, piece
+from ...engine.op import Array, op, piece
 from ...engine.tensor import Tensor
 from .scan import shifted, sum_dtype, turned
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from ... import return_types
 from ...engine.case import Case, Sample, bools, ints
+from ...engine.composite import composite
 from ...engine.dtype import as_dtype, check_number
 from ...engine.errors import ShapeError, check_dim
-from ...engine.op import Array, composite, op, piece
+from ...engine.op import Array, op, piece
 from ...engine.tensor import Tensor
 
 ALONG = [Case([2, 3], 0), Case([2, 3, 4], dim=-1), Case([2, 3], 1)]

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...engine.case import Case, ints, positive
+from ...engine.composite import composite
 from ...engine.dtype import as_dtype
 from ...engine.errors import check_dim
-from ...engine.op import Array, composite, op, piece
+from ...engine.op import Array, op, piece
 from ...engine.tensor import Tensor
 from .reduction import axes, spread
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...engine.case import Case, Sample
+from ...engine.composite import composite
 from ...engine.errors import ShapeError, check_dim
-from ...engine.op import Array, Sizes, composite, op, piece
+from ...engine.op import Array, Sizes, op, piece
 from ...engine.tensor import Tensor
 
 

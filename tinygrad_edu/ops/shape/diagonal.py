@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from ...engine.border import public
 from ...engine.case import Case
+from ...engine.composite import composite
 from ...engine.device import get_device
 from ...engine.errors import ShapeError, check_dim
-from ...engine.op import Array, composite, op, piece
+from ...engine.op import Array, op, piece
 from ...engine.tensor import Tensor
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...engine.case import Case
+from ...engine.composite import composite
 from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError
-from ...engine.op import Array, composite, op, piece
+from ...engine.op import Array, op, piece
 from ...engine.tensor import Tensor
 from ..layers.convolution import columns, out_size, tap_slices, taps, volume
 from ..layers.convolution import pad as padded

@@ -12,8 +12,9 @@ from operator import index
 from typing import Any
 
 from ...engine.case import Case, Sample
+from ...engine.composite import composite
 from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError, check_dim
-from ...engine.op import Array, composite, op
+from ...engine.op import Array, op
 from ...engine.tensor import Tensor
 
 MOST_EMPTY = 10_000  # pieces above the size, all of them empty: more is a slip, not a wish

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...engine.case import Case
+from ...engine.composite import composite
 from ...engine.errors import ShapeError
-from ...engine.op import Array, composite, piece
+from ...engine.op import Array, piece
 from ...engine.tensor import Tensor
 from ..image.resample import Line
 from ..layers.pooling import check_numbers

@@ -8,10 +8,11 @@ from typing import Any
 
 from ...engine.border import public
 from ...engine.case import Case
+from ...engine.composite import composite
 from ...engine.device import functional
 from ...engine.dtype import as_dtype
 from ...engine.errors import IndexOutOfRange, ShapeError, check_dim
-from ...engine.op import Array, Sizes, composite, op, piece
+from ...engine.op import Array, Sizes, op, piece
 from ...engine.tensor import Tensor
 from ...engine.views import add_view, check_writable, living
 
