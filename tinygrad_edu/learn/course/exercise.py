@@ -179,7 +179,7 @@ def as_numbers(value: Any) -> Any:
         value = value.device.to_host(value.array)
     try:
         return np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RuntimeError):  # a tuple of tensors in a graph: RuntimeError
         return None
 
 
