@@ -76,6 +76,18 @@ def address(array: Any) -> int:
     return array.ctypes.data if hasattr(array, "ctypes") else array.data.ptr
 
 
+def overlaps(array: Any) -> bool:
+    """Whether two elements may lie in the same place: stretched dims, overlapping windows."""
+    if array.size < 2 or array.flags.c_contiguous:
+        return False
+    reach = 0
+    for stride, size in sorted((abs(t), n) for t, n in zip(array.strides, array.shape) if n > 1):
+        if stride <= reach:
+            return True
+        reach += stride * (size - 1)
+    return False
+
+
 def flat(data: Any) -> Iterator:
     for v in data:
         yield from flat(v) if isinstance(v, (list, tuple)) else (v,)

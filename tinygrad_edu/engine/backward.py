@@ -183,8 +183,7 @@ def root(out: Tensor, gradient: Any, create_graph: bool, name: str) -> tuple[Any
                 f"{name}: without `gradient` the tensor must hold one number, got shape"
                 f" {out.shape}. Call .sum() or .mean() first, or pass gradient= of that shape."
             )
-        one = out.device.xp.ones_like(out.array)
-        return out.node, Tensor(one, out.device) if create_graph else one
+        gradient = Tensor(out.device.xp.ones_like(out.array), out.device)
     g = as_tensor(gradient, dtype=None if isinstance(gradient, Tensor) else out.dtype)
     if g.shape != out.shape:
         raise ShapeError(

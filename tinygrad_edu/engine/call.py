@@ -21,7 +21,7 @@ from .border import describe, explain
 from .device import functional, quiet
 from .errors import DeviceError, DTypeError
 from .graph import Node, Output, recording
-from .names import REQUIRED, respelled
+from .names import REQUIRED, missing, respelled
 from .tensor import Tensor, as_tensor
 from .views import remember_view
 
@@ -201,15 +201,10 @@ def lift(op: Any, inputs: Any) -> tuple:
 
 def to_input(op: Any, name: str, x: Any) -> Any:
     """A Tensor, a number, or None where the input is optional."""
-    if isinstance(x, Tensor) or type(x) in NUMBERS:
+    if x is None and name not in op.optional:
+        raise missing(op, name, "None")
+    if x is None or isinstance(x, Tensor) or type(x) in NUMBERS:
         return x
-    if x is None:
-        if name in op.optional:
-            return None
-        raise DTypeError(
-            f"{op.name}: needs the argument {name!r}, got None. Its arguments are"
-            f" {', '.join(op.order)}."
-        )
     if isinstance(x, np.generic):  # np.float32(2) is a number here, as in PyTorch
         return x.item()
     try:
@@ -222,9 +217,7 @@ def to_input(op: Any, name: str, x: Any) -> Any:
 
 
 def promote(op: Any, given: list) -> list:
-    """Cast to the dtype PyTorch's promotion gives; `float` ops take integers to the default
-    dtype.
-    """
+    """Cast as PyTorch promotes; `float` ops take integers to the default dtype."""
     names = op.inputs * len(given) if op.variadic else op.inputs
     chosen = [i for i, n in enumerate(names) if given[i] is not None and n not in op.plain]
     tensors = [given[i] for i in chosen if isinstance(given[i], Tensor)]

@@ -131,13 +131,8 @@ def get_device(spec: Any = "cpu", index: int | None = None) -> Device:
         try:
             devices[name] = import_module(BACKENDS[kind]).make_device(name)
         except ModuleNotFoundError as error:
-            missing = (
-                f"the module {error.name}, which is not installed"
-                if not str(error.name).startswith("tinygrad_edu")
-                else "a backend that this version does not have yet"
-            )
             raise DeviceError(
-                f"device: {name!r} needs {missing}, got {spec!r}. Run `tinygrad-edu doctor`, or use"
-                " device='cpu'."
+                f"device: {name!r} needs the module {error.name}, which is not installed, got"
+                f" {spec!r}. Run `tinygrad-edu doctor`, or use device='cpu'."
             ) from error
     return devices[name]

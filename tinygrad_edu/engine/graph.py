@@ -195,10 +195,9 @@ def check_unchanged(node: Node) -> None:
             if entry and entry[2][-1] > node.time:
                 now = entry[1][0]
                 then = now - sum(time > node.time for time in entry[2])
-                shape = getattr(value, "shape", ())
                 raise GraphError(
-                    f"{node.op.name}: {name} {shape} must not change between forward and backward,"
-                    f" because the gradient needs it, got version {now} instead of"
+                    f"{node.op.name}: {name} {value.shape} must not change between forward and"
+                    f" backward, because the gradient needs it, got version {now} instead of"
                     f" {then}{node.where or ''}. Use the op without the underscore (x = x + y, not"
                     " x += y), or clone() before the in-place change."
                 )

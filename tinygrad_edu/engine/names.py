@@ -49,13 +49,18 @@ def respelled(op: Any, given: dict, unknown: dict) -> Any:
     renamed = {op.renamed.get(name, name): value for name, value in unknown.items()}
     check_names(op, renamed)
     given |= renamed
-    missing = [name for name, value in given.items() if value is REQUIRED]
-    if missing:
-        raise DTypeError(
-            f"{op.name}: needs the argument {missing[0]!r}, got nothing. Its arguments are"
-            f" {', '.join(op.order)}."
-        )
+    for name, value in given.items():
+        if value is REQUIRED:
+            raise missing(op, name, "nothing")
     return op.function(**given)
+
+
+def missing(op: Any, name: str, got: str) -> DTypeError:
+    """The error for an argument that was not given."""
+    return DTypeError(
+        f"{op.name}: needs the argument {name!r}, got {got}. Its arguments are"
+        f" {', '.join(op.order)}."
+    )
 
 
 def check_names(op: Any, given: dict) -> None:

@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from .arrays import overlaps
 from .border import planned, worded
 from .device import functional
 from .dtype import CATEGORY
@@ -107,8 +108,8 @@ class Overwrite:
     def pull(self, F: Any, g: Any, kept: tuple) -> tuple:
         return (g * 0,)
 
-    def pull_recorded(self, node: Node, F: Any, g: Tensor, kept: tuple) -> tuple:
-        return (g * 0,)
+    def pull_recorded(self, node: Node, *given: Any) -> tuple:
+        return self.pull(*given)
 
 
 def inplace_form(name: str, plain: Callable, op: Any) -> Callable:
@@ -121,9 +122,10 @@ def inplace_form(name: str, plain: Callable, op: Any) -> Callable:
                 " tensor()."
             )
         given = (self, *args, *kwargs.values())
-        check_writable(name, self, any(getattr(a, "node", None) is not None for a in given))
-        recorded = mode.recording and any(getattr(a, "node", None) is not None for a in given)
-        before = self.device.xp.array(self.array) if recorded and op.keeps_input else self.array
+        wanted = any(getattr(a, "node", None) is not None for a in given)
+        check_writable(name, self, wanted)
+        kept = wanted and mode.recording and op.keeps_input
+        before = self.device.xp.array(self.array) if kept else self.array
         try:
             result = plain(Tensor(before, self.device, self.node), *args, **kwargs)
         except TypeError as error:  # Python's: the call does not fit the arguments of plain
@@ -148,17 +150,11 @@ def check_writable(name: str, x: Tensor, wanted: bool | None = None, apart: bool
     """
     base, *_, recorded = x.view_of or (x, True)
     if mode.recording and (x.requires_grad or wanted):
-        if type(x.node) is Leaf and x.view_of is None:
+        if type(base.node) is Leaf:
             raise GraphError(
-                f"{name}: a leaf that requires gradients must not be changed in place, got one of"
-                f" shape {x.shape}. Wrap the change in no_grad(), or use the op without the"
-                " underscore."
-            )
-        if base is not x and type(base.node) is Leaf:
-            raise GraphError(
-                f"{name}: a view of a leaf that requires gradients must not be changed in place,"
-                f" got a view of shape {x.shape}. Wrap the change in no_grad(), or clone() the leaf"
-                " first."
+                f"{name}: {'a leaf' if base is x else 'a view of a leaf'} that requires gradients"
+                f" must not be changed in place, got shape {x.shape}. Wrap the change in no_grad(),"
+                " or clone() the leaf first."
             )
         if not recorded:
             raise GraphError(
@@ -176,18 +172,6 @@ def check_writable(name: str, x: Tensor, wanted: bool | None = None, apart: bool
             f"{name}: memory must be writable, got a read-only array of shape {x.shape}. Clone the"
             " tensor first."
         )
-
-
-def overlaps(array: Any) -> bool:
-    """Whether two elements may lie in the same place: stretched dims, overlapping windows."""
-    if array.size < 2 or array.flags.c_contiguous:
-        return False
-    reach = 0
-    for stride, size in sorted((abs(t), n) for t, n in zip(array.strides, array.shape) if n > 1):
-        if stride <= reach:
-            return True
-        reach += stride * (size - 1)
-    return False
 
 
 def write(x: Tensor, y: Tensor, name: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import wraps
 from typing import Any, overload
 
+from ...engine.arrays import overlaps
 from ...engine.border import in_words, listed, public
 from ...engine.case import Case, bools, ints, positive
 from ...engine.composite import composite
@@ -14,7 +15,7 @@ from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError
 from ...engine.graph import Node, mode
 from ...engine.op import Array, piece
 from ...engine.tensor import Tensor, as_tensor
-from ...engine.views import check_writable, overlaps, written
+from ...engine.views import check_writable, written
 
 MOST_POWERS = 16_384  # columns of vander: one op each
 
