@@ -5,6 +5,7 @@ from math import e as e, inf as inf, nan as nan, pi as pi
 from typing import TYPE_CHECKING, Any as _Any
 
 from .devices.cpu.memory import keep_freed_memory as _keep_freed_memory
+from .devices.cpu.table import use_native as _use_native
 from .devices.cpu.threads import (
     get_num_threads as get_num_threads,
     set_num_threads as set_num_threads,
@@ -13,6 +14,7 @@ from .devices.cpu.threads import (
 
 _sleep_when_idle()
 _keep_freed_memory()
+_use_native()
 
 from . import (
     autograd as autograd,

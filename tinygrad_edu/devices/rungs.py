@@ -108,18 +108,22 @@ def kernel(
     """
 
     def add(launcher: Callable) -> Callable:
-        rung = Rung(name, launcher, supports, source, pinned_only)
-        ladder = ladders.setdefault(rung.op, [])
-        if any(other.label == rung.label for other in ladder):
-            raise TypeError(
-                f"kernel: rung {rung.label} of {rung.op} is declared twice. Give {name!r} another"
-                " number."
-            )
-        ladder.append(rung)
-        ladder.sort(key=lambda r: (r.number, r.track))
+        add_rung(ladders, Rung(name, launcher, supports, source, pinned_only))
         return launcher
 
     return add
+
+
+def add_rung(ladders: dict[str, list[Rung]], rung: Rung) -> None:
+    """Put a rung into its op's ladder."""
+    ladder = ladders.setdefault(rung.op, [])
+    if any(other.label == rung.label for other in ladder):
+        raise TypeError(
+            f"kernel: rung {rung.label} of {rung.op} is declared twice. Give {rung.name!r} another"
+            " number."
+        )
+    ladder.append(rung)
+    ladder.sort(key=lambda r: (r.number, r.track))
 
 
 class Handle:

@@ -23,6 +23,13 @@ def all_ladders() -> dict[str, list[Rung]]:
     return ladders
 
 
+def native_ladders() -> dict[str, list[Rung]]:
+    """Every ladder of C++ kernels. Declared when first asked for."""
+    from .native.launch import ladders
+
+    return ladders
+
+
 class Pins(threading.local):
     """Per thread: the rungs that `use_kernel` asked for."""
 
@@ -53,8 +60,8 @@ def use_kernel(**rungs: int | str) -> Iterator[None]:
 
 def check_pin(op: str, rung: str) -> None:
     """Refuse a rung that is not there."""
-    ladders = all_ladders()
-    known = [r.label for r in ladders.get(op, ())]
+    ladders = all_ladders() | native_ladders()
+    known = [r.label for r in (*all_ladders().get(op, ()), *native_ladders().get(op, ()))]
     if known and rung in ("0", *known):
         return
     if known:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import sys
+from functools import cache
 from typing import Any
 
 from ...engine.errors import DTypeError, ShapeError
@@ -60,6 +61,7 @@ def set_num_threads(threads: int) -> None:
             f" {usable_cores()}."
         )
     controller("set_num_threads").select(user_api="blas").limit(limits=threads)
+    native_threads.cache_clear()
 
 
 def get_num_threads() -> int:
@@ -79,3 +81,22 @@ def known_num_threads() -> int | None:
         return get_num_threads()
     except ModuleNotFoundError:
         return None
+
+
+@cache
+def native_threads() -> int:
+    """How many threads a C++ kernel may use: as many as a matrix product, but one in a fork, which
+    has none of the threads that its parent's kernels wait for.
+    """
+    return 1 if forked else known_num_threads() or 1
+
+
+def note_fork() -> None:
+    global forked
+    forked = True
+    native_threads.cache_clear()
+
+
+forked = False
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=note_fork)

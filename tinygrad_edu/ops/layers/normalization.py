@@ -231,17 +231,50 @@ def batch_normalization(
     return out, mean, var
 
 
-def batch_norm_d_x(F, gs, x, weight, mean, var, dims, eps):
-    rstd = F.rsqrt(var + eps)
-    d = gs[0] if weight is None else gs[0] * weight
-    return normalise_backward(F, d, (x - mean) * rstd, rstd, dims)
-
-
-batch_normalization.vjp(
-    x=batch_norm_d_x,
-    weight=lambda F, gs, x, mean, var, eps: gs[0] * ((x - mean) * F.rsqrt(var + eps)),
-    bias=lambda gs: gs[0],
+@piece(
+    types="match",
+    differentiable=False,
+    outputs=True,
+    cases=[
+        Case([4, 3], [4, 3], [1, 3], positive(1, 3), positive(1, 3)),
+        Case([4, 3, 2], [4, 3, 2], [1, 3, 1], positive(1, 3, 1), None, (0, 2)),
+    ],
 )
+def batch_normalization_backward(
+    xp,
+    u: Array,
+    x: Array,
+    mean: Array,
+    var: Array,
+    weight: Array | None = None,
+    dims: Sequence[int] = (0,),
+    eps: float = 1e-5,
+):
+    """The cotangents of x, weight and bias, from the output's cotangent u and the statistics.
+
+    Math:   out = rstd (d - mean(d) - xhat mean(d xhat)),   d = u weight,   xhat = (x - mean) rstd;
+            d weight = sum u xhat,   d bias = sum u
+    Note:   higher orders go through the reference of batch_normalization
+    """
+    count = x.size // max(mean.size, 1)
+    rstd = 1 / xp.sqrt(var + x.dtype.type(eps))
+    out = x - mean
+    out *= rstd
+    d_bias = u.sum(dims, None, None, True)
+    d_weight = (u * out).sum(dims, None, None, True)
+    out *= d_weight / -count
+    out += u
+    out -= d_bias / count
+    out *= rstd if weight is None else rstd * weight
+    return out, d_weight, d_bias
+
+
+def batch_norm_vjp(F, gs, x, weight, mean, var, dims, eps):
+    d_x, d_weight, d_bias = F.batch_normalization_backward(gs[0], x, mean, var, weight, dims, eps)
+    return d_x, d_weight, d_bias
+
+
+batch_normalization.vjp_all(batch_norm_vjp)
 
 
 def check_channels(name, input, **given):

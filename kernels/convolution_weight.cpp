@@ -1,0 +1,89 @@
+// convolution_weight: the transpose of convolution in its weight,
+// out[o, c, t] = sum_{n, p} y[n, o, p] x[n, c, stride p + dilation t - pad]
+//
+//  rung  idea
+//  1     the seven loops
+//  2     products of y's lines with shifted images' lines, 3 x 4 (AVX-512: 4 x 6) sums of vectors in
+//        registers; threads share out the output channels, so that each sum has one order
+//
+// Rung 2 multiplies the columns between two rows of the padded image by 0: where x is infinite there, the
+// sum is NaN.
+#include "direct.hpp"
+
+ENTRY convolution_weight_1_naive(float* out, const float* y, const float* x, long n, long channels, long height, long width, long features, long out_height, long out_width, long kernel_y, long kernel_x, long stride_y, long stride_x, long pad_y, long pad_x, long dilation_y, long dilation_x, long groups, int threads) {
+    long per = channels / groups, some = features / groups;
+    std::fill(out, out + features * per * kernel_y * kernel_x, 0.0f);
+    for (long i = 0; i < n; i++)
+        for (long o = 0; o < features; o++)
+            for (long oy = 0; oy < out_height; oy++)
+                for (long ox = 0; ox < out_width; ox++, y++)
+                    for (long c = 0; c < per; c++)
+                        for (long ky = 0; ky < kernel_y; ky++)
+                            for (long kx = 0; kx < kernel_x; kx++) {
+                                long row = oy * stride_y + ky * dilation_y - pad_y, col = ox * stride_x + kx * dilation_x - pad_x;
+                                if (row < 0 || row >= height || col < 0 || col >= width) continue;
+                                out[((o * per + c) * kernel_y + ky) * kernel_x + kx] += *y * x[((i * channels + o / some * per + c) * height + row) * width + col];
+                            }
+}
+
+constexpr int LINES = REGISTERS == 32 ? 4 : 3, SHIFTS = REGISTERS == 32 ? 6 : 4;
+
+// out[r][k] += sum over images and pixels of y[r] x[shift k]; lines of y are `pitch` apart and end in
+// zeros
+template <int R, int K> void products(float* out, long depth, const float* y, long pitch, const float* x, const long* shift, long images, long y_step, long x_step) {
+    Vec sums[R][K] = {};
+    for (long i = 0; i < images; i++, y += y_step, x += x_step)
+        for (long p = 0; p < pitch; p += LANES) {
+            Vec lines[R];
+            for (int r = 0; r < R; r++) lines[r] = load(y + r * pitch + p);
+            for (int k = 0; k < K; k++) {
+                Vec pixels = load(x + shift[k] + p);
+                for (int r = 0; r < R; r++) sums[r][k] += lines[r] * pixels;
+            }
+        }
+    for (int r = 0; r < R; r++)
+        for (int k = 0; k < K; k++) out[r * depth + k] += sum_of(sums[r][k]);
+}
+
+template <int R> void products_of(float* out, long depth, const float* y, long pitch, const float* x, const long* shift, long images, long y_step, long x_step) {
+    long k = 0;
+    for (; k + SHIFTS <= depth; k += SHIFTS) products<R, SHIFTS>(out + k, depth, y, pitch, x, shift + k, images, y_step, x_step);
+    for (; k < depth; k++) products<R, 1>(out + k, depth, y, pitch, x, shift + k, images, y_step, x_step);
+}
+
+ENTRY convolution_weight_2_direct(float* out, const float* y, const float* x, long n, long channels, long height, long width, long features, long out_height, long out_width, long kernel_y, long kernel_x, long stride_y, long stride_x, long pad_y, long pad_x, long dilation_y, long dilation_x, long groups, int threads) {
+    Geometry g = {n, channels, height, width, features, out_height, out_width, kernel_y, kernel_x, stride_y, stride_x, pad_y, pad_x, dilation_y, dilation_x, groups};
+    Phases phases(g);
+    long per = g.group_channels(), some = g.group_features(), depth = per * g.taps();
+    long plane = phases.plane(g), pitch = ceil_div(phases.length(g), LANES) * LANES;
+    std::unique_ptr<long[]> shift(new long[depth]);
+    for (long k = 0; k < depth; k++) shift[k] = k / g.taps() * plane + phases.shift(g, k % g.taps() / kernel_x, k % kernel_x);
+    std::fill(out, out + features * depth, 0.0f);
+    // as many images at a time as the cache holds
+    long x_step = channels * plane + LANES, y_step = features * pitch, block = std::max(1L, std::min(n, (1L << 16) / (x_step + y_step)));
+    float *images = scratch<2>(block * x_step), *lines = scratch<3>(block * y_step);
+    std::fill(images, images + block * x_step, 0.0f);
+    std::fill(lines, lines + block * y_step, 0.0f);
+    for (long first = 0; first < n; first += block) {
+        long now = std::min(block, n - first);
+        parallel(now, ceil_div(32768, x_step), threads, [&](long begin, long end) {
+            for (long i = begin; i < end; i++) {
+                lay_out(images + i * x_step, x + (first + i) * channels * height * width, channels, g);
+                for (long o = 0; o < features; o++)
+                    for (long r = 0; r < out_height; r++)
+                        std::memcpy(lines + i * y_step + o * pitch + r * phases.cols, y + (((first + i) * features + o) * out_height + r) * out_width, sizeof(float) * out_width);
+            }
+        });
+        parallel(features, std::max<long>(LINES, ceil_div(1 << 18, now * depth * pitch)), threads, [&](long begin, long end) {
+            for (long o = begin; o < end;) {
+                long q = o / some, rows = std::min<long>({LINES, end - o, (q + 1) * some - o});
+                const float* from = images + q * per * plane;
+                if (rows == LINES)
+                    products_of<LINES>(out + o * depth, depth, lines + o * pitch, pitch, from, shift.get(), now, y_step, x_step);
+                else
+                    for (long r = o; r < o + rows; r++) products_of<1>(out + r * depth, depth, lines + r * pitch, pitch, from, shift.get(), now, y_step, x_step);
+                o += rows;
+            }
+        });
+    }
+}

@@ -1,0 +1,99 @@
+// Convolution as a sum of shifted images: out[o][p] = sum_k w[k][o] x[shift[k] + p], where k counts the
+// pairs of an input channel and a tap, and p runs through a whole image as if it were one line. Where a
+// row of the padded image ends, p computes a few values that nobody reads.
+//
+// A tile of ROWS output channels and 2 vectors of pixels stays in registers while k runs, so that each
+// load serves several products and no patch matrix (im2col) is ever written.
+// Reference: E. Georganas et al., 2018, "Anatomy of high-performance deep learning convolutions".
+#pragma once
+#include "common.hpp"
+
+constexpr int ROWS = REGISTERS == 32 ? 14 : 6;  // tiles of ROWS x 2 vectors, with 3 registers to spare
+constexpr int TILE = 2 * LANES;                 // pixels in a tile
+
+struct Geometry {  // of one convolution of images; sizes in elements
+    long n, channels, height, width, features, out_height, out_width, kernel_y, kernel_x;
+    long stride_y, stride_x, pad_y, pad_x, dilation_y, dilation_x, groups;
+
+    long group_channels() const { return channels / groups; }
+    long group_features() const { return features / groups; }
+    long taps() const { return kernel_y * kernel_x; }
+    long pixels() const { return out_height * out_width; }
+};
+
+// The padded image apart by phases, so that a step of the stride is a step of one: phase (a, b) has the
+// rows a, a + stride_y, ... and the columns b, b + stride_x, ...
+struct Phases {
+    long rows, cols;  // of each phase
+    Phases(const Geometry& g) : rows(ceil_div(g.height + 2 * g.pad_y, g.stride_y)), cols(ceil_div(g.width + 2 * g.pad_x, g.stride_x)) {}
+    long plane(const Geometry& g) const { return g.stride_y * g.stride_x * rows * cols; }
+    // where tap (ky, kx) begins in the planes of a channel
+    long shift(const Geometry& g, long ky, long kx) const {
+        long y = ky * g.dilation_y, x = kx * g.dilation_x;
+        return ((y % g.stride_y * g.stride_x + x % g.stride_x) * rows + y / g.stride_y) * cols + x / g.stride_x;
+    }
+    // how far the outputs reach on that line
+    long length(const Geometry& g) const { return (g.out_height - 1) * cols + g.out_width; }
+};
+
+// The phases of `channels` channels of an image x.
+inline void lay_out(float* to, const float* x, long channels, const Geometry& g) {
+    Phases phases(g);
+    std::fill(to, to + channels * phases.plane(g), 0.0f);
+    for (long c = 0; c < channels; c++, to += phases.plane(g), x += g.height * g.width)
+        for (long y = 0; y < g.height; y++) {
+            long py = y + g.pad_y, row = py / g.stride_y;
+            float* line = to + (py % g.stride_y * g.stride_x * phases.rows + row) * phases.cols;
+            const float* from = x + y * g.width;
+            if (g.stride_x == 1) {
+                std::memcpy(line + g.pad_x, from, sizeof(float) * g.width);
+                continue;
+            }
+            for (long z = 0; z < g.width; z++) {
+                long pz = z + g.pad_x;
+                line[pz % g.stride_x * phases.rows * phases.cols + pz / g.stride_x] = from[z];
+            }
+        }
+}
+
+template <int R, int V> void tile(float* out, long pitch, const float* x, const long* shift, long depth, const float* w) {
+    Vec sums[R][V] = {};
+    for (long k = 0; k < depth; k++, w += R) {
+        const float* at = x + shift[k];
+        Vec pixels[V];
+        for (int v = 0; v < V; v++) pixels[v] = load(at + v * LANES);
+        for (int r = 0; r < R; r++)
+            for (int v = 0; v < V; v++) sums[r][v] += w[r] * pixels[v];
+    }
+    for (int r = 0; r < R; r++)
+        for (int v = 0; v < V; v++) store(out + r * pitch + v * LANES, sums[r][v]);
+}
+
+// The tiles along a line for R output channels; writes up to TILE - 1 elements past `length`.
+template <int R> void line_of(float* out, long pitch, const float* x, const long* shift, long depth, const float* w, long length) {
+    long p = 0;
+    for (; p + LANES < length; p += TILE) tile<R, 2>(out + p, pitch, x + p, shift, depth, w);
+    if (p < length) tile<R, 1>(out + p, pitch, x + p, shift, depth, w);
+}
+
+template <int R> void line_of_some(int rows, float* out, long pitch, const float* x, const long* shift, long depth, const float* w, long length) {
+    if (rows == R)
+        line_of<R>(out, pitch, x, shift, depth, w, length);
+    else if constexpr (R > 1)
+        line_of_some<R - 1>(rows, out, pitch, x, shift, depth, w, length);
+}
+
+// w[k][o] for blocks of ROWS output channels: weight(o, k) is asked for each.
+template <class F> void pack(float* to, long features, long depth, F weight) {
+    for (long first = 0; first < features; first += ROWS)
+        for (long k = 0; k < depth; k++)
+            for (long o = first; o < std::min(first + ROWS, features); o++) *to++ = weight(o, k);
+}
+
+// out[o][p] for all features: `w` packed, rows of out `pitch` apart.
+inline void convolve(float* out, long pitch, const float* x, const long* shift, long depth, const float* w, long features, long length) {
+    for (long o = 0; o < features; o += ROWS) {
+        long rows = std::min<long>(ROWS, features - o);
+        line_of_some<ROWS>(rows, out + o * pitch, pitch, x, shift, depth, w + o * depth, length);
+    }
+}

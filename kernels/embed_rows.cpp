@@ -1,0 +1,16 @@
+// embed_rows: zeros (V, D) with row i of x added at index[i] (negative counts from the end)
+//
+//  rung  idea                                      bytes per element of x
+//  1     row by row; threads share out the columns, so that each sum has one order   12
+#include "common.hpp"
+
+ENTRY embed_rows_1_rows(float* out, const float* x, const int64_t* index, long n, long rows, long cols, int threads) {
+    parallel(cols, std::max(16L, ceil_div(65536, n)), threads, [=](long begin, long end) {
+        for (long r = 0; r < rows; r++) std::fill(out + r * cols + begin, out + r * cols + end, 0.0f);
+        for (long i = 0; i < n; i++) {
+            float* to = out + (index[i] < 0 ? index[i] + rows : index[i]) * cols;
+            const float* from = x + i * cols;
+            for (long j = begin; j < end; j++) to[j] += from[j];
+        }
+    });
+}

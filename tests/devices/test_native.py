@@ -1,0 +1,455 @@
+"""The C++ kernels of the CPU against the generic forward: every rung, odd shapes, arrays that start as
+NaN, any number of threads, other instruction sets, and machines without a compiler.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tinygrad_edu as tg
+import tinygrad_edu.optim  # declares the steps
+from tinygrad_edu.devices.native import rungs as native_rungs
+from tinygrad_edu.devices.native import source as native_source
+from tinygrad_edu.devices.table import native_ladders
+from tinygrad_edu.engine.device import cpu, registry
+from tinygrad_edu.engine.errors import KernelError
+from tinygrad_edu.ops.layers.convolution import out_size
+
+ROOT = Path(tg.__file__).parents[1]
+pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="the kernels need g++")
+RUNGS = [pytest.param(op, r.label, id=r.name) for op, l in native_ladders().items() for r in l]
+
+
+@pytest.fixture(autouse=True)
+def new_arrays_are_nan(monkeypatch):
+    """What a kernel does not write shows."""
+
+    def empty(shape, like):
+        out = np.empty(shape, getattr(like, "dtype", like))
+        out.fill(np.nan if out.dtype.kind == "f" else 255)
+        return out
+
+    monkeypatch.setattr(native_rungs.Call, "empty", staticmethod(empty))
+
+
+@pytest.fixture
+def threads(monkeypatch):
+    """A function that sets how many threads kernels use, without BLAS."""
+
+    def use(n):
+        monkeypatch.setattr(native_rungs.Call, "__call__", with_threads(n))
+
+    return use
+
+
+def with_threads(n):
+    original = native_rungs.Call.__call__
+
+    def call(self, *arguments):
+        self.threads = lambda: n
+        return original(self, *arguments)
+
+    return call
+
+
+def results(value):
+    return value if isinstance(value, tuple) else (value,)
+
+
+def both(op, rung, *args, **attrs):
+    """(of the rung, of the generic forward): raw arrays."""
+    with tg.use_kernel(**{op: 0}):
+        expected = results(getattr(cpu.F, op)(*args, **attrs))
+    with tg.use_kernel(**{op: rung}):
+        found = results(getattr(cpu.F, op)(*args, **attrs))
+    return found, expected
+
+
+def agree(found, expected, rtol=2e-5):
+    assert len(found) == len(expected)
+    for a, b in zip(found, expected):
+        assert a.dtype == b.dtype and a.shape == b.shape
+        scale = np.abs(b[np.isfinite(b)]).max(initial=1) if b.dtype.kind == "f" else 1
+        np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol * scale)
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def normal(generator, *shape):
+    return generator.standard_normal(shape, dtype=np.float32)
+
+
+# ---- every rung over the cases of its op ----
+
+
+@pytest.mark.parametrize(("op", "rung"), RUNGS)
+def test_a_rung_gives_the_generic_forwards_values_over_the_ops_cases(op, rung):
+    if op not in registry or not getattr(registry[op], "cases", ()):
+        pytest.skip("a step of an optimiser: tested below")
+    taken = 0
+    for case in registry[op].cases:
+        args = [a.copy() if isinstance(a, np.ndarray) else a for a in case.make("float32")]
+        try:
+            agree(*both(op, rung, *args, **case.attrs))
+        except KernelError as error:
+            assert "must get arguments that the kernel takes" in str(error)
+            continue
+        taken += 1
+    assert taken or op == "max_pool_spread"  # its cases hold wide integers
+
+
+# ---- families over shapes drawn by chance ----
+
+
+def drawn_softmax(g):
+    x = normal(g, *g.integers(1, 40, g.integers(1, 4))) * 5
+    x[g.random(x.shape) < 0.05] = g.choice([np.inf, -np.inf, 0.0])
+    return (x, -1)
+
+
+def drawn_two_rows(g):
+    shape = g.integers(1, 40, g.integers(1, 4))
+    return (normal(g, *shape), np.abs(normal(g, *shape)), -1)
+
+
+def drawn_gelu(g):
+    x = normal(g, g.integers(1, 90)) * 3
+    x[g.random(x.shape) < 0.1] = g.choice([0.0, 30.0, -30.0, np.nan, 5.5, -5.5])
+    return (x,)
+
+
+def drawn_gelu_backward(g):
+    n = g.integers(1, 90)
+    return (normal(g, n), normal(g, n) * 3, np.abs(normal(g, n)))
+
+
+def drawn_rows(g):
+    shape = tuple(g.integers(1, 30, 3))
+    affine = g.random() < 0.5
+    return (
+        normal(g, *shape) + 3,
+        normal(g, shape[-1]) if affine else None,
+        normal(g, shape[-1]) if affine else None,
+        (-1,),
+    )
+
+
+def drawn_rows_backward(g):
+    shape = tuple(g.integers(1, 30, 3))
+    each = (*shape[:2], 1)
+    weight = normal(g, shape[-1]) if g.random() < 0.5 else None
+    stats = (normal(g, *each), np.abs(normal(g, *each)) + 0.5)
+    return (normal(g, *shape), normal(g, *shape), *stats, weight, (-1,))
+
+
+def drawn_weight_backward(g):
+    shape = tuple(g.integers(1, 30, 3))
+    each = (*shape[:2], 1)
+    mean = normal(g, *each) if g.random() < 0.5 else None
+    return (normal(g, *shape), normal(g, *shape), np.abs(normal(g, *each)), mean, (-1,))
+
+
+def drawn_batch(g):
+    shape = (g.integers(2, 6), g.integers(1, 6), *g.integers(1, 9, g.integers(0, 3)))
+    each = (1, shape[1], *(1 for _ in shape[2:]))
+    return shape, each, (0, *range(2, len(shape)))
+
+
+def drawn_batch_norm(g):
+    shape, each, dims = drawn_batch(g)
+    affine = [normal(g, *each), normal(g, *each)] if g.random() < 0.5 else [None, None]
+    return (normal(g, *shape) + 2, *affine, dims)
+
+
+def drawn_batch_norm_backward(g):
+    shape, each, dims = drawn_batch(g)
+    weight = normal(g, *each) if g.random() < 0.5 else None
+    stats = (normal(g, *each), np.abs(normal(g, *each)) + 0.5)
+    return (normal(g, *shape), normal(g, *shape), *stats, weight, dims)
+
+
+def drawn_embedding(g):
+    rows, cols, n = g.integers(1, 20), g.integers(1, 40), g.integers(1, 60)
+    index = g.integers(-rows, rows, n)
+    return (normal(g, n, cols), index, (int(rows), int(cols)))
+
+
+def drawn_lstm(g, gates=4):
+    T, B, H = g.integers(1, 6), g.integers(1, 9), g.integers(1, 40)
+    gx, state = normal(g, T, B, gates * H), [normal(g, B, H) for _ in range(gates - 2)]
+    weight = normal(g, gates * H, H) / math.sqrt(H)
+    return (gx, *state[: 2 if gates == 4 else 1], weight)
+
+
+def drawn_gru(g):
+    gx, h0, weight = drawn_lstm(g, 3)
+    return (gx, h0, weight, normal(g, weight.shape[0]) if g.random() < 0.5 else None)
+
+
+def drawn_lstm_backward(g):
+    gx, h0, c0, w = drawn_lstm(g)
+    with tg.use_kernel(lstm_sequence=0):
+        out, gates = cpu.F.lstm_sequence(gx, h0, c0, w)
+    return (normal(g, *out.shape), h0, c0, w, out, gates)
+
+
+def drawn_gru_backward(g):
+    gx, h0, w, b = drawn_gru(g)
+    with tg.use_kernel(gru_sequence=0):
+        out, gates, hn = cpu.F.gru_sequence(gx, h0, w, b)
+    return (normal(g, *out.shape), h0, w, out, gates, hn)
+
+
+def drawn_convolution(g):
+    """(x, w, b, stride, padding, dilation, groups) of a convolution that has an output."""
+    while True:
+        groups = int(g.choice([1, 1, 2, 3]))
+        n, per, some = int(g.integers(1, 4)), int(g.integers(1, 5)), int(g.integers(1, 17))
+        dims = int(g.integers(1, 3))
+        kernel, stride, dilation, padding, size = (
+            tuple(map(int, g.integers(low, high, dims)))
+            for low, high in ((1, 5), (1, 4), (1, 3), (0, 4), (1, 20))
+        )
+        if min(out_size(size, kernel, stride, padding, dilation)) >= 1:
+            x, w = normal(g, n, groups * per, *size), normal(g, groups * some, per, *kernel)
+            bias = normal(g, groups * some) if g.random() < 0.5 else None
+            return x, w, bias, stride, padding, dilation, groups
+
+
+def drawn_convolution_input(g):
+    x, w, _, stride, padding, dilation, groups = drawn_convolution(g)
+    size = out_size(x.shape[2:], w.shape[2:], stride, padding, dilation)
+    y = normal(g, x.shape[0], w.shape[0], *size)
+    return (y, w, x.shape, stride, padding, dilation, groups)
+
+
+def drawn_convolution_weight(g):
+    x, w, _, stride, padding, dilation, groups = drawn_convolution(g)
+    size = out_size(x.shape[2:], w.shape[2:], stride, padding, dilation)
+    y = normal(g, x.shape[0], w.shape[0], *size)
+    return (y, x, w.shape, stride, padding, dilation, groups)
+
+
+def drawn_pool(g, pairs):
+    if pairs or g.random() < 0.3:
+        size = tuple(int(2 * n) for n in g.integers(1, 20, 2))
+        steps = ((2, 2), (2, 2), (0, 0), (1, 1))
+        ceil_mode = False
+    else:
+        kernel, stride, dilation = (tuple(map(int, g.integers(1, 4, 2))) for _ in range(3))
+        padding = tuple(
+            int(g.integers(0, ((k - 1) * d + 1) // 2 + 1)) for k, d in zip(kernel, dilation)
+        )
+        size = tuple(int(d * (k - 1) + 1 + g.integers(0, 15)) for k, d in zip(kernel, dilation))
+        steps, ceil_mode = (kernel, stride, padding, dilation), bool(g.integers(0, 2))
+    x = normal(g, *g.integers(1, 4, 2), *size).round(1)  # with ties
+    for odd, share in ((np.nan, 0.05), (-np.inf, 0.2), (np.inf, 0.05)):
+        if g.random() < 0.4:
+            x[g.random(x.shape) < share] = odd
+    return (x, *steps, ceil_mode)
+
+
+def drawn_spread(g, pairs):
+    x, *steps, ceil_mode = drawn_pool(g, pairs)
+    with tg.use_kernel(max_pool=0):
+        out, winners = cpu.F.max_pool(x, *steps, ceil_mode)
+    return (normal(g, *out.shape), winners, x.shape, *steps)
+
+
+DRAWN = {
+    "softmax": drawn_softmax,
+    "softmax_backward": drawn_two_rows,
+    "log_softmax": drawn_softmax,
+    "log_softmax_backward": drawn_two_rows,
+    "gelu": drawn_gelu,
+    "gelu_backward": drawn_gelu_backward,
+    "layer_normalization": drawn_rows,
+    "layer_normalization_backward": drawn_rows_backward,
+    "normalization_weight_backward": drawn_weight_backward,
+    "batch_normalization": drawn_batch_norm,
+    "batch_normalization_backward": drawn_batch_norm_backward,
+    "embed_rows": drawn_embedding,
+    "lstm_sequence": drawn_lstm,
+    "lstm_sequence_backward": drawn_lstm_backward,
+    "gru_sequence": drawn_gru,
+    "gru_sequence_backward": drawn_gru_backward,
+    "convolution": drawn_convolution,
+    "convolution_input": drawn_convolution_input,
+    "convolution_weight": drawn_convolution_weight,
+}
+
+
+def drawn(op, rung, generator):
+    if op.startswith("max_pool"):
+        make = drawn_pool if op == "max_pool" else drawn_spread
+        return make(generator, pairs=rung == "2")
+    return DRAWN[op](generator)
+
+
+@pytest.mark.parametrize(("op", "rung"), [p for p in RUNGS if p.values[0] != "adam_update"])
+def test_a_rung_gives_the_generic_forwards_values_over_shapes_drawn_by_chance(op, rung):
+    with np.errstate(all="ignore"):
+        for seed in range(40):
+            agree(*both(op, rung, *drawn(op, rung, rng(seed))))
+
+
+@pytest.mark.parametrize(("op", "rung"), [p for p in RUNGS if p.values[0] != "adam_update"])
+def test_any_number_of_threads_gives_the_same_bits(op, rung, threads, monkeypatch):
+    """Each result is computed by one thread in one order."""
+    for seed in range(6):
+        args = drawn(op, rung, rng(seed))
+        if not op.startswith(("max_pool", "embed")):  # enough work for several threads
+            args = [np.concatenate([a] * 40) if grows(op, i, a) else a for i, a in enumerate(args)]
+        found = []
+        for n in (1, 2, 5):
+            threads(n)
+            with tg.use_kernel(**{op: rung}):
+                found.append(results(getattr(cpu.F, op)(*args)))
+        for other in found[1:]:
+            for a, b in zip(found[0], other):
+                assert a.tobytes() == b.tobytes()
+
+
+def grows(op, i, a):
+    """Whether an argument has the batch in front, so that it may be repeated."""
+    first = {"convolution": 1, "softmax": 1, "log_softmax": 1, "gelu": 1, "batch_normalization": 1}
+    return isinstance(a, np.ndarray) and i < first.get(op, 0)
+
+
+# ---- the optimiser's step ----
+
+
+@pytest.mark.parametrize("decoupled", [False, True])
+@pytest.mark.parametrize("amsgrad", [False, True])
+def test_the_fused_step_of_adam_does_what_the_formulas_say(decoupled, amsgrad):
+    g = rng()
+    state = [normal(g, 70, 3), normal(g, 70, 3), normal(g, 70, 3), np.abs(normal(g, 70, 3))]
+    state.append(np.abs(normal(g, 70, 3)) if amsgrad else None)
+    settings = (3, 0.01, 0.8, 0.9, 1e-6, 0.1, True, decoupled)
+    there, here = ([None if a is None else a.copy() for a in state] for _ in range(2))
+    with tg.use_kernel(adam_update=0):
+        cpu.F.adam_update(*here, *settings)
+    with tg.use_kernel(adam_update=1):
+        cpu.F.adam_update(*there, *settings)
+    pairs = [(a, b) for a, b in zip(there, here) if a is not None]
+    agree([a for a, _ in pairs], [b for _, b in pairs], rtol=2e-6)
+
+
+# ---- whole networks, and which way runs ----
+
+
+def network():
+    return tg.nn.Sequential(
+        tg.nn.Conv2d(2, 8, 3, stride=2, padding=1),
+        tg.nn.BatchNorm2d(8),
+        tg.nn.GELU(),
+        tg.nn.MaxPool2d(2),
+        tg.nn.Flatten(),
+        tg.nn.LayerNorm(8 * 7 * 7),
+        tg.nn.Linear(8 * 7 * 7, 4),
+    )
+
+
+def test_a_network_has_the_same_gradients_with_kernels_and_with_numpy():
+    x, model = tg.randn(32, 2, 28, 28), network()
+    grads = []
+    for pins in ({}, dict.fromkeys(native_ladders(), 0)):
+        model.zero_grad()
+        with tg.use_kernel(**pins):
+            (model(x).softmax(1) * tg.arange(4)).sum().backward()
+        grads.append([p.grad.numpy().copy() for p in model.parameters()])
+    for a, b in zip(*grads):
+        np.testing.assert_allclose(a, b, rtol=2e-4, atol=2e-4 * max(1, np.abs(b).max()))
+
+
+def test_small_arrays_and_other_dtypes_go_to_numpy():
+    with pytest.raises(KernelError, match="must get arguments that the kernel takes"):
+        with tg.use_kernel(softmax=2):
+            tg.ones(3, 4, dtype=tg.float64).softmax(1)
+    x = rng().standard_normal((100, 100))
+    np.testing.assert_array_equal(cpu.F.softmax(x, -1), both("softmax", 0, x, -1)[1][0])
+
+
+def run_python(code, **env):
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": str(ROOT)} | env,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+CODE = """
+import tinygrad_edu as tg
+import tinygrad_edu.optim  # declares the steps
+x = tg.linspace(-1, 1, 8192).reshape(8, 1024)
+print(round(tg.softmax(x, 1).square().sum().item(), 5))
+"""
+
+
+def test_numpy_does_the_work_where_no_compiler_is_or_kernels_are_switched_off():
+    plain = run_python(CODE)
+    for env in ({"CXX": "no-such-compiler"}, {"TINYGRAD_EDU_NATIVE": "0"}):
+        done = run_python(CODE, **env)
+        assert done.returncode == 0 and not done.stderr, done.stderr
+        assert done.stdout == plain.stdout
+
+
+def test_kernels_that_do_not_compile_are_named_once_and_numpy_does_the_work(tmp_path):
+    code = CODE + "print(tg.softmax(x, 1).shape)\n"
+    env = {"TINYGRAD_EDU_CACHE": str(tmp_path), "TINYGRAD_EDU_MARCH": "no-such-machine"}
+    done = run_python(code, **env)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("softmax_2_vectors: NumPy runs instead") == 1
+    assert done.stdout.splitlines()[0] == run_python(CODE).stdout.strip()
+
+
+def test_a_forked_process_runs_kernels_by_itself():
+    code = CODE + (
+        "import os\n"
+        "tg.set_num_threads(2)\n"
+        "y = tg.softmax(tg.randn(512, 512), 1)\n"
+        "pid = os.fork()\n"
+        "if not pid:\n"
+        "    y = tg.softmax(tg.randn(512, 512), 1)\n"
+        "    os._exit(7)\n"
+        "print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n"
+    )
+    assert run_python(code).stdout.split()[-1] == "7"
+
+
+# ---- other instruction sets ----
+
+X86 = platform.machine() in ("x86_64", "AMD64")
+
+
+@pytest.mark.skipif(not X86, reason="these instruction sets belong to x86-64")
+@pytest.mark.parametrize("march", ["x86-64", "x86-64-v3"])
+@pytest.mark.parametrize("op", ["convolution", "convolution_weight", "max_pool", "lstm_sequence"])
+def test_kernels_are_right_with_narrower_vectors(op, march, monkeypatch):
+    """Lanes and tiles follow the instruction set: 4 lanes of SSE, 8 of AVX2."""
+    flags = Path("/proc/cpuinfo").read_text()
+    if march == "x86-64-v3" and not ("avx2" in flags and "fma" in flags):
+        pytest.skip("this machine has no AVX2")
+    rung = native_ladders()[op][-1]
+    function = getattr(native_source.library(rung.source, march), rung.name)
+    function.argtypes, function.restype = rung.source.entries[rung.name], None
+    monkeypatch.setattr(native_rungs, "entry", lambda source, name: function)
+    for seed in range(10):
+        args = drawn(op, rung.label, rng(seed))
+        with tg.use_kernel(**{op: 0}):
+            expected = results(getattr(cpu.F, op)(*args))
+        call = native_rungs.Call(rung, lambda: 1)
+        agree(results(rung.launcher(call, *args)), expected)

@@ -1,0 +1,1 @@
+"""C++ kernels of the CPU: their sources, their ladders, and how they are started."""

@@ -1,0 +1,13 @@
+"""How each C++ kernel is started, one family a file. Importing this package fills `ladders`."""
+
+from ..rungs import ladders  # noqa: F401  # now complete
+from . import (  # noqa: F401  # imported for what it registers
+    convolution,
+    elementwise,
+    embedding,
+    normalization,
+    pooling,
+    recurrent,
+    softmax,
+    update,
+)

@@ -1,0 +1,97 @@
+"""Launchers of kernels/convolution*.cpp: images (N, C, H, W) in float32; what has one spatial dim is
+an image of one row.
+"""
+
+from __future__ import annotations
+
+from ....ops.layers.convolution import check
+from ...launch.pooling import as_image
+from ...launch.shapes import float32
+from ..rungs import native
+
+
+def image(x, weight, stride):
+    return float32(x, weight) and x.ndim == len(stride) + 2 and len(stride) in (1, 2)
+
+
+def takes(input, weight, bias, stride):
+    return image(input, weight, stride) and float32(bias) and input.size and weight.size
+
+
+def takes_transposed(y, weight, stride, size):
+    return image(y, weight, stride) and y.size and weight.size and min(size) > 0
+
+
+def takes_weight(y, input, stride, size):
+    return image(y, input, stride) and y.size and input.size and min(size) > 0
+
+
+def numbers(shape, weight_shape, spatial, stride, padding, dilation, groups):
+    """What all entry points take after the arrays: N, C, H, W, O, OH, OW, KY, KX, then the steps."""
+    pairs = [
+        as_image(v, first)
+        for v, first in (
+            (spatial, 1),
+            (weight_shape[2:], 1),
+            (stride, 1),
+            (padding, 0),
+            (dilation, 1),
+        )
+    ]
+    flat = [int(n) for pair in pairs for n in pair]
+    return (*shape[:2], *as_image(shape[2:], 1), weight_shape[0], *flat, groups)
+
+
+def forward(fn, input, weight, bias, stride, padding, dilation, groups):
+    spatial = check(input, weight, bias, stride, padding, dilation, groups)
+    x, w = fn.contiguous(input), fn.contiguous(weight)
+    b = None if bias is None else fn.contiguous(bias)
+    out = fn.empty((x.shape[0], w.shape[0], *spatial), x)
+    fn(out, x, w, b, *numbers(x.shape, w.shape, spatial, stride, padding, dilation, groups))
+    return out
+
+
+@native("convolution_1_naive", supports=takes)
+def convolution_1_naive(
+    fn, input, weight, bias=None, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1
+):
+    return forward(fn, input, weight, bias, stride, padding, dilation, groups)
+
+
+@native("convolution_2_direct", supports=takes)
+def convolution_2_direct(
+    fn, input, weight, bias=None, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1
+):
+    return forward(fn, input, weight, bias, stride, padding, dilation, groups)
+
+
+def transposed(fn, y, weight, size, stride, padding, dilation, groups):
+    y, w, out = fn.contiguous(y), fn.contiguous(weight), fn.empty(tuple(size), y)
+    fn(out, y, w, *numbers(size, w.shape, y.shape[2:], stride, padding, dilation, groups))
+    return out
+
+
+@native("convolution_input_1_naive", supports=takes_transposed)
+def convolution_input_1_naive(fn, y, weight, size, stride, padding, dilation, groups):
+    return transposed(fn, y, weight, size, stride, padding, dilation, groups)
+
+
+@native("convolution_input_2_direct", supports=takes_transposed)
+def convolution_input_2_direct(fn, y, weight, size, stride, padding, dilation, groups):
+    return transposed(fn, y, weight, size, stride, padding, dilation, groups)
+
+
+def of_weight(fn, y, input, size, stride, padding, dilation, groups):
+    y, x, out = fn.contiguous(y), fn.contiguous(input), fn.empty(tuple(size), y)
+    fn(out, y, x, *numbers(x.shape, size, y.shape[2:], stride, padding, dilation, groups))
+    return out
+
+
+@native("convolution_weight_1_naive", supports=takes_weight)
+def convolution_weight_1_naive(fn, y, input, size, stride, padding, dilation, groups):
+    return of_weight(fn, y, input, size, stride, padding, dilation, groups)
+
+
+@native("convolution_weight_2_direct", supports=takes_weight)
+def convolution_weight_2_direct(fn, y, input, size, stride, padding, dilation, groups):
+    return of_weight(fn, y, input, size, stride, padding, dilation, groups)

@@ -1,0 +1,47 @@
+"""Launchers of kernels/gelu.cpp."""
+
+from __future__ import annotations
+
+from ...launch.shapes import float32
+from ..rungs import native
+
+
+def takes(input, approximate):
+    return float32(input) and approximate in ("none", "tanh")
+
+
+def takes_backward(u, input, gate, approximate):
+    return takes(input, approximate) and float32(u, gate) and u.shape == input.shape == gate.shape
+
+
+def forward(fn, x, approximate):
+    x = fn.contiguous(x)
+    out, gate = fn.empty(x.shape, x), fn.empty(x.shape, x)
+    fn(out, gate, x, x.size, int(approximate == "tanh"))
+    return out, gate
+
+
+def backward(fn, u, x, gate, approximate):
+    u, x, gate, out = *map(fn.contiguous, (u, x, gate)), fn.empty(x.shape, x)
+    fn(out, u, x, gate, x.size, int(approximate == "tanh"))
+    return out
+
+
+@native("gelu_1_naive", supports=takes)
+def gelu_1_naive(fn, input, *, approximate="none"):
+    return forward(fn, input, approximate)
+
+
+@native("gelu_2_vectors", supports=takes)
+def gelu_2_vectors(fn, input, *, approximate="none"):
+    return forward(fn, input, approximate)
+
+
+@native("gelu_backward_1_naive", supports=takes_backward)
+def gelu_backward_1_naive(fn, u, input, gate, approximate="none"):
+    return backward(fn, u, input, gate, approximate)
+
+
+@native("gelu_backward_2_vectors", supports=takes_backward)
+def gelu_backward_2_vectors(fn, u, input, gate, approximate="none"):
+    return backward(fn, u, input, gate, approximate)
