@@ -1,5 +1,5 @@
-"""The C++ kernels of the CPU against the generic forward: every rung, odd shapes, arrays that start as
-NaN, any number of threads, other instruction sets, and machines without a compiler.
+"""The C++ kernels of the CPU against the generic forward: every rung, odd shapes, arrays that start
+as NaN, any number of threads, other instruction sets, and machines without a compiler.
 """
 
 from __future__ import annotations

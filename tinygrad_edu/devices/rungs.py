@@ -42,7 +42,7 @@ class Rung:
         name: str,
         launcher: Callable,
         supports: Callable | None,
-        source: Source | None,
+        source: Any = None,
         pinned_only: bool = False,
     ):
         match = NAME.match(name)
@@ -58,7 +58,7 @@ class Rung:
         self.name, self.launcher, self.pinned_only = name, launcher, pinned_only
         self.op, self.number, self.track, self.idea = match[1], int(match[2]), match[3], match[4]
         self.label = f"{self.number}{self.track}"  # what `use_kernel` calls it
-        self.source = source or kernel_file(self.op, name)
+        self.source: Any = source or kernel_file(self.op, name)
         self.parameters = list(inspect.signature(launcher).parameters.values())[1:]
         self.supports = supports
         self.wants = [] if supports is None else list(inspect.signature(supports).parameters)

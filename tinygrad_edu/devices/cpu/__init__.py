@@ -1,1 +1,1 @@
-"""The CPU: NumPy's arrays and forwards, C++ kernels (table.py), threads, and an allocator setting."""
+"""The CPU: NumPy's arrays and forwards, C++ kernels (table.py), threads, and an allocator."""

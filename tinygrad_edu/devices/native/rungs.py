@@ -38,7 +38,8 @@ class Call:
     """
 
     def __init__(self, rung: Rung, threads: Callable[[], int]):
-        self.rung, self.threads, self.function = rung, threads, None
+        self.rung, self.threads = rung, threads
+        self.function: Any = None
 
     def __call__(self, *arguments: Any) -> None:
         if self.function is None:

@@ -1,4 +1,4 @@
-"""C++ sources of the CPU kernels: kernels/<op>.cpp, their entry points and how they are compiled."""
+"""C++ sources of the CPU kernels, kernels/<op>.cpp: their entry points and how they compile."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 import sys
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from ...engine.errors import KernelError
 from ..build import built, cache_folder, compiler, digest, machine, run
@@ -93,7 +94,7 @@ def openmp() -> tuple[str, ...]:
     return ("-fopenmp",)
 
 
-def entry(source: CppSource, name: str) -> ctypes._CFuncPtr:
+def entry(source: CppSource, name: str) -> Any:
     """The function of an entry point."""
     function = getattr(library(source, instructions()), name)
     function.argtypes, function.restype = source.entries[name], None

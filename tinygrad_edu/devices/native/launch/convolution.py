@@ -1,10 +1,10 @@
-"""Launchers of kernels/convolution*.cpp: images (N, C, H, W) in float32; what has one spatial dim is
-an image of one row.
+"""Launchers of kernels/convolution*.cpp: images (N, C, H, W) in float32; what has one spatial dim
+is an image of one row.
 """
 
 from __future__ import annotations
 
-from ....ops.layers.convolution import check
+from ...launch.convolution import length
 from ...launch.pooling import as_image
 from ...launch.shapes import float32
 from ..rungs import native
@@ -14,8 +14,27 @@ def image(x, weight, stride):
     return float32(x, weight) and x.ndim == len(stride) + 2 and len(stride) in (1, 2)
 
 
-def takes(input, weight, bias, stride):
-    return image(input, weight, stride) and float32(bias) and input.size and weight.size
+def takes(input, weight, bias, stride, padding, dilation, groups):
+    """The kernel fits into the image, and the channels into the groups; else the generic forward
+    says what is wrong.
+    """
+    return (
+        image(input, weight, stride)
+        and float32(bias)
+        and weight.ndim == input.ndim
+        and input.size > 0 < weight.size
+        and min(*stride, *dilation) >= 1
+        and min(padding) >= 0
+        and input.shape[1] == weight.shape[1] * groups
+        and weight.shape[0] % groups == 0
+        and (bias is None or bias.shape == weight.shape[:1])
+        and min(out_size(input, weight, stride, padding, dilation)) >= 1
+    )
+
+
+def out_size(input, weight, stride, padding, dilation):
+    dims = zip(input.shape[2:], weight.shape[2:], stride, padding, dilation)
+    return tuple(length(*numbers) for numbers in dims)
 
 
 def takes_transposed(y, weight, stride, size):
@@ -27,23 +46,15 @@ def takes_weight(y, input, stride, size):
 
 
 def numbers(shape, weight_shape, spatial, stride, padding, dilation, groups):
-    """What all entry points take after the arrays: N, C, H, W, O, OH, OW, KY, KX, then the steps."""
-    pairs = [
-        as_image(v, first)
-        for v, first in (
-            (spatial, 1),
-            (weight_shape[2:], 1),
-            (stride, 1),
-            (padding, 0),
-            (dilation, 1),
-        )
-    ]
+    """What all entry points take after the arrays: N, C, H, W, O, OH, OW, KY, KX and the steps."""
+    steps = ((stride, 1), (padding, 0), (dilation, 1))
+    pairs = [as_image(v, first) for v, first in ((spatial, 1), (weight_shape[2:], 1), *steps)]
     flat = [int(n) for pair in pairs for n in pair]
     return (*shape[:2], *as_image(shape[2:], 1), weight_shape[0], *flat, groups)
 
 
 def forward(fn, input, weight, bias, stride, padding, dilation, groups):
-    spatial = check(input, weight, bias, stride, padding, dilation, groups)
+    spatial = out_size(input, weight, stride, padding, dilation)
     x, w = fn.contiguous(input), fn.contiguous(weight)
     b = None if bias is None else fn.contiguous(bias)
     out = fn.empty((x.shape[0], w.shape[0], *spatial), x)
