@@ -44,6 +44,7 @@ def run(flags: argparse.Namespace) -> int:
         "BLAS": blas,
         "cores": cores,
         "threads": threads,
+        "C++ kernels": native,
         "devices": devices,
         "cache": cache,
     }
@@ -112,6 +113,20 @@ def threads() -> str:
     except ModuleNotFoundError:
         now = "as many as cores (threadpoolctl, which could tell, is not installed)"
     return "; ".join([now, *given])
+
+
+def native() -> str:
+    """Whether the CPU's kernels run, and what it costs if they do not."""
+    from ..devices.build import compiler
+    from ..devices.cpu.table import why_not
+
+    reason = why_not()
+    if not reason:
+        return f"compiled at first use with {' '.join(compiler())}"
+    slower = "convolutions, pooling, norms and LSTMs take two to five times as long"
+    if "TINYGRAD_EDU_NATIVE" in reason:
+        return f"off: {reason}; {slower}"
+    return f"off: no C++ compiler; {slower}. Install g++ (apt install g++)"
 
 
 def cache() -> str:
