@@ -140,6 +140,8 @@ if TYPE_CHECKING:  # imported where first used, by __getattr__ below
     from .amp.autocast import autocast as autocast
     from .compiler import compile as compile
     from .func import vmap as vmap
+    from .learn.explain import explain as explain
+    from .learn.draw import draw as draw
     from .learn.tape import record as record
     from .nn.overview import summary as summary
     from .storage import load as load, save as save
@@ -155,6 +157,8 @@ _HOMES = {  # names of lazy modules
     "GradScaler": "amp",
     "autocast": "amp",
     "compile": "compiler",
+    "explain": "learn.explain",
+    "draw": "learn.draw",
     "get_autocast_dtype": "amp",
     "is_autocast_enabled": "amp",
     "load": "storage",

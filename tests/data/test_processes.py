@@ -388,3 +388,8 @@ def test_an_unknown_context_is_refused(context, says):
         loader(range(8), context)
     with pytest.raises(tg.TinygradEduError, match="needs workers"):
         DataLoader(range(8), multiprocessing_context="fork")
+
+
+def test_forked_workers_take_any_collate_fn_and_worker_init_fn():
+    seen = loader(range(4), collate_fn=lambda items: sum(items), worker_init_fn=lambda i: None)
+    assert list(seen) == [1, 5] and list(seen) == [1, 5]

@@ -236,7 +236,7 @@ def test_what_weights_only_of_pytorch_reads_is_read():
     torch.save(obj, file)
     file.seek(0)
     got = load(file)
-    assert got == {**obj, "size": (2, 3)}
+    assert got == {**obj, "size": (2, 3)} and type(got["size"]) is te.Size
     assert [type(v) for v in got.values()][:6] == [type(v) for v in obj.values()][:6]
 
 

@@ -10,7 +10,8 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, defaultdict, namedtuple
+from enum import IntEnum
 from pathlib import Path
 
 import numpy as np
@@ -256,7 +257,7 @@ def test_tied_weights_stay_tied():
 
 
 def test_a_whole_module_is_refused_with_weights_only_and_the_way_out_is_named():
-    with pytest.raises(CheckpointError, match="state_dict"):
+    with pytest.raises(CheckpointError, match="weights_only=False.*state_dict"):
         load(written(Net()))
 
 
@@ -344,3 +345,59 @@ def test_a_module_whose_tables_hold_something_else_is_refused():
         changed = data.replace(old, new)
         with pytest.raises(CheckpointError):
             load(io.BytesIO(changed), weights_only=False)
+
+
+Pair = namedtuple("Pair", "x y")
+
+
+class Kind(IntEnum):
+    A = 1
+
+
+@pytest.mark.parametrize("name", ["x.pt", "x.safetensors"])
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (Pair(1, 2), "Pair, a kind of tuple"),
+        (Kind.A, "Kind, a kind of int"),
+        (defaultdict(list, a=[1]), "defaultdict, a kind of dict"),
+        ({Kind.A: 1}, "Kind, a kind of int"),
+        (te.ones(3).max(0), "max, a kind of tuple"),
+    ],
+)
+def test_a_value_whose_type_would_be_lost_is_refused_with_its_place(tmp_path, name, value, words):
+    with pytest.raises(CheckpointError, match=words) as caught:
+        save({"outer": {"inner": value}}, tmp_path / name)
+    assert "outer.inner" in str(caught.value) and not (tmp_path / name).exists()
+
+
+def test_sizes_and_frozen_sets_come_back_as_what_they_are(tmp_path):
+    for name, obj in (
+        ("x.pt", [te.ones(2, 3).shape, frozenset({1})]),
+        ("x.safetensors", [te.ones(2).shape]),
+    ):
+        save(obj, tmp_path / name)
+        got = load(tmp_path / name)
+        assert got == obj and [type(v) for v in got] == [type(v) for v in obj]
+
+
+def test_torch_reads_a_size_of_ours_as_a_size():
+    torch = pytest.importorskip("torch")
+    got = torch.load(written({"shape": te.ones(2, 3).shape}), weights_only=True)
+    assert type(got["shape"]) is torch.Size and got["shape"] == (2, 3)
+
+
+def test_a_parametrized_module_is_refused_with_the_reason():
+    layer = nn.utils.parametrizations.spectral_norm(nn.Linear(2, 2))
+    with pytest.raises(CheckpointError, match="parametrizations.*state_dict"):
+        written(nn.Sequential(layer))
+    nn.utils.parametrize.remove_parametrizations(layer, "weight")
+    written(nn.Sequential(layer))
+
+
+@pytest.mark.parametrize(("data", "words"), [(b"", "it is empty"), (b"hello world", "b'hello wo'")])
+def test_a_pt_file_that_is_something_else_is_named_as_such(tmp_path, data, words):
+    (tmp_path / "x.pt").write_bytes(data)
+    with pytest.raises(CheckpointError, match="one of torch.save or a whole safetensors") as caught:
+        load(tmp_path / "x.pt")
+    assert words in str(caught.value)

@@ -15,12 +15,36 @@ import sys
 from collections.abc import Sequence
 
 from ..engine.errors import TinygradEduError
-from . import bench, completion, course, doctor, kernels, listing, predict, run, train
+from . import (
+    bench,
+    completion,
+    course,
+    doctor,
+    explain,
+    kernels,
+    listing,
+    playground,
+    predict,
+    run,
+    train,
+)
 from .errors import say_error
 from .parser import Parser
 from .versions import version
 
-COMMANDS = (train, run, predict, listing, course, kernels, bench, doctor, completion)
+COMMANDS = (
+    train,
+    run,
+    predict,
+    explain,
+    playground,
+    course,
+    listing,
+    kernels,
+    bench,
+    doctor,
+    completion,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -236,7 +236,9 @@ class DataLoader:
             return Workers(self.num_workers, self.dataset, self.worker_init_fn, seed)
         from .processes import Processes
 
-        return Processes(context, self.num_workers, self.dataset, self.worker_init_fn, seed)
+        return Processes(
+            context, self.num_workers, self.dataset, self.worker_init_fn, seed, self.collate_fn
+        )
 
     def _fetcher_maker(self, seed: int) -> FetcherMaker:
         flag = self.drop_last if self._iterable else self._batched

@@ -21,6 +21,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from multiprocessing import connection, parent_process, reduction
 from queue import SimpleQueue
 from typing import Any
@@ -57,16 +58,25 @@ class Processes:
 
     Args:
         context: of `multiprocessing`: how a process is started.
+        collate: joins samples. It goes along when a process starts, so a forked one takes any
+            function; so does `init`.
 
     Raises:
         DTypeError: what a worker needs cannot be pickled.
     """
 
     def __init__(
-        self, context: Any, count: int, dataset: Any, init: Callable[[int], Any] | None, seed: int
+        self,
+        context: Any,
+        count: int,
+        dataset: Any,
+        init: Callable[[int], Any] | None,
+        seed: int,
+        collate: Callable,
     ):
         self.process, self.count = os.getpid(), count
         self.spawned = context.get_start_method() != "fork"
+        self.collate = collate
         self.passes: dict[int, Pass] = {}
         self.begun = 0
         self.stopping = False
@@ -75,7 +85,10 @@ class Processes:
             ours, theirs = context.Pipe()
             info = WorkerInfo(i, count, seed + i, dataset)
             worker = context.Process(
-                target=work, args=(theirs, info, init), name=f"DataLoader worker {i}", daemon=True
+                target=work,
+                args=(theirs, info, init, collate),
+                name=f"DataLoader worker {i}",
+                daemon=True,
             )
             try:
                 worker.start()
@@ -91,6 +104,8 @@ class Processes:
         self.reader.start()
 
     def begin(self, make_fetcher: FetcherMaker) -> Pass:
+        if make_fetcher.collate is self.collate:  # the workers have it
+            make_fetcher = replace(make_fetcher, collate=None)
         try:
             maker = pickle.dumps(make_fetcher)
         except (pickle.PicklingError, AttributeError, TypeError) as error:
@@ -254,7 +269,7 @@ def shared_memory(size: int) -> int:
 # ---- in the worker's process ---------------------------------------------------------------------
 
 
-def work(pipe: Any, info: WorkerInfo, init: Callable[[int], Any] | None) -> None:
+def work(pipe: Any, info: WorkerInfo, init: Callable[[int], Any] | None, collate: Callable) -> None:
     """Load batches until told to end, or until the reading process is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the reader's, who ends the workers
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -273,7 +288,9 @@ def work(pipe: Any, info: WorkerInfo, init: Callable[[int], Any] | None) -> None
             if kind == "end" or ("end",) in inbox:
                 return
             if kind == "begin":
-                makers[rest[0]], fetchers[rest[0]] = pickle.loads(rest[1]), {}
+                maker = pickle.loads(rest[1])
+                makers[rest[0]] = replace(maker, collate=maker.collate or collate)
+                fetchers[rest[0]] = {}
             elif kind == "forget":
                 makers.pop(rest[0], None), fetchers.pop(rest[0], None)
             elif ("forget", rest[0]) not in inbox:

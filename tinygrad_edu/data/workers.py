@@ -145,7 +145,7 @@ class FetcherMaker:
     """How each worker makes the fetcher of an epoch from its copy of the dataset."""
 
     iterable: bool
-    collate: Callable
+    collate: Any  # a function; None: the one that a process was started with
     flag: bool  # batched, or drop_last of an iterable dataset
     seed: int
 

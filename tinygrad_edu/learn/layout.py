@@ -117,6 +117,8 @@ def place(
     margin: float = 12.0,
     direction: str = "down",
     ports: Mapping[int, tuple[float | None, float | None]] | None = None,
+    first: Iterable[Hashable] = (),
+    last: Iterable[Hashable] = (),
 ) -> Layout:
     """Place the nodes of a directed graph without cycles.
 
@@ -128,6 +130,7 @@ def place(
             direction: where edges lead, "down" or "right".
             ports: edge number → (distance from the source's left border at which the edge leaves,
                 the same where it arrives at the target); None: anywhere.
+            first: nodes that get a rank of their own above all others. last: the same below.
     Raises: GraphError if the edges make a cycle or name a node without a size.
     """
     if direction not in ("down", "right"):
@@ -149,7 +152,7 @@ def place(
     numbered = [(index[a], index[b]) for a, b in pairs]
     for source, target in numbered:
         graph.link(source, target)
-    graph.ranks = ranks_of(graph)
+    graph.ranks = ranks_of(graph, {index[a] for a in first}, {index[b] for b in last})
     chains = add_waypoints(graph, numbered)
     order(graph)
     position(graph, gap[0])
@@ -171,9 +174,9 @@ def place(
 # ---- ranks ---------------------------------------------------------------------------------------
 
 
-def ranks_of(graph: Graph) -> list[int]:
+def ranks_of(graph: Graph, first: set[int], last: set[int]) -> list[int]:
     """A rank for each node: the longest way to it. Then nodes that more edges leave than reach,
-    such as weights, move down to their first user.
+    such as weights, move down to their first user. `first` and `last` stand above and below.
     """
     waiting = [len(sources) for sources in graph.into]
     ready = [i for i, count in enumerate(waiting) if not count]
@@ -192,6 +195,9 @@ def ranks_of(graph: Graph) -> list[int]:
     for node in reversed(ready):
         if len(graph.out[node]) > len(graph.into[node]):
             ranks[node] = min(ranks[target] for target in graph.out[node]) - 1
+    for pinned, rank in ((first, -1), (last, graph.count)):
+        for node in pinned:
+            ranks[node] = rank
     used = {rank: i for i, rank in enumerate(sorted({*ranks}))}
     return [used[rank] for rank in ranks]
 
@@ -361,9 +367,11 @@ def bands_of(graph: Graph, gap: float, margin: float) -> list[Point]:
 
 
 def box_of(graph: Graph, bands: list[Point], node: int) -> Box:
+    """In the middle of its rank; what nothing leads to stands low, close to its user."""
     width, height = graph.widths[node], graph.heights[node]
     top, bottom = bands[graph.ranks[node]]
-    return Box(graph.x[node] - width / 2, (top + bottom - height) / 2, width, height)
+    y = (top + bottom - height) / 2 if graph.into[node] else bottom - height
+    return Box(graph.x[node] - width / 2, y, width, height)
 
 
 def lines_of(

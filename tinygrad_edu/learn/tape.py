@@ -7,6 +7,7 @@ node belongs to which call is told by the clock that numbers both.
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 import threading
@@ -26,6 +27,7 @@ from ..nn.module import Module
 from .values import Room, Seen
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+READ = tuple(os.path.join(PACKAGE, "learn", name) for name in ("course", "example"))
 tapes: weakref.WeakSet[Tape] = weakref.WeakSet()
 
 
@@ -41,6 +43,7 @@ class Call:
     residuals: dict[str, Seen]
     modules: tuple[Module, ...]
     where: str
+    turns: tuple[int, ...] = ()  # numbers that tell the calls of one module apart
     node: Any = None  # of a Function: its node. Those of ops are found by their time
 
 
@@ -59,6 +62,8 @@ class Tape:
         self.room = Room()
         self.thread = threading.get_ident()
         self.stack: list[Module] = []
+        self.turns: list[int] = []  # for each module of the stack, which call of a module it is
+        self.turn = itertools.count().__next__
         self.known: dict[int, tuple[weakref.ref, int, Seen]] = {}  # by the id of a living array
 
     def __enter__(self) -> Tape:
@@ -107,6 +112,7 @@ class Tape:
         call = Call(
             clock(), op, inputs, attrs, outputs, residuals, tuple(self.stack), line_of(frame)
         )
+        call.turns = tuple(self.turns)
         for seen in (*outputs, *residuals.values()):
             if seen.maker is None and all(seen is not x for _, x in inputs):
                 seen.maker = call
@@ -177,10 +183,12 @@ def noted_module(tape: Tape, call: Callable) -> Callable:
             frame = user_frame()
             tape.roots.append((self, variable(frame, lambda value: value is self)))
         tape.stack.append(self)
+        tape.turns.append(tape.turn())
         try:
             return call(self, *args, **kwargs)
         finally:
             tape.stack.pop()
+            tape.turns.pop()
 
     return __call__
 
@@ -200,7 +208,8 @@ def noted_function(tape: Tape, apply: Any) -> Any:
             outputs = [tape.see(o.device, o.array) for o in results]
             where, modules = line_of(frame), tuple(tape.stack)
             attrs = {f"argument {i}": told(a) for i, a in enumerate(args) if plain_argument(a)}
-            call = Call(node.time, node.op, inputs, attrs, outputs, {}, modules, where, node)
+            turns = tuple(tape.turns)
+            call = Call(node.time, node.op, inputs, attrs, outputs, {}, modules, where, turns, node)
             tape.calls.append(call)
         return out
 
@@ -238,8 +247,9 @@ def user_frame() -> Any:
 
 
 def inside(file: str) -> bool:
-    """Whether a file is part of this package, the course's and the examples' code excepted."""
-    return os.path.abspath(file).startswith(PACKAGE)
+    """Whether a file is part of this package, except for code that is there to be read."""
+    path = os.path.abspath(file)
+    return path.startswith(PACKAGE) and not path.startswith(READ)
 
 
 def line_of(frame: Any) -> str:
@@ -252,7 +262,7 @@ def variable(frame: Any, wanted: Callable[[Any], bool]) -> str:
         return ""
     read = {n: frame.f_globals[n] for n in frame.f_code.co_names if n in frame.f_globals}
     for name, value in (*frame.f_locals.items(), *read.items()):
-        if not name.startswith("_") and wanted(value):
+        if name[0].isalpha() and wanted(value):
             return name
     return ""
 

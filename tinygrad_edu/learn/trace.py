@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from ..engine.device import registry
 from ..engine.errors import DTypeError
 from ..engine.graph import NOWHERE, Leaf, Node, Output
 from ..engine.tensor import Tensor
@@ -37,7 +38,7 @@ MORE = {  # ops that the engine makes itself, without a declaration
     "overwrite": "out does not depend on input; d input = 0",
     "to": "out = input on another device; d input = g, back on the first",
 }
-HOW = "not recorded: compute the loss inside `with tinygrad_edu.record():`, or give a function"
+HOW = "not recorded: compute the loss inside `with tinygrad_edu.record():`"
 
 
 @dataclass(eq=False)
@@ -83,9 +84,17 @@ class Step:
     attrs: dict[str, Any] = field(default_factory=dict)
     module: str = ""  # dotted name of the innermost module at work
     layer: str = ""  # the class of that module
+    # (name, class, number of the call) of all modules at work, the outermost first
+    path: list[tuple[str, str, int]] = field(default_factory=list)
     where: str = ""
     recorded: bool = True  # whether a tape saw it happen
     elementwise: bool = False
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The attributes that are not those that the op has by default."""
+        usual = getattr(registry.get(self.op), "defaults", {})
+        return {k: v for k, v in self.attrs.items() if v is not None and not is_usual(v, usual, k)}
 
 
 @dataclass(eq=False)
@@ -125,6 +134,10 @@ class Trace:
             "loss": self.result,
             "backward": [back.to_json(lambda s: array_json(s, full)) for back in backs or ()],
         }
+
+
+def is_usual(value: Any, usual: dict[str, Any], name: str) -> bool:
+    return name in usual and type(value) is type(usual[name]) and bool(value == usual[name])
 
 
 def within(numbers: int | None, arrays: list) -> set[int]:
@@ -327,6 +340,10 @@ class Builder:
             step.outputs.append(value.id)
         if call is not None:
             step.attrs, step.where = dict(call.attrs), call.where
+            step.path = [
+                (self.modules.get(id(m), ""), type(m).__name__, turn)
+                for m, turn in zip(call.modules, call.turns)
+            ]
             module = call.modules[-1] if call.modules else None
             step.module = self.modules.get(id(module)) or ""
             step.layer = type(module).__name__ if module is not None else ""

@@ -115,15 +115,21 @@ def named(path: Any) -> str:
 
 
 def read(file: Any, name: str, place: Callable[[str], Device], trust: Any, mmap: bool) -> Any:
-    start = file.read(8)
+    start = file.read(9)
     file.seek(0)
     if start[:4] == b"PK\x03\x04" or is_legacy(file):  # a zip archive, or older than those
         return from_torch(file, name, place, trust, mmap)
     # a bare pickle; with four zeros it is the length of a safetensors header
-    if start[:1] == b"\x80" and start[1:2] in PROTOCOLS and start[4:] != bytes(4):
+    if start[:1] == b"\x80" and start[1:2] in PROTOCOLS and start[4:8] != bytes(4):
         raise CheckpointError(
             f"load: pickles are never run, got {name}, which is one. Load it with the program that"
             " wrote it and save it with torch.save."
+        )
+    if start[8:9] != b"{" and not name.endswith(".safetensors'"):
+        raise CheckpointError(
+            f"load: the file must be one of torch.save or a whole safetensors file, got {name}:"
+            f" it {f'begins with {start[:8]!r}' if start else 'is empty'}. Use another copy or an"
+            " earlier checkpoint."
         )
     if mmap and start:  # an empty file has no map
         data: Any = memory_map.mmap(file.fileno(), 0, access=memory_map.ACCESS_COPY)

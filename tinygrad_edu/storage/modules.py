@@ -183,6 +183,12 @@ def class_name(value: Any, where: str) -> tuple[str, str] | None:
     place = cls.__module__, cls.__qualname__
     if not isinstance(value, (Module, argparse.Namespace)) and place not in listed:
         return None
+    if getattr(value, "parametrizations", None):
+        raise CheckpointError(
+            "save: a module with parametrizations is saved by its state_dict() only, as in PyTorch,"
+            f" got a {cls.__name__} at {where or 'the top'}. Save its state_dict(), or call"
+            " remove_parametrizations first."
+        )
     if named_class(*place) is not cls:
         raise CheckpointError(
             f"save: the class of a module must be found by its name, got {'.'.join(place)} at"

@@ -185,8 +185,8 @@ def refuse(*_: Any) -> Any:
 
 def never_run(module: str, name: str) -> Name:
     raise CheckpointError(
-        f"it asks for {module[:80]}.{name[:80]}, which is never run. If it is a whole model, save"
-        " its state_dict() instead"
+        f"it asks for {module[:80]}.{name[:80]}, which is never run. If it is a whole model, load"
+        " it with weights_only=False after importing its class, or save its state_dict() instead"
     )
 
 

@@ -2,13 +2,16 @@
 
 Tensors go into a table of arrays by name; the JSON text holds their names. What JSON lacks becomes
 an object with one key that starts with `$`: `{"$tensor": name}`, `{"$array": name}`,
-`{"$float": "nan"}`, `{"$tuple": [...]}`, `{"$dict": [[key, value], ...]}`.
+`{"$float": "nan"}`, `{"$tuple": [...]}`, `{"$size": [...]}`, `{"$dict": [[key, value], ...]}`. A
+value of a type derived from a plain one, such as a named tuple, is refused: its type would be lost.
+An OrderedDict is read as a dict.
 """
 
 from __future__ import annotations
 
 import math
 import reprlib
+from collections import OrderedDict
 from typing import Any
 
 import numpy as np
@@ -16,7 +19,7 @@ import numpy as np
 from ..engine.device import Device
 from ..engine.dtype import of_numpy
 from ..engine.errors import CheckpointError
-from ..engine.tensor import Tensor
+from ..engine.tensor import Size, Tensor
 from .limits import Room
 
 DTYPES: dict[str, np.dtype] = {  # by their names in a safetensors file
@@ -35,6 +38,7 @@ DTYPES: dict[str, np.dtype] = {  # by their names in a safetensors file
     "BF16": np.dtype("<u2"),  # NumPy has none: the upper half of a float32
 }
 Arrays = dict[str, np.ndarray]
+SEQUENCES: dict[type, str] = {list: "", tuple: "$tuple", Size: "$size"}  # their tags
 
 
 # ---- writing -------------------------------------------------------------------------------------
@@ -47,9 +51,9 @@ def pack(value: Any, arrays: Arrays, where: str = "", above: tuple = ()) -> Any:
         where: the dotted path to `value`, for names and errors.
         above: the containers that hold `value`, to notice a loop.
     """
-    if value is None or isinstance(value, (bool, str)):
+    if value is None or type(value) in (bool, str):
         return value
-    if isinstance(value, (int, float, np.bool_, np.number)):
+    if type(value) in (int, float) or isinstance(value, (np.bool_, np.number)):
         return pack_number(value)
     if isinstance(value, Tensor):
         return {"$tensor": put(value.device.to_host(value.array), where, arrays)}
@@ -60,17 +64,32 @@ def pack(value: Any, arrays: Arrays, where: str = "", above: tuple = ()) -> Any:
             f"save: a structure must not hold itself, got a loop at {where or 'the top'}. Save its"
             " parts instead."
         )
-    if isinstance(value, dict):
+    if type(value) in (dict, OrderedDict):
         return pack_dict(value, arrays, where, (*above, value))
-    if isinstance(value, (list, tuple)):
+    if type(value) in SEQUENCES:
         packed = [
             pack(one, arrays, below(where, i), (*above, value)) for i, one in enumerate(value)
         ]
-        return packed if isinstance(value, list) else {"$tuple": packed}
+        tag = SEQUENCES[type(value)]
+        return {tag: packed} if tag else packed
+    if isinstance(value, (str, int, float, list, tuple, dict)):
+        raise lost_type(value, where)
     raise CheckpointError(
         "save: values must be tensors, arrays, numbers, strings, None, lists, tuples or dicts, got"
         f" {type(value).__name__} at {where or 'the top'}. Save its state_dict(), or turn it into"
         " one of those."
+    )
+
+
+def lost_type(value: Any, where: str) -> CheckpointError:
+    """The error about a value whose own type a file would lose."""
+    kind = next(
+        k for k in (str, int, float, list, tuple, dict, set, frozenset) if isinstance(value, k)
+    )
+    return CheckpointError(
+        f"save: values must be of plain types, got {type(value).__name__:.60}, a kind of"
+        f" {kind.__name__}, at {where or 'the top'}. Give {kind.__name__}(value), which is what a"
+        " file can hold."
     )
 
 
@@ -100,8 +119,10 @@ def pack_dict(value: dict, arrays: Arrays, where: str, above: tuple) -> dict:
 
 
 def pack_key(key: Any, where: str) -> Any:
-    if key is None or isinstance(key, (bool, int, str)):
+    if key is None or type(key) in (bool, int, str):
         return key
+    if isinstance(key, (int, str)):
+        raise lost_type(key, where)
     if isinstance(key, float) and math.isfinite(key):
         return float(key)
     raise CheckpointError(
@@ -164,8 +185,8 @@ class Unpacker:
             self.unused.remove(body)
             array = self.arrays[body]
             return array if tag == "$array" else tensor_of(array, self.file, body, self.device)
-        if tag == "$tuple" and isinstance(body, list):
-            return tuple(self.unpack(one) for one in body)
+        if tag in ("$tuple", "$size") and isinstance(body, list):
+            return (tuple if tag == "$tuple" else Size)(self.unpack(one) for one in body)
         if tag == "$dict" and isinstance(body, list) and all(map(is_item, body)):
             table: dict[Any, Any] = {}
             for key, one in body:

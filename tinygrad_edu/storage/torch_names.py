@@ -11,7 +11,7 @@ import numpy as np
 from ..engine import dtype as dtypes
 from ..engine.device import Device, get_device
 from ..engine.errors import CheckpointError, DeviceError
-from ..engine.tensor import Tensor
+from ..engine.tensor import Size, Tensor
 from ..nn.parameter import Parameter
 from .pickles import PLAIN, Inner, Machine, Name, exactly, refuse
 
@@ -268,9 +268,9 @@ def make_layout(machine: Machine, text: Any) -> Any:
     return exactly(text, str)
 
 
-def make_size(machine: Machine, sizes: Any = ()) -> tuple:
+def make_size(machine: Machine, sizes: Any = ()) -> Size:
     machine.room.take(40 + 8 * len(exactly(sizes, tuple, list)))
-    return tuple(sizes)
+    return Size(sizes)
 
 
 class Unsupported(Name):

@@ -22,10 +22,11 @@ from ..engine.arrays import address
 from ..engine.device import Device
 from ..engine.dtype import dtype as DType
 from ..engine.errors import CheckpointError
-from ..engine.tensor import Tensor
+from ..engine.tensor import Size, Tensor
 from ..nn.parameter import Parameter
 from .limits import DEEPEST
 from .modules import class_name, function_name, state_of
+from .structure import lost_type
 
 ALIGNMENT = 64  # bytes: where each member begins, so that a memory map of it can be used as it is
 TOP = "archive"  # the folder of all members
@@ -95,10 +96,12 @@ class Writer:
             self.remember(id(value), value)
 
     def put_container(self, value: Any, where: str) -> None:
-        for kind, write in CONTAINERS:
-            if isinstance(value, kind):
-                write(self, value, where)
-                return
+        write = EXACT.get(type(value)) or next((w for k, w in ARRAYS if isinstance(value, k)), None)
+        if write is not None:
+            write(self, value, where)
+            return
+        if isinstance(value, (str, int, float, list, tuple, dict, set, frozenset)):
+            raise lost_type(value, where)
         if function := function_name(value):
             self.name(*function)
         elif cls := class_name(value, where):
@@ -220,10 +223,13 @@ class Writer:
         for i, one in enumerate(values):
             self.put(one, below(where, i))
 
+    def size(self, value: Size, where: str) -> None:
+        self.call("torch", "Size", tuple(value))
+
     def set_(self, value: Any, where: str) -> None:
         for item in value:
             self.check_key(item, where)
-        self.call("__builtin__", "set", list(value))
+        self.call("__builtin__", type(value).__name__, list(value))
 
     def dict_(self, value: dict, where: str) -> None:
         self.out += pickle.EMPTY_DICT
@@ -360,18 +366,19 @@ ATOMS: dict[type, Callable[[Writer, Any], None]] = {
     DType: Writer.dtype,
     Device: Writer.device,
 }
-CONTAINERS: tuple[tuple[Any, Callable[[Writer, Any, str], None]], ...] = (  # the first that fits
+ARRAYS: tuple[tuple[Any, Callable[[Writer, Any, str], None]], ...] = (  # the first that fits
     (Parameter, Writer.parameter),
     (Tensor, Writer.tensor),
     (np.ndarray, Writer.array),
     (np.generic, Writer.scalar),
-    (str, lambda writer, value, where: writer.text(str(value))),
-    (int, lambda writer, value, where: writer.integer(int(value))),
-    (float, lambda writer, value, where: writer.float_(float(value))),
-    (list, Writer.list_),
-    (tuple, Writer.tuple_),
-    (Counter, Writer.counter),
-    (OrderedDict, Writer.ordered_dict),
-    (dict, Writer.dict_),
-    ((set, frozenset), Writer.set_),
 )
+EXACT: dict[type, Callable[[Writer, Any, str], None]] = {  # a derived type would be lost
+    list: Writer.list_,
+    tuple: Writer.tuple_,
+    Size: Writer.size,
+    Counter: Writer.counter,
+    OrderedDict: Writer.ordered_dict,
+    dict: Writer.dict_,
+    set: Writer.set_,
+    frozenset: Writer.set_,
+}

@@ -10,7 +10,8 @@ import numpy as np
 from ..engine.errors import TinygradEduError
 from ..engine.tensor import Tensor
 from ..functional import from_numpy
-from .pillow import PictureError, need_pillow, read_picture
+from ..nn.functional import interpolate
+from .pillow import PictureError, read_picture
 
 SIZE, INK = 28, 20  # MNIST: digits fitted into 20 x 20 pixels, centred by their mass in 28 x 28
 
@@ -82,16 +83,17 @@ def brightness(image: Any) -> np.ndarray:
 def fit(grey: np.ndarray) -> np.ndarray:
     """Crop to the ink, scale its longer side to 20 pixels, and put its centre of mass into the
     middle of 28 x 28.
+
+    Shape: (H, W), 0 is paper and 255 ink, some of it above 64, to (28, 28)
     """
-    Image = need_pillow("read_digit")
     ink = grey > 64
     rows, columns = np.flatnonzero(ink.any(1)), np.flatnonzero(ink.any(0))
     cut = grey[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     scale = INK / max(cut.shape)
     height, width = (max(1, round(side * scale)) for side in cut.shape)
-    resampling = Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR
-    resized = Image.fromarray(cut.astype(np.float32)).resize((width, height), resampling)
-    small = np.asarray(resized)
+    picture = from_numpy(np.ascontiguousarray(cut, np.float32))[None, None]  # (1, 1, H, W)
+    mode = "area" if scale < 1 else "bilinear"
+    small = interpolate(picture, (height, width), mode=mode)[0, 0].numpy()
     mass = small.sum()
     y, x = (small.sum(1) @ np.arange(height)) / mass, (small.sum(0) @ np.arange(width)) / mass
     top = min(max(round((SIZE - 1) / 2 - y), 0), SIZE - height)
