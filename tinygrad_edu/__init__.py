@@ -143,6 +143,7 @@ if TYPE_CHECKING:  # imported where first used, by __getattr__ below
     from .learn.explain import explain as explain
     from .learn.draw import draw as draw
     from .learn.tape import record as record
+    from .learn.watch import watch as watch
     from .nn.overview import summary as summary
     from .storage import load as load, save as save
 
@@ -166,6 +167,7 @@ _HOMES = {  # names of lazy modules
     "save": "storage",
     "summary": "nn.overview",
     "vmap": "func",
+    "watch": "learn.watch",
 }
 
 
