@@ -421,6 +421,12 @@ def loss_on(data, starts):
 
 
 # %% [markdown]
+# The network as the engine sees it, layer by layer:
+
+# %%
+torch.draw(lambda: loss_on(train, [0, 32]), level="module", model=model)
+
+# %% [markdown]
 # Before training, all letters should be about equally likely, so the loss should be near the
 # logarithm of their number. Check this first with every new network: a much larger loss points to
 # a mistake in the set-up.

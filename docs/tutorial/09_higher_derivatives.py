@@ -32,6 +32,13 @@ print(first.item(), second.item(), third.item())  # 3 x², 6 x, 6
 assert (first.item(), second.item(), third.item()) == (12.0, 12.0, 6.0)
 
 # %% [markdown]
+# The first derivative is a value like any other. Here is the graph that leads to it:
+
+# %%
+(first,) = torch.autograd.grad(x**3, x, create_graph=True)
+torch.draw(first)
+
+# %% [markdown]
 # Without `create_graph=True`, the first derivative is a plain number to the engine, and the
 # second question is refused with a message that says what to do:
 

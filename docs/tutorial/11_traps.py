@@ -304,9 +304,21 @@ print(leaf.grad)
 assert leaf.grad.tolist() == [5, 1, 1]
 
 # %% [markdown]
-# The write to `y[0]` changed `y`, so the graph of `y` had to be rewritten: its first element now
-# comes from a product with 5.
-#
+# The write to `y[0]` changed `y`, so the graph of `y` had to be rewritten. The picture shows it:
+# part of `y` now comes from a product with 5 and is put into its place by `view_write`. On the
+# way back two gradients meet at the first product, and `explain` tells what each of them is.
+
+# %%
+leaf = torch.ones(3, requires_grad=True)
+y = leaf * 1
+y[0].mul_(5)
+loss = y.sum()
+told = str(torch.explain(loss))
+print(told[told.index("0. mul", told.index("Backward")) :])
+assert "2 cotangents, which add up" in told
+torch.draw(loss)
+
+# %% [markdown]
 # ## Trap 7: `.grad` accumulates, and you must know it
 #
 # `backward` **adds** to `.grad`. That is wanted: two losses, or a batch in two halves, add up to

@@ -29,6 +29,13 @@ print(first.item(), second.item(), third.item())  # 3 x², 6 x, 6
 assert (first.item(), second.item(), third.item()) == (12.0, 12.0, 6.0)
 
 # %% [markdown]
+# 一阶导数和别的值没有两样。这是通向它的计算图：
+
+# %%
+(first,) = torch.autograd.grad(x**3, x, create_graph=True)
+torch.draw(first)
+
+# %% [markdown]
 # 没有 `create_graph=True` 时，对引擎来说一阶导数只是普通的数，第二次求导会被拒绝，报错信息会说明该怎么做：
 
 # %%

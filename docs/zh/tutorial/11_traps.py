@@ -275,8 +275,19 @@ print(leaf.grad)
 assert leaf.grad.tolist() == [5, 1, 1]
 
 # %% [markdown]
-# 对 `y[0]` 的写入改动了 `y`，所以 `y` 的计算图也必须改写：它的第一个元素现在来自与 5 的乘积。
-#
+# 对 `y[0]` 的写入改动了 `y`，所以 `y` 的计算图也必须改写。图上看得见：`y` 的一部分现在来自与 5 的乘积，由 `view_write` 放回原处。反向时，两份梯度在第一个乘积处相会，`explain` 说明它们各是什么。
+
+# %%
+leaf = torch.ones(3, requires_grad=True)
+y = leaf * 1
+y[0].mul_(5)
+loss = y.sum()
+told = str(torch.explain(loss))
+print(told[told.index("0. mul", told.index("Backward")) :])
+assert "2 cotangents, which add up" in told
+torch.draw(loss)
+
+# %% [markdown]
 # ## 陷阱七：`.grad` 会累加，你必须知道
 #
 # `backward` 是往 `.grad` 上**加**。这是有意的：两个损失，或者一批数据分成两半，加起来就是正确的梯度。忘了 `zero_grad()` 的人，加起来的却是整个历史的梯度：
