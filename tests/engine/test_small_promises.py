@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import shutil
+import warnings
 
 import numpy as np
 import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu.engine.border import explain
-from tinygrad_edu.engine.errors import DeviceError, DTypeError
+from tinygrad_edu.engine.errors import DeviceError, DTypeError, GraphError, ShapeError, check_dim
 
 
 def test_an_optional_input_stays_left_out_when_another_is_converted():
@@ -73,3 +76,83 @@ def test_numpy_of_a_tensor_on_another_device_says_what_to_call():
 def test_in_looks_for_a_value_among_the_elements():
     assert 2 in tg.tensor([1, 2])
     assert 3 not in tg.tensor([1, 2])
+
+
+def test_a_leaf_without_a_gradient_does_not_warn_and_a_result_does():
+    x = tg.ones(2, requires_grad=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert x.grad is None
+        x.sum().backward()
+        assert x.grad.tolist() == [1.0, 1.0]
+    with pytest.warns(UserWarning, match="not a leaf"):
+        assert (x * 2).grad is None
+
+
+def test_two_elements_in_one_place_are_not_written():
+    with pytest.raises(ShapeError, match="each element must have memory of its own"):
+        tg.ones(1).expand(2).add_(1)
+
+
+def test_a_device_is_pickled_and_copied_by_its_name():
+    cpu = tg.ones(1).device
+    assert pickle.loads(pickle.dumps(cpu)) is cpu
+    assert copy.copy(cpu) is cpu
+
+
+def test_a_table_names_an_op_that_it_does_not_have():
+    with pytest.raises(AttributeError, match=r"F\.no_such_op: no such op"):
+        tg.ones(1).device.F.no_such_op  # noqa: B018  # the look is the test
+
+
+def test_what_a_users_own_backward_raises_stays_as_it_is():
+    class Broken(tg.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            raise ZeroDivisionError("mine")
+
+    with pytest.raises(ZeroDivisionError, match="^mine$"):
+        Broken.apply(tg.ones(1, requires_grad=True)).backward()
+
+
+def test_what_a_users_function_raises_passes_the_border():
+    def mine(x):
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="^'mine'$"):
+        tg.func.vmap(mine)(tg.ones(2))
+
+
+@pytest.mark.parametrize("dim", [True, "0", 0.0])
+def test_a_dim_is_an_int_and_no_bool(dim):
+    with pytest.raises(DTypeError, match="dim must be an int"):
+        check_dim("op", dim, 2)
+
+
+def test_numbers_are_printed_as_powers_of_ten_only_beyond_a_ratio_of_1000():
+    assert "e+" not in str(tg.tensor([0.5, 500.0]))
+    assert "5.0100e+02" in str(tg.tensor([0.5, 501.0]))
+
+
+def test_out_takes_one_result_or_several_and_is_what_comes_back():
+    x, out = tg.tensor([[1.0, 3.0]]), tg.zeros(1, 2)
+    assert tg.add(x, x, out=out) is out
+    assert out.tolist() == [[2.0, 6.0]]
+    values, at = tg.zeros(1), tg.zeros(1, dtype=tg.int64)
+    found = tg.max(x, 1, out=(values, at))
+    assert (found[0] is values, found[1] is at) == (True, True)
+    assert (values.tolist(), at.tolist()) == ([3.0], [1])
+    with pytest.raises(GraphError, match="out= must go with tensors that require no gradients"):
+        tg.add(x.requires_grad_(), x, out=out)
+
+
+def test_seeds_of_the_system_and_keys_have_63_bits():
+    source = tg.Generator()
+    seeds = [source.seed() for _ in range(8)]
+    keys = [source.next_key() for _ in range(64)]
+    assert max(seeds) >= 2**32  # a chance of 2**-248 to fail
+    assert 2**62 <= max(keys) < 2**63

@@ -200,3 +200,11 @@ def written_part(L, expression, recorded):
 def test_parts_of_a_stretched_tensor_can_be_written(expression, recorded):
     torch = pytest.importorskip("torch")
     assert written_part(tg, expression, recorded) == written_part(torch, expression, recorded)
+
+
+def test_a_view_of_a_number_written_in_place_sends_the_gradient_back():
+    x = tg.tensor(2.0, dtype=tg.float64, requires_grad=True)
+    y = x + x
+    y.view(()).mul_(3)
+    y.backward()  # the cotangent on the way is NumPy's scalar, which is no array with a base
+    assert x.grad.item() == 6.0

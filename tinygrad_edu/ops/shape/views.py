@@ -69,7 +69,7 @@ def view(xp, input: Array, shape: Sizes = (), *, dtype=None):
         return input.view(as_dtype(shape[0]).numpy)
     base = input.base
     copied = out.base is not (input if base is None else base)
-    if copied and out.size and owner(out) is not owner(input):
+    if copied and not input.flags.c_contiguous and out.size and owner(out) is not owner(input):
         raise ShapeError(
             f"view: the memory layout of shape {input.shape} does not allow {tuple(shape)} without"
             " a copy. Use reshape()."
