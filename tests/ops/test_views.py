@@ -208,3 +208,19 @@ def test_a_view_of_a_number_written_in_place_sends_the_gradient_back():
     y.view(()).mul_(3)
     y.backward()  # the cotangent on the way is NumPy's scalar, which is no array with a base
     assert x.grad.item() == 6.0
+
+
+@pytest.mark.parametrize("given", [(3, 3), (3, 4, -1), (4, 2, 1), (0, 3)])
+@pytest.mark.parametrize("name", ["tril_indices", "triu_indices"])
+def test_indices_of_a_triangle_are_pytorchs(name, given):
+    torch = pytest.importorskip("torch")
+    ours, theirs = getattr(tg, name)(*given), getattr(torch, name)(*given)
+    assert ours.tolist() == theirs.tolist() and ours.dtype is tg.int64
+    assert getattr(tg, name)(*given, dtype=tg.int32, device="cpu").dtype is tg.int32
+
+
+def test_a_view_as_integers_of_a_leaf_requires_no_gradient():
+    x = tg.ones(4, requires_grad=True)
+    for whole in (x.view(tg.int32), x[:2].view(tg.int32)):
+        assert not whole.requires_grad and whole.grad_fn is None
+    assert x[:2].requires_grad

@@ -41,8 +41,11 @@ HOMES = {  # of distributions that have a module of their own in PyTorch
     "bernoulli binomial geometric negative_binomial poisson": "counts",
     "multinomial one_hot_categorical": "categorical",
     "cauchy gumbel half_cauchy half_normal laplace normal uniform": "location_scale",
-    "beta chi2 dirichlet exponential studentT": "gamma",
-    "log_normal": "transformed_distribution",
+    "beta chi2 dirichlet exponential fishersnedecor inverse_gamma studentT": "gamma",
+    "generalized_pareto kumaraswamy pareto weibull": "powers",
+    "log_normal logistic_normal": "transformed_distribution",
+    "lkj_cholesky wishart": "matrices",
+    "lowrank_multivariate_normal": "low_rank_multivariate_normal",
     "relaxed_bernoulli relaxed_categorical": "relaxed",
 }
 ALIASES |= {

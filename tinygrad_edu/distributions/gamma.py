@@ -186,6 +186,109 @@ class StudentT(LocationScale):
         return self.scale.log() + spread + self._log_volume()
 
 
+class InverseGamma(Distribution):
+    """The distribution of 1 / y, y of a gamma distribution.
+
+    Math:   p(x) = rate^a x^(-a - 1) e^(-rate / x) / Gamma(a), a = concentration, x > 0
+    Shape:  batch_shape: that of concentration and rate, broadcast; event_shape: ()
+    """
+
+    arg_constraints = {"concentration": constraints.positive, "rate": constraints.positive}
+    support = constraints.positive
+    has_rsample = True
+
+    def __init__(self, concentration: Number, rate: Number, validate_args: bool | None = None):
+        self.concentration, self.rate = broadcast_all(concentration, rate)
+        super().__init__(tuple(self.concentration.shape), (), validate_args)
+
+    @property
+    def mean(self) -> Tensor:
+        """Infinite for a concentration up to 1."""
+        a, known = self.concentration, self.concentration > 1
+        return F.where(known, self.rate / F.where(known, a - 1, 1.0), math.inf)
+
+    @property
+    def mode(self) -> Tensor:
+        return self.rate / (self.concentration + 1)
+
+    @property
+    def variance(self) -> Tensor:
+        """Infinite for a concentration up to 2."""
+        a, known = self.concentration, self.concentration > 2
+        below = F.where(known, (a - 1) ** 2 * (a - 2), 1.0)
+        return F.where(known, self.rate**2 / below, math.inf)
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        a = self.concentration.expand(*self._extended_shape(sample_shape))
+        limits = finfo(a.dtype)
+        return (self.rate * (-log_gamma_sample(a)).exp()).clamp(limits.tiny, limits.max)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        if self._validate_args:
+            self._validate_sample(value)
+        a, rate = self.concentration, self.rate
+        return a * rate.log() - F.lgamma(a) - (a + 1) * value.log() - rate / value
+
+    def cdf(self, value: Tensor) -> Tensor:
+        if self._validate_args:
+            self._validate_sample(value)
+        return special.gammaincc(*F.broadcast_tensors(self.concentration, self.rate / value))
+
+    def entropy(self) -> Tensor:
+        a = self.concentration
+        return a + self.rate.log() + F.lgamma(a) - (1 + a) * F.digamma(a)
+
+
+class FisherSnedecor(Distribution):
+    """The distribution of (X1 / df1) / (X2 / df2), X1 and X2 of chi-squared distributions.
+
+    Math:   p(x) = r^a x^(a - 1) (1 + r x)^(-a - b) / B(a, b), a = df1 / 2, b = df2 / 2,
+            r = df1 / df2, x > 0
+    Shape:  batch_shape: that of df1 and df2, broadcast; event_shape: ()
+    """
+
+    arg_constraints = {"df1": constraints.positive, "df2": constraints.positive}
+    support = constraints.positive
+    has_rsample = True
+
+    def __init__(self, df1: Number, df2: Number, validate_args: bool | None = None):
+        self.df1, self.df2 = broadcast_all(df1, df2)
+        super().__init__(tuple(self.df1.shape), (), validate_args)
+
+    @property
+    def mean(self) -> Tensor:
+        """NaN unless df2 > 2."""
+        df2, known = self.df2, self.df2 > 2
+        return F.where(known, df2 / F.where(known, df2 - 2, 1.0), math.nan)
+
+    @property
+    def mode(self) -> Tensor:
+        """NaN unless df1 > 2."""
+        df1, df2 = self.df1, self.df2
+        return F.where(df1 > 2, (df1 - 2) / df1 * df2 / (df2 + 2), math.nan)
+
+    @property
+    def variance(self) -> Tensor:
+        """NaN unless df2 > 4."""
+        df1, df2, known = self.df1, self.df2, self.df2 > 4
+        below = F.where(known, df1 * (df2 - 2) ** 2 * (df2 - 4), 1.0)
+        return F.where(known, 2 * df2**2 * (df1 + df2 - 2) / below, math.nan)
+
+    def rsample(self, sample_shape: Any = ()) -> Tensor:
+        shape = self._extended_shape(sample_shape)
+        above, below = (log_gamma_sample((df / 2).expand(*shape)) for df in (self.df1, self.df2))
+        limits = finfo(above.dtype)
+        return ((above - below).exp() * (self.df2 / self.df1)).clamp(limits.tiny, limits.max)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        if self._validate_args:
+            self._validate_sample(value)
+        a, b, ratio = self.df1 / 2, self.df2 / 2, self.df1 / self.df2
+        volume = F.lgamma(a) + F.lgamma(b) - F.lgamma(a + b)
+        power = a * ratio.log() + (a - 1) * value.log()
+        return power - (a + b) * F.log1p(ratio * value) - volume
+
+
 class Dirichlet(Distribution):
     """A distribution over probabilities of K classes.
 

@@ -15,17 +15,10 @@ from .counts import Bernoulli, Binomial, Geometric, Poisson
 from .distribution import Distribution, NotKnown
 from .gamma import Beta, Dirichlet, Exponential, Gamma
 from .independent import Independent
-from .location_scale import (
-    EULER,
-    HALF_LOG_2PI,
-    Cauchy,
-    Gumbel,
-    HalfNormal,
-    Laplace,
-    Normal,
-    Uniform,
-)
+from .location_scale import EULER, Cauchy, Gumbel, HalfNormal, Laplace, Normal, Uniform
+from .low_rank_multivariate_normal import LowRankMultivariateNormal
 from .multivariate_normal import MultivariateNormal, half_log_det, squared_distance
+from .powers import Pareto
 from .transformed_distribution import TransformedDistribution
 from .utils import sum_rightmost
 
@@ -191,8 +184,18 @@ def kl_beta(p: Beta, q: Beta) -> Tensor:
     return kl_dirichlet(p._dirichlet, q._dirichlet)
 
 
+@register_kl(Pareto, Pareto)
+def kl_pareto(p: Pareto, q: Pareto) -> Tensor:
+    ratio = q.alpha / p.alpha
+    known = ratio - ratio.log() - 1 + q.alpha * (p.scale / q.scale).log()
+    return F.where(p.scale < q.scale, math.inf, known)
+
+
+@register_kl(LowRankMultivariateNormal, LowRankMultivariateNormal)
+@register_kl(LowRankMultivariateNormal, MultivariateNormal)
+@register_kl(MultivariateNormal, LowRankMultivariateNormal)
 @register_kl(MultivariateNormal, MultivariateNormal)
-def kl_multivariate_normal(p: MultivariateNormal, q: MultivariateNormal) -> Tensor:
+def kl_multivariate_normal(p: Any, q: Any) -> Tensor:
     log_ratio = half_log_det(q.scale_tril) - half_log_det(p.scale_tril)
     spread = (q.precision_matrix * p.covariance_matrix).sum((-2, -1))
     distance = squared_distance(q.scale_tril, q.loc - p.loc)
@@ -221,49 +224,3 @@ def kl_transformed(p: TransformedDistribution, q: TransformedDistribution) -> Te
         )
     more = len(p.event_shape) - len(p.base_dist.event_shape)
     return sum_rightmost(kl_divergence(p.base_dist, q.base_dist), more)
-
-
-# ---- of two families -----------------------------------------------------------------------------
-
-
-@register_kl(Normal, Laplace)
-def kl_normal_laplace(p: Normal, q: Laplace) -> Tensor:
-    z = (p.loc - q.loc) / p.scale
-    gap = p.scale * math.sqrt(2 / math.pi) * (-0.5 * z * z).exp()
-    gap = gap + (p.loc - q.loc) * F.erf(z * math.sqrt(0.5))  # E_p |x - q.loc|
-    return -p.entropy() + (2 * q.scale).log() + gap / q.scale
-
-
-@register_kl(Normal, Gumbel)
-def kl_normal_gumbel(p: Normal, q: Gumbel) -> Tensor:
-    mean, spread = (p.loc - q.loc) / q.scale, (p.scale / q.scale) ** 2
-    return -p.entropy() + q.scale.log() + mean + (0.5 * spread - mean).exp()
-
-
-@register_kl(Exponential, Gamma)
-def kl_exponential_gamma(p: Exponential, q: Gamma) -> Tensor:
-    return kl_gamma(Gamma(F.ones_like(p.rate), p.rate, validate_args=False), q)
-
-
-@register_kl(Gamma, Exponential)
-def kl_gamma_exponential(p: Gamma, q: Exponential) -> Tensor:
-    return kl_gamma(p, Gamma(F.ones_like(q.rate), q.rate, validate_args=False))
-
-
-@register_kl(Beta, Normal)
-@register_kl(Exponential, Normal)
-@register_kl(Gamma, Normal)
-@register_kl(Gumbel, Normal)
-@register_kl(Laplace, Normal)
-@register_kl(Uniform, Normal)
-def kl_normal_from_moments(p: Any, q: Normal) -> Tensor:
-    """ln q is a square: mean and variance of p are all it takes."""
-    spread = p.variance + (p.mean - q.loc) ** 2
-    return -p.entropy() + q.scale.log() + HALF_LOG_2PI + spread / (2 * q.scale**2)
-
-
-@register_kl(Exponential, Gumbel)
-def kl_exponential_gumbel(p: Exponential, q: Gumbel) -> Tensor:
-    share = p.rate * q.scale
-    tail = (q.loc / q.scale).exp() * share / (share + 1)
-    return -p.entropy() + q.scale.log() + (p.mean - q.loc) / q.scale + tail

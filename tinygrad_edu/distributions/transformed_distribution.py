@@ -13,7 +13,7 @@ from . import constraints
 from .distribution import Distribution
 from .independent import Independent
 from .location_scale import Normal
-from .transforms import ComposeTransform, ExpTransform, Transform
+from .transforms import ComposeTransform, ExpTransform, StickBreakingTransform, Transform
 from .utils import Number, sum_rightmost
 
 
@@ -118,6 +118,38 @@ class TransformedDistribution(Distribution):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.base_dist!r}, {self.transforms!r})"
+
+
+class LogisticNormal(TransformedDistribution):
+    """Probabilities of K + 1 classes, made of K normal numbers by breaking a stick.
+
+    Math:   y = StickBreakingTransform(x), x normal
+    Shape:  loc, scale: (..., K), broadcast; event_shape: (K + 1,)
+    Args:   loc, scale: means and standard deviations of the normal numbers
+    """
+
+    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
+    support = constraints.simplex
+    base_dist: Any  # an Independent of a Normal
+
+    def __init__(self, loc: Number, scale: Number, validate_args: bool | None = None):
+        base = Normal(loc, scale, validate_args=validate_args)
+        if not base.batch_shape:
+            base = base.expand((1,))
+        super().__init__(base, StickBreakingTransform(), validate_args)
+
+    @property
+    def loc(self) -> Tensor:
+        """The means of the normal numbers."""
+        return self.base_dist.base_dist.loc
+
+    @property
+    def scale(self) -> Tensor:
+        """The standard deviations of the normal numbers."""
+        return self.base_dist.base_dist.scale
+
+    def __repr__(self) -> str:
+        return Distribution.__repr__(self)
 
 
 class LogNormal(TransformedDistribution):

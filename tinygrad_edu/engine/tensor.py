@@ -104,15 +104,17 @@ class Tensor(Facts, Hooked, HostMethods, OpMethods):
 
     @property
     def requires_grad(self) -> bool:
-        """Whether gradients are wanted with respect to this tensor."""
-        return self.node is not None or self.view_of is not None and self.view_of[0].requires_grad
+        """Whether its gradients are wanted."""
+        if self.node is None and self.view_of and self.array.dtype.kind == "f":
+            return self.view_of[0].requires_grad
+        return self.node is not None
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
         self.requires_grad_(value)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
-        """Ask for (or give up) gradients with respect to this leaf."""
+        """Ask for gradients of this leaf, or give them up."""
         if not isinstance(requires_grad, int):
             raise DTypeError(
                 f"requires_grad_: must be True or False, got {requires_grad!r:.80}. Choose one."
@@ -129,7 +131,7 @@ class Tensor(Facts, Hooked, HostMethods, OpMethods):
                 f"requires_grad_: must be a floating-point tensor, got {self.dtype.name}. Convert"
                 " it with x.float() first."
             )
-        if not requires_grad and self.view_of is not None and self.view_of[0].requires_grad:
+        if not requires_grad and self.view_of and self.view_of[0].requires_grad:
             return self  # a view requires gradients as long as its base does
         if not requires_grad:
             if self.node is not NOWHERE:

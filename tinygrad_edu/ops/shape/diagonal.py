@@ -177,7 +177,7 @@ def triangle(name, word):
     def indices(row: int, col: int, offset: int = 0, *, dtype="int64", device=None):
         where = get_device(device or "cpu")
         places = getattr(where.xp, name)(row, offset, col)
-        return Tensor(where.xp.stack(places), where).to(dtype)
+        return Tensor(where.xp.stack(places), where).to(dtype=dtype)
 
     indices.__name__ = name
     indices.__doc__ = (

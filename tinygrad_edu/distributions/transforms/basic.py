@@ -6,14 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .. import functional as F
-from ..engine.errors import ShapeError
-from ..engine.tensor import Tensor, as_tensor
-from ..left_out import explain_missing as _explain_missing
-from ..ops.elementwise.activation import softplus
-from . import constraints
-from .constraints import Constraint
-from .utils import Number, inside_unit, sum_rightmost
+from ... import functional as F
+from ...engine.errors import ShapeError
+from ...engine.tensor import Tensor, as_tensor
+from ...ops.elementwise.activation import softplus
+from .. import constraints
+from ..constraints import Constraint
+from ..utils import Number, inside_unit, sum_rightmost
 
 
 class Transform:
@@ -515,5 +514,3 @@ class ReshapeTransform(Transform):
 
 
 identity_transform = ComposeTransform([])
-
-_explain_missing(__name__)
