@@ -3,7 +3,6 @@
 docs/ops/README.md       index of all ops
 docs/ops/<chapter>.md    every op of a folder of ops/: call, formula, shapes, kernels, reference
 docs/coverage.md         PyTorch's names: what is here, what is left out and why
-docs/architecture.md     the picture of the layers, between its comment markers
 
 python tools/make_docs.py            write them
 python tools/make_docs.py --check    exit 1 if one is not what would be written
@@ -285,7 +284,7 @@ def coverage_document() -> str:
     return joined([*lines, *(line for _, section in texts for line in section)])
 
 
-# ---- the picture in docs/architecture.md ---------------------------------------------------------
+# ---- the layers, which make_pictures.py draws --------------------------------------------------
 
 
 def layers() -> list[list[str]]:
@@ -298,29 +297,13 @@ def layers() -> list[list[str]]:
     ]
 
 
-def picture() -> str:
-    """The layers as a text diagram: each imports only from the layers below it."""
-    rows = ["   ".join(row) for row in layers()]
-    width = max(map(len, rows)) + 2
-    edge = "+" + "-" * width + "+"
-    boxes = [line for row in rows for line in (f"|{row.center(width)}|", edge)]
-    return "\n".join(["```text", edge, *boxes, "```"])
-
-
-def architecture_document() -> str:
-    """docs/architecture.md with its picture renewed."""
-    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    found = re.compile(r"(<!-- layers -->\n).*?(<!-- end of layers -->)", re.S)
-    return found.sub(lambda m: m[1] + picture() + "\n" + m[2], text)
-
-
 # ---- writing -------------------------------------------------------------------------------------
 
 
 def documents() -> dict[Path, str]:
     docs = ROOT / "docs"
     made = {docs / "coverage.md": coverage_document()}
-    return made | {docs / "architecture.md": architecture_document()} | ops_documents()
+    return made | ops_documents()
 
 
 def differs(path: Path, text: str) -> bool:

@@ -168,3 +168,14 @@ def test_a_graph_of_a_thousand_ops_is_placed_too():
     edges = [(i, i + 1) for i in range(999)] + [(i, i + 7) for i in range(0, 990, 3)]
     found = place(sizes, edges)
     assert len(found.boxes) == 1000 and len(found.routes) == len(edges)
+
+
+@settings(max_examples=30, deadline=None)
+@given(graphs())
+def test_pinned_nodes_stand_above_and_below_all_others(graph):
+    sizes, edges = graph
+    count = len(sizes)
+    sizes, edges = {**sizes, "top": (9, 9), "end": (9, 9)}, [*edges, ("top", 0), (count - 1, "end")]
+    boxes = place(sizes, edges, first=["top"], last=["end"]).boxes
+    assert all(boxes["top"].y + 9 <= box.y for name, box in boxes.items() if name != "top")
+    assert all(box.y + box.height <= boxes["end"].y for n, box in boxes.items() if n != "end")
