@@ -1,4 +1,7 @@
-"""Numerical checks: backward against finite differences, in float64, for first and second order."""
+"""Numerical checks: backward against finite differences, in float64, for first and second order.
+
+What is wrong is told by entry, and `diagnosis` looks for its usual causes.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from ..engine.backward import sequence as as_tuple
 from ..engine.border import public
 from ..engine.errors import DTypeError, GraphError
 from ..engine.tensor import Tensor
+from .diagnosis import Case, host, likely_cause, wrong_saved
 from .gradients import grad
 from .modes import enable_grad, no_grad
 
@@ -57,14 +61,15 @@ def gradcheck(
     Inputs that require gradients must be float64. An entry where steps `eps` and `eps/2` disagree
     is a kink (|x| at 0, ties of max): no derivative exists there, and the report says so instead of
     blaming the formula.
-    Raises: GraphError with the worst entry, both values and its place (or returns False if not
-            raise_exception).
+    The report names the worst entry, what backward and what the finite difference gave there, and
+    the cause if it is a usual one: a sign, a factor, a transpose, the sum over a broadcast dim, a
+    wrong value kept, a change in place.
+
+    Raises: GraphError with that report (or returns False if not raise_exception).
     """
     inputs = list(as_tuple(inputs))
     wanted = wanted_inputs(inputs)
-    fresh = [
-        x.detach().clone().requires_grad_() if i in wanted else x for i, x in enumerate(inputs)
-    ]
+    fresh = fresh_inputs(inputs, wanted)
     outs = [o for o in as_tuple(func(*fresh)) if isinstance(o, Tensor) and o.is_floating_point()]
     weights = random_weights(outs)
     gs = weighted_gradients(outs, weights, [fresh[i] for i in wanted])
@@ -81,7 +86,7 @@ def gradcheck(
         bad: Any = np.unravel_index(
             int(np.where(np.isnan(error), np.inf, error).argmax()), error.shape
         )
-        advice = "Check the formula of that input."
+        advice = ""
         if check_kinks:
             finer = _numerical(func, arrays, i, weights, eps / 2)[bad]
             if abs(finer - expected[bad]) > 10 * (atol + rtol * abs(finer)):
@@ -89,12 +94,45 @@ def gradcheck(
                     f"A step half as long gives {finer:.8g}: the function has a kink or a jump"
                     " there. Choose inputs away from it."
                 )
+        tolerance = atol + rtol * np.abs(expected)
+        advice = advice or cause(func, inputs, wanted, i, (found, expected, tolerance), weights)
         raise GraphError(
             f"gradcheck: backward must agree with finite differences, got {found[bad]:.8g} instead"
-            f" of {expected[bad]:.8g} at input {i}{list(map(int, bad))} (worst of"
-            f" {int((~(error <= 0)).sum())} entries). {advice}"
+            f" of {expected[bad]:.8g} at input {i}{list(map(int, bad))} (off by"
+            f" {found[bad] - expected[bad]:.3g}, worst of {int((~(error <= 0)).sum())} entries of"
+            f" {error.size}). {advice or 'Check the formula of that input.'}"
         )
     return True
+
+
+def fresh_inputs(inputs: list, wanted: list[int]) -> list:
+    """Leaves of their own for the inputs that require gradients."""
+    return [x.detach().clone().requires_grad_() if i in wanted else x for i, x in enumerate(inputs)]
+
+
+def cause(
+    func: Callable, inputs: list, wanted: list[int], i: int, numbers: tuple, weights: list
+) -> str:
+    """A sentence about the usual mistake that explains the gradient of input i; else "".
+
+    Args: numbers: gradient found, gradient expected, tolerance
+    """
+    fresh = fresh_inputs(inputs, wanted)
+    before = [host(x) if isinstance(x, Tensor) else None for x in inputs]
+    outs = [o for o in as_tuple(func(*fresh)) if isinstance(o, Tensor) and o.is_floating_point()]
+    for k, (x, old) in enumerate(zip(fresh, before)):
+        if old is not None and not np.array_equal(host(x), old, equal_nan=True):
+            return (
+                f"The function changes input {k} in place, so it is another one when the formula"
+                " uses it. Work on a copy."
+            )
+    values = {"g": weights[0]} if len(weights) == 1 else {}
+    values |= {f"input {k}": old for k, old in enumerate(before) if old is not None}
+    if len(outs) == 1:
+        values["the output"] = host(outs[0])
+    found, expected, tolerance = numbers
+    case = Case(f"input {i}", found, expected, tolerance, values)
+    return wrong_saved(case, outs, fresh[i].node, weights) or likely_cause(case)
 
 
 def wanted_inputs(inputs: list) -> list[int]:
@@ -152,10 +190,11 @@ def gradgradcheck(
     """
     inputs = list(as_tuple(inputs))
     wanted = [i for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
-    fresh = [
-        x.detach().clone().requires_grad_() if i in wanted else x for i, x in enumerate(inputs)
+    outs = [
+        o
+        for o in as_tuple(func(*fresh_inputs(inputs, wanted)))
+        if isinstance(o, Tensor) and o.requires_grad
     ]
-    outs = [o for o in as_tuple(func(*fresh)) if isinstance(o, Tensor) and o.requires_grad]
     if not outs:
         return True
     rng = np.random.default_rng(1)

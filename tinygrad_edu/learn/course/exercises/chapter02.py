@@ -126,7 +126,7 @@ def with_repeats(graph, last):
 
 
 def of_everything(graph, last):
-    names = {}  # a dict keeps the order in which keys came
+    names: dict = {}  # a dict keeps the order in which keys came
     for name in graph:
         if name not in names:
             names |= dict.fromkeys(solutions.sort(graph, name))
