@@ -448,7 +448,7 @@ assert torch.equal(model(a)[0, :-1], model(b)[0, :-1])
 # ## Training
 
 # %%
-optimizer = optim.AdamW(model.parameters(), lr=4e-3, weight_decay=0.01)
+optimizer = optim.AdamW(model.parameters(), lr=4e-3, weight_decay=0.01)  # see chapter 08
 generator = torch.Generator().manual_seed(2)
 STEPS, BATCH = 400, 16
 train_losses, validation_losses = [], []
@@ -458,7 +458,7 @@ for step in range(STEPS):
     loss = loss_on(train, starts)
     optimizer.zero_grad()
     loss.backward()
-    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)  # no step is longer because of one odd batch
     optimizer.step()
     train_losses.append(loss.item())
     if step % 10 == 0:
@@ -494,7 +494,7 @@ with torch.no_grad():
     for _ in range(120):
         logits = model(torch.tensor([tokens[-CONTEXT:]]))[0, -1]
         probabilities = (logits / 0.5).softmax(0)  # below 1: bolder, above 1: wilder
-        tokens.append(int(torch.multinomial(probabilities, 1).item()))
+        tokens.append(int(torch.multinomial(probabilities, 1).item()))  # drawn by chance
 print(decode(tokens))
 assert decode(tokens).startswith("Shall I ")
 
@@ -533,7 +533,7 @@ assert max(nearest) > 0.3
 # At least one head has learnt what we made by hand above: most of its weight lies just left of
 # the diagonal. Others look at the beginning of the word, or at a space.
 #
-# ## What you now know
+# **In one sentence each**
 #
 # - Attention is an average with learned weights: `softmax(q @ k.T / sqrt(D)) @ v`.
 # - The mask hides the future; the division keeps the softmax from getting stuck.

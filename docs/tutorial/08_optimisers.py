@@ -427,10 +427,34 @@ print({name: round(loss, 3) for name, loss in reached.items()})
 assert max(reached.values()) < 0.45
 
 # %% [markdown]
-# With rates that suit them, all four are close here. That is typical of small networks. Adam's
-# gain is that one rate (about 0.001) works in many places without trying.
+# ## Is the rate right? Ask the training
 #
-# ## What you now know
+# With a million parameters there is no landscape to look at. `tinygrad_edu.watch` measures
+# instead, step by step: how large the outputs and gradients of each layer are, how many units
+# give 0, and by which part a step changes the weights. A healthy training changes them by roughly
+# a thousandth to a hundredth in each step. Here is Adam with a rate that is far too large, and
+# the report's advice:
+
+# %%
+torch.manual_seed(0)
+model = nn.Sequential(nn.Linear(784, 32), nn.ReLU(), nn.Linear(32, 10))
+optimizer = optim.Adam(model.parameters(), lr=0.3)
+with torch.watch(model, optimizer) as health:
+    for _ in range(60):
+        batch = torch.randint(0, len(images), (50,))
+        loss = F.cross_entropy(model(images[batch]), labels[batch])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+report = str(health.report())
+print(report)
+assert "dead" in report and "smaller learning rate" in report
+
+# %% [markdown]
+# With rates that suit them, the four optimisers are close here. That is typical of small
+# networks. Adam's gain is that one rate (about 0.001) works in many places without trying.
+#
+# **In one sentence each**
 #
 # - The largest curvature limits the rate of gradient descent to 2 divided by it; flat directions
 #   suffer from that.

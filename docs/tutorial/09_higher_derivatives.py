@@ -371,7 +371,7 @@ print("second derivative with relu:", bend)  # None: the slope does not depend o
 assert bend is None
 
 # %% [markdown]
-# ## What you now know
+# **In one sentence each**
 #
 # - `create_graph=True` records the backward pass, so that it can be differentiated again.
 # - Newton's method divides by the curvature: very few steps, each very dear.

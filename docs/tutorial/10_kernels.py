@@ -429,7 +429,7 @@ if HAVE_COMPILER:
 # On a machine with an NVIDIA GPU, `RawKernel(text, name, device="cuda")` runs the same text
 # there.
 #
-# ## What you now know
+# **In one sentence each**
 #
 # - Python's loop is slow because each number is an object; NumPy and C++ loop in machine code.
 # - A kernel is the program of one thread; grid and block say how many run it. Guard the end.

@@ -191,34 +191,13 @@ assert slope_of_c(nearest_first) != slope_of_c(in_order)
 # %% [markdown]
 # The right order is a **topological** one: children before parents, whatever the length of the
 # ways between them. This engine numbers the nodes as they are made and always takes the newest
-# one next, which is a topological order for nothing.
-#
-# ### Exercise 11.2
-#
-# Write `sorted_back(end, parents)`: `parents` is a dictionary from each name to the list of names
-# it was made from. Return all names that lead to `end`, each once, each before its parents. Mind
-# graphs that are thousands of steps deep: Python allows a function to call itself only about
-# 1,000 times.
-
-
-# %%
-def sorted_back(end, parents):
-    order, seen = [end], {end}
-    for name in order:
-        for p in parents[name]:
-            if p not in seen:
-                seen.add(p)
-                order.append(p)
-    return order  # this is nearest first
-
-
-check("11.2", sorted_back)
+# one next, which is a topological order for nothing. You wrote such an order in chapter 02.
 
 # %% [markdown]
 # ## Trap 4: deep graphs
 #
-# The function `in_order` above calls itself. A recurrent network over a long text, or a loop that
-# adds up 50,000 terms, makes a chain longer than Python's limit.
+# The function `in_order` above calls itself, unlike that of chapter 02. A recurrent network over
+# a long text, or a loop that adds up 50,000 terms, makes a chain longer than Python's limit.
 
 # %%
 end = one = Value([1.0])
@@ -373,7 +352,7 @@ assert x.grad.isnan().tolist() == [True, True, False]
 # was not chosen. There `sqrt` multiplies it by its slope, $1/(2\sqrt x)$: infinity at 0, NaN
 # below. And `0 * inf` is NaN. One NaN spoils all parameters in the next step.
 #
-# ### Exercise 11.3
+# ### Exercise 11.2
 #
 # Write `safe_sqrt(x)`: $\sqrt x$ where $x > 0$ and 0 elsewhere, with the gradient $1/(2\sqrt x)$
 # where $x > 0$ and 0 elsewhere.
@@ -384,7 +363,7 @@ def safe_sqrt(x):
     return torch.where(x > 0, x.sqrt(), 0.0)
 
 
-check("11.3", safe_sqrt)
+check("11.2", safe_sqrt)
 
 # %% [markdown]
 # ## Trap 9: ties
@@ -401,6 +380,20 @@ x = torch.tensor([2.0, 2.0, 1.0], requires_grad=True)
 (picked,) = torch.autograd.grad(x.max(0)[0], x)
 print("amax:", shared.tolist(), " max(0):", picked.tolist())
 assert shared.tolist() == [0.5, 0.5, 0] and sorted(picked.tolist()) == [0, 0, 1]
+
+# %% [markdown]
+# ### Exercise 11.3
+#
+# Write `amax_gradient(x, g)`: `x` is a NumPy array, `g` the gradient that arrives at its maximum.
+# Return the gradient of `x`, shared equally among all elements that are as large as the maximum.
+
+
+# %%
+def amax_gradient(x, g):
+    return g * (x == x.max())  # change this
+
+
+check("11.3", amax_gradient)
 
 # %% [markdown]
 # ## Trap 10: threads
@@ -460,7 +453,7 @@ else:
     raise AssertionError("gradcheck must notice the missing factor")
 
 # %% [markdown]
-# ## What you now know
+# **In one sentence each**
 #
 # - Gradients of a value that is used several times add up, and each array has one owner.
 # - A value sends its gradient on only after all its users have sent theirs; the walk must not

@@ -320,7 +320,7 @@ def mean_square(prediction, target):
 check("12.3", mean_square)
 
 # %% [markdown]
-# ## What you now know
+# **In one sentence each**
 #
 # - The chain rule is the same everywhere, down to the last digits.
 # - Eager frameworks run at once and are easy to look into. Traced and lazy ones see the whole

@@ -81,7 +81,6 @@ assert slopes["scaled"] > 1000 * slopes["not scaled"]
 #
 # 写出 `causal_weights(scores)`：输入形状为 `(T, T)` 的分数，返回权重；任何位置都看不到后面的位置，每一行之和为 1。`hint("07.1")` 会给出提示。
 
-
 # %%
 def causal_weights(scores):
     return scores.softmax(1)  # change this
@@ -93,7 +92,6 @@ check("07.1", causal_weights)
 # ### 练习 07.2
 #
 # 写出 `attention(q, k, v)`，其中 `q`、`k`、`v` 的形状都是 `(T, D)`，要带缩放和掩码。
-
 
 # %%
 def attention(q, k, v):
@@ -187,7 +185,6 @@ assert torch.autograd.gradcheck(small_steps, (q, k, v))
 #
 # 写出完成这一变换的 `split_heads(x, heads)`：第 0 个头得到每个位置的前 `D / H` 个数，第 1 个头得到接下来的 `D / H` 个数，依此类推。
 
-
 # %%
 def split_heads(x, heads):
     B, T, D = x.shape
@@ -207,7 +204,6 @@ check("07.3", split_heads)
 # 由于都是加法，总和 `x` 像一条大路贯穿整个网络，梯度也沿着它原样返回。第 06 章里梯度消失的毛病就这样治好了。每一半之前，**层归一化**把每个向量变成均值 0、方差 1，这样无论有多少个块，数的大小都保持不变。
 #
 # 下面这个块只用到乘积和你已经认识的函数：
-
 
 # %%
 def normalised(x, weight, bias):
@@ -407,7 +403,7 @@ assert torch.equal(model(a)[0, :-1], model(b)[0, :-1])
 # ## 训练
 
 # %%
-optimizer = optim.AdamW(model.parameters(), lr=4e-3, weight_decay=0.01)
+optimizer = optim.AdamW(model.parameters(), lr=4e-3, weight_decay=0.01)  # see chapter 08
 generator = torch.Generator().manual_seed(2)
 STEPS, BATCH = 400, 16
 train_losses, validation_losses = [], []
@@ -417,7 +413,7 @@ for step in range(STEPS):
     loss = loss_on(train, starts)
     optimizer.zero_grad()
     loss.backward()
-    nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+    nn.utils.clip_grad_norm_(model.parameters(), 1.0)  # no step is longer because of one odd batch
     optimizer.step()
     train_losses.append(loss.item())
     if step % 10 == 0:
@@ -450,7 +446,7 @@ with torch.no_grad():
     for _ in range(120):
         logits = model(torch.tensor([tokens[-CONTEXT:]]))[0, -1]
         probabilities = (logits / 0.5).softmax(0)  # below 1: bolder, above 1: wilder
-        tokens.append(int(torch.multinomial(probabilities, 1).item()))
+        tokens.append(int(torch.multinomial(probabilities, 1).item()))  # drawn by chance
 print(decode(tokens))
 assert decode(tokens).startswith("Shall I ")
 
@@ -487,7 +483,7 @@ assert max(nearest) > 0.3
 # %% [markdown]
 # 至少有一个头学会了我们在上面手工做的事：它的大部分权重紧挨在对角线左边。其他的头看的是单词的开头，或者空格。
 #
-# ## 学到了什么
+# **每点一句话**
 #
 # - 注意力是带可学习权重的平均：`softmax(q @ k.T / sqrt(D)) @ v`。
 # - 掩码遮住未来；除法使 softmax 不致卡住。

@@ -393,9 +393,29 @@ print({name: round(loss, 3) for name, loss in reached.items()})
 assert max(reached.values()) < 0.45
 
 # %% [markdown]
-# 学习率合适时，四者在这里相差不多。小网络往往如此。Adam 的好处是：同一个学习率（约 0.001）不用试，在许多地方都行得通。
+# ## 学习率合适吗？问问训练本身
 #
-# ## 学到了什么
+# 参数有一百万个时，没有地形可看。`tinygrad_edu.watch` 改为逐步测量：每一层的输出和梯度有多大，有多少单元给出 0，一步把权重改变了几分之几。健康的训练每一步大约改变千分之一到百分之一。下面是学习率大得离谱的 Adam，以及报告给出的建议：
+
+# %%
+torch.manual_seed(0)
+model = nn.Sequential(nn.Linear(784, 32), nn.ReLU(), nn.Linear(32, 10))
+optimizer = optim.Adam(model.parameters(), lr=0.3)
+with torch.watch(model, optimizer) as health:
+    for _ in range(60):
+        batch = torch.randint(0, len(images), (50,))
+        loss = F.cross_entropy(model(images[batch]), labels[batch])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+report = str(health.report())
+print(report)
+assert "dead" in report and "smaller learning rate" in report
+
+# %% [markdown]
+# 学习率合适时，四种方法在这里相差不多。小网络往往如此。Adam 的好处是：同一个学习率（约 0.001）不用试，在许多地方都行得通。
+#
+# **每点一句话**
 #
 # - 最大曲率限制了梯度下降的学习率：上限是 2 除以它；平缓的方向因此受累。
 # - 动量抵消变号的部分，累加一致的部分。RMSprop 和 Adam 给每个参数各自的学习率。

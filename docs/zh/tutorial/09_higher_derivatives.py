@@ -343,7 +343,7 @@ print("second derivative with relu:", bend)  # None: the slope does not depend o
 assert bend is None
 
 # %% [markdown]
-# ## 学到了什么
+# **每点一句话**
 #
 # - `create_graph=True` 把反向过程也记录下来，因此可以再求导。
 # - 牛顿法除以曲率：步数极少，每一步极贵。

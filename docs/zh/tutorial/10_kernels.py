@@ -389,7 +389,7 @@ if HAVE_COMPILER:
 # %% [markdown]
 # 在有 NVIDIA GPU 的机器上，`RawKernel(text, name, device="cuda")` 会在 GPU 上运行同样的代码。
 #
-# ## 学到了什么
+# **每点一句话**
 #
 # - Python 的循环慢，是因为每个数都是对象；NumPy 和 C++ 的循环是机器码。
 # - 核函数是一个线程的程序；网格和块说明有多少线程运行它。末尾要加判断。

@@ -172,30 +172,12 @@ assert slope_of_c(in_order) == 5 * 2.0**4 + 2 * 2.0
 assert slope_of_c(nearest_first) != slope_of_c(in_order)
 
 # %% [markdown]
-# 正确的顺序是**拓扑**顺序：不管路有多长，子节点总在父节点之前。本引擎在生成节点时给它们编号，每次总取最新的一个，这样不费力气就得到拓扑顺序。
-#
-# ### 练习 11.2
-#
-# 写出 `sorted_back(end, parents)`：`parents` 是一个字典，从每个名字指向它由哪些名字得来的列表。返回通向 `end` 的所有名字，每个一次，都排在自己的父节点之前。注意深达几千步的图：Python 只允许函数递归调用自己约 1,000 层。
-
-
-# %%
-def sorted_back(end, parents):
-    order, seen = [end], {end}
-    for name in order:
-        for p in parents[name]:
-            if p not in seen:
-                seen.add(p)
-                order.append(p)
-    return order  # this is nearest first
-
-
-check("11.2", sorted_back)
+# 正确的顺序是**拓扑**顺序：不管路有多长，子节点总在父节点之前。本引擎在生成节点时给它们编号，每次总取最新的一个，这样不费力气就得到拓扑顺序。第 02 章里你写过这样的顺序。
 
 # %% [markdown]
 # ## 陷阱四：很深的图
 #
-# 上面的 `in_order` 会调用自己。长文本上的循环网络，或者把 50,000 项加起来的循环，形成的链都比 Python 的限制更长。
+# 上面的 `in_order` 会调用自己，第 02 章的则不会。长文本上的循环网络，或者把 50,000 项加起来的循环，形成的链都比 Python 的限制更长。
 
 # %%
 end = one = Value([1.0])
@@ -337,7 +319,7 @@ assert x.grad.isnan().tolist() == [True, True, False]
 # %% [markdown]
 # 值是对的，梯度却是 NaN。`where` 给没有选中的分支送去梯度 0。在那里，`sqrt` 把它乘以自己的斜率 $1/(2\sqrt x)$：在 0 处是无穷大，0 以下是 NaN。而 `0 * inf` 就是 NaN。一个 NaN 在下一步就毁掉所有参数。
 #
-# ### 练习 11.3
+# ### 练习 11.2
 #
 # 写出 `safe_sqrt(x)`：$x > 0$ 处为 $\sqrt x$，其余为 0；梯度在 $x > 0$ 处为 $1/(2\sqrt x)$，其余为 0。
 
@@ -347,7 +329,7 @@ def safe_sqrt(x):
     return torch.where(x > 0, x.sqrt(), 0.0)
 
 
-check("11.3", safe_sqrt)
+check("11.2", safe_sqrt)
 
 # %% [markdown]
 # ## 陷阱九：并列
@@ -360,6 +342,19 @@ x = torch.tensor([2.0, 2.0, 1.0], requires_grad=True)
 (picked,) = torch.autograd.grad(x.max(0)[0], x)
 print("amax:", shared.tolist(), " max(0):", picked.tolist())
 assert shared.tolist() == [0.5, 0.5, 0] and sorted(picked.tolist()) == [0, 0, 1]
+
+# %% [markdown]
+# ### 练习 11.3
+#
+# 写出 `amax_gradient(x, g)`：`x` 是 NumPy 数组，`g` 是传到其最大值的梯度。返回 `x` 的梯度，由所有等于最大值的元素平分。
+
+
+# %%
+def amax_gradient(x, g):
+    return g * (x == x.max())  # change this
+
+
+check("11.3", amax_gradient)
 
 # %% [markdown]
 # ## 陷阱十：线程
@@ -414,7 +409,7 @@ else:
     raise AssertionError("gradcheck must notice the missing factor")
 
 # %% [markdown]
-# ## 学到了什么
+# **每点一句话**
 #
 # - 用了多次的值，梯度要相加；每个数组只有一个主人。
 # - 一个值要等所有使用者送来梯度才能往下传；走图不能用递归。

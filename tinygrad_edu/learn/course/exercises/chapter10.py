@@ -39,7 +39,7 @@ def threads(n, size):
 
 def run_axpy(text, n):
     """y + 2 x for n elements, by blocks of 64 threads on `emu`, and whether all accesses were inside."""
-    y, x = (torch.arange(float(n)) * step for step in (1.0, 0.5))
+    y, x = (torch.arange(float(n)) * step for step in (1.0, 0.25))
     y, x = y.to("emu"), x.to("emu")
     kernel = torch.RawKernel(text, "axpy")
     with torch.profile(flops=False) as seen:

@@ -78,85 +78,6 @@ def add_into_the_giver(grads, name, g):
 
 # ---- 11.2 ----------------------------------------------------------------------------------------
 
-LONG_AND_SHORT = {"c": ["p", "a"], "p": ["b", "x"], "b": ["a"], "a": ["x"], "x": []}
-SHORT_FIRST = {"c": ["a", "b"], "b": ["a"], "a": ["x"], "x": [], "unused": ["x"]}
-DEEP = {0: [], **{i: [i - 1] for i in range(1, 4_000)}}
-RIGHT = "each name once, before its parents"
-
-
-def judged(order, parents):
-    """What is wrong with an order; RIGHT if nothing is."""
-    end = order[0] if order else None
-    if len(set(order)) < len(order):
-        return f"{next(n for n in order if order.count(n) > 1)!r} more than once"
-    place = {name: i for i, name in enumerate(order)}
-    missing = {p for name in order for p in parents[name]} - set(order)
-    if not order or missing:
-        return f"without {sorted(missing)}"
-    for name in order:
-        for p in parents[name]:
-            if place[p] < place[name]:
-                return f"{p!r} before {name!r}, which was made from it"
-    used = {end}.union(*(parents[name] for name in order))
-    extra = [name for name in order if name not in used]
-    return f"{extra[0]!r} does not lead to the end" if extra else RIGHT
-
-
-def nearest_first(end, parents):
-    order, seen = [end], {end}
-    for name in order:
-        for p in parents[name]:
-            if p not in seen:
-                seen.add(p)
-                order.append(p)
-    return order
-
-
-def before_its_parents_only(end, parents):
-    order, seen, waiting = [], set(), [end]
-    while waiting:
-        name = waiting.pop()
-        if name not in seen:
-            seen.add(name)
-            order.append(name)
-            waiting += parents[name][::-1]
-    return order
-
-
-def recursive(end, parents):
-    order, seen = [], set()
-
-    def visit(name):
-        if name not in seen:
-            seen.add(name)
-            for p in parents[name]:
-                visit(p)
-            order.append(name)
-
-    visit(end)
-    return order[::-1]
-
-
-def parents_first(end, parents):
-    return solutions.sorted_back(end, parents)[::-1]
-
-
-def repeated(end, parents):
-    order = [end]
-    for name in order:
-        order += parents[name]
-    return order
-
-
-def by_age(end, parents):
-    """All names, the newest first, whether they lead to the end or not."""
-    return [n for n in solutions.sorted_back(end, parents) if n != "x"] + (
-        ["unused", "x"] if "unused" in parents else ["x"] if "x" in parents else []
-    )
-
-
-# ---- 11.3 ----------------------------------------------------------------------------------------
-
 POINTS = (-1.0, 0.0, 4.0, 1e-4)
 
 
@@ -184,6 +105,31 @@ def a_little_added(x):
 
 def clamped(x):
     return x.clamp(min=1e-12).sqrt()
+
+
+# ---- 11.3 ----------------------------------------------------------------------------------------
+
+NONE, TWO, ALL = np.array([1.0, 5.0, 2.0]), np.array([3.0, -1.0, 3.0, 0.0]), np.full(3, 2.0)
+
+
+def everything_to_each(x, g):
+    return g * (x == x.max())
+
+
+def first_alone(x, g):
+    return g * (np.arange(len(x)) == x.argmax())
+
+
+def shared_among_all(x, g):
+    return g * (x == x.max()) / len(x)
+
+
+def without_g(x, g):
+    return solutions.amax_gradient(x, 1.0)
+
+
+def times_the_maximum(x, g):
+    return solutions.amax_gradient(x, g) * x
 
 
 exercise = partial(Exercise, names=globals(), rtol=1e-6, atol=1e-9)
@@ -265,83 +211,6 @@ EXERCISES = (
     ),
     exercise(
         "11.2",
-        "sorted_back",
-        Words("a topological order", "拓扑顺序"),
-        cases=(
-            'judged(sorted_back("c", LONG_AND_SHORT), LONG_AND_SHORT)',
-            'judged(sorted_back("c", SHORT_FIRST), SHORT_FIRST)',
-            "judged(sorted_back(3_999, DEEP), DEEP)",
-        ),
-        solution=solutions.sorted_back,
-        mistakes=(
-            Mistake(
-                nearest_first,
-                Words(
-                    "This goes by the number of steps from the end. A name that is near by a short way"
-                    " may have users on a longer way: wait for all of them.",
-                    "这是按离终点的步数排列。走近路很近的名字，远路上可能还有使用者：要等它们全部到齐。",
-                ),
-            ),
-            Mistake(
-                before_its_parents_only,
-                Words(
-                    "A name is taken when it is first reached. It must wait until all its users are"
-                    " taken: write it down when its parents are done, and turn the list round.",
-                    "名字在第一次到达时就被取走了。它必须等所有使用者都取走：在它的父节点都完成后再记下，"
-                    "最后把列表倒过来。",
-                ),
-            ),
-            Mistake(
-                recursive,
-                Words(
-                    "The order is right, but the function calls itself and fails on deep graphs. Keep a"
-                    " list of your own of what is waiting.",
-                    "顺序是对的，但函数递归调用自己，图很深时会失败。请自己用一个列表保存待处理的名字。",
-                ),
-            ),
-            Mistake(
-                parents_first,
-                Words(
-                    "The parents come first. Turn the list round.",
-                    "父节点排在了前面。请把列表倒过来。",
-                ),
-            ),
-            Mistake(
-                repeated,
-                Words(
-                    "Names come more than once. Remember in a set which you have seen.",
-                    "有名字出现了不止一次。请用集合记住见过的名字。",
-                ),
-            ),
-            Mistake(
-                by_age,
-                Words(
-                    "A name that does not lead to `end` is in the list. Begin at `end` and follow the"
-                    " parents.",
-                    "列表里有与 `end` 无关的名字。请从 `end` 出发，沿父节点走。",
-                ),
-            ),
-        ),
-        hints=(
-            Words(
-                "A name may be written down once all its parents are written down. Then turn the list"
-                " round.",
-                "一个名字的父节点全部记下之后，才能记下它自己。最后把列表倒过来。",
-            ),
-            Words(
-                "Without recursion: keep a list of pairs (name, whether its parents are done) and take"
-                " from its end.",
-                "不用递归：用一个列表保存 (名字, 父节点是否已完成)，从末尾取出。",
-            ),
-            Words(
-                "On (name, False): add (name, True), then (p, False) for each parent. On (name, True):"
-                " write the name down.",
-                "取到 (name, False)：放入 (name, True)，再放入每个父节点的 (p, False)。取到 (name, True)：记下名字。",
-            ),
-        ),
-    ),
-    exercise(
-        "11.3",
         "safe_sqrt",
         Words("a root without NaN", "不产生 NaN 的平方根"),
         cases=("value_and_slope(safe_sqrt, POINTS)",),
@@ -400,6 +269,62 @@ EXERCISES = (
             Words(
                 "torch.where(x > 0, inside.sqrt(), 0.0)",
                 "外面：torch.where(x > 0, inside.sqrt(), 0.0)",
+            ),
+        ),
+    ),
+    exercise(
+        "11.3",
+        "amax_gradient",
+        Words("a maximum with ties", "有并列的最大值"),
+        cases=("amax_gradient(NONE, 4.0)", "amax_gradient(TWO, 4.0)", "amax_gradient(ALL, 1.0)"),
+        solution=solutions.amax_gradient,
+        mistakes=(
+            Mistake(
+                everything_to_each,
+                Words(
+                    "With ties each of them gets all of g, so the shares add up to more than g. Divide"
+                    " by the number of ties.",
+                    "有并列时，每个都得到了整个 g，总和超过 g。请除以并列的个数。",
+                ),
+            ),
+            Mistake(
+                first_alone,
+                Words(
+                    "The first of the ties gets everything. Share equally among all that equal the"
+                    " maximum.",
+                    "并列时全部给了第一个。请在所有等于最大值的元素之间平分。",
+                ),
+            ),
+            Mistake(
+                shared_among_all,
+                Words(
+                    "The division is by the number of all elements. Divide by the number of those that"
+                    " equal the maximum.",
+                    "除以的是全部元素的个数。应除以等于最大值的元素个数。",
+                ),
+            ),
+            Mistake(
+                without_g,
+                Words("The gradient that arrives, `g`, is not used.", "没有用到传来的梯度 `g`。"),
+            ),
+            Mistake(
+                times_the_maximum,
+                Words(
+                    "The shares are multiplied by x. The slope of a maximum with respect to its element"
+                    " is 1, whatever its size.",
+                    "份额又乘了 x。最大值对它所在元素的斜率是 1，与大小无关。",
+                ),
+            ),
+        ),
+        hints=(
+            Words(
+                "x == x.max() is True for the elements that share.",
+                "x == x.max() 在参与平分的元素处为 True。",
+            ),
+            Words("How many are there? The sum of that array.", "一共有几个？把这个数组加起来。"),
+            Words(
+                "largest = x == x.max(); return g * largest / largest.sum()",
+                "写成：largest = x == x.max()；return g * largest / largest.sum()",
             ),
         ),
     ),
