@@ -50,10 +50,12 @@ constexpr Ints count_from(int start, int step) {
     return out;
 }
 
-inline float sum_of(Vec v) {
-    float total = 0;
-    for (int i = 0; i < LANES; i++) total += v[i];
-    return total;
+inline float sum_of(Vec v) {  // in pairs: no long chain of additions
+    float parts[LANES];
+    store(parts, v);
+    for (int half = LANES / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; i++) parts[i] += parts[i + half];
+    return parts[0];
 }
 
 inline long ceil_div(long a, long b) { return (a + b - 1) / b; }

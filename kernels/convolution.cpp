@@ -27,29 +27,6 @@ ENTRY convolution_1_naive(float* out, const float* x, const float* weight, const
 
 ENTRY convolution_2_direct(float* out, const float* x, const float* weight, const float* bias, long n, long channels, long height, long width, long features, long out_height, long out_width, long kernel_y, long kernel_x, long stride_y, long stride_x, long pad_y, long pad_x, long dilation_y, long dilation_x, long groups, int threads) {
     Geometry g = {n, channels, height, width, features, out_height, out_width, kernel_y, kernel_x, stride_y, stride_x, pad_y, pad_x, dilation_y, dilation_x, groups};
-    Phases phases(g);
-    long per = g.group_channels(), some = g.group_features(), depth = per * g.taps();
-    long plane = phases.plane(g), length = phases.length(g), pitch = length + TILE;
-    std::unique_ptr<long[]> shift(new long[depth]);
-    for (long k = 0; k < depth; k++) shift[k] = k / g.taps() * plane + phases.shift(g, k % g.taps() / kernel_x, k % kernel_x);
-    std::unique_ptr<float[]> packed(new float[features * depth]);
-    for (long q = 0; q < groups; q++)
-        pack(packed.get() + q * some * depth, some, depth, [&](long o, long k) { return weight[(q * some + o) * depth + k]; });
-    parallel(n, ceil_div(1 << 18, features * depth * length), threads, [&](long begin, long end) {
-        float* image = scratch<0>(channels * plane + TILE);
-        float* lines = scratch<1>(some * pitch);
-        std::fill(image + channels * plane, image + channels * plane + TILE, 0.0f);
-        for (long i = begin; i < end; i++) {
-            lay_out(image, x + i * channels * height * width, channels, g);
-            for (long q = 0; q < groups; q++) {
-                convolve(lines, pitch, image + q * per * plane, shift.get(), depth, packed.get() + q * some * depth, some, length);
-                for (long o = 0; o < some; o++) {
-                    float* to = out + (i * features + q * some + o) * g.pixels();
-                    float add = bias ? bias[q * some + o] : 0;
-                    for (long y = 0; y < out_height; y++, to += out_width)
-                        for (long z = 0; z < out_width; z++) to[z] = lines[o * pitch + y * phases.cols + z] + add;
-                }
-            }
-        }
-    });
+    long depth = channels / groups * kernel_y * kernel_x;
+    convolve_images(out, x, g, [=](long o, long k) { return weight[o * depth + k]; }, bias, threads);
 }

@@ -3,7 +3,7 @@
 //
 //  rung  idea
 //  1     the seven loops
-//  2     products of y's lines with shifted images' lines, 3 x 4 (AVX-512: 4 x 6) sums of vectors in
+//  2     products of y's lines with shifted images' lines, 2 x 6 (AVX-512: 4 x 6) sums of vectors in
 //        registers; threads share out the output channels, so that each sum has one order
 //
 // Rung 2 multiplies the columns between two rows of the padded image by 0: where x is infinite there, the
@@ -26,7 +26,7 @@ ENTRY convolution_weight_1_naive(float* out, const float* y, const float* x, lon
                             }
 }
 
-constexpr int LINES = REGISTERS == 32 ? 4 : 3, SHIFTS = REGISTERS == 32 ? 6 : 4;
+constexpr int LINES = REGISTERS == 32 ? 4 : 2, SHIFTS = 6;
 
 // out[r][k] += sum over images and pixels of y[r] x[shift k]; lines of y are `pitch` apart and end in
 // zeros
@@ -45,10 +45,13 @@ template <int R, int K> void products(float* out, long depth, const float* y, lo
         for (int k = 0; k < K; k++) out[r * depth + k] += sum_of(sums[r][k]);
 }
 
-template <int R> void products_of(float* out, long depth, const float* y, long pitch, const float* x, const long* shift, long images, long y_step, long x_step) {
-    long k = 0;
-    for (; k + SHIFTS <= depth; k += SHIFTS) products<R, SHIFTS>(out + k, depth, y, pitch, x, shift + k, images, y_step, x_step);
-    for (; k < depth; k++) products<R, 1>(out + k, depth, y, pitch, x, shift + k, images, y_step, x_step);
+// The same for any number of shifts, and for fewer than R lines.
+template <int R, int K> void products_of(long rows, float* out, long depth, long left, const float* y, long pitch, const float* x, const long* shift, long images, long y_step, long x_step) {
+    if constexpr (R > 1)
+        if (rows < R) return products_of<R - 1, K>(rows, out, depth, left, y, pitch, x, shift, images, y_step, x_step);
+    for (; left >= K; left -= K, out += K, shift += K) products<R, K>(out, depth, y, pitch, x, shift, images, y_step, x_step);
+    if constexpr (K > 1)
+        if (left) products_of<R, K - 1>(rows, out, depth, left, y, pitch, x, shift, images, y_step, x_step);
 }
 
 ENTRY convolution_weight_2_direct(float* out, const float* y, const float* x, long n, long channels, long height, long width, long features, long out_height, long out_width, long kernel_y, long kernel_x, long stride_y, long stride_x, long pad_y, long pad_x, long dilation_y, long dilation_x, long groups, int threads) {
@@ -60,7 +63,7 @@ ENTRY convolution_weight_2_direct(float* out, const float* y, const float* x, lo
     for (long k = 0; k < depth; k++) shift[k] = k / g.taps() * plane + phases.shift(g, k % g.taps() / kernel_x, k % kernel_x);
     std::fill(out, out + features * depth, 0.0f);
     // as many images at a time as the cache holds
-    long x_step = channels * plane + LANES, y_step = features * pitch, block = std::max(1L, std::min(n, (1L << 16) / (x_step + y_step)));
+    long x_step = channels * plane + LANES + pad_x, y_step = features * pitch, block = std::max(1L, std::min(n, (1L << 16) / (x_step + y_step)));
     float *images = scratch<2>(block * x_step), *lines = scratch<3>(block * y_step);
     std::fill(images, images + block * x_step, 0.0f);
     std::fill(lines, lines + block * y_step, 0.0f);
@@ -78,10 +81,7 @@ ENTRY convolution_weight_2_direct(float* out, const float* y, const float* x, lo
             for (long o = begin; o < end;) {
                 long q = o / some, rows = std::min<long>({LINES, end - o, (q + 1) * some - o});
                 const float* from = images + q * per * plane;
-                if (rows == LINES)
-                    products_of<LINES>(out + o * depth, depth, lines + o * pitch, pitch, from, shift.get(), now, y_step, x_step);
-                else
-                    for (long r = o; r < o + rows; r++) products_of<1>(out + r * depth, depth, lines + r * pitch, pitch, from, shift.get(), now, y_step, x_step);
+                products_of<LINES, SHIFTS>(rows, out + o * depth, depth, depth, lines + o * pitch, pitch, from, shift.get(), now, y_step, x_step);
                 o += rows;
             }
         });

@@ -25,7 +25,10 @@ struct Geometry {  // of one convolution of images; sizes in elements
 // rows a, a + stride_y, ... and the columns b, b + stride_x, ...
 struct Phases {
     long rows, cols;  // of each phase
-    Phases(const Geometry& g) : rows(ceil_div(g.height + 2 * g.pad_y, g.stride_y)), cols(ceil_div(g.width + 2 * g.pad_x, g.stride_x)) {}
+    explicit Phases(const Geometry& g) : rows(ceil_div(g.height + 2 * g.pad_y, g.stride_y)), cols(ceil_div(g.width + 2 * g.pad_x, g.stride_x)) {
+        // the zeros to the left of a row are those to the right of the row before
+        if (g.stride_x == 1) cols = std::max(g.width + g.pad_x, g.out_width);
+    }
     long plane(const Geometry& g) const { return g.stride_y * g.stride_x * rows * cols; }
     // where tap (ky, kx) begins in the planes of a channel
     long shift(const Geometry& g, long ky, long kx) const {
@@ -83,17 +86,56 @@ template <int R> void line_of_some(int rows, float* out, long pitch, const float
         line_of_some<R - 1>(rows, out, pitch, x, shift, depth, w, length);
 }
 
-// w[k][o] for blocks of ROWS output channels: weight(o, k) is asked for each.
+// Output channels in blocks of nearly the same size, at most ROWS.
+struct Blocks {
+    long features, count;
+    explicit Blocks(long features) : features(features), count(ceil_div(features, ROWS)) {}
+    long first(long block) const { return features * block / count; }
+};
+
+// w[k][o] block by block: weight(o, k) is asked for each.
 template <class F> void pack(float* to, long features, long depth, F weight) {
-    for (long first = 0; first < features; first += ROWS)
+    Blocks blocks(features);
+    for (long b = 0; b < blocks.count; b++)
         for (long k = 0; k < depth; k++)
-            for (long o = first; o < std::min(first + ROWS, features); o++) *to++ = weight(o, k);
+            for (long o = blocks.first(b); o < blocks.first(b + 1); o++) *to++ = weight(o, k);
 }
 
 // out[o][p] for all features: `w` packed, rows of out `pitch` apart.
 inline void convolve(float* out, long pitch, const float* x, const long* shift, long depth, const float* w, long features, long length) {
-    for (long o = 0; o < features; o += ROWS) {
-        long rows = std::min<long>(ROWS, features - o);
+    Blocks blocks(features);
+    for (long b = 0; b < blocks.count; b++) {
+        long o = blocks.first(b), rows = blocks.first(b + 1) - o;
         line_of_some<ROWS>(rows, out + o * pitch, pitch, x, shift, depth, w + o * depth, length);
     }
+}
+
+// Each image of x by itself: laid out, multiplied, and its rows written to out. `weight(o, k)` with k
+// counting the channels of a group and its taps; bias may be null.
+template <class F> void convolve_images(float* out, const float* x, const Geometry& g, F weight, const float* bias, int threads) {
+    Phases phases(g);
+    long per = g.group_channels(), some = g.group_features(), depth = per * g.taps();
+    long plane = phases.plane(g), length = phases.length(g), pitch = length + TILE;
+    std::unique_ptr<long[]> shift(new long[depth]);
+    for (long k = 0; k < depth; k++) shift[k] = k / g.taps() * plane + phases.shift(g, k % g.taps() / g.kernel_x, k % g.kernel_x);
+    std::unique_ptr<float[]> packed(new float[g.features * depth]);
+    for (long q = 0; q < g.groups; q++)
+        pack(packed.get() + q * some * depth, some, depth, [&](long o, long k) { return weight(q * some + o, k); });
+    parallel(g.n, ceil_div(1 << 18, g.features * depth * length), threads, [&](long begin, long end) {
+        float* image = scratch<0>(g.channels * plane + 2 * TILE + g.pad_x);
+        float* lines = scratch<1>(some * pitch);
+        std::fill(image + g.channels * plane, image + g.channels * plane + 2 * TILE + g.pad_x, 0.0f);
+        for (long i = begin; i < end; i++) {
+            lay_out(image, x + i * g.channels * g.height * g.width, g.channels, g);
+            for (long q = 0; q < g.groups; q++) {
+                convolve(lines, pitch, image + q * per * plane, shift.get(), depth, packed.get() + q * some * depth, some, length);
+                for (long o = 0; o < some; o++) {
+                    float* to = out + (i * g.features + q * some + o) * g.pixels();
+                    float add = bias ? bias[q * some + o] : 0;
+                    for (long y = 0; y < g.out_height; y++, to += g.out_width)
+                        for (long z = 0; z < g.out_width; z++) to[z] = lines[o * pitch + y * phases.cols + z] + add;
+                }
+            }
+        }
+    });
 }
