@@ -117,6 +117,17 @@ def test_layers_that_repeat_in_pairs_are_one_pile():
         assert pile.count == 5 and len(items(drawing)) == boxes
 
 
+@each_level
+def test_a_write_in_place_does_not_tear_its_module(level):
+    parts = [nn.Conv2d(2, 2, 1), nn.BatchNorm2d(2), nn.ReLU(inplace=True)]
+    model, x = nn.Sequential(*parts), tg.ones(1, 2, 3, 3)
+    drawing = tg.draw(lambda: model(x).sum(), level)
+    assert [f.kind for f in drawing.sketch.root.parts if isinstance(f, Scope)] == ["Sequential"]
+    if level == "module":
+        assert [i.title for i in items(drawing)] == ["x", "Conv2d", "BatchNorm2d", "ReLU", "sum"]
+        assert {i.shape for i in items(drawing)[:4]} == {"1 × 2 × 3 × 3"}  # without mean, deviation
+
+
 def test_a_cell_called_in_a_loop_is_one_pile():
     cell, xs = nn.RNNCell(3, 4), tg.randn(6, 2, 3)
 

@@ -6,6 +6,7 @@ import math
 import textwrap
 from collections.abc import Callable, Hashable
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,9 @@ def draw(
             f"draw: level must be 'op' or 'module', got {level!r}. Choose one of them."
         )
     found = traces.of(loss, model, names)
-    if model is not None:
+    if any(step.path for step in found.steps):
+        place_writes(found)
+    elif model is not None:
         place_in_modules(found, model)
     try:
         backs, note = found.backward(), ""
@@ -63,13 +66,20 @@ def draw(
     return Drawing(found, sketch, level, note)
 
 
+def place_writes(found: traces.Trace) -> None:
+    """Put what the engine itself adds where memory is written in place, which is no call, into the
+    modules of the op before it.
+    """
+    for before, step in pairwise(found.steps):
+        if not step.recorded:
+            step.path = before.path
+
+
 def place_in_modules(found: traces.Trace, model: Module) -> None:
     """Where no call of a module was recorded, put ops that read a parameter into its module."""
     values = {v.id: v for v in found.values}
     kinds = {name: type(module).__name__ for name, module in model.named_modules()}
     for step in found.steps:
-        if step.path:
-            return
         homes = [values[v].name.rpartition(".")[0] for v in step.inputs if values[v].kind == "leaf"]
         homes = [home for home in homes if home in kinds]
         if homes:

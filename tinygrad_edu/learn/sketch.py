@@ -187,9 +187,12 @@ class Sketcher:
 
     def describe(self) -> None:
         """Shapes, gradients and tips of the items."""
+        used = {v for step in self.trace.steps for v in step.inputs} | {self.trace.result}
         for item in {*self.item_of.values()}:
             last = item.steps[-1]
-            results = [self.values[v] for v in last.outputs]
+            results = [self.values[v] for v in last.outputs if v in used] or [
+                self.values[v] for v in last.outputs[:1]
+            ]
             item.shape = ", ".join(shape_text(v.shape) for v in results[:2])
             item.shape += ", …" * (len(results) > 2)
             sizes = [self.grads[v.id] for v in results if v.id in self.grads]
