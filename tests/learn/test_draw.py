@@ -9,6 +9,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 from learn import graphs
+from learn.browser import opened
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn
@@ -267,3 +268,29 @@ def test_frames_hold_their_items_and_edges_cross_borders_at_one_point():
     starts = {p.points[0] for p in through if p.target in ("b", "c")}
     assert starts == {into[0].points[-1]}
     assert isinstance(items(tg.draw(mlp()[1]))[0], Item)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_of_a_drawing_is_for_everyone(browser, tmp_path, scheme, width):
+    """No request, no violation of axe, the keyboard reaches the picture, nothing sticks out."""
+    tg.draw(gpt()[1], "module").save(tmp_path / "gpt.html")
+    with opened(browser, tmp_path / "gpt.html", width=width, scheme=scheme) as shown:
+        assert shown.violations() == []
+        assert shown.keyboard_problems() == []
+        assert shown.overflow() == 0
+        shown.picture(f"drawing-{scheme}-{width}")
+        dark = scheme == "dark"
+        ground = shown.page.evaluate("getComputedStyle(document.querySelector('svg > rect')).fill")
+        assert ground == ("rgb(20, 24, 31)" if dark else "rgb(255, 255, 255)")
+
+
+def test_texts_stay_in_their_boxes(browser, tmp_path):
+    """Widths are guessed without a font: the browser's own must not be larger."""
+    tg.draw(gpt()[1]).save(tmp_path / "gpt.html")
+    with opened(browser, tmp_path / "gpt.html") as shown:
+        out = shown.page.evaluate("""() => [...document.querySelectorAll('svg > g')].flatMap(g => {
+            const right = g.querySelector('rect').getBoundingClientRect().right;
+            return [...g.querySelectorAll('text')].filter(
+                t => t.getBoundingClientRect().right > right).map(t => t.textContent) })""")
+    assert not out

@@ -163,12 +163,17 @@ def html(scene: Scene) -> str:
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>{escape(scene.title)}</title>
-<style>body{{margin:0;background:{LIGHT["paper"]}}}
-main{{padding:1rem;text-align:center}}
-@media (prefers-color-scheme: dark){{body{{background:{DARK["paper"]}}}}}</style>
+<style>body{{margin:0;font-family:{FONT};color:{LIGHT["ink"]};background:{LIGHT["paper"]}}}
+h1{{font-size:1rem;margin:1rem}}
+div{{overflow:auto}}
+div:focus-visible{{outline:3px solid #2b7bb9;outline-offset:-3px}}
+div svg{{display:block;margin:auto;max-width:none}}
+@media (prefers-color-scheme: dark){{
+body{{color:{DARK["ink"]};background:{DARK["paper"]}}}}}</style>
 </head>
-<body><main>
-{svg(scene)}</main></body>
+<body><main><h1>{escape(scene.title)}</h1>
+<div tabindex="0" role="region" aria-label="Picture">
+{svg(scene)}</div></main></body>
 </html>
 """
 
