@@ -800,6 +800,15 @@ def test_mixtures_are_pytorchs_and_their_samples_have_the_moments(vectors):
         (lambda: D.Bernoulli(1.5), "Bernoulli: probs must be in \\[0, 1\\], got 1.5"),
         (lambda: D.Bernoulli(), "Bernoulli: exactly one of probs, logits must be given, got none"),
         (lambda: D.Categorical(t.ones(2), t.ones(2)), "Categorical: exactly one of probs, logits"),
+        (
+            lambda: D.Categorical(t.zeros(2)),
+            "Categorical: probs must be at least 0 with a finite sum above 0, got values from 0",
+        ),
+        (lambda: D.Categorical(t.tensor([-1.0, 3.0])), "at least 0 with a finite sum above 0"),
+        (
+            lambda: D.Dirichlet(t.ones(3)).log_prob(t.tensor([0.5, 0.25, 0.125])),
+            "with the sum 1, got values from 0.125 to 0.5 with the sum 0.875. Correct it",
+        ),
         (lambda: D.Categorical(t.tensor(1.0)), "Categorical: probs must have at least 1 dim"),
         (lambda: D.Uniform(1.0, 1.0), "Uniform: high - low must be greater than 0, got 0"),
         (lambda: D.Normal(0.0, 1.0).log_prob(t.tensor(math.nan)), "value must be a real number"),
@@ -824,6 +833,22 @@ def test_mixtures_are_pytorchs_and_their_samples_have_the_moments(vectors):
 def test_wrong_arguments_are_refused_with_what_to_do(call, said):
     with pytest.raises(ShapeError, match=said):
         call()
+
+
+@pytest.mark.parametrize("kind", ["Normal", "Laplace", "Cauchy", "Gumbel"])
+def test_a_wrong_argument_name_names_the_distribution(kind):
+    with pytest.raises(TypeError, match=f"^{kind}.__init__.*'mean'"):
+        getattr(D, kind)(mean=0.0)
+
+
+@pytest.mark.parametrize("tiny", [0.001, 0.01, 0.1])
+def test_samples_under_tiny_parameters_have_a_finite_density(tiny):
+    t.manual_seed(0)
+    low = t.full((3,), tiny)
+    soft = D.RelaxedOneHotCategorical(t.tensor(tiny), logits=t.zeros(5))
+    for one in (D.Beta(low, low), D.Dirichlet(low), soft):
+        x = one.rsample((500,))
+        assert t.isfinite(one.log_prob(x)).all() and (x > 0).all() and (x < 1).all()
 
 
 def test_values_must_be_tensors_and_parameters_numbers_or_tensors():

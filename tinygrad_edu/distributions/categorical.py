@@ -41,6 +41,8 @@ class Categorical(Distribution):
                 " the classes along the last dim."
             )
         if given == "probs":
+            if self._validate_args if validate_args is None else validate_args:
+                self._check("probs", constraints.weights, value)
             self.probs = value / value.sum(-1, keepdim=True)
         else:
             self.logits = value - F.logsumexp(value, -1, keepdim=True)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -306,6 +307,11 @@ real_vector = independent(real, 1)
 positive = greater_than(0.0)
 nonnegative = greater_than_eq(0.0)
 unit_interval = interval(0.0, 1.0)
+weights = Plain(
+    "at least 0 with a finite sum above 0",
+    lambda v: (v >= 0).all(-1) & (v.sum(-1) > 0) & (v.sum(-1) < math.inf),
+    1,
+)
 simplex = Plain("non-negative with the sum 1", on_simplex, 1)
 lower_triangular = Plain("lower triangular", is_lower, 2)
 lower_cholesky = Plain("lower triangular with a positive diagonal", is_lower_cholesky, 2)

@@ -9,6 +9,7 @@ from .. import functional as F
 from ..autograd import no_grad
 from ..engine.errors import DTypeError, ShapeError, TinygradEduError
 from ..engine.tensor import Tensor
+from . import constraints
 from .constraints import Constraint, is_dependent
 
 
@@ -75,7 +76,8 @@ class Distribution:
             fits = bool(constraint.check(value).all())
         if not fits:
             raise ShapeError(
-                f"{type(self).__name__}: {name} must be {constraint!r}, got {described(value)}."
+                f"{type(self).__name__}: {name} must be {constraint!r}, got {described(value)}"
+                f"{sums(value) if constraint is constraints.simplex else ''}."
                 " Correct it, or pass validate_args=False."
             )
 
@@ -228,6 +230,12 @@ def sizes(sample_shape: Any) -> tuple[int, ...]:
     if hasattr(sample_shape, "__index__"):
         sample_shape = (sample_shape,)
     return tuple(int(n) for n in sample_shape)
+
+
+def sums(value: Tensor) -> str:
+    """The sums of rows that should be 1."""
+    total = value.detach().sum(-1)
+    return f" with {'the sum' if total.numel() == 1 else 'sums:'} {described(total)}"
 
 
 def described(value: Tensor) -> str:

@@ -14,7 +14,7 @@ from ..ops.create.gamma_random import log_gamma_sample
 from . import constraints
 from .distribution import Distribution
 from .location_scale import HALF_LOG_2PI, LocationScale
-from .utils import Number, as_float, broadcast_all, open_uniform
+from .utils import Number, as_float, broadcast_all, inside_unit, open_uniform
 
 
 class Exponential(Distribution):
@@ -332,7 +332,7 @@ class Dirichlet(Distribution):
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         a = self.concentration.expand(*self._extended_shape(sample_shape))
-        return F.softmax(log_gamma_sample(a), -1)
+        return inside_unit(F.softmax(log_gamma_sample(a), -1))
 
     def log_prob(self, value: Tensor) -> Tensor:
         if self._validate_args:
@@ -395,7 +395,7 @@ class Beta(Distribution):
         return self._dirichlet.variance[..., 0]
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
-        return self._dirichlet.rsample(sample_shape)[..., 0]
+        return inside_unit(self._dirichlet.rsample(sample_shape)[..., 0])
 
     def log_prob(self, value: Tensor) -> Tensor:
         if self._validate_args:

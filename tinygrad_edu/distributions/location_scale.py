@@ -78,6 +78,9 @@ class Normal(LocationScale):
     Args:   loc: mean. scale: standard deviation, above 0
     """
 
+    def __init__(self, loc: Number, scale: Number, validate_args: bool | None = None):
+        super().__init__(loc, scale, validate_args)
+
     @property
     def stddev(self) -> Tensor:
         return self.scale
@@ -108,6 +111,9 @@ class Laplace(LocationScale):
     Math:   p(x) = e^-|z| / (2 scale), z = (x - loc) / scale
     Shape:  batch_shape: that of loc and scale, broadcast; event_shape: ()
     """
+
+    def __init__(self, loc: Number, scale: Number, validate_args: bool | None = None):
+        super().__init__(loc, scale, validate_args)
 
     @property
     def variance(self) -> Tensor:
@@ -142,6 +148,9 @@ class Cauchy(LocationScale):
     Shape:  batch_shape: that of loc and scale, broadcast; event_shape: ()
     """
 
+    def __init__(self, loc: Number, scale: Number, validate_args: bool | None = None):
+        super().__init__(loc, scale, validate_args)
+
     @property
     def mean(self) -> Tensor:
         return F.full_like(self.loc, math.nan)
@@ -172,6 +181,9 @@ class Gumbel(LocationScale):
     Math:   p(x) = e^-(z + e^-z) / scale, z = (x - loc) / scale
     Shape:  batch_shape: that of loc and scale, broadcast; event_shape: ()
     """
+
+    def __init__(self, loc: Number, scale: Number, validate_args: bool | None = None):
+        super().__init__(loc, scale, validate_args)
 
     @property
     def mean(self) -> Tensor:

@@ -76,7 +76,7 @@ class RelaxedOneHotCategorical(OfClasses):
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         u = open_uniform(self._extended_shape(sample_shape), self.logits)
-        return F.softmax((self.logits - (-u.log()).log()) / self.temperature, -1)
+        return inside_unit(F.softmax((self.logits - (-u.log()).log()) / self.temperature, -1))
 
     def log_prob(self, value: Tensor) -> Tensor:
         if self._validate_args:
