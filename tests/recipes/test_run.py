@@ -195,6 +195,17 @@ def test_a_refused_run_leaves_no_new_folder(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_run_of_one_epoch_says_so_and_resuming_it_says_that_it_is_finished(tmp_path, capsys):
+    one = {"settings": {"epochs": 1}}
+    fit(tmp_path / "run", **one)
+    with pytest.raises(UsageError, match="same settings: 1 epoch,"):
+        fit(tmp_path / "run", **one)
+    run = fit(tmp_path / "run", resume=True)
+    assert "after 1 epoch in" in run.summary()
+    said = capsys.readouterr().out
+    assert "is finished: 1 epoch." in said and "Resuming" not in said
+
+
 # ---- training longer -----------------------------------------------------------------------------
 
 

@@ -27,7 +27,7 @@ from .. import storage
 from .errors import UsageError
 from .lock import Lock
 from .metrics import read_lines
-from .saved import read_saved
+from .saved import epochs_of, read_saved
 from .state import ACCURACY, LOSS, is_better, is_result
 
 FILES = (
@@ -177,11 +177,11 @@ class Folder:
         if done < epochs and not saved["state"]["stopped"]:
             raise UsageError(
                 f"--out {str(self)!r} holds an unfinished run of the same settings ({done} of"
-                f" {epochs} epochs). Resume it with --resume, start again with --overwrite, or"
+                f" {epochs_of(epochs)}). Resume it with --resume, start again with --overwrite, or"
                 f" choose another --out, such as {self.free_neighbour()}."
             )
         raise UsageError(
-            f"--out {str(self)!r} holds a finished run of the same settings: {done} epochs,"
+            f"--out {str(self)!r} holds a finished run of the same settings: {epochs_of(done)},"
             f" {told(saved['state']['best'])}. Show it with --resume, train longer with --resume"
             f" --epochs {done + epochs}, keep it and choose another --out, such as"
             f" {self.free_neighbour()}, or replace it with --overwrite."

@@ -43,7 +43,7 @@ from .errors import Diverged, Interrupted, UsageError
 from .folder import Folder
 from .metrics import Line, Metrics, lines_until, make_board
 from .recipe import Recipe
-from .saved import FORMAT, check_settings, environment, what_changed
+from .saved import FORMAT, check_settings, environment, epochs_of, what_changed
 from .screen import Step, make_screen, percent, row
 from .state import State, fingerprint
 
@@ -298,7 +298,10 @@ class Run:
         left = self.folder.drop_beaten(storage.load(self.folder.best))
         self.screen.say(f"In {self.folder}: {', '.join(self.folder.present())}")
         if left:
-            self.screen.say(f"The run before was better or other: see {', '.join(left)}.")
+            self.screen.say(
+                f"The best weights of the run before are kept in {', '.join(left)}: this one did"
+                " not do better, or cannot be compared with it."
+            )
 
     def time_spent(self) -> Line:
         return {"seconds": self.total_seconds}
@@ -359,7 +362,7 @@ class Run:
             reached = f"Validation loss {result['validation_loss']:.4f}"
             top = f"{best['validation_loss']:.4f}"
         return (
-            f"{reached} after {len(self.state.history)} epochs in {self.total_seconds:.0f} s"
+            f"{reached} after {epochs_of(len(self.state.history))} in {self.total_seconds:.0f} s"
             f" (best epoch: {top}, epoch {self.state.best_epoch})."
         )
 
@@ -446,8 +449,10 @@ class Run:
     def tell_resumed(self, saved: dict[str, Any]) -> None:
         """Say where the run continues, and what may keep it from the same bits."""
         s, epochs = self.state, self.settings["epochs"]
-        epoch = min(s.epoch + 1, epochs)
-        self.screen.say(f"Resuming {self.folder} at epoch {epoch}, batch {s.batch}.")
+        if s.epoch >= epochs:
+            self.screen.say(f"The run in {self.folder} is finished: {epochs_of(s.epoch)}.")
+        else:
+            self.screen.say(f"Resuming {self.folder} at epoch {s.epoch + 1}, batch {s.batch}.")
         changed = what_changed(saved["made_with"], self.made_with)
         if changed:
             self.screen.say(
@@ -458,9 +463,9 @@ class Run:
         if epochs != planned:
             s.stopped = False
             self.screen.say(
-                f"It trains for {epochs} epochs instead of {planned}. The learning rate follows the"
-                f" schedule of {epochs} epochs from here on, so the result differs from that of a"
-                f" run of {epochs} epochs without a stop."
+                f"It trains for {epochs_of(epochs)} instead of {planned}. The learning rate follows"
+                f" the schedule of {epochs_of(epochs)} from here on, so the result differs from"
+                f" that of a run of {epochs_of(epochs)} without a stop."
             )
 
     def lose_patience(self) -> None:
@@ -469,7 +474,7 @@ class Run:
         last = s.epoch >= self.settings["epochs"]
         if patience and not last and s.epoch - s.best_epoch >= patience:
             s.stopped = True
-            self.screen.say(f"No better for {patience} epochs: stopped.")
+            self.screen.say(f"No better for {epochs_of(patience)}: stopped.")
 
     def catch_signals(self) -> None:
         """From here on Ctrl-C, SIGTERM and SIGHUP (the terminal was closed) ask the loop to stop

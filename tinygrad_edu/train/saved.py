@@ -115,3 +115,8 @@ def what_changed(before: dict[str, Any], now: dict[str, str]) -> list[str]:
         for name, value in now.items()
         if before.get(name) != value
     ]
+
+
+def epochs_of(count: int) -> str:
+    """So many epochs, in words."""
+    return f"{count} epoch{'' if count == 1 else 's'}"
