@@ -142,6 +142,7 @@ if TYPE_CHECKING:  # imported where first used, by __getattr__ below
     from .func import vmap as vmap
     from .learn.explain import explain as explain
     from .learn.draw import draw as draw
+    from .learn.stepper import stepper as stepper
     from .learn.tape import record as record
     from .learn.watch import watch as watch
     from .nn.overview import summary as summary
@@ -165,6 +166,7 @@ _HOMES = {  # names of lazy modules
     "load": "storage",
     "record": "learn.tape",
     "save": "storage",
+    "stepper": "learn.stepper",
     "summary": "nn.overview",
     "vmap": "func",
     "watch": "learn.watch",

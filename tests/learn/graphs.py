@@ -7,6 +7,7 @@ from collections.abc import Callable
 import tinygrad_edu
 from tinygrad_edu import Tensor, nn
 from tinygrad_edu.autograd import Function
+from tinygrad_edu.engine.device import cpu, registry
 from tinygrad_edu.nn import functional as F
 
 
@@ -127,3 +128,20 @@ ALL = (
     function,
     max_with_ties,
 )
+
+
+def again(tape, step, changed=None):
+    """What the op returns for the inputs and attributes that the trace tells, with some changed."""
+    op = registry[step.op]
+    given = dict(step.attrs)
+    for name, i in zip(step.names, step.inputs):
+        value = (changed or {}).get(name, tape.values[i].array)
+        if op.variadic:
+            given.setdefault(step.names[0].split("[")[0], []).append(value)
+        else:
+            given[name] = value
+    if op.slot:
+        return getattr(cpu.F, step.op)(*[given[name] for name in op.inputs])
+    given |= {p.name: None for p in op.parameters if p.name in op.optional - given.keys()}
+    leading = [p.name for p in op.parameters if p.kind is not p.KEYWORD_ONLY]
+    return getattr(cpu.F, step.op)(*[given.pop(name) for name in leading], **given)

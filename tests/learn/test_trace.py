@@ -26,23 +26,6 @@ def same(a, b):
     return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
 
 
-def again_run(tape, step):
-    """What the op returns for the inputs and attributes that the trace tells."""
-    op = registry[step.op]
-    given = dict(step.attrs)
-    for name, i in zip(step.names, step.inputs):
-        value = tape.values[i].array
-        if op.variadic:
-            given.setdefault(step.names[0].split("[")[0], []).append(value)
-        else:
-            given[name] = value
-    if op.slot:
-        return getattr(cpu.F, step.op)(*[given[name] for name in op.inputs])
-    given |= {p.name: None for p in op.parameters if p.name in op.optional - given.keys()}
-    leading = [p.name for p in op.parameters if p.kind is not p.KEYWORD_ONLY]
-    return getattr(cpu.F, step.op)(*[given.pop(name) for name in leading], **given)
-
-
 def arriving(tape, leaves):
     """What the walk brought to each leaf, by the address of its tensor."""
     backs = tape.backward()
@@ -80,7 +63,7 @@ def test_the_values_are_those_that_the_ops_returned(graph):
     for step in tape.steps:
         if not step.recorded or step.op not in registry:
             continue
-        again = again_run(tape, step)
+        again = graphs.again(tape, step)
         first = again[0] if isinstance(again, tuple) else again
         assert same(np.asarray(first), tape.values[step.outputs[0]].array), step.op
 
