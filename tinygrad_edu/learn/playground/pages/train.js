@@ -118,7 +118,7 @@ function drawNeurons() {
   const cells = head.grid ** 2;
   for (const neuron of document.querySelectorAll(".neuron")) {
     const [layer, unit] = [Number(neuron.dataset.layer), Number(neuron.dataset.unit)];
-    const context = neuron.querySelector("canvas").getContext("2d");
+    const context = neuron.querySelector("canvas").getContext("2d", { willReadFrequently: true });
     if (unit < 0) context.clearRect(0, 0, head.grid, head.grid);
     else paint(context, pictures, place(layer, unit) * cells, head.grid, head.grid, colours);
   }
@@ -163,7 +163,7 @@ function isAnswer(neuron) {
 }
 
 function drawMap() {
-  const context = $("surface").getContext("2d");
+  const context = $("surface").getContext("2d", { willReadFrequently: true });
   paint(context, pictures, place(chosen.layer, chosen.unit) * head.grid ** 2, head.grid, head.grid, colours);
   $("map_name").textContent = isAnswer(chosen) ? say("map_answer") : say("map_neuron", { layer: chosen.layer, unit: chosen.unit + 1 });
   if (head.points) drawPoints();
