@@ -81,6 +81,7 @@ assert slopes["scaled"] > 1000 * slopes["not scaled"]
 #
 # 写出 `causal_weights(scores)`：输入形状为 `(T, T)` 的分数，返回权重；任何位置都看不到后面的位置，每一行之和为 1。`hint("07.1")` 会给出提示。
 
+
 # %%
 def causal_weights(scores):
     return scores.softmax(1)  # change this
@@ -92,6 +93,7 @@ check("07.1", causal_weights)
 # ### 练习 07.2
 #
 # 写出 `attention(q, k, v)`，其中 `q`、`k`、`v` 的形状都是 `(T, D)`，要带缩放和掩码。
+
 
 # %%
 def attention(q, k, v):
@@ -185,6 +187,7 @@ assert torch.autograd.gradcheck(small_steps, (q, k, v))
 #
 # 写出完成这一变换的 `split_heads(x, heads)`：第 0 个头得到每个位置的前 `D / H` 个数，第 1 个头得到接下来的 `D / H` 个数，依此类推。
 
+
 # %%
 def split_heads(x, heads):
     B, T, D = x.shape
@@ -204,6 +207,7 @@ check("07.3", split_heads)
 # 由于都是加法，总和 `x` 像一条大路贯穿整个网络，梯度也沿着它原样返回。第 06 章里梯度消失的毛病就这样治好了。每一半之前，**层归一化**把每个向量变成均值 0、方差 1，这样无论有多少个块，数的大小都保持不变。
 #
 # 下面这个块只用到乘积和你已经认识的函数：
+
 
 # %%
 def normalised(x, weight, bias):
