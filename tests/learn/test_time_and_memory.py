@@ -5,13 +5,19 @@ that it writes.
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn
 from tinygrad_edu.profiler import Times, profile, record_function
+
+ROOT = Path(tg.__file__).parents[1]
 
 
 class Net(nn.Module):
@@ -196,3 +202,22 @@ def test_the_time_of_noting_is_in_no_op(monkeypatch):
     calls = sum(n.calls for n in prof.times.found.values())
     assert prof.times.total > 0.02 * calls
     assert prof.self_cpu_time_total < 1e6 * (prof.times.total - 0.02 * calls)
+
+
+def test_run_writes_a_trace_and_prints_the_modules(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import torch\n"
+        "model = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Tanh())\n"
+        "model(torch.ones(4, 2)).sum().backward()\n"
+    )
+    command = [sys.executable, "-m", "tinygrad_edu", "run", "--profile", "--trace", "calls.json"]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [*command, script], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert "module " in done.stderr and "\n  0 " in done.stderr and "script.py:3" in done.stderr
+    events = json.loads((tmp_path / "calls.json").read_text())["traceEvents"]
+    assert {"linear", "tanh", "LinearBackward0", "Sequential.0"} <= {e["name"] for e in events}
+    assert any(e["ph"] == "C" for e in events)

@@ -23,6 +23,7 @@ from ..optim.optimizer import Optimizer
 from .findings import Report, report
 
 FLAT = {"Tanh": (-0.97, 0.97), "Sigmoid": (0.03, 0.97)}  # outputs beyond these hardly react
+LARGE = 65_536  # numbers
 BY_ROWS = ("Linear", "Conv1d", "Conv2d", "Conv3d", "Bilinear")  # a row of the weight is one unit
 
 
@@ -66,9 +67,9 @@ def watch(model: Module, optimizer: Optimizer | None = None, every: int = 1) -> 
                 again with other weights.
             every: measure each so many steps.
     Note:   it watches calls in training mode that record a graph, and changes no number. A measured
-            step costs some six passes over the outputs and four over the weights, and a copy of the
-            weights; of a step that is not measured only the calls of the hooks. `remove()`, or
-            leaving a `with` block, takes all hooks away.
+            step passes over all outputs, their gradients and the weights, and copies the weights:
+            1.5 to 2 times the time of a plain step on small networks. A step that is not measured
+            costs the calls of the hooks. `remove()`, or leaving a `with` block, takes all away.
     """
     if every < 1:
         raise ShapeError(f"watch: every must be 1 or more, got {every}. Use 1 for each step.")
@@ -164,9 +165,10 @@ class Health:
             return
         with np.errstate(all="ignore"):
             share = 1 / (numbers.calls + 1)
-            numbers.bad |= not np.isfinite(x).all()
-            numbers.rms += share * (rms(x) - numbers.rms)
-            numbers.zeros += share * (float(np.mean(x == 0)) - numbers.zeros)
+            size = rms(x)  # finite only if all of x is
+            numbers.bad |= not math.isfinite(size) and not np.isfinite(x).all()
+            numbers.rms += share * (size - numbers.rms)
+            numbers.zeros += share * (1 - np.count_nonzero(x) / x.size - numbers.zeros)
             if self.kinds[name] in FLAT:
                 low, high = FLAT[self.kinds[name]]
                 flat = float(np.mean((x < low) | (x > high)))
@@ -297,8 +299,14 @@ def rms(x: np.ndarray) -> float:
 
 
 def norm(x: np.ndarray) -> float:
+    """The root of the sum of squares; large float32 arrays are summed as they are if that fits."""
+    flat = x.reshape(-1)
     with np.errstate(all="ignore"):
-        flat = x.reshape(-1).astype(np.float64)
+        if x.dtype == np.float32 and x.size > LARGE:
+            total = float(flat @ flat)
+            if 1e-30 < total < math.inf:
+                return math.sqrt(total)
+        flat = flat.astype(np.float64)
         return float(np.sqrt(flat @ flat))
 
 
