@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, SupportsIndex, overload
 
 from . import dtype as dtypes
 
@@ -12,6 +12,12 @@ class Size(tuple[int, ...]):
     """Sizes of a tensor: a tuple of ints that knows their product. Its parts and sums are Sizes."""
 
     __slots__ = ()
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> int: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Size: ...
 
     def __getitem__(self, index: Any) -> Any:
         found = tuple.__getitem__(self, index)

@@ -16,7 +16,7 @@ from ..words import Words
 
 
 def sum_of_two(accumulate):
-    grads = {}
+    grads: dict[str, np.ndarray] = {}
     accumulate(grads, "w", np.array([1.0, 2.0]))
     accumulate(grads, "w", np.array([10.0, 20.0]))
     return grads["w"]
@@ -24,7 +24,8 @@ def sum_of_two(accumulate):
 
 def givers_after_two(accumulate):
     """The arrays that were given, after both were added: they must be as they were."""
-    first, second, grads = np.array([1.0, 2.0]), np.array([10.0, 20.0]), {}
+    first, second = np.array([1.0, 2.0]), np.array([10.0, 20.0])
+    grads: dict[str, np.ndarray] = {}
     accumulate(grads, "w", first)
     accumulate(grads, "w", second)
     return [*first, *second]
@@ -32,7 +33,8 @@ def givers_after_two(accumulate):
 
 def other_name_after_two(accumulate):
     """One array is given to `a` and `b`, then `a` gets another: `b` must be as it was."""
-    g, grads = np.array([1.0, 2.0]), {}
+    g = np.array([1.0, 2.0])
+    grads: dict[str, np.ndarray] = {}
     accumulate(grads, "a", g)
     accumulate(grads, "b", g)
     accumulate(grads, "a", np.array([10.0, 20.0]))
@@ -41,7 +43,8 @@ def other_name_after_two(accumulate):
 
 def giver_after_a_write(accumulate):
     """The given array after `grads["w"]` was doubled in place: it must be as it was."""
-    g, grads = np.array([1.0, 2.0]), {}
+    g = np.array([1.0, 2.0])
+    grads: dict[str, np.ndarray] = {}
     accumulate(grads, "w", g)
     grads["w"] *= 2
     return g
