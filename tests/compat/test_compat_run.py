@@ -243,6 +243,39 @@ def test_check_lists_names_and_which_are_missing_without_running_anything(tmp_pa
     assert code == 0 and "none missing here" in out
 
 
+def test_check_follows_other_names_and_stars_and_leaves_out_what_hasattr_asked_for(tmp_path):
+    code, out, err = start(
+        tmp_path,
+        """
+        import torch
+        from torch.nn import *
+        from torch.optim import Adan as A
+        T = torch
+        F = T.nn.functional
+        F.relu, F.rellu, T.zeross
+        Linear(1, 1)
+        if hasattr(torch, "not_there"):
+            torch.not_there(1)
+        x = F.nor_there if hasattr(F, "nor_there") else None
+        if hasattr(torch, "other"):
+            torch.not_there_either
+
+        def f(F):
+            return F.anything
+        """,
+        options=["--check"],
+    )
+    missing, here = out.split("\nhere\n")
+    wanted = {
+        "torch.optim.Adan",
+        "torch.nn.functional.rellu",
+        "torch.zeross",
+        "torch.not_there_either",
+    }
+    assert code == 1 and wanted == {w for w in missing.split() if w.startswith("torch.")}, err
+    assert "torch.nn.functional.relu " in here and "torch.nn.Linear " in here
+
+
 def test_check_names_a_file_that_is_not_python(tmp_path):
     code, _, err = start(tmp_path, "def", options=["--check"])
     assert code == 2 and "script.py" in err

@@ -1,6 +1,7 @@
 """Which of PyTorch's names a script uses, and which of them are here. Nothing of the script runs.
 
-The methods of tensors are not looked at: what an object is shows only when the script runs.
+The methods of tensors are not looked at: what an object is shows only when the script runs. Nor
+are names that a script puts together: `getattr(torch, name)`.
 """
 
 from __future__ import annotations
@@ -27,9 +28,12 @@ class Reader(ast.NodeVisitor):
         self.bound: dict[str, str] = {}  # a name of the file: PyTorch's dotted name
         self.uses: Uses = {}
         self.imports: list[str] = []  # other modules, "" with dots for relative ones
+        self.asked: list[str] = []  # names that `hasattr` has asked for, round the code at hand
 
     def note(self, name: str, node: ast.AST) -> None:
-        """Note one use."""
+        """Note one use, unless the script does without that name."""
+        if any((name + ".").startswith(asked + ".") for asked in self.asked):
+            return
         self.uses.setdefault(name, []).append((self.path, getattr(node, "lineno", 0)))
 
     def visit_Import(self, node: ast.Import) -> None:
@@ -64,6 +68,34 @@ class Reader(ast.NodeVisitor):
                 self.note(self.bound[root] + name[len(root) :], node)
         else:
             self.generic_visit(node)
+
+    def visit_Assign(self, node: ast.Assign) -> None:
+        """`F = torch.nn.functional`: another name for one of PyTorch's."""
+        self.generic_visit(node)
+        name = dotted(node.value)
+        root = name.split(".")[0]
+        for target in node.targets:
+            if isinstance(target, ast.Name) and root in self.bound:
+                self.bound[target.id] = self.bound[root] + name[len(root) :]
+
+    def visit_If(self, node: ast.If | ast.IfExp) -> None:
+        """Where `hasattr(torch, "compile")` was asked, the name may be missing."""
+        before = len(self.asked)
+        self.asked += [name for call in ast.walk(node.test) if (name := self.asked_by(call))]
+        self.generic_visit(node)
+        del self.asked[before:]
+
+    visit_IfExp = visit_If
+
+    def asked_by(self, node: ast.AST) -> str:
+        """The name of PyTorch's that a call of `hasattr` asks for; "" for anything else."""
+        match node:
+            case ast.Call(ast.Name("hasattr"), [home, ast.Constant(str(word))]):
+                name = dotted(home)
+                root = name.split(".")[0]
+                if root in self.bound:
+                    return f"{self.bound[root]}{name[len(root) :]}.{word}"
+        return ""
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
         """Inside a function its own names hide those of the file."""
