@@ -534,6 +534,35 @@ def test_the_digit_page_is_answered(port, some_digits):
     assert send(port, "POST", "/api/digit?target=x", drawing(images[0]))[0] == 422
 
 
+# ---- the stepper ----
+
+
+def test_the_stepper_shows_the_networks_own_backward(port, app):
+    settings = {"layers": [3], "batch_size": 4, "penalty": "l2"}
+    head, _ = train(port, settings=settings, steps=7)
+    training = app.state.trainings.get(head["id"])
+    before = [p.grad.clone() for p in training.model.parameters()]
+    status, headers, content = send(port, "GET", f"/step/{head['id']}")
+    page = content.decode()
+    assert status == 200 and len(content) < 1_000_000
+    assert "connect-src" not in headers["content-security-policy"]
+    assert "after step 7" in page and "0.weight" in page
+    said = re.findall(r"-?\d+\.\d+(?:e-?\d+)?", page)
+    found = set(np.array(said, np.float64).astype(np.float32).tolist())
+    gradients = tg.autograd.grad(training.loss(), list(training.model.parameters()))
+    for numbers in (training.model[0].weight.detach(), gradients[0], training.batch[0]):
+        assert found.issuperset(numbers.reshape(-1).tolist())
+    after = [p.grad for p in training.model.parameters()]
+    assert all(map(tg.equal, before, after)) and training.steps == 7
+    assert train(port, id=head["id"], settings=settings, steps=1)[0]["steps"] == 8
+
+
+def test_without_a_point_there_is_nothing_to_step_through(port):
+    head, _ = train(port, settings={"data": "own"})
+    status, _, content = send(port, "GET", f"/step/{head['id']}")
+    assert status == 422 and b"points must be there" in content
+
+
 # ---- the command ----
 
 

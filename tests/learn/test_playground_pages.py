@@ -98,6 +98,22 @@ def test_the_network_is_built_by_buttons_and_its_surfaces_are_the_servers(playgr
         assert drawn
 
 
+def test_one_backward_of_the_network_opens_in_the_stepper(playground):
+    with playground(language="zh", scheme="dark") as shown:
+        first_numbers(shown)
+        shown.page.get_by_role("button", name="单步").click()
+        shown.page.locator("#steps").get_by_text("1", exact=True).wait_for()
+        with shown.page.context.expect_page() as opening:
+            shown.page.locator("#stepper").click()
+        page, errors = opening.value, []
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
+        page.reload(wait_until="load")
+        assert page.evaluate("document.documentElement.lang") == "zh-CN"
+        page.keyboard.press("End")
+        assert page.get_by_text("0.weight").count() and not errors
+
+
 def test_points_are_added_by_mouse_and_by_keyboard(playground):
     with playground() as shown:
         first_numbers(shown)

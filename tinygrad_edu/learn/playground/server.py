@@ -16,7 +16,6 @@ from __future__ import annotations
 import json
 import secrets
 import struct
-import tempfile
 from collections import OrderedDict
 from pathlib import Path
 from threading import Lock
@@ -34,6 +33,7 @@ from starlette.routing import Route
 
 from tinygrad_edu import TinygradEduError
 
+from .. import stepper, trace
 from .digits import SIDE, DigitReader
 from .loopback import LoopbackOnly, read_body
 from .settings import SettingError, read_settings
@@ -238,13 +238,10 @@ def step_page(training: Training) -> str:
     Raises:
         SettingError: there is no point, so no batch.
     """
-    from ..stepper import stepper
-
     if not len(training.labels):
         raise SettingError("playground: points must be there to step through, got none. Add some.")
     inputs, labels = training.batch
-    with tempfile.TemporaryDirectory() as folder, training.lock:
-        file = Path(folder) / "step.html"
-        names = {"inputs": inputs, "labels": labels}
-        stepper(training.loss, str(file), model=training.model, names=names)
-        return file.read_text("utf-8")
+    names = {"inputs": inputs, "labels": labels}
+    title = f"One backward of the playground's network, after step {training.steps}"
+    with training.lock:
+        return stepper.page(trace.of(training.loss, training.model, names), title)

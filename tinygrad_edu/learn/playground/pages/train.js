@@ -102,7 +102,7 @@ function draw() {
   drawMap();
   drawCurve();
   drawNumbers();
-  $("stepper").href = `/step/${encodeURIComponent(id)}?lang=${language}`;
+  $("stepper").href = `/step/${encodeURIComponent(id)}#lang=${language}&theme=${document.documentElement.dataset.theme}`;
 }
 
 function sizes() {
