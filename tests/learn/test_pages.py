@@ -188,6 +188,21 @@ def test_the_chain_rule_is_spelled_out_with_its_numbers(browser, pages):
         assert marked.count() == 1
 
 
+def test_a_sum_of_products_marks_what_each_cotangent_meets(browser, pages):
+    path, tape = pages["mlp"]  # position 8: d input[0, 0] = sum over o of g[0, o] weight[o, 0]
+    with opened(browser, f"{path.resolve().as_uri()}#step=8") as shown:
+        page = shown.page
+        weight = page.locator("[data-key='kept:weight'] .cell")
+        marked = [i for i in range(8) if "marked" in weight.nth(i).get_attribute("class")]
+        assert marked == [0, 4]
+        assert page.locator("[data-key='kept:input'] .cell.marked").count() == 0
+        step, g = tape.steps[2], tape.backward()[2].cotangents[0].array
+        w = tape.values[step.inputs[1]].array
+        said = page.locator("#numbers").inner_text().replace("−", "-")
+        for number in (g[0, 0], g[0, 1], w[0, 0], w[1, 0], (g @ w)[0, 0]):
+            assert f"{number:.4g}" in said
+
+
 def test_kept_tensors_light_up_and_go_out(browser, pages):
     path, _ = pages["example"]
     with opened(browser, f"{path.resolve().as_uri()}#step=4") as shown:

@@ -172,16 +172,24 @@ function factor(step, name, place, o) {
   if (way.k === "reduce") {
     return way.factor === 1 ? 1 : way.factor === "mean" ? size(outShape) / size(shape) : null;
   }
-  if (!["matmul", "linear", "convolution"].includes(way.k)) return null;
   if (name === "bias") return 1;
+  const met = meeting(step, name, place, o);
+  return met && met.value.array != null ? flat(met.value.array)[met.place] : null;
+}
+
+/* In a sum of products, the entry of the other input that a place of this one is multiplied with
+   for result o; null if the op is no sum of products. */
+function meeting(step, name, place, o) {
+  const way = step.ways[name];
+  if (!way || !["matmul", "linear", "convolution"].includes(way.k) || name === "bias") return null;
   const other = name === step.names[0] ? step.names[1] : step.names[0];
-  const value = T.values[step.inputs[step.names.indexOf(other)]];
-  if (value.array == null) return null;
-  // an entry of this input meets one entry of the other for each result: the one at the same turn
-  const mine = ways(way, step, shape, outShape, o);
-  const theirs = ways(step.ways[other], step, value.shape, outShape, o);
+  const shapeOf = n => T.values[step.inputs[step.names.indexOf(n)]].shape;
+  const outShape = T.values[step.outputs[0]].shape;
+  const mine = ways(way, step, shapeOf(name), outShape, o);
+  const theirs = ways(step.ways[other], step, shapeOf(other), outShape, o);
   if (mine.length !== theirs.length) return null;
-  return flat(value.array)[theirs[mine.indexOf(place)]];
+  const value = T.values[step.inputs[step.names.indexOf(other)]];
+  return {other, value, place: theirs[mine.indexOf(place)]};
 }
 
 // ---- tensors ------------------------------------------------------------------------------------
@@ -404,8 +412,14 @@ function markKept(marks, step, name, cell) {
   const results = waysBack(step, name, cell);
   if (results === null || results.length > 64) return;
   const shape = T.values[step.outputs[0]].shape;
+  const met = results.map(o => meeting(step, name, cell, o));
+  if (met.length && met.every(Boolean)) {
+    marks[`kept:${met[0].other}`] = new Set(met.map(m => m.place));
+    return;
+  }
   for (const kept of Object.keys(step.kept)) {
-    const i = step.names.indexOf(kept);
+    const i = step.names.indexOf(kept), rule = step.rules[name] || "";
+    if (!rule.includes(`<mi>${kept}</mi>`)) continue;
     const found = results.map(o => i < 0 ? [o] : ways(step.ways[kept], step, T.values[step.inputs[i]].shape, shape, o));
     if (!found.includes(null) && (i >= 0 || kept === "out")) marks[`kept:${kept}`] = new Set(found.flat());
   }
