@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tinygrad_edu as torch
 from tinygrad_edu import RawKernel, profile
+from tinygrad_edu.devices.emu.profile import Profile
 
 # 1. Write. The sum of each row; a thread takes a row.
 NAIVE = """
@@ -54,7 +55,7 @@ extern "C" __global__ void row_sum(float* out, const float* x, int rows, int col
 """
 
 
-def run(text: str, grid: tuple, block: tuple, x: torch.Tensor) -> tuple[torch.Tensor, object]:
+def run(text: str, grid: tuple, block: tuple, x: torch.Tensor) -> tuple[torch.Tensor, Profile]:
     """Row sums by a kernel, and what the profiler saw."""
     rows, cols = x.shape
     out = torch.zeros(rows, device="emu")
