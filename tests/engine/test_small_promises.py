@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import tinygrad_edu as tg
-from tinygrad_edu.engine.border import explain
+from tinygrad_edu.engine.border import explain, public, worded
+from tinygrad_edu.engine.dtype import as_dtype
 from tinygrad_edu.engine.errors import DeviceError, DTypeError, GraphError, ShapeError, check_dim
 
 
@@ -120,11 +121,18 @@ def test_what_a_users_own_backward_raises_stays_as_it_is():
 
 
 def test_what_a_users_function_raises_passes_the_border():
-    def mine(x):
+    @public
+    def mine():
         raise KeyError("mine")
 
-    with pytest.raises(KeyError, match="^'mine'$"):
-        tg.func.vmap(mine)(tg.ones(2))
+    with pytest.raises(KeyError) as caught:
+        mine()
+    assert type(caught.value) is KeyError
+
+
+def test_an_error_of_the_border_names_the_arguments_by_position():
+    said = str(worded("f", lambda a, b: 0, (1, 2), {}, TypeError("broadcast")))
+    assert said.startswith("f: the shapes must broadcast, got a=1, b=2. ")
 
 
 @pytest.mark.parametrize("dim", [True, "0", 0.0])
@@ -156,3 +164,60 @@ def test_seeds_of_the_system_and_keys_have_63_bits():
     keys = [source.next_key() for _ in range(64)]
     assert max(seeds) >= 2**32  # a chance of 2**-248 to fail
     assert 2**62 <= max(keys) < 2**63
+
+
+def test_an_out_of_another_shape_is_resized_with_a_word():
+    x, out = tg.ones(2, 3), tg.zeros(3)
+    with pytest.warns(UserWarning, match=r"out of shape \(3,\) is resized to \(2, 3\)"):
+        tg.add(x, x, out=out)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tg.mul(x, 3, out=out)
+    assert out.tolist() == [[3.0] * 3] * 2
+
+
+def test_a_generator_goes_on_from_a_state_that_it_gave():
+    source, other = tg.Generator().manual_seed(5), tg.Generator().manual_seed(6)
+    source.next_key()
+    state, following = source.get_state(), [source.next_key() for _ in range(9)]
+    assert [other.set_state(state).next_key() for _ in range(2)] == following[:1] * 2
+    assert [other.next_key() for _ in range(8)] == following[1:]
+    assert other.initial_seed() == 5
+
+
+def test_an_integer_tensor_is_an_index_and_a_floating_point_one_is_not():
+    assert "abc"[tg.tensor(1)] == "b"
+    with pytest.raises(DTypeError, match="index: must be an integer tensor"):
+        "abc"[tg.tensor(1.0)]
+
+
+def test_the_old_constructor_takes_sizes_or_values():
+    assert tg.Tensor(2, 3).tolist() == [[0.0] * 3] * 2
+    values = tg.Tensor([1, 2])
+    assert (values.dtype, values.tolist()) == (tg.float32, [1.0, 2.0])
+    assert tg.Tensor(tg.ones(2, 3).shape).shape == (2, 3)
+
+
+def test_pickling_keeps_what_a_user_put_on_a_tensor_and_nothing_of_the_engines():
+    x = tg.ones(2, requires_grad=True)
+    (x * 2).sum().backward()
+    x.note = "mine"
+    read = pickle.loads(pickle.dumps(x))
+    assert (read.note, read.requires_grad, read.grad) == ("mine", True, None)
+
+
+def test_a_dtype_is_known_by_numpys_class():
+    assert (as_dtype(np.int16), as_dtype(bool)) == (tg.int16, tg.bool)
+
+
+def test_an_in_place_form_needs_a_tensor():
+    with pytest.raises(DTypeError, match="add_: must be called on a tensor, got int"):
+        tg.Tensor.add_(3, 1)
+
+
+def test_a_parameter_without_dims_is_trained():
+    x = tg.nn.Parameter(tg.tensor(2.0))
+    steps = tg.optim.SGD([x], lr=0.5)
+    x.grad = tg.tensor(1.0)
+    steps.step()
+    assert x.item() == 1.5
