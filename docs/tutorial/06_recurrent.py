@@ -10,7 +10,7 @@
 # the great problem of this kind of network: the gradient vanishes or explodes on its way. Then
 # you see how an LSTM keeps it alive.
 #
-# You need chapters 03 (tensors) and 04 (layers, cross entropy, a training loop).
+# You need chapters 03 (tensors) and 04 (layers, softmax, a training loop).
 
 # %%
 import math
@@ -219,7 +219,9 @@ assert all(torch.allclose(a, b) for a, b in zip(ours, theirs))
 # ## Who remembers?
 #
 # A test of memory. The network reads 60 symbols. The first is one of four; the others are noise.
-# At the end it must say which was first. Guessing gives the loss $\log 4 \approx 1.39$.
+# Each symbol is a row with one 1 among zeros (*one-hot*). At the end the network must say which
+# symbol was first. The loss is that of chapter 04, minus the logarithm of the probability of the
+# right answer; its name is *cross entropy*. Guessing gives $\log 4 \approx 1.39$.
 
 # %%
 LENGTH, KINDS, NOISE = 60, 4, 4

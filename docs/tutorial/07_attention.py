@@ -10,7 +10,7 @@
 # Transformer block by hand, see that the layers of `nn` compute the same numbers, and train a
 # small Transformer on four poems.
 #
-# You need chapters 04 (layers, softmax, cross entropy) and 06 (text as a sequence of numbers).
+# You need chapters 04 (layers, softmax) and 06 (text as a sequence of numbers, cross entropy).
 
 # %%
 import math

@@ -5,7 +5,7 @@
 #
 # 本章中，你将写出这样的网络，亲手把梯度沿时间传回去，并看到这类网络的大问题：梯度在途中会消失或爆炸。然后你会看到 LSTM 怎样把它保留下来。
 #
-# 需要先读第 03 章（张量）和第 04 章（层、交叉熵、训练循环）。
+# 需要先读第 03 章（张量）和第 04 章（层、softmax、训练循环）。
 
 # %%
 import math
@@ -29,6 +29,7 @@ from tinygrad_edu.nn import functional as F
 #
 # 写出 `rnn_step(x, h, W, U, b)`，其中 `x` 的形状是 `(N, D)`，`h` 的形状是 `(N, H)`：同时处理 `N` 个序列。`hint("06.1")` 会给出提示。
 
+
 # %%
 def rnn_step(x, h, W, U, b):
     return h  # change this
@@ -38,6 +39,7 @@ check("06.1", rnn_step)
 
 # %% [markdown]
 # 整个序列就是对各步的循环。注意每一步的 `W`、`U` 和 `b` 都是*同一个*。图中是引擎眼中的三步：每一步一排算子，旁边的权重供给所有各步。路相遇的地方，梯度相加（第 02 章）：`U` 的梯度是对所有时刻求和。
+
 
 # %%
 def read(xs, h, W, U, b):
@@ -83,6 +85,7 @@ assert torch.allclose(by_layer, by_loop)
 # ### 练习 06.2
 #
 # 写出 `step_back(g, h, U)`：`g` 是一步之后的状态 `h` 的梯度，返回这一步之前的状态的梯度。它们都是 NumPy 数组，`g` 和 `h` 的形状是 `(N, H)`。
+
 
 # %%
 def step_back(g, h, U):
@@ -155,6 +158,7 @@ assert max(curves[1.3]) > 100
 #
 # 对 NumPy 数组的列表写出 `clip(grads, largest)`：求它们合在一起的长度（全部平方之和的平方根）。如果超过 `largest`，返回乘以同一个因子后的数组，使长度等于 `largest`；否则原样返回。
 
+
 # %%
 def clip(grads, largest):
     return [np.clip(g, -largest, largest) for g in grads]  # this changes the direction
@@ -170,6 +174,7 @@ check("06.3", clip)
 # $$c_t = f_t\,c_{t-1} + i_t\,\tilde c_t,\qquad h_t = o_t \tanh(c_t)$$
 #
 # 门 $f, i, o$ 由输入和旧状态算出，各有自己的权重和一个 sigmoid。$f$ 接近 1 的地方，记忆得以保留，梯度也毫发无损地通过：它沿着求和走，而不是穿过一串矩阵。手写一步如下：
+
 
 # %%
 def lstm_step(x, h, c, W, U, b):
@@ -187,7 +192,7 @@ assert all(torch.allclose(a, b) for a, b in zip(ours, theirs))
 # %% [markdown]
 # ## 谁记得住？
 #
-# 来做一个记忆测试。网络读 60 个符号。第一个是四种之一，其余都是噪声。最后它必须说出第一个是什么。瞎猜的损失是 $\log 4 \approx 1.39$。
+# 来做一个记忆测试。网络读 60 个符号。第一个是四种之一，其余都是噪声。每个符号是一行数，其中一个是 1，其余是 0（*独热*）。最后网络必须说出第一个是什么。损失就是第 04 章的那一个，即正确答案的概率的对数取负，它叫做*交叉熵*。瞎猜的损失是 $\log 4 \approx 1.39$。
 
 # %%
 LENGTH, KINDS, NOISE = 60, 4, 4
