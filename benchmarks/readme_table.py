@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import statistics
 import sys
 from pathlib import Path
 
@@ -112,28 +113,52 @@ def recipes(name: str) -> str:
     return "\n".join(lines)
 
 
+MODELS = {
+    "README.md": (
+        "| a step of | PyTorch | with kernels | NumPy alone |",
+        "geometric mean of b to n",
+    ),
+    "README.zh-CN.md": (
+        "| 训练一步 | PyTorch | 使用 C++ 核函数 | 仅用 NumPy |",
+        "b 至 n 的几何平均",
+    ),
+}
+
+
+def models(name: str) -> str:
+    """Training steps of small models as a share of PyTorch's time."""
+    head, mean = MODELS[name]
+    found = json.loads((Path(__file__).parent / "results" / "models.json").read_text())["models"]
+    lines = [head, "| --- | --- | --- | --- |"]
+    for letter, row in found.items():
+        a, b = row["ratio"]["kernels"], row["ratio"]["numpy"]
+        about = f"{letter}: {row['about']}"
+        lines.append(f"| {about} | {row['ms']['torch']:.1f} ms | {a:.2f} | {b:.2f} |")
+    rows = [row["ratio"] for letter, row in found.items() if letter != "a"]
+    means = [statistics.geometric_mean(r[way] for r in rows) for way in ("kernels", "numpy")]
+    return "\n".join([*lines, f"| {mean} | | {means[0]:.2f} | {means[1]:.2f} |"])
+
+
 def main() -> int:
     stale = []
     for name, words in WORDS.items():
         path = ROOT / name
         old = path.read_text(encoding="utf-8")
-        new, count = re.subn(
-            r"(<!-- figures -->\n).*?(\n<!-- end of figures -->)",
-            lambda m, words=words: m[1] + table(words) + m[2],
-            old,
-            flags=re.S,
-        )
-        new, more = re.subn(
-            r"(<!-- recipes -->\n).*?(\n<!-- end of recipes -->)",
-            lambda m, name=name: m[1] + recipes(name) + m[2],
-            new,
-            flags=re.S,
-        )
-        if (count, more) != (1, 1):
-            raise SystemExit(
-                f"{name} must have one pair of the marks <!-- figures -->, <!-- end of figures -->"
-                f" and one of <!-- recipes -->, <!-- end of recipes -->, got {count} and {more}"
+        new = old
+        for mark, text in (
+            ("figures", table(words)),
+            ("recipes", recipes(name)),
+            ("models", models(name)),
+        ):
+            marks = rf"(<!-- {mark} -->\n).*?(<!-- end of {mark} -->)"
+            new, count = re.subn(
+                marks, lambda m, text=text: m[1] + text + "\n" + m[2], new, flags=re.S
             )
+            if count != 1:
+                raise SystemExit(
+                    f"{name} must have one pair of the marks <!-- {mark} -->, <!-- end of {mark}"
+                    f" -->, got {count}"
+                )
         if new != old:
             stale.append(name)
             if "--check" not in sys.argv[1:]:
