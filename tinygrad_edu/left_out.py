@@ -80,8 +80,12 @@ REASONS = [
         "special functions without a use in training",
     ),
     (
-        r"^(symeig|lstsq|solve|qr|svd|eig|lu|lu_.*|triangular_solve|orgqr|ormqr|geqrf|"
-        r"cholesky_ex|inv_ex|solve_ex|ldl_.*|householder_product|lu_factor.*|tensorinv|"
+        r"^lu$|^lu_",
+        "NumPy does not give LU factors; use linalg.solve, linalg.inv or linalg.slogdet",
+    ),
+    (
+        r"^(symeig|lstsq|solve|qr|svd|eig|triangular_solve|orgqr|ormqr|geqrf|"
+        r"cholesky_ex|inv_ex|solve_ex|ldl_.*|householder_product|tensorinv|"
         r"tensorsolve)$",
         "older or lower-level linear algebra; use `linalg`",
     ),

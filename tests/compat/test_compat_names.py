@@ -101,6 +101,7 @@ def test_bfloat16_can_be_named_and_not_stored():
         (lambda: tg.optim.lr_scheduler.StepLr, ["Did you mean 'StepLR'?"]),
         (lambda: tg.distributions.Normall, ["Did you mean 'Normal'?"]),
         (lambda: tg.vision.transforms.Resizee, ["Did you mean 'Resize'?"]),
+        (lambda: tg.linalg.lu_factor, ["'lu_factor'", "left out on purpose", "use linalg.solve"]),
         (lambda: nn.quantized, ["tinygrad_edu.nn", "left out on purpose", "quantised"]),
     ],
 )
