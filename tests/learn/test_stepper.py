@@ -64,6 +64,20 @@ def test_a_large_program_still_makes_a_small_page(tmp_path):
     assert weight["array"] is None and weight["stats"]["max"] > 0
 
 
+def test_a_program_of_many_steps_still_makes_a_small_page(tmp_path):
+    x = tinygrad_edu.randn(20, 30, requires_grad=True)
+
+    def loss():
+        y = x
+        for _ in range(60):
+            y = (y * 0.9 + x.T.T).tanh()
+        return y.masked_fill(y > 0, float("-inf")).amax()
+
+    path = tinygrad_edu.stepper(loss, tmp_path / "long.html")
+    assert path.stat().st_size < 1_000_000
+    assert any("-Infinity" in step["numbers"].values() for step in inside(path)["steps"])
+
+
 def test_both_languages_say_the_same():
     words = json.loads((stepper.HERE / "words.json").read_text(encoding="utf-8"))
     english, chinese = words["en"], words["zh"]

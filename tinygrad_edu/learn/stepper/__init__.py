@@ -22,11 +22,14 @@ from .. import trace
 from ..layout import place
 from ..mathml import GREEK, mathml, statements
 from ..trace import Step, Trace, Value
+from ..values import number
+from ..walked import BackStep
 from .follow import follow
 
 HERE = Path(__file__).parent
-NUMBERS = 40_000  # on a page: more would make it larger than 1 MB
+NUMBERS = 40_000  # on a page, at most
 FOLLOWED = 60_000  # places that say where numbers came from
+LARGEST = 980_000  # bytes of a page; fewer numbers are shown on one that would be larger
 RULE = re.compile(r",\s+(?=d \w+ (?:=|likewise))")  # between "d input = g" and "d other = g"
 
 
@@ -56,13 +59,22 @@ def stepper(
 
 def page(traced: Trace, title: str | None = None) -> str:
     """The text of the page."""
-    data = {**told(traced), "title": title or ""}
-    text = (HERE / "page.html").read_text(encoding="utf-8")
+    backs, text = traced.backward(), ""
+    for share in (1.0, 0.5, 0.25, 0.1, 0.0):
+        text = filled(told(traced, backs, share), title)
+        if len(text.encode()) <= LARGEST:
+            break
+    return text
+
+
+def filled(data: dict, title: str | None) -> str:
+    """The files of this folder, put together with what the page shows."""
     words = json.loads((HERE / "words.json").read_text(encoding="utf-8"))
+    text = (HERE / "page.html").read_text(encoding="utf-8")
     for mark, content in (
         ("/*CSS*/", (HERE / "page.css").read_text(encoding="utf-8")),
         ("/*WORDS*/", in_script(words)),
-        ("/*DATA*/", in_script(data)),
+        ("/*DATA*/", in_script({**data, "title": title or ""})),
         ("/*JS*/", (HERE / "page.js").read_text(encoding="utf-8")),
         ("<!--TITLE-->", escape(title or words["en"]["title"])),
     ):
@@ -72,18 +84,20 @@ def page(traced: Trace, title: str | None = None) -> str:
 
 def in_script(data: Any) -> str:
     """JSON that may stand inside a <script>."""
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")
 
 
-def told(traced: Trace) -> dict[str, Any]:
-    """What the page shows: the trace, with formulas, places and ways back."""
-    backs = traced.backward()
-    data = traced.to_json(backs, NUMBERS)
-    room = FOLLOWED
+def told(traced: Trace, backs: list[BackStep], share: float = 1.0) -> dict[str, Any]:
+    """What the page shows: the trace, with formulas, places and ways back. `share`: of the numbers
+    and places that a page may have.
+    """
+    data = traced.to_json(backs, int(share * NUMBERS))
+    room = int(share * FOLLOWED)
     for step, entry in zip(traced.steps, data["steps"]):
         entry["settings"] = {k: said(v) for k, v in step.settings.items()}
         entry["numbers"] = {
-            GREEK.get(k, k): v
+            GREEK.get(k, k): number(v)
             for k, v in step.attrs.items()
             if isinstance(v, (int, float)) and not isinstance(v, bool)
         }

@@ -470,7 +470,8 @@ function sumOf(left, terms, value) {
 
 /* What each name of a formula is at one place of the result. */
 function environment(step, out, g) {
-  const found = {...step.numbers};
+  const found = {};
+  for (const [name, x] of Object.entries(step.numbers)) found[name] = flat(x)[0];
   const result = T.values[step.outputs[0]];
   if (g !== null) {
     found.g = g;
