@@ -64,18 +64,21 @@ def call(op: Declared) -> str:
 
 
 @cache
-def entry_points() -> dict[str, list[str]]:
-    """The kernels of each op, by the naming rule `<op>_<rung>_<idea>`."""
-    found: dict[str, set[str]] = {}
+def entry_points() -> dict[str, dict[str, Path]]:
+    """{op: {kernel: its file}}, by the naming rule `<op>_<rung>_<idea>`."""
+    found: dict[str, dict[str, Path]] = {}
     for path in (ROOT / "kernels").rglob("*.cu"):
         text = path.read_text(encoding="utf-8")
         for name in re.findall(r"\b([a-z]\w*?_[0-9]+[a-z]?_\w+)\s*\(", text):
-            found.setdefault(re.split(r"_[0-9]+[a-z]?_", name)[0], set()).add(name)
-    return {op: sorted(names) for op, names in found.items()}
+            found.setdefault(re.split(r"_[0-9]+[a-z]?_", name)[0], {})[name] = path
+    return {op: dict(sorted(names.items())) for op, names in found.items()}
 
 
 def kernels(op: Op) -> str:
-    found = ", ".join(f"`{name}`" for name in entry_points().get(op.name, []))
+    files = entry_points().get(op.name, {})
+    found = ", ".join(
+        f"[`{name}`](../../{path.relative_to(ROOT).as_posix()})" for name, path in files.items()
+    )
     return found or ("generated from the forward" if op.elementwise else "none, the forward runs")
 
 

@@ -18,12 +18,17 @@ PAGES = [
     "index.html",
     "reading-order.html",
     "architecture.html",
+    "gallery.html",
+    "tutorial/index.html",
+    "tutorial/01_derivatives.html",
     "ops/elementwise.html",
     "reference/kernels.html",
     "reference/layers.html",
     "source/tinygrad_edu/engine/backward.py.html",
     "zh/index.html",
     "zh/reading-order.html",
+    "zh/gallery.html",
+    "zh/tutorial/01_derivatives.html",
 ]
 LOOKS = [(1280, "light"), (1280, "dark"), (390, "light"), (390, "dark")]
 

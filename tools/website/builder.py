@@ -19,12 +19,13 @@ from pymdownx.slugs import slugify
 
 from . import reference
 from .course import course_pages
+from .gallery import gallery_page, steppers
 from .pages import ROOT, Pages, between, source_page, source_text, title_of
 
 HERE = Path(__file__).parent
 DOCS = ROOT / "docs"
 NAMES = {"en": "English", "zh": "中文"}
-LEADING = ["see-backprop", "reading-order", "architecture"]
+LEADING = ["see-backprop", "gallery", "reading-order", "architecture"]
 WORDS = {
     "en": {
         "start": "Start",
@@ -56,7 +57,9 @@ def build(work: Path, out: Path, *, course: bool) -> None:
     made = {lang: Pages(lang, work / lang, home, sources) for lang in NAMES}
     for lang, pages in made.items():
         documents(pages, lang)
+        gallery_page(pages, lang)
         course_pages(pages, lang, work / "desk", run=course)
+    steppers(work / "en" / "steppers")
     reference_pages(made["en"])
     navigation = {lang: nav(pages, lang) for lang, pages in made.items()}
     source_pages(made["en"])

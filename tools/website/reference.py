@@ -7,6 +7,7 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Iterable
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -16,6 +17,7 @@ from tinygrad_edu import nn, optim
 from tinygrad_edu.devices.launch import ladders
 from tinygrad_edu.devices.source import kernels_folder
 from tinygrad_edu.engine.device import registry
+from tinygrad_edu.learn.course.texts import Chapter, chapters
 from tinygrad_edu.learn.mathml import mathml
 from tinygrad_edu.optim import lr_scheduler
 
@@ -36,14 +38,45 @@ def typeset(text: str, names: Iterable[str] = ()) -> str:
 
 
 def typeset_ops(text: str) -> str:
-    """A page of docs/ops with its formulas set as mathematics."""
+    """A page of docs/ops with formulas set as mathematics, and each op's source and chapters."""
     pieces = OP_HEADING.split(text)
     for i in range(1, len(pieces), 2):
-        names = [p.name for p in registry[pieces[i]].parameters]
+        op = registry[pieces[i]]
+        names = [p.name for p in op.parameters]
         set_formula = lambda found, names=names: f"\n{typeset(found[1], names)}\n"
         pieces[i] = f"### {pieces[i]}"
         pieces[i + 1] = OP_FORMULA.sub(set_formula, pieces[i + 1])
+        items = filter(None, (source_item(op), course_item(op)))
+        head, mark, rest = pieces[i + 1].partition("\n## ")  # the next family, if it begins here
+        gap = [""] if head.rstrip().endswith("</div>") else []
+        after = mark.lstrip("\n") + rest
+        pieces[i + 1] = "\n".join([head.rstrip(), *gap, *items, "", after])
     return "".join(pieces)
+
+
+@cache
+def course_code() -> list[tuple[Chapter, str]]:
+    """Each chapter with its code."""
+    return [(c, "\n".join(x.text for x in c.cells if x.kind == "code")) for c in chapters()]
+
+
+def course_item(op: Any) -> str:
+    """The chapters whose code calls an op, as an item of its list; empty if none does."""
+    call = re.compile(rf"(?:\b(?:torch|F|functional)|[\w)\]])\.{op.name}_?\(")
+    found = [
+        f"[{chapter.number}](../tutorial/{chapter.path.name})"
+        for chapter, code in course_code()
+        if call.search(code)
+    ]
+    return f"- course: chapter {', '.join(found)}" if found else ""
+
+
+def source_item(op: Any) -> str:
+    """The line of an op's declaration."""
+    path = Path(inspect.getfile(inspect.unwrap(op.forward)))
+    line = op.forward.__code__.co_firstlineno
+    shown = path.relative_to(ROOT).as_posix()
+    return f"- source: [{path.name}, line {line}](../../{shown}{line_anchor(line)})"
 
 
 # ---- classes -------------------------------------------------------------------------------------
