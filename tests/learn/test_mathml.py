@@ -45,6 +45,7 @@ def shape(text, names=("input", "other")):
         ("sum_{i, j} x_i^2", "under(∑ ; i , j) subsup(x ; i ; 2)"),
         ("integral_0^inf f(t)", "underover(∫ ; 0 ; ∞) f ( t )"),
         ("|input - other|^p", "sup(| input − other | ; p)"),
+        ("|x|_p", "sub(| x | ; p)"),
         ("ln |x| + |y|", "ln | x | + | y |"),
         ("d input = g [input <= 0]", "d input = g [ input ≤ 0 ]"),
         ("input where the mask is set, else 0", "input where the mask is set , else 0"),
