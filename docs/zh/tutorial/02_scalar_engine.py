@@ -165,10 +165,14 @@ def draw(last):
         ax.plot(xs, ys, color="gray", zorder=1)
         ax.text(sum(xs[:2]) / 2 + 5, sum(ys[:2]) / 2, f"{slope:g}", color="tab:red", fontsize=9)
     for v in values:
-        x, y = placed.boxes[id(v)].centre
-        text = f"{v.name} {v.number:g}\ngrad {v.grad:g}"
-        ax.text(x, y, text, ha="center", va="center", bbox={"boxstyle": "round", "fc": "aliceblue"})
-    ax.invert_yaxis()
+        box = placed.boxes[id(v)]
+        ax.add_patch(
+            plt.Rectangle((box.x, box.y), box.width, box.height, fc="aliceblue", ec="gray")
+        )
+        ax.text(*box.centre, f"{v.name} {v.number:g}\ngrad {v.grad:g}", ha="center", va="center")
+    ax.set_xlim(0, placed.width)
+    ax.set_ylim(placed.height, 0)
+    ax.set_aspect("equal")
     ax.axis("off")
     plt.show()
 

@@ -240,7 +240,7 @@ across, up = np.meshgrid(np.linspace(-1.5, 2.5, 80), np.linspace(-1.2, 1.6, 80))
 surface = network(Tensor(np.stack([across.ravel(), up.ravel()], 1))).array.reshape(across.shape)
 plt.figure(figsize=(6, 4))
 plt.contourf(across, up, surface, levels=20, cmap="RdBu")
-plt.scatter(*points.T, c=wanted[:, 0], cmap="RdBu", edgecolors="white")
+plt.scatter(*points.T, c=wanted[:, 0], cmap="gray", edgecolors="gray")
 plt.title("what the network answers")
 plt.show()
 
