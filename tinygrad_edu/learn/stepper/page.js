@@ -714,11 +714,9 @@ function colour() {
 }
 
 function intoView(id) {
-  const pane = $("graph"), scale = $("drawing").getBoundingClientRect().width / T.picture.width;
-  const [x, y, w, h] = T.picture.boxes[id] || [0, 0, 0, 0];
-  const left = $("drawing").offsetLeft - pane.offsetLeft;
-  pane.scrollTo({left: left + (x + w / 2) * scale - pane.clientWidth / 2,
-    top: (y + h / 2) * scale - pane.clientHeight / 2});
+  const pane = $("graph"), outer = pane.getBoundingClientRect(), box = $(id).getBoundingClientRect();
+  pane.scrollBy(box.left + box.width / 2 - outer.left - outer.width / 2,
+    box.top + box.height / 2 - outer.top - outer.height / 2);
 }
 
 // ---- moving -------------------------------------------------------------------------------------
