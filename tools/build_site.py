@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # two chapters run side by side
 os.environ.setdefault("NO_MKDOCS_2_WARNING", "1")  # a note of the theme about another tool
 sys.path[:0] = [str(ROOT), str(ROOT / "tools")]
 

@@ -54,11 +54,12 @@ def build(work: Path, out: Path, *, course: bool) -> None:
     """Write the whole site to `out`; `work` is a folder for what is made on the way."""
     home = homes()
     sources: set[Path] = set()
+    books: dict[str, Any] = {}
     made = {lang: Pages(lang, work / lang, home, sources) for lang in NAMES}
     for lang, pages in made.items():
         documents(pages, lang)
         gallery_page(pages, lang)
-        course_pages(pages, lang, work / "desk", run=course)
+        course_pages(pages, lang, work / "desk", books, run=course)
     steppers(work / "en" / "steppers")
     reference_pages(made["en"])
     navigation = {lang: nav(pages, lang) for lang, pages in made.items()}

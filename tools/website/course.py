@@ -1,7 +1,8 @@
 """The course's chapters as pages, with the outputs and pictures of their code.
 
-Each chapter is executed in a kernel of its own, English and Chinese, as its reader would run it. A
-cell that raises, because a number no longer holds, ends the build.
+Each chapter is executed once, in a kernel of its own, as its reader would run it. A cell that
+raises, because a number no longer holds, ends the build. A Chinese chapter has the same code, so it
+shows the same outputs.
 """
 
 from __future__ import annotations
@@ -47,23 +48,34 @@ def page_of(chapter: Chapter) -> str:
     return f"tutorial/{chapter.path.stem}.md"
 
 
-def course_pages(pages: Pages, lang: str, desk: Path, *, run: bool) -> None:
+def course_pages(pages: Pages, lang: str, desk: Path, books: dict[str, Any], *, run: bool) -> None:
     """All chapters of a language, and a page that lists them."""
     listed = list(chapters(lang))
 
     def made(chapter: Chapter) -> Any:
+        plain = notebook(chapter.cells)
+        if chapter.number in books:
+            return with_outputs(plain, books[chapter.number])
         folder = desk / lang / chapter.number
         folder.mkdir(parents=True)
-        plain = notebook(chapter.cells)
         return executed(plain, chapter, lang, folder) if run else plain
 
     with ThreadPoolExecutor(2) as pool:
         for chapter, book in zip(listed, pool.map(made, listed)):
+            books[chapter.number] = book
             pages.add(page_of(chapter), chapter_text(pages, chapter, book, lang), chapter.path)
     lines = [
         f"- [{chapter.number} {chapter.title}]({chapter.path.stem}.html)" for chapter in listed
     ]
     pages.write("tutorial/index.md", HEAD[lang].format(count=len(listed)) + "\n".join(lines) + "\n")
+
+
+def with_outputs(plain: dict[str, Any], book: dict[str, Any]) -> dict[str, Any]:
+    """A notebook with the outputs of its twin in the other language."""
+    for cell, twin in zip(plain["cells"], book["cells"]):
+        if cell["cell_type"] == "code":
+            cell["outputs"] = twin["outputs"]
+    return plain
 
 
 def chapter_text(pages: Pages, chapter: Chapter, book: dict[str, Any], lang: str) -> str:
