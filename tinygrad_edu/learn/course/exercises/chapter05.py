@@ -16,7 +16,8 @@ def numbers(*shape):
     return np.random.default_rng(sum(shape)).normal(size=shape)
 
 
-def places(H, W, K):
+def places(shape, K):
+    H, W = shape
     return [(i, j) for i in range(H - K + 1) for j in range(W - K + 1)]
 
 
@@ -51,7 +52,7 @@ def pieces_as_columns(x, K):
 
 
 def transposed_pieces(x, K):
-    return np.array([x[i : i + K, j : j + K].T.ravel() for i, j in places(*x.shape, K)])
+    return np.array([x[i : i + K, j : j + K].T.ravel() for i, j in places(x.shape, K)])
 
 
 def without_overlap(x, K):
@@ -67,7 +68,7 @@ def last_left_out(x, K):
 
 
 def not_flat(x, K):
-    return np.array([x[i : i + K, j : j + K] for i, j in places(*x.shape, K)])
+    return np.array([x[i : i + K, j : j + K] for i, j in places(x.shape, K)])
 
 
 def down_first(x, K):
