@@ -82,7 +82,7 @@ def down_first(x, K):
 
 def replaced(g, H, W, K):
     out = np.zeros((H, W))
-    for (i, j), row in zip(places(H, W, K), g):
+    for (i, j), row in zip(places((H, W), K), g):
         out[i : i + K, j : j + K] = row.reshape(K, K)
     return out
 
@@ -93,7 +93,7 @@ def averaged(g, H, W, K):
 
 def rows_summed(g, H, W, K):
     out = np.zeros((H, W))
-    for (i, j), row in zip(places(H, W, K), g):
+    for (i, j), row in zip(places((H, W), K), g):
         out[i, j] += row.sum()
     return out
 
