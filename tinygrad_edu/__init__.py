@@ -5,15 +5,17 @@ from math import e as e, inf as inf, nan as nan, pi as pi
 from typing import TYPE_CHECKING, Any as _Any
 
 from .devices.cpu.memory import keep_freed_memory as _keep_freed_memory
-from .devices.cpu.table import use_native as _use_native
 from .devices.cpu.threads import (
     get_num_threads as get_num_threads,
     set_num_threads as set_num_threads,
     sleep_when_idle as _sleep_when_idle,
 )
 
-_sleep_when_idle()
+_sleep_when_idle()  # before NumPy is imported
 _keep_freed_memory()
+
+from .devices.cpu.table import use_native as _use_native
+
 _use_native()
 
 from . import (

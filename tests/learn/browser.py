@@ -188,8 +188,12 @@ def opened(
     height: int = 800,
     scheme: str = "light",
     language: str = "en",
+    pages: int = 1,
 ) -> Iterator[Shown]:
-    """Open a file or an address, in a fresh profile, and check on leaving that it behaved."""
+    """Open a file or an address, in a fresh profile, and check on leaving that it behaved.
+
+    `pages`: how many the visit sees; the index of a search counts as one.
+    """
     url = where.resolve().as_uri() if isinstance(where, Path) else where
     context = browser.new_context(
         viewport={"width": width, "height": height},
@@ -205,7 +209,7 @@ def opened(
         yield shown
         assert not shown.outside, f"{url} asked other machines: {shown.outside}"
         assert not shown.errors, f"{url} has errors in its scripts: {shown.errors}"
-        assert shown.bytes <= LARGEST, f"{url} loaded {shown.bytes} bytes"
+        assert shown.bytes <= pages * LARGEST, f"{url} loaded {shown.bytes} bytes"
         if isinstance(where, Path):
             assert where.stat().st_size <= LARGEST, f"{where} has {where.stat().st_size} bytes"
     finally:

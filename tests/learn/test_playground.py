@@ -589,11 +589,13 @@ def test_it_listens_on_this_machine_alone_and_says_when_the_port_is_taken(capsys
 
 @pytest.mark.skipif(os.name == "nt", reason="needs SIGINT")
 def test_ctrl_c_stops_it_cleanly(app, tmp_path):
+    code = (  # nohup and a shell's & leave the signal ignored
+        "import signal, sys; from tinygrad_edu.cli import main;"
+        " signal.signal(signal.SIGINT, signal.default_int_handler);"
+        " sys.exit(main(['playground', '--no-open', '--port', '0']))"
+    )
     started = subprocess.Popen(
-        [sys.executable, "-m", "tinygrad_edu", "playground", "--no-open", "--port", "0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     try:
         port = int(re.search(r"http://127\.0\.0\.1:(\d+)/", started.stdout.readline())[1])
