@@ -19,6 +19,10 @@ from .walked import BackStep, Piece
 INLINE = 6  # numbers that fit into a line
 SHOWN = 48  # numbers that are written out at all
 INDENT = " " * 6
+G = (
+    "g is the cotangent of an op's output: for each of its numbers, how fast the loss moves with\n"
+    "it. A leaf is a tensor that no op made and that gets a gradient."
+)
 
 
 def explain(
@@ -52,7 +56,7 @@ class Explanation:
 
     def __str__(self) -> str:
         parts = [self.heading(), "Forward\n", *map(self.forward, self.trace.steps)]
-        parts += ["Backward, from the loss to the leaves\n", *map(self.back, self.backs)]
+        parts += [f"Backward, from the loss to the leaves\n\n{G}\n", *map(self.back, self.backs)]
         parts.append(self.ending())
         return "\n".join(parts)
 
