@@ -108,6 +108,16 @@ def moves_its_argument(f, xs, h=1e-5):
     return slopes
 
 
+def leaves_its_argument_moved(f, xs, h=1e-5):
+    slopes = []
+    for i in range(len(xs)):
+        xs[i] += h
+        up = f(xs)
+        xs[i] -= 2 * h
+        slopes.append((up - f(xs)) / (2 * h))
+    return slopes
+
+
 def rounds_its_argument(f, xs, h=1e-5):
     slopes = []
     for i in range(len(xs)):
@@ -327,6 +337,15 @@ EXERCISES = (
                 Words(
                     "The caller's list `xs` is changed. Work on a copy: `list(xs)`.",
                     "调用者的列表 `xs` 被改动了。请在副本上操作：`list(xs)`。",
+                ),
+            ),
+            Mistake(
+                leaves_its_argument_moved,
+                Words(
+                    "Each number stays moved, also for the slopes that follow, and the caller's list"
+                    " `xs` is changed. Work on a copy: `list(xs)`.",
+                    "每个数移动后没有放回，后面的斜率也受影响，调用者的列表 `xs` 也被改动了。"
+                    "请在副本上操作：`list(xs)`。",
                 ),
             ),
             Mistake(
