@@ -326,6 +326,10 @@ def test_the_command_lists_opens_and_checks(tmp_path, capsys, monkeypatch):
     assert main(["course", "open", "77"]) == 2
     assert main(["course", "hint", "01.1"]) == 0
     assert find("01.1").hints[0].en in capsys.readouterr().out
+    assert main(["course", "hint", "1.1"]) == 0  # as `open 1` is `open 01`
+    assert find("01.1").hints[1].en in capsys.readouterr().out
+    assert main(["course", "check", str(opened)]) == 1
+    assert "tinygrad-edu course hint 01.1" in capsys.readouterr().out
     assert main(["course", "solution", "01.1"]) == 0
     assert "def slope" in capsys.readouterr().out
 

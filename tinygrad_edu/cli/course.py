@@ -100,26 +100,29 @@ def open_chapter(flags: argparse.Namespace) -> int:
         text = json.dumps(notebook(chapter.cells), indent=1, ensure_ascii=False) + "\n"
     write_atomically(target, text.encode())
     print(target)
-    how = f"jupyter lab {target}"
-    if flags.script:
-        how = f"tinygrad-edu course check {target}"
-    print(
-        Words(
-            "Open it in an editor that shows notebooks, or: {how}",
-            "用支持笔记本的编辑器打开，或运行：{how}",
-        ).format(how=how)
+    how = Words(
+        "Open it in an editor that shows notebooks, or: jupyter lab {target}\n"
+        "(pip install jupyterlab gives that command; --script gives a file for any editor.)",
+        "用支持笔记本的编辑器打开，或运行：jupyter lab {target}\n"
+        "（该命令由 pip install jupyterlab 安装；--script 给出任何编辑器都能打开的文件。）",
     )
+    if flags.script:
+        how = Words(
+            "Write your answers in it, then run: tinygrad-edu course check {target}",
+            "在文件里写下答案，再运行：tinygrad-edu course check {target}",
+        )
+    print(how.format(target=target))
     return 0
 
 
 def check_file(flags: argparse.Namespace) -> int:
-    from ..learn.course.learner import told
+    from ..learn.course.learner import STUCK_AT_THE_COMMAND, told
     from ..learn.course.marking import mark
     from ..learn.course.words import Words
 
     reports, stopped = mark(flags.file)
     for report in reports:
-        print(told(report))
+        print(told(report, STUCK_AT_THE_COMMAND))
     if stopped:
         print(stopped)
     elif not reports:
@@ -131,12 +134,12 @@ def check_file(flags: argparse.Namespace) -> int:
 def show_hint(flags: argparse.Namespace) -> int:
     from ..learn.course import hint
 
-    hint(flags.exercise)
+    hint(flags.exercise.zfill(4))  # 1.1 is 01.1
     return 0
 
 
 def show_solution(flags: argparse.Namespace) -> int:
     from ..learn.course import solution
 
-    solution(flags.exercise)
+    solution(flags.exercise.zfill(4))
     return 0

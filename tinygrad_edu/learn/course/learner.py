@@ -15,6 +15,9 @@ from .words import Words
 SOLVED = Words("✓ {id} {title}: right.", "✓ {id} {title}：正确。")
 NOT_YET = Words("✗ {id} {title}: not yet. {said}", "✗ {id} {title}：还不对。{said}")
 STUCK = Words('  hint("{id}") helps.', '  需要帮助？运行 hint("{id}")。')
+STUCK_AT_THE_COMMAND = Words(
+    "  `tinygrad-edu course hint {id}` helps.", "  需要帮助？运行 `tinygrad-edu course hint {id}`。"
+)
 LAST = Words(
     'That was the last hint. solution("{id}") shows one way.',
     '这是最后一条提示。solution("{id}") 给出一种写法。',
@@ -44,13 +47,13 @@ def check(id: str, attempt: Any) -> None:
             print(NOT_KEPT.format(error=error))
 
 
-def told(report: Report) -> str:
-    """The report as the learner reads it."""
+def told(report: Report, stuck: Words = STUCK) -> str:
+    """The report as the learner reads it; `stuck` says how to ask for a hint."""
     e = report.exercise
     if report.solved:
         return SOLVED.format(id=e.id, title=e.title)
     said = NOT_YET.format(id=e.id, title=e.title, said=report.text)
-    return f"{said}\n{STUCK.format(id=e.id)}"
+    return f"{said}\n{stuck.format(id=e.id)}"
 
 
 def hint(id: str) -> None:
