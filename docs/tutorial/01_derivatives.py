@@ -13,7 +13,8 @@
 # ```
 #
 # in a checkout of the repository. `tinygrad-edu course open 01` copies this chapter into your folder
-# as a notebook. Run the cells from top to bottom. Where a cell says `...  # your lines`, write your
+# as a notebook, which `pip install jupyterlab` and `jupyter lab` can show; with `--script` it is a file
+# for any editor. Run the cells from top to bottom. Where a cell says `...  # your lines`, write your
 # own and run it: `check` tells you what is wrong, `hint("01.1")` helps, a little more each time.
 
 # %%

@@ -9,7 +9,7 @@
 # pip install -e ".[cli]"
 # ```
 #
-# `tinygrad-edu course open 01` 会把本章作为笔记本复制到当前目录。请从上到下运行各个单元格。看到 `...  # your lines` 时，写上你自己的代码再运行：`check` 会告诉你哪里不对，`hint("01.1")` 会给出提示，每问一次就多说一点。
+# `tinygrad-edu course open 01` 会把本章作为笔记本复制到当前目录，`pip install jupyterlab` 之后可用 `jupyter lab` 打开；加 `--script` 则是任何编辑器都能打开的文件。请从上到下运行各个单元格。看到 `...  # your lines` 时，写上你自己的代码再运行：`check` 会告诉你哪里不对，`hint("01.1")` 会给出提示，每问一次就多说一点。
 
 # %%
 import math
