@@ -16,6 +16,7 @@ import pytest
 
 import tinygrad_edu
 from tinygrad_edu.engine.errors import DeviceError
+from tinygrad_edu.engine.graph import mode
 
 try:
     from hypothesis import settings
@@ -75,6 +76,7 @@ def settings_left_as_found():
     tinygrad_edu.set_default_dtype(before["dtype"])
     tinygrad_edu.set_default_device(before["device"])
     tinygrad_edu.set_grad_enabled(before["grad"])
+    tinygrad_edu.autograd.set_detect_anomaly(before["anomaly"])
     assert after == before
 
 
@@ -83,6 +85,7 @@ def settings_of_the_process():
         "dtype": tinygrad_edu.get_default_dtype(),
         "device": tinygrad_edu.get_default_device(),
         "grad": tinygrad_edu.is_grad_enabled(),
+        "anomaly": mode.anomaly,
     }
 
 

@@ -46,6 +46,7 @@ LEFT_OUT = {
     "set_default_dtype",
     "set_default_device",
     "set_default_tensor_type",
+    "set_detect_anomaly",
     "set_num_threads",
     "set_printoptions",
     "set_grad_enabled",
