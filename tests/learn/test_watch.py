@@ -11,6 +11,7 @@ import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu import nn, optim
+from tinygrad_edu.engine.errors import DTypeError
 from tinygrad_edu.nn import functional as F
 
 
@@ -319,3 +320,8 @@ def test_the_plot_shows_each_layer(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tinygrad_edu.learn.curves", None)
     with pytest.raises(ImportError, match=r"tinygrad_edu\[cli\]"):
         health.plot(tmp_path / "other.png")
+
+
+def test_what_is_no_module_is_refused_by_name():
+    with pytest.raises(DTypeError, match="watch: model must be a Module, got int"):
+        tg.watch(3)

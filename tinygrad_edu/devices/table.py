@@ -61,7 +61,8 @@ def use_kernel(**rungs: int | str) -> Iterator[None]:
 def check_pin(op: str, rung: str) -> None:
     """Refuse a rung that is not there."""
     ladders = all_ladders() | native_ladders()
-    known = [r.label for r in (*all_ladders().get(op, ()), *native_ladders().get(op, ()))]
+    both = (*all_ladders().get(op, ()), *native_ladders().get(op, ()))
+    known = list(dict.fromkeys(r.label for r in both))
     if known and rung in ("0", *known):
         return
     if known:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..autograd import is_grad_enabled
-from ..engine.errors import ShapeError
+from ..engine.errors import DTypeError, ShapeError
 from ..engine.hooks import RemovableHandle
 from ..engine.tensor import Tensor
 from ..nn.module import Module
@@ -71,6 +71,11 @@ def watch(model: Module, optimizer: Optimizer | None = None, every: int = 1) -> 
             1.5 to 2 times the time of a plain step on small networks. A step that is not measured
             costs the calls of the hooks. `remove()`, or leaving a `with` block, takes all away.
     """
+    if not isinstance(model, Module):
+        raise DTypeError(
+            f"watch: model must be a Module, got {type(model).__name__}. Give the network that is"
+            " trained."
+        )
     if every < 1:
         raise ShapeError(f"watch: every must be 1 or more, got {every}. Use 1 for each step.")
     return Health(model, optimizer, every)
