@@ -4,7 +4,6 @@ as NaN, any number of threads, other instruction sets, and machines without a co
 
 from __future__ import annotations
 
-import math
 import os
 import platform
 import shutil
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.native import agree, both, drawn, normal, results, rng
 
 import tinygrad_edu as tg
 import tinygrad_edu.optim  # declares the steps
@@ -22,7 +22,6 @@ from tinygrad_edu.devices.native import source as native_source
 from tinygrad_edu.devices.table import native_ladders
 from tinygrad_edu.engine.device import cpu, registry
 from tinygrad_edu.engine.errors import KernelError
-from tinygrad_edu.ops.layers.convolution import out_size
 
 ROOT = Path(tg.__file__).parents[1]
 pytestmark = pytest.mark.skipif(shutil.which("g++") is None, reason="the kernels need g++")
@@ -61,35 +60,6 @@ def with_threads(n):
     return call
 
 
-def results(value):
-    return value if isinstance(value, tuple) else (value,)
-
-
-def both(op, rung, *args, **attrs):
-    """(of the rung, of the generic forward): raw arrays."""
-    with tg.use_kernel(**{op: 0}):
-        expected = results(getattr(cpu.F, op)(*args, **attrs))
-    with tg.use_kernel(**{op: rung}):
-        found = results(getattr(cpu.F, op)(*args, **attrs))
-    return found, expected
-
-
-def agree(found, expected, rtol=2e-5):
-    assert len(found) == len(expected)
-    for a, b in zip(found, expected):
-        assert a.dtype == b.dtype and a.shape == b.shape
-        scale = np.abs(b[np.isfinite(b)]).max(initial=1) if b.dtype.kind == "f" else 1
-        np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol * scale)
-
-
-def rng(seed=0):
-    return np.random.default_rng(seed)
-
-
-def normal(generator, *shape):
-    return generator.standard_normal(shape, dtype=np.float32)
-
-
 # ---- every rung over the cases of its op ----
 
 
@@ -110,191 +80,6 @@ def test_a_rung_gives_the_generic_forwards_values_over_the_ops_cases(op, rung):
 
 
 # ---- families over shapes drawn by chance ----
-
-
-def drawn_softmax(g):
-    x = normal(g, *g.integers(1, 40, g.integers(1, 4))) * 5
-    x[g.random(x.shape) < 0.05] = g.choice([np.inf, -np.inf, 0.0])
-    return (x, -1)
-
-
-def drawn_two_rows(g):
-    shape = g.integers(1, 40, g.integers(1, 4))
-    return (normal(g, *shape), np.abs(normal(g, *shape)), -1)
-
-
-def drawn_gelu(g):
-    x = normal(g, g.integers(1, 90)) * 3
-    x[g.random(x.shape) < 0.1] = g.choice([0.0, 30.0, -30.0, np.nan, 5.5, -5.5])
-    return (x,)
-
-
-def drawn_gelu_backward(g):
-    n = g.integers(1, 90)
-    return (normal(g, n), normal(g, n) * 3, np.abs(normal(g, n)))
-
-
-def drawn_rows(g):
-    shape = tuple(g.integers(1, 30, 3))
-    affine = g.random() < 0.5
-    return (
-        normal(g, *shape) + 3,
-        normal(g, shape[-1]) if affine else None,
-        normal(g, shape[-1]) if affine else None,
-        (-1,),
-    )
-
-
-def drawn_rows_backward(g):
-    shape = tuple(g.integers(1, 30, 3))
-    each = (*shape[:2], 1)
-    weight = normal(g, shape[-1]) if g.random() < 0.5 else None
-    stats = (normal(g, *each), np.abs(normal(g, *each)) + 0.5)
-    return (normal(g, *shape), normal(g, *shape), *stats, weight, (-1,))
-
-
-def drawn_weight_backward(g):
-    shape = tuple(g.integers(1, 30, 3))
-    each = (*shape[:2], 1)
-    mean = normal(g, *each) if g.random() < 0.5 else None
-    return (normal(g, *shape), normal(g, *shape), np.abs(normal(g, *each)), mean, (-1,))
-
-
-def drawn_batch(g):
-    shape = (g.integers(2, 6), g.integers(1, 6), *g.integers(1, 9, g.integers(0, 3)))
-    each = (1, shape[1], *(1 for _ in shape[2:]))
-    return shape, each, (0, *range(2, len(shape)))
-
-
-def drawn_batch_norm(g):
-    shape, each, dims = drawn_batch(g)
-    affine = [normal(g, *each), normal(g, *each)] if g.random() < 0.5 else [None, None]
-    return (normal(g, *shape) + 2, *affine, dims)
-
-
-def drawn_batch_norm_backward(g):
-    shape, each, dims = drawn_batch(g)
-    weight = normal(g, *each) if g.random() < 0.5 else None
-    stats = (normal(g, *each), np.abs(normal(g, *each)) + 0.5)
-    return (normal(g, *shape), normal(g, *shape), *stats, weight, dims)
-
-
-def drawn_embedding(g):
-    rows, cols, n = g.integers(1, 20), g.integers(1, 40), g.integers(1, 60)
-    index = g.integers(-rows, rows, n)
-    return (normal(g, n, cols), index, (int(rows), int(cols)))
-
-
-def drawn_lstm(g, gates=4):
-    T, B, H = g.integers(1, 6), g.integers(1, 9), g.integers(1, 40)
-    gx, state = normal(g, T, B, gates * H), [normal(g, B, H) for _ in range(gates - 2)]
-    weight = normal(g, gates * H, H) / math.sqrt(H)
-    return (gx, *state[: 2 if gates == 4 else 1], weight)
-
-
-def drawn_gru(g):
-    gx, h0, weight = drawn_lstm(g, 3)
-    return (gx, h0, weight, normal(g, weight.shape[0]) if g.random() < 0.5 else None)
-
-
-def drawn_lstm_backward(g):
-    gx, h0, c0, w = drawn_lstm(g)
-    with tg.use_kernel(lstm_sequence=0):
-        out, gates = cpu.F.lstm_sequence(gx, h0, c0, w)
-    return (normal(g, *out.shape), h0, c0, w, out, gates)
-
-
-def drawn_gru_backward(g):
-    gx, h0, w, b = drawn_gru(g)
-    with tg.use_kernel(gru_sequence=0):
-        out, gates, hn = cpu.F.gru_sequence(gx, h0, w, b)
-    return (normal(g, *out.shape), h0, w, out, gates, hn)
-
-
-def drawn_convolution(g):
-    """(x, w, b, stride, padding, dilation, groups) of a convolution that has an output."""
-    while True:
-        groups = int(g.choice([1, 1, 2, 3]))
-        n, per, some = int(g.integers(1, 4)), int(g.integers(1, 5)), int(g.integers(1, 17))
-        dims = int(g.integers(1, 3))
-        kernel, stride, dilation, padding, size = (
-            tuple(map(int, g.integers(low, high, dims)))
-            for low, high in ((1, 5), (1, 4), (1, 3), (0, 4), (1, 20))
-        )
-        if min(out_size(size, kernel, stride, padding, dilation)) >= 1:
-            x, w = normal(g, n, groups * per, *size), normal(g, groups * some, per, *kernel)
-            bias = normal(g, groups * some) if g.random() < 0.5 else None
-            return x, w, bias, stride, padding, dilation, groups
-
-
-def drawn_convolution_input(g):
-    x, w, _, stride, padding, dilation, groups = drawn_convolution(g)
-    size = out_size(x.shape[2:], w.shape[2:], stride, padding, dilation)
-    y = normal(g, x.shape[0], w.shape[0], *size)
-    return (y, w, x.shape, stride, padding, dilation, groups)
-
-
-def drawn_convolution_weight(g):
-    x, w, _, stride, padding, dilation, groups = drawn_convolution(g)
-    size = out_size(x.shape[2:], w.shape[2:], stride, padding, dilation)
-    y = normal(g, x.shape[0], w.shape[0], *size)
-    return (y, x, w.shape, stride, padding, dilation, groups)
-
-
-def drawn_pool(g, pairs):
-    if pairs or g.random() < 0.3:
-        size = tuple(int(2 * n) for n in g.integers(1, 20, 2))
-        steps = ((2, 2), (2, 2), (0, 0), (1, 1))
-        ceil_mode = False
-    else:
-        kernel, stride, dilation = (tuple(map(int, g.integers(1, 4, 2))) for _ in range(3))
-        padding = tuple(
-            int(g.integers(0, ((k - 1) * d + 1) // 2 + 1)) for k, d in zip(kernel, dilation)
-        )
-        size = tuple(int(d * (k - 1) + 1 + g.integers(0, 15)) for k, d in zip(kernel, dilation))
-        steps, ceil_mode = (kernel, stride, padding, dilation), bool(g.integers(0, 2))
-    x = normal(g, *g.integers(1, 4, 2), *size).round(1)  # with ties
-    for odd, share in ((np.nan, 0.05), (-np.inf, 0.2), (np.inf, 0.05)):
-        if g.random() < 0.4:
-            x[g.random(x.shape) < share] = odd
-    return (x, *steps, ceil_mode)
-
-
-def drawn_spread(g, pairs):
-    x, *steps, ceil_mode = drawn_pool(g, pairs)
-    with tg.use_kernel(max_pool=0):
-        out, winners = cpu.F.max_pool(x, *steps, ceil_mode)
-    return (normal(g, *out.shape), winners, x.shape, *steps)
-
-
-DRAWN = {
-    "softmax": drawn_softmax,
-    "softmax_backward": drawn_two_rows,
-    "log_softmax": drawn_softmax,
-    "log_softmax_backward": drawn_two_rows,
-    "gelu": drawn_gelu,
-    "gelu_backward": drawn_gelu_backward,
-    "layer_normalization": drawn_rows,
-    "layer_normalization_backward": drawn_rows_backward,
-    "normalization_weight_backward": drawn_weight_backward,
-    "batch_normalization": drawn_batch_norm,
-    "batch_normalization_backward": drawn_batch_norm_backward,
-    "embed_rows": drawn_embedding,
-    "lstm_sequence": drawn_lstm,
-    "lstm_sequence_backward": drawn_lstm_backward,
-    "gru_sequence": drawn_gru,
-    "gru_sequence_backward": drawn_gru_backward,
-    "convolution": drawn_convolution,
-    "convolution_input": drawn_convolution_input,
-    "convolution_weight": drawn_convolution_weight,
-}
-
-
-def drawn(op, rung, generator):
-    if op.startswith("max_pool"):
-        make = drawn_pool if op == "max_pool" else drawn_spread
-        return make(generator, pairs=rung == "2")
-    return DRAWN[op](generator)
 
 
 @pytest.mark.parametrize(("op", "rung"), [p for p in RUNGS if p.values[0] != "adam_update"])

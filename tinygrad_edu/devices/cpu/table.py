@@ -53,7 +53,8 @@ def choose(ladder: list[Rung], generic: Callable) -> Callable:
     op, calls = ladder[0].op, {rung.name: Call(rung, native_threads) for rung in ladder}
     names = [p.name for p in ladder[0].parameters]
     defaults = {p.name: p.default for p in ladder[0].parameters if p.default is not p.empty}
-    climbing, by_label = ladder[::-1], {rung.label: rung for rung in ladder}
+    climbing = [rung for rung in reversed(ladder) if not rung.pinned_only]
+    by_label = {rung.label: rung for rung in ladder}
     broken = False
 
     def slot(*args: Any, **attrs: Any) -> Any:

@@ -20,12 +20,15 @@ from .source import cpp_file, entry
 ladders: dict[str, list[Rung]] = {}  # op -> rungs, lowest first
 
 
-def native(name: str, supports: Callable | None = None) -> Callable:
-    """Declare the launcher of an entry point in kernels/*.cpp. Args: see ../rungs.kernel."""
+def native(name: str, supports: Callable | None = None, pinned_only: bool = False) -> Callable:
+    """Declare the launcher of an entry point in kernels/*.cpp. Args: see ../rungs.kernel.
+
+    `pinned_only` marks a rung that teaches but is slower than NumPy's way, or that rounds more.
+    """
 
     def add(launcher: Callable) -> Callable:
         source = cpp_file(name.rsplit("_", 2)[0], name)
-        add_rung(ladders, Rung(name, launcher, supports, source))
+        add_rung(ladders, Rung(name, launcher, supports, source, pinned_only))
         return launcher
 
     return add

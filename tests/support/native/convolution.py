@@ -1,0 +1,40 @@
+"""Arguments of kernels/convolution*.cpp."""
+
+from __future__ import annotations
+
+from tinygrad_edu.ops.layers.convolution import out_size
+
+from . import draws, normal
+
+
+@draws("convolution")
+def drawn_convolution(g):
+    """(x, w, b, stride, padding, dilation, groups) of a convolution that has an output."""
+    while True:
+        groups = int(g.choice([1, 1, 2, 3]))
+        n, per, some = int(g.integers(1, 4)), int(g.integers(1, 5)), int(g.integers(1, 17))
+        dims = int(g.integers(1, 3))
+        kernel, stride, dilation, padding, size = (
+            tuple(map(int, g.integers(low, high, dims)))
+            for low, high in ((1, 5), (1, 4), (1, 3), (0, 4), (1, 20))
+        )
+        if min(out_size(size, kernel, stride, padding, dilation)) >= 1:
+            x, w = normal(g, n, groups * per, *size), normal(g, groups * some, per, *kernel)
+            bias = normal(g, groups * some) if g.random() < 0.5 else None
+            return x, w, bias, stride, padding, dilation, groups
+
+
+@draws("convolution_input")
+def drawn_convolution_input(g):
+    x, w, _, stride, padding, dilation, groups = drawn_convolution(g)
+    size = out_size(x.shape[2:], w.shape[2:], stride, padding, dilation)
+    y = normal(g, x.shape[0], w.shape[0], *size)
+    return (y, w, x.shape, stride, padding, dilation, groups)
+
+
+@draws("convolution_weight")
+def drawn_convolution_weight(g):
+    x, w, _, stride, padding, dilation, groups = drawn_convolution(g)
+    size = out_size(x.shape[2:], w.shape[2:], stride, padding, dilation)
+    y = normal(g, x.shape[0], w.shape[0], *size)
+    return (y, x, w.shape, stride, padding, dilation, groups)

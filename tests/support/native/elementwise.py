@@ -1,0 +1,20 @@
+"""Arguments of kernels/gelu.cpp."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import draws, normal
+
+
+@draws("gelu")
+def drawn_gelu(g):
+    x = normal(g, g.integers(1, 90)) * 3
+    x[g.random(x.shape) < 0.1] = g.choice([0.0, 30.0, -30.0, np.nan, 5.5, -5.5])
+    return (x,)
+
+
+@draws("gelu_backward")
+def drawn_gelu_backward(g):
+    n = g.integers(1, 90)
+    return (normal(g, n), normal(g, n) * 3, np.abs(normal(g, n)))
