@@ -222,7 +222,9 @@ X86 = platform.machine() in ("x86_64", "AMD64")
 
 @pytest.mark.skipif(not X86, reason="these instruction sets belong to x86-64")
 @pytest.mark.parametrize("march", ["x86-64", "x86-64-v3"])
-@pytest.mark.parametrize("op", ["convolution", "convolution_weight", "max_pool", "lstm_sequence"])
+@pytest.mark.parametrize(
+    "op", ["convolution", "convolution_input", "convolution_weight", "max_pool", "lstm_sequence"]
+)
 def test_kernels_are_right_with_narrower_vectors(op, march, monkeypatch):
     """Lanes and tiles follow the instruction set: 4 lanes of SSE, 8 of AVX2."""
     flags = Path("/proc/cpuinfo").read_text()

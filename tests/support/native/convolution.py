@@ -9,10 +9,16 @@ from . import draws, normal
 
 @draws("convolution")
 def drawn_convolution(g):
-    """(x, w, b, stride, padding, dilation, groups) of a convolution that has an output."""
+    return drawn_with(g, g.integers(1, 17))
+
+
+def drawn_with(g, some):
+    """(x, w, b, stride, padding, dilation, groups) of a convolution that has an output, with `some`
+    output channels a group.
+    """
     while True:
         groups = int(g.choice([1, 1, 2, 3]))
-        n, per, some = int(g.integers(1, 4)), int(g.integers(1, 5)), int(g.integers(1, 17))
+        n, per, some = int(g.integers(1, 4)), int(g.integers(1, 5)), int(some)
         dims = int(g.integers(1, 3))
         kernel, stride, dilation, padding, size = (
             tuple(map(int, g.integers(low, high, dims)))
@@ -33,8 +39,9 @@ def drawn_convolution_input(g):
 
 
 @draws("convolution_weight")
-def drawn_convolution_weight(g):
-    x, w, _, stride, padding, dilation, groups = drawn_convolution(g)
+def drawn_convolution_weight(g, rung):
+    some = g.integers(6, 40) if rung == "3" else g.integers(1, 17)
+    x, w, _, stride, padding, dilation, groups = drawn_with(g, some)
     size = out_size(x.shape[2:], w.shape[2:], stride, padding, dilation)
     y = normal(g, x.shape[0], w.shape[0], *size)
     return (y, x, w.shape, stride, padding, dilation, groups)

@@ -106,3 +106,13 @@ def convolution_weight_1_naive(fn, y, input, size, stride, padding, dilation, gr
 @native("convolution_weight_2_direct", supports=takes_weight)
 def convolution_weight_2_direct(fn, y, input, size, stride, padding, dilation, groups):
     return of_weight(fn, y, input, size, stride, padding, dilation, groups)
+
+
+def takes_turned(y, input, size, groups, stride):
+    """Enough output channels in a group to fill a vector's lanes."""
+    return takes_weight(y, input, stride, size) and size[0] // groups >= 6
+
+
+@native("convolution_weight_3_turned", supports=takes_turned)
+def convolution_weight_3_turned(fn, y, input, size, stride, padding, dilation, groups):
+    return of_weight(fn, y, input, size, stride, padding, dilation, groups)
