@@ -6,7 +6,9 @@
 //  2     with steps of 1 a convolution of y with the kernel turned by 180 degrees; else each phase of the
 //        padded image (the pixels that are a stride apart) is a convolution of y with
 //        those taps that reach it, in tiles of shifted images (direct.hpp)
-#include "direct.hpp"
+//  3     kernels of 3 x 3 with steps of 1: the same convolution by Winograd's F(2 x 2, 3 x 3)
+//        (winograd.hpp)
+#include "winograd.hpp"
 #include <vector>
 
 ENTRY convolution_input_1_naive(float* out, const float* y, const float* weight, long n, long channels, long height, long width, long features, long out_height, long out_width, long kernel_y, long kernel_x, long stride_y, long stride_x, long pad_y, long pad_x, long dilation_y, long dilation_x, long groups, int threads) {
@@ -102,4 +104,13 @@ ENTRY convolution_input_2_direct(float* out, const float* y, const float* weight
         return convolve_images(out, y, turned, weight_of, nullptr, threads);
     }
     phase_by_phase(out, y, weight, g, threads);
+}
+
+ENTRY convolution_input_3_winograd(float* out, const float* y, const float* weight, long n, long channels, long height, long width, long features, long out_height, long out_width, long kernel_y, long kernel_x, long stride_y, long stride_x, long pad_y, long pad_x, long dilation_y, long dilation_x, long groups, int threads) {
+    Geometry turned = {n, features, out_height, out_width, channels, height, width, 3, 3, 1, 1, 2 - pad_y, 2 - pad_x, 1, 1, groups}, one = turned;
+    one.n = 1;
+    long per = channels / groups, some = features / groups;
+    auto weight_of = [=](long c, long k) { return weight[((c / per * some + k / 9) * per + c % per) * 9 + 8 - k % 9]; };
+    auto direct = [=](long i) { convolve_images(out + i * channels * height * width, y + i * features * out_height * out_width, one, weight_of, nullptr, 1); };
+    winograd_images(out, y, turned, weight_of, nullptr, threads, direct);
 }

@@ -73,7 +73,7 @@ ENTRY convolution_weight_2_direct(float* out, const float* y, const float* x, lo
         long now = std::min(block, n - first);
         parallel(now, ceil_div(32768, x_step), threads, [&](long begin, long end) {
             for (long i = begin; i < end; i++) {
-                lay_out(images + i * x_step, x + (first + i) * channels * height * width, channels, g);
+                lay_out(images + i * x_step, x + (first + i) * channels * height * width, channels, g, phases);
                 for (long o = 0; o < features; o++)
                     for (long r = 0; r < out_height; r++)
                         std::memcpy(lines + i * y_step + o * pitch + r * phases.cols, y + (((first + i) * features + o) * out_height + r) * out_width, sizeof(float) * out_width);
@@ -140,7 +140,7 @@ template <int V> void turned_weight(float* out, const float* y, const float* x, 
         now = std::min(now, g.n - first);
         parallel(now, ceil_div(16384, image + turned), threads, [&](long begin, long end) {
             for (long i = begin; i < end; i++) {
-                lay_out(images + i * image, x + (first + i) * g.channels * g.height * g.width, g.channels, g);
+                lay_out(images + i * image, x + (first + i) * g.channels * g.height * g.width, g.channels, g, phases);
                 std::fill(images + i * image + g.channels * plane, images + (i + 1) * image, 0.0f);
                 for (long b = 0; b < blocks; b++) {
                     long o = b % each * wide, channel = (first + i) * g.features + b / each * some + o;

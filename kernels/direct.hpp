@@ -40,8 +40,7 @@ struct Phases {
 };
 
 // The phases of `channels` channels of an image x.
-inline void lay_out(float* to, const float* x, long channels, const Geometry& g) {
-    Phases phases(g);
+inline void lay_out(float* to, const float* x, long channels, const Geometry& g, const Phases& phases) {
     std::fill(to, to + channels * phases.plane(g), 0.0f);
     for (long c = 0; c < channels; c++, to += phases.plane(g), x += g.height * g.width)
         for (long y = 0; y < g.height; y++) {
@@ -52,9 +51,10 @@ inline void lay_out(float* to, const float* x, long channels, const Geometry& g)
                 std::memcpy(line + g.pad_x, from, sizeof(float) * g.width);
                 continue;
             }
-            for (long z = 0; z < g.width; z++) {
-                long pz = z + g.pad_x;
-                line[pz % g.stride_x * phases.rows * phases.cols + pz / g.stride_x] = from[z];
+            for (long phase = 0; phase < g.stride_x; phase++) {
+                long first = ceil_div(std::max(0L, g.pad_x - phase), g.stride_x);
+                float* part = line + phase * phases.rows * phases.cols;
+                for (long p = first, z = first * g.stride_x + phase - g.pad_x; z < g.width; p++, z += g.stride_x) part[p] = from[z];
             }
         }
 }
@@ -135,7 +135,7 @@ template <class F> void convolve_images(float* out, const float* x, const Geomet
         float* lines = scratch<1>(some * pitch);
         std::fill(image + g.channels * plane, image + g.channels * plane + 2 * TILE + g.pad_x, 0.0f);
         for (long i = begin; i < end; i++) {
-            lay_out(image, x + i * g.channels * g.height * g.width, g.channels, g);
+            lay_out(image, x + i * g.channels * g.height * g.width, g.channels, g, phases);
             for (long q = 0; q < g.groups; q++) {
                 convolve(lines, pitch, image + q * per * plane, shift.get(), depth, part_of(plane, g.taps()), packed.get() + q * some * depth, some, length);
                 for (long o = 0; o < some; o++) {

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from tinygrad_edu.ops.layers.convolution import out_size
 
 from . import draws, normal
 
 
 @draws("convolution")
-def drawn_convolution(g):
-    return drawn_with(g, g.integers(1, 17))
+def drawn_convolution(g, rung):
+    return drawn_small_steps(g) if rung == "3" else drawn_with(g, g.integers(1, 17))
+
+
+def drawn_small_steps(g):
+    """A kernel of 3 x 3 in steps of 1; some pictures have an infinite pixel or a NaN."""
+    groups, per, some, n = (
+        int(g.integers(low, high)) for low, high in ((1, 3), (16, 30), (16, 30), (1, 4))
+    )
+    padding = tuple(map(int, g.integers(0, 3, 2)))
+    size = tuple(int(g.integers(3 - min(p, 1) * 2, 20)) for p in padding)
+    x, w = normal(g, n, groups * per, *size), normal(g, groups * some, per, 3, 3)
+    if g.random() < 0.4:
+        x.flat[g.integers(x.size)] = g.choice([np.inf, -np.inf, np.nan])
+    return x, w, normal(g, len(w)), (1, 1), padding, (1, 1), groups
 
 
 def drawn_with(g, some):
@@ -31,8 +46,8 @@ def drawn_with(g, some):
 
 
 @draws("convolution_input")
-def drawn_convolution_input(g):
-    x, w, _, stride, padding, dilation, groups = drawn_convolution(g)
+def drawn_convolution_input(g, rung):
+    x, w, _, stride, padding, dilation, groups = drawn_convolution(g, rung)
     size = out_size(x.shape[2:], w.shape[2:], stride, padding, dilation)
     y = normal(g, x.shape[0], w.shape[0], *size)
     return (y, w, x.shape, stride, padding, dilation, groups)

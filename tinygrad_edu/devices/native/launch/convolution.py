@@ -76,6 +76,30 @@ def convolution_2_direct(
     return forward(fn, input, weight, bias, stride, padding, dilation, groups)
 
 
+def small_steps(weight, stride, padding, dilation, groups):
+    """A kernel of 3 x 3 in steps of 1, with enough channels on both sides to pay."""
+    ones = tuple(stride) == tuple(dilation) == (1, 1)
+    return (
+        ones
+        and weight.shape[2:] == (3, 3)
+        and max(padding) <= 2
+        and min(weight.shape[0] // groups, weight.shape[1]) >= 16
+    )
+
+
+def takes_winograd(input, weight, bias, stride, padding, dilation, groups):
+    return small_steps(weight, stride, padding, dilation, groups) and takes(
+        input, weight, bias, stride, padding, dilation, groups
+    )
+
+
+@native("convolution_3_winograd", supports=takes_winograd)
+def convolution_3_winograd(
+    fn, input, weight, bias=None, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1
+):
+    return forward(fn, input, weight, bias, stride, padding, dilation, groups)
+
+
 def transposed(fn, y, weight, size, stride, padding, dilation, groups):
     y, w, out = fn.contiguous(y), fn.contiguous(weight), fn.empty(tuple(size), y)
     fn(out, y, w, *numbers(size, w.shape, y.shape[2:], stride, padding, dilation, groups))
@@ -89,6 +113,17 @@ def convolution_input_1_naive(fn, y, weight, size, stride, padding, dilation, gr
 
 @native("convolution_input_2_direct", supports=takes_transposed)
 def convolution_input_2_direct(fn, y, weight, size, stride, padding, dilation, groups):
+    return transposed(fn, y, weight, size, stride, padding, dilation, groups)
+
+
+def takes_transposed_winograd(y, weight, size, stride, padding, dilation, groups):
+    return small_steps(weight, stride, padding, dilation, groups) and takes_transposed(
+        y, weight, stride, size
+    )
+
+
+@native("convolution_input_3_winograd", supports=takes_transposed_winograd)
+def convolution_input_3_winograd(fn, y, weight, size, stride, padding, dilation, groups):
     return transposed(fn, y, weight, size, stride, padding, dilation, groups)
 
 
