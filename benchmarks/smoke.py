@@ -23,7 +23,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 
 import tinygrad_edu
-from tinygrad_edu.bench.ladder import coarse, error_of, forward_of, outputs, rungs_of, slot_of
+from tinygrad_edu.bench.ladder import rungs_of
+from tinygrad_edu.bench.results import error_of, forward_of, outputs, slot_of
+from tinygrad_edu.bench.side import coarse
 from tinygrad_edu.bench.works import parse_shape, works, works_of
 from tinygrad_edu.devices.cuda.compile import architecture, machine_code
 from tinygrad_edu.devices.launch import ladders

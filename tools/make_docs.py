@@ -63,23 +63,36 @@ def call(op: Declared) -> str:
     return f"{op.name}({', '.join(shown)})"
 
 
+ENTRY_POINTS = {  # how a kernel begins, by its file; and the device that runs it
+    "*.cu": (r"\b([a-z]\w*?_[0-9]+[a-z]?_\w+)\s*\(", "cuda"),
+    "*.cpp": (r"^ENTRY\s+([a-z]\w*?_[0-9]+[a-z]?_\w+)\s*\(", "cpu"),
+}
+
+
 @cache
-def entry_points() -> dict[str, dict[str, Path]]:
-    """{op: {kernel: its file}}, by the naming rule `<op>_<rung>_<idea>`."""
-    found: dict[str, dict[str, Path]] = {}
-    for path in (ROOT / "kernels").rglob("*.cu"):
-        text = path.read_text(encoding="utf-8")
-        for name in re.findall(r"\b([a-z]\w*?_[0-9]+[a-z]?_\w+)\s*\(", text):
-            found.setdefault(re.split(r"_[0-9]+[a-z]?_", name)[0], {})[name] = path
-    return {op: dict(sorted(names.items())) for op, names in found.items()}
+def entry_points() -> dict[str, dict[str, dict[str, Path]]]:
+    """{op: {device: {kernel: its file}}}, by the naming rule `<op>_<rung>_<idea>`."""
+    found: dict[str, dict[str, dict[str, Path]]] = {}
+    for files, (pattern, device) in ENTRY_POINTS.items():
+        for path in sorted((ROOT / "kernels").rglob(files)):
+            for name in re.findall(pattern, path.read_text(encoding="utf-8"), re.M):
+                devices = found.setdefault(re.split(r"_[0-9]+[a-z]?_", name)[0], {})
+                devices.setdefault(device, {})[name] = path
+    return found
 
 
 def kernels(op: Op) -> str:
-    files = entry_points().get(op.name, {})
-    found = ", ".join(
-        f"[`{name}`](../../{path.relative_to(ROOT).as_posix()})" for name, path in files.items()
-    )
-    return found or ("generated from the forward" if op.elementwise else "none, the forward runs")
+    """The rungs of an op on each device."""
+    found = {
+        device: ", ".join(
+            f"[`{name}`](../../{path.relative_to(ROOT).as_posix()})"
+            for name, path in sorted(files.items())
+        )
+        for device, files in entry_points().get(op.name, {}).items()
+    }
+    if op.elementwise:
+        found = {"cuda": "generated from the forward"} | found
+    return "; ".join(map(": ".join, found.items())) or "none, the forward runs"
 
 
 def forms(op: Declared) -> list[str]:

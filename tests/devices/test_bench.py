@@ -12,10 +12,13 @@ import pytest
 from support import fake_cupy
 
 import tinygrad_edu as tg
-from tinygrad_edu.bench import counters, ladder, report, timing, works
+from tinygrad_edu.bench import counters, ladder, on_cpu, on_cuda, report, results, timing, works
 from tinygrad_edu.bench.works.work import size as work_size
 from tinygrad_edu.cli import main
 from tinygrad_edu.devices import launch as kernels
+from tinygrad_edu.devices.native import source as native_source
+from tinygrad_edu.devices.table import all_ladders, native_ladders
+from tinygrad_edu.engine.errors import DeviceError
 
 pytestmark = pytest.mark.skipif(
     shutil.which("g++") is None, reason="g++ is not installed: emu cannot run kernels"
@@ -108,7 +111,9 @@ def test_a_wrong_kernel_is_not_timed_and_the_exit_code_tells(cuda, capsys, monke
     ("words", "said"),
     [
         (["nothing", "--device", "emu"], "KERNEL must be an op with kernels"),
-        (["softmax", "--device", "cpu"], "--device must be cuda or emu"),
+        (["softmax", "--device", "mps"], "--device must be cuda, cpu or emu"),
+        (["softmax_3_warp", "--device", "cpu"], "KERNEL must be an op with kernels"),
+        (["softmax", "--device", "emu", "--threads", "2"], "--threads must stand with"),
         (
             ["softmax", "--device", "emu", "--shape", "5by7"],
             "--shape of softmax must look like 16384x8192",
@@ -129,7 +134,7 @@ def test_every_entry_of_the_table_of_works_makes_what_its_op_takes():
         work = works.works[op]
         for shape in work.quick:
             args = work.make(np.random.default_rng(0), *shape)
-            out = ladder.outputs(ladder.forward_of(op)(np, *args, **work.attrs))[0]
+            out = results.outputs(results.forward_of(op)(np, *args, **work.attrs))[0]
             assert np.isfinite(out).all()
             assert work.flops(*shape) >= 0
             assert work.tolerance(*shape) < 5e-3
@@ -188,7 +193,7 @@ def test_short_kernels_are_timed_as_a_graph_of_many(cuda):
 
 def test_contenders_take_turns_and_the_cache_is_scrubbed_before_cold_samples(cuda):
     order = []
-    clock = timing.Clock(tg.device("cuda"), quick=True)
+    clock = on_cuda.CudaClock(tg.device("cuda"), quick=True)
     clock.scrub = lambda: order.append("scrub")
     clock.race(
         [timing.Contender(name, lambda name=name: order.append(name), None) for name in "ab"], 0
@@ -205,14 +210,14 @@ def test_a_nan_is_wrong_unless_one_belongs_there():
     device = tg.device("emu")
     good, bad = (device.asarray(np.array(v, np.float32)) for v in ([1.0, 2.0], [1.0, np.nan]))
     expected = [device.asarray(np.array([1.0, 2.0]))]
-    assert ladder.error_of(device, good, expected, 1e-6) == (0, True)
-    assert ladder.error_of(device, bad, expected, 1e-6)[1] is False
-    assert ladder.error_of(device, bad, [device.asarray(np.array([1.0, np.nan]))], 1e-6) == (
+    assert results.error_of(device, good, expected, 1e-6) == (0, True)
+    assert results.error_of(device, bad, expected, 1e-6)[1] is False
+    assert results.error_of(device, bad, [device.asarray(np.array([1.0, np.nan]))], 1e-6) == (
         0,
         True,
     )
     assert (
-        ladder.error_of(device, good, [device.asarray(np.array([1.0, np.inf]))], 1e-6)[1] is False
+        results.error_of(device, good, [device.asarray(np.array([1.0, np.inf]))], 1e-6)[1] is False
     )
 
 
@@ -223,6 +228,8 @@ def test_a_roofline_without_times_is_not_drawn(tmp_path):
 def test_every_op_with_kernels_can_be_measured():
     for op in kernels.ladders:
         assert works.works_of(op).full, op
+    for op in native_ladders():
+        assert works.works_of(op).cpu, op
 
 
 def test_a_contender_that_cannot_be_captured_is_timed_call_by_call(cuda):
@@ -242,7 +249,7 @@ def test_a_contender_that_fails_leaves_the_race_to_the_others(cuda):
     def fail():
         raise RuntimeError("no memory")
 
-    clock = timing.Clock(tg.device("cuda"), quick=True)
+    clock = on_cuda.CudaClock(tg.device("cuda"), quick=True)
     bad, good = (timing.Contender(n, call, None) for n, call in (("a", fail), ("b", lambda: 0)))
     clock.race([bad, good], 0, (RuntimeError,))
     assert bad.failed == "no memory" and not bad.cold
@@ -253,7 +260,7 @@ def test_a_slow_call_is_timed_a_few_times_only(cuda):
     cuda.cuda.Event.tick = 60.0
     try:
         calls = []
-        clock = timing.Clock(tg.device("cuda"), quick=True)
+        clock = on_cuda.CudaClock(tg.device("cuda"), quick=True)
         slow = timing.Contender("slow", lambda: calls.append(1), None)
         clock.race([slow], 5)
     finally:
@@ -264,6 +271,91 @@ def test_a_slow_call_is_timed_a_few_times_only(cuda):
 
 def test_what_is_measured_stands_in_the_file_named_as_the_launchers():
     for op, work in works.works.items():
-        launcher = kernels.ladders[op][0].launcher
+        launcher = (all_ladders().get(op) or native_ladders()[op])[0].launcher
         family = getattr(launcher, "__module__").rsplit(".", 1)[-1]
         assert work.make is works.work.one or work.make.__module__.endswith(f".{family}"), op
+
+
+# ---- on the CPU ----
+
+
+def test_on_the_cpu_each_rung_is_checked_timed_and_compared(capsys, tmp_path):
+    words = ["softmax", "--device", "cpu", "--quick", "--shape", "64x256", "--seconds", "0"]
+    files = ["--out", str(tmp_path / "rows.jsonl"), "--plot", str(tmp_path / "roof.png")]
+    code, out, err = bench(capsys, *words, *files)
+    assert (code, err) == (0, "")
+    assert "1 thread" in out and "limits, measured in this run: multiply-adds" in out
+    rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    names = [row["kernel"] for row in rows]
+    assert names[: len(native_ladders()["softmax"])] == [
+        rung.name for rung in native_ladders()["softmax"]
+    ]
+    assert "NumPy" in names
+    for row in rows:
+        assert row["right"] and row["max_error"] < 2e-5
+        assert 0 < row["hot_ms"][0] <= row["hot_ms"][1] <= row["hot_ms"][2]
+        assert row["threads"] == 1 and row["cpu"] and row["limits"]["bytes"] == 2 * 4 * 64 * 256
+        expected = row["limit_ms"] / row["hot_ms"][1]
+        assert row["share_of_limit"] == pytest.approx(expected, rel=1e-2, abs=1e-4)
+    assert set(rows[0]["share_of_peer"]) == {row["kernel"] for row in rows if "peer" in row}
+    pytest.importorskip("matplotlib")
+    assert (tmp_path / "roof.png").stat().st_size > 1000
+
+
+def test_without_a_compiler_bench_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(on_cpu, "why_not", lambda: "kernels: need the C++ compiler g++. Install it")
+    with pytest.raises(DeviceError, match="must have a C.. compiler.*apt install g"):
+        on_cpu.OnCpu(tg.device("cpu"))
+
+
+def test_the_number_of_threads_is_that_of_the_flag_inside_and_as_before_after():
+    pytest.importorskip("threadpoolctl")
+    before = tg.get_num_threads()
+    with on_cpu.using_threads(1):
+        assert tg.get_num_threads() == on_cpu.native_threads() == 1
+    assert tg.get_num_threads() == before
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_kernels_of_limits_do_what_their_speeds_count(threads):
+    kernel = {
+        name: native_source.entry(on_cpu.read(on_cpu.kernels_folder() / "limits.cpp"), name)
+        for name in ("limit_fma", "limit_read", "limit_copy", "limit_update")
+    }
+    out, x = np.zeros(threads + 1, np.float32), np.arange(1024 * threads, dtype=np.float32)
+    kernel["limit_fma"](out.ctypes.data, 5, threads)
+    assert np.isfinite(out).all() and out[threads] >= 2 * 4 * 12  # 12 chains of 4 lanes
+    kernel["limit_read"](out.ctypes.data, x.ctypes.data, x.size, 2, threads)
+    assert out[:threads].sum() == pytest.approx(2 * x.sum(), rel=1e-5)
+    y = np.full_like(x, np.nan)
+    kernel["limit_copy"](y.ctypes.data, x.ctypes.data, x.size, 1, threads)
+    np.testing.assert_array_equal(x, y)
+    kernel["limit_update"](y.ctypes.data, 2.0, x.size, 2, threads)
+    np.testing.assert_array_equal(4 * x, y)
+
+
+def test_what_is_written_costs_what_a_copy_takes_beyond_reading():
+    speed = {"read": 4.0, "copy": 2.0, "update": 3.0}
+    seconds = {
+        "a sum": (on_cpu.Moved(8, 0, False), 2.0),
+        "a copy": (on_cpu.Moved(8, 8, False), 8.0),
+        "an update": (on_cpu.Moved(9, 9, True), 6.0),
+    }
+    for what, (moved, expected) in seconds.items():
+        assert on_cpu.memory_seconds(moved, speed) == expected, what
+
+
+def test_a_rate_counts_all_rounds_of_the_fastest_sample(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(on_cpu.time, "perf_counter", lambda: now[0])
+
+    def run(rounds):
+        now[0] += rounds * 1e-3
+
+    assert on_cpu.best_rate(50.0, run) == pytest.approx(50e3)
+
+
+def test_an_optimisers_step_is_checked_on_copies_of_its_arguments():
+    pytest.importorskip("threadpoolctl")
+    rows = list(ladder.measure("adam_update", tg.device("cpu"), (5000,), quick=True, seconds=0))
+    assert all(row["right"] and row["max_error"] < 1e-5 for row in rows)

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 
-from ..devices.launch import ladders
 from ..engine.device import Device, get_device
 from ..engine.errors import DeviceError, KernelError
 from . import report
 from .ladder import measure, rungs_of
-from .timing import ceilings
+from .on_cpu import OnCpu, using_threads
+from .on_cuda import ceilings
 from .works import parse_shape
+
+SECONDS = {"cuda": 5.0, "cpu": 1.0}  # for the samples of a shape
 
 
 @cache
@@ -22,43 +25,66 @@ def ceilings_of(device: str, quick: bool) -> dict[str, float]:
     return ceilings(get_device(device), quick)
 
 
+def ladders_of(kind: str) -> dict:
+    """The ladders of a kind of device: those in C++ on the CPU, those in CUDA elsewhere."""
+    from ..devices.table import all_ladders, native_ladders
+
+    return native_ladders() if kind == "cpu" else all_ladders()
+
+
 def bench(flags: argparse.Namespace) -> int:
     """Measure the ladders that the flags name."""
+    kind = flags.device.split(":")[0]
+    if kind not in ("cuda", "cpu", "emu"):
+        raise DeviceError(
+            "bench: --device must be cuda, cpu or emu, which run kernels, got"
+            f" {flags.device!r}. Choose one of them."
+        )
+    if flags.threads and kind != "cpu":
+        raise DeviceError(
+            f"bench: --threads must stand with --device cpu, got --device {flags.device}. Leave it"
+            " out."
+        )
+    ladders = ladders_of(kind)
     names = sorted(ladders) if flags.kernel == "all" else [flags.kernel]
     # a wrong name is an error before a GPU is looked for
-    ops = [rungs_of(name)[0].op for name in names]
+    ops = [rungs_of(name, ladders)[0].op for name in names]
     shape = parse_shape(ops[0], flags.shape) if flags.shape else None
-    if flags.device.split(":")[0] not in ("cuda", "emu"):
-        raise DeviceError(
-            f"bench: --device must be cuda or emu, which run kernels, got {flags.device!r}. Choose"
-            " one of them."
-        )
     device = get_device(flags.device)
-    limits = ceilings_of(str(device), flags.quick) if device.type == "cuda" else None
-    wrong = False
-    for name in names:
-        try:
-            rows = measured(name, device, shape, flags, limits)
-        except KernelError as error:
-            if len(names) == 1:
-                raise
-            print(f"{name} not measured: {error}\n")  # the others still get their figures
-            continue
-        print(report.table(rows), flush=True)
-        wrong |= any(row.get("right") is False and "peer" not in row for row in rows)
-        if flags.plot:
-            stem = flags.plot.stem if len(names) == 1 else f"{flags.plot.stem}-{name}"
-            draw(rows, flags.plot.with_stem(stem))
-        print()
-    return int(wrong)
+    if kind == "cpu":
+        OnCpu(device)  # refuses where there is no compiler
+    with using_threads(flags.threads or 1) if kind == "cpu" else nullcontext():
+        wrong = [ladder_is_wrong(name, device, shape, flags, names) for name in names]
+    return int(any(wrong))
+
+
+def ladder_is_wrong(
+    name: str, device: Device, shape: tuple | None, flags: argparse.Namespace, names: list[str]
+) -> bool:
+    """Measure and show one ladder; whether one of its kernels gave a wrong result."""
+    try:
+        rows = measured(name, device, shape, flags)
+    except KernelError as error:
+        if len(names) == 1:
+            raise
+        print(f"{name} not measured: {error}\n")  # the others still get their figures
+        return False
+    print(report.table(rows), flush=True)
+    if flags.plot:
+        stem = flags.plot.stem if len(names) == 1 else f"{flags.plot.stem}-{name}"
+        draw(rows, flags.plot.with_stem(stem))
+    print()
+    return any(row.get("right") is False and "peer" not in row for row in rows)
 
 
 def measured(
-    name: str, device: Device, shape: tuple | None, flags: argparse.Namespace, limits: dict | None
+    name: str, device: Device, shape: tuple | None, flags: argparse.Namespace
 ) -> list[dict]:
     """The rows of one ladder, each shape written to the file as soon as it is done."""
+    limits = ceilings_of(str(device), flags.quick) if device.type == "cuda" else None
+    seconds = SECONDS.get(device.type, 0.0) if flags.seconds is None else flags.seconds
     rows = []
-    for row in measure(name, device, shape, flags.quick, flags.seconds, limits):
+    for row in measure(name, device, shape, flags.quick, seconds, limits):
         rows.append(row)
         if flags.out:
             report.write_lines(flags.out, [row])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import gc
-import json
 import subprocess
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -13,31 +12,29 @@ from typing import Any
 
 import numpy as np
 
-from .. import optim  # declares the steps that kernels stand for
-from ..devices.launch import ladders
-from ..devices.rungs import Rung, definition
-from ..devices.source import kernels_folder
-from ..devices.table import use_kernel
-from ..engine.device import Device
-from ..engine.errors import KernelError, TinygradEduError
-from .counters import counted, summed
-from .timing import Clock, Contender, captured, quantiles
+from ..devices.rungs import Rung
+from ..devices.table import all_ladders
+from ..engine.errors import KernelError
+from .on_cpu import OnCpu
+from .on_cuda import OnCuda
+from .on_emu import OnEmu
+from .results import error_of, forward_of, nbytes, outputs, widened
+from .side import FAILURES, Moved, Peer, Side
 from .works import Work, works_of
 
-# what a rung or a peer may raise without stopping the others
-FAILURES = (
-    TinygradEduError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-    AttributeError,
-    MemoryError,
-    NotImplementedError,
-)
+
+def side_of(device: Any, quick: bool = False, limits: dict[str, float] | None = None) -> Side:
+    """How the benchmark sees a device. `limits`: of a GPU, as on_cuda.ceilings gives them."""
+    if device.type == "cuda":
+        return OnCuda(device, quick, limits)
+    return OnCpu(device, quick) if device.type == "cpu" else OnEmu(device, quick)
 
 
-def rungs_of(name: str) -> list[Rung]:
-    """The rungs that "softmax" (all), "softmax_3_warp" or "softmax_3" name."""
+def rungs_of(name: str, ladders: dict[str, list[Rung]] | None = None) -> list[Rung]:
+    """The rungs that "softmax" (all), "softmax_3_warp" or "softmax_3" name, by default those in
+    CUDA.
+    """
+    ladders = all_ladders() if ladders is None else ladders
     if name in ladders:
         return ladders[name]
     found = [
@@ -51,116 +48,6 @@ def rungs_of(name: str) -> list[Rung]:
     return found
 
 
-def outputs(result: Any) -> list[Any]:
-    return (
-        [r for r in result if hasattr(r, "dtype")]
-        if isinstance(result, (tuple, list))
-        else [result]
-    )
-
-
-def nbytes(values: Any) -> int:
-    return sum(
-        nbytes(v) if isinstance(v, (tuple, list)) else getattr(v, "nbytes", 0) for v in values
-    )
-
-
-@lru_cache
-def registers() -> dict[str, dict[str, list[int]]]:
-    """kernels/registers.json: registers a thread and static shared bytes a block, as NVRTC gave
-    them.
-    """
-    path = kernels_folder() / "registers.json"
-    return json.loads(path.read_text(encoding="utf-8"))["kernels"] if path.exists() else {}
-
-
-def error_of(
-    device: Device, result: Any, expected: list[Any], tolerance: float
-) -> tuple[float, bool]:
-    """The largest distance from the float64 results, and whether all are within the tolerance (a
-    NaN is not, unless one belongs there).
-    """
-    xp, worst, right = device.xp, 0.0, True
-    for ours, theirs in zip(outputs(result), expected):
-        if ours.dtype.kind != "f":
-            right = right and bool(device.to_host((ours == theirs).all()))
-            continue
-        # equal infinities, a NaN where one belongs
-        same = (ours == theirs) | (ours != ours) & (theirs != theirs)
-        distance = xp.where(same, 0.0, xp.absolute(ours.astype("float64") - theirs))
-        within = same | (distance <= tolerance * (1 + xp.absolute(theirs))) & xp.isfinite(distance)
-        right = right and ours.shape == theirs.shape and bool(device.to_host(within.all()))
-        worst = max(worst, float(device.to_host(distance.max()))) if ours.size else worst
-    return worst, right
-
-
-def peers(
-    op: str, work: Work, device: Any, args: tuple
-) -> Iterator[tuple[str, Callable[[], Any], Callable | None]]:
-    """What the rungs are compared with: the generic forward over CuPy (for matmul that is cuBLAS),
-    and PyTorch if it is there. The same memory.
-    """
-
-    def generic() -> Any:
-        with use_kernel(**{op: 0}):
-            return slot_of(op, device)(*args, **work.attrs)
-
-    yield ("cuBLAS (CuPy)" if op == "matmul" else "generic (CuPy)"), generic, None
-    try:
-        import torch
-    except ImportError:
-        return
-    counterpart = work.torch
-    if counterpart is None or not torch.cuda.is_available():
-        return
-    theirs = tuple(torch.from_dlpack(a) if type(a) is device.array_type else a for a in args)
-
-    def call() -> Any:
-        with torch.no_grad():
-            return counterpart(torch, *theirs, **work.attrs)
-
-    def capture(n: int) -> Callable[[], None]:
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            for _ in range(n):
-                call()
-        return graph.replay
-
-    yield "PyTorch", call, capture
-
-
-def forward_of(op: str) -> Callable:
-    """The definition of an op, or of an optimiser step, which then returns what it changed."""
-    defined = definition(op)
-    if defined is None:
-        raise KernelError(
-            f"bench: {op} must be an op or an optimiser step, got neither. Rename it."
-        )
-    return changing(op, defined, 1)
-
-
-def slot_of(op: str, device: Device) -> Callable:
-    """What runs an op on a device: its kernel, where it has one."""
-    return changing(op, getattr(device.F, op), 0)
-
-
-def changing(op: str, function: Callable, first: int) -> Callable:
-    """A function as it is, or for an optimiser step (whose arguments start at `first`) one that
-    returns the arrays that it changed.
-    """
-    changes = works_of(op).changes
-    if not changes:
-        return function
-    names = [p.name for p in ladders[op][0].parameters]
-
-    def call(*args: Any, **attrs: Any) -> list[Any]:
-        function(*args, **attrs)
-        given = zip(names, args[first:])
-        return [a for name, a in given if name in changes and hasattr(a, "dtype")]
-
-    return call
-
-
 def measure(
     name: str,
     device: Any,
@@ -169,42 +56,13 @@ def measure(
     seconds: float = 5.0,
     limits: dict[str, float] | None = None,
 ) -> Iterator[dict[str, Any]]:
-    """A row for each rung and peer on each shape. On `cuda`: times; on `emu`: counters."""
-    rungs = rungs_of(name)
-    op = rungs[0].op
-    work = works_of(op)
-    for sizes in [shape] if shape else work.quick if quick or device.type == "emu" else work.full:
-        yield from measure_on(op, rungs, work, device, sizes, quick, seconds, limits)
+    """A row for each rung and peer on each shape: times on `cuda` and `cpu`, counters on `emu`."""
+    side = side_of(device, quick, limits)
+    rungs = rungs_of(name, side.ladders)
+    work = works_of(rungs[0].op)
+    for sizes in [shape] if shape else side.shapes(work):
+        yield from Trial(rungs[0].op, work, side, sizes).run(rungs, seconds)
         gc.collect()
-
-
-def measure_on(
-    op: str,
-    rungs: list[Rung],
-    work: Work,
-    device: Any,
-    sizes: tuple,
-    quick: bool,
-    seconds: float,
-    limits: dict[str, float] | None,
-) -> Iterator[dict[str, Any]]:
-    """The rows of one shape: all are checked first, then what is right is timed in turns."""
-    trial = Trial(op, work, device, sizes)
-    todo = [trial.of_rung(rung) for rung in rungs]
-    if device.type == "cuda":
-        todo += trial.of_peers()
-    timed = []
-    for entry in todo:
-        if not trial.check(entry):
-            continue
-        if device.type == "cuda":
-            timed.append(entry)
-        else:
-            entry.row |= summed(counted(entry.call))
-    trial.expected = []
-    if timed:
-        trial.time(timed, Clock(device, quick), seconds, limits or {})
-    yield from (entry.row for entry in todo)
 
 
 class Entry:
@@ -218,39 +76,48 @@ class Entry:
 class Trial:
     """One op on one shape: the arguments, the right results, and what every row says."""
 
-    def __init__(self, op: str, work: Work, device: Any, sizes: tuple):
-        self.op, self.work, self.device, self.sizes = op, work, device, sizes
+    def __init__(self, op: str, work: Work, side: Side, sizes: tuple):
+        self.op, self.work, self.side, self.sizes = op, work, side, sizes
+        self.device = device = side.device
         self.host = work.make(np.random.default_rng(0), *sizes)
-        args = [device.asarray(a) if isinstance(a, np.ndarray) else a for a in self.host]
+        # an op that changes its arguments gets copies
+        args = [
+            device.asarray(a.copy() if work.changes else a) if isinstance(a, np.ndarray) else a
+            for a in self.host
+        ]
         self.args = tuple(work.view(a) for a in args) if work.view else tuple(args)
         wide = [widened(a) for a in self.args]
         self.expected = outputs(forward_of(op)(device.xp, *wide, **work.attrs))
         written = sum(o.nbytes // 2 if o.dtype == "float64" else o.nbytes for o in self.expected)
-        self.bytes, self.flops = nbytes(self.args) + written, work.flops(*sizes)
-        self.common = about(device) | {
+        self.moved = Moved(nbytes(self.args), written, bool(work.changes))
+        self.flops = work.flops(*sizes)
+        self.common = {"commit": commit(), "date": datetime.date.today().isoformat()}
+        self.common |= side.about() | {
             "op": op,
             "shape": list(sizes),
             "dtype": "float32",
             "device": str(device),
-            "bytes": self.bytes,
+            "bytes": self.moved.read + self.moved.written,
             "flops": self.flops,
         }
 
+    def run(self, rungs: list[Rung], seconds: float) -> Iterator[dict[str, Any]]:
+        """The rows: all are checked first, then what is right is measured in turns."""
+        todo = [self.of_rung(rung) for rung in rungs]
+        todo += map(self.of_peer, self.side.peers(self.op, self.work, self.args))
+        right = [entry for entry in todo if self.check(entry)]
+        self.expected = []
+        if right:
+            self.side.fill(right, self.moved, self.flops, seconds)
+        yield from (entry.row for entry in todo)
+
     def of_rung(self, rung: Rung) -> Entry:
-        slot = slot_of(self.op, self.device)
-
-        def call() -> Any:
-            with use_kernel(**{self.op: rung.label}):
-                return slot(*self.args, **self.work.attrs)
-
-        row = {"kernel": rung.name, "rung": rung.label} | compiled(rung) | coarse(rung)
+        call = self.side.pinned(self.op, rung.label, self.work, self.args)
+        row = {"kernel": rung.name, "rung": rung.label} | self.side.notes(rung)
         return Entry(self.common | row, call, None)
 
-    def of_peers(self) -> list[Entry]:
-        return [
-            Entry(self.common | {"kernel": name, "peer": True}, call, capture)
-            for name, call, capture in peers(self.op, self.work, self.device, self.args)
-        ]
+    def of_peer(self, peer: Peer) -> Entry:
+        return Entry(self.common | {"kernel": peer.name, "peer": True}, peer.call, peer.capture)
 
     def check(self, entry: Entry) -> bool:
         """Run it once and compare; what fails is noted, so that the others still get figures."""
@@ -278,74 +145,6 @@ class Trial:
                 if hasattr(a, "dtype"):
                     a[...] = self.device.asarray(start)
 
-    def time(
-        self, entries: list[Entry], clock: Clock, seconds: float, limits: dict[str, float]
-    ) -> None:
-        """Fill in the times of all entries, and the share that each has of its peers' speed."""
-        contenders = []
-        for entry in entries:
-            capture = entry.capture or captured(self.device, entry.call)
-            contenders.append(Contender(entry.row["kernel"], entry.call, capture))
-        clock.race(contenders, seconds, FAILURES)
-        for entry, contender in zip(entries, contenders):
-            if contender.failed:
-                entry.row["skipped"] = contender.failed
-            else:
-                entry.row |= times(contender, self.bytes, self.flops, limits)
-        rows = [entry.row for entry in entries if "cold_ms" in entry.row]
-        fastest = {row["kernel"]: row["cold_ms"][1] for row in rows if row.get("peer")}
-        for row in rows:
-            row["share_of_peer"] = {
-                peer: round(ms / row["cold_ms"][1], 4)
-                for peer, ms in fastest.items()
-                if peer != row["kernel"]
-            }
-
-
-def widened(value: Any) -> Any:
-    """A float32 array as float64."""
-    return value.astype("float64") if getattr(value, "dtype", None) == "float32" else value
-
-
-def times(
-    contender: Contender, bytes_: int, flops: float, limits: dict[str, float]
-) -> dict[str, Any]:
-    """The figures of one contender.
-
-    The limit is what the GPU cannot beat: all bytes once at the speed of a copy, or all FLOPs at
-    cuBLAS's speed.
-    """
-    found: dict[str, Any] = {
-        "cold_ms": quantiles(contender.cold),
-        "hot_ms": quantiles(contender.hot),
-        "samples": len(contender.cold),
-        "graph_of": contender.repeats,
-    }
-    ms = found["cold_ms"][1]
-    found |= {"gb_s": round(bytes_ / ms / 1e6, 2), "tflop_s": round(flops / ms / 1e9, 4)}
-    if limits:
-        memory, arithmetic = (
-            bytes_ / limits["copy_gb_s"] / 1e6,
-            flops / limits["fp32_tflop_s"] / 1e9,
-        )
-        found |= {
-            "limit_ms": float(f"{max(memory, arithmetic):.5g}"),
-            "limited_by": "memory" if memory >= arithmetic else "arithmetic",
-            "limits": limits,
-        }
-        found["share_of_limit"] = round(found["limit_ms"] / ms, 4)
-    return found
-
-
-def coarse(rung: Rung) -> dict[str, Any]:
-    """A mark for a rung that rounds more than its op does."""
-    return {"coarse": True} if getattr(rung, "pinned_only", False) else {}
-
-
-def compiled(rung: Rung) -> dict[str, Any]:
-    row = registers().get(rung.name, {}).get("sm_90")
-    return {"registers_sm_90": row[0], "static_shared": row[1]} if row else {}
-
 
 @lru_cache
 def commit() -> str:
@@ -360,33 +159,3 @@ def commit() -> str:
     except (OSError, subprocess.SubprocessError):
         return "unknown"
     return done.stdout.strip()
-
-
-def about(device: Any) -> dict[str, Any]:
-    """What every row says of where and when it was measured."""
-    row: dict[str, Any] = {"commit": commit(), "date": datetime.date.today().isoformat()}
-    if device.type == "cuda":
-        info = device.info()
-        row |= {
-            "gpu": info["name"],
-            "driver": info["driver"],
-            "cupy": info["cupy"],
-            "clocks_mhz": clocks(),
-            "tf32": False,
-        }
-    return row
-
-
-def clocks() -> list[int] | None:
-    """Of the multiprocessors and of the memory, now."""
-    try:
-        said = subprocess.run(
-            ["nvidia-smi", "--query-gpu=clocks.sm,clocks.mem", "--format=csv,noheader,nounits"],
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=10,
-        ).stdout
-        return [int(n) for n in said.splitlines()[0].split(",")]
-    except (OSError, ValueError, IndexError, subprocess.SubprocessError):
-        return None

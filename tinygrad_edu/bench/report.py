@@ -38,14 +38,29 @@ def peer_share(row: dict[str, Any]) -> str:
     return ", ".join(f"{100 * share:.0f} % of {name}" for name, share in shares.items()) or "-"
 
 
-TIMES = (
-    ("cold ms (20-80 %)", median("cold_ms")),
-    ("hot ms (20-80 %)", median("hot_ms")),
-    ("GB/s", number("gb_s", ".0f")),
-    ("TFLOP/s", number("tflop_s", ".2f")),
-    ("of limit", number("share_of_limit", ".0f", 100)),
-    ("speed", peer_share),
-)
+def times(rows: list[dict[str, Any]]) -> tuple:
+    """The columns of times: on a GPU the cold time comes first, on a CPU the hot one."""
+    columns = [("cold ms (20-80 %)", median("cold_ms")), ("hot ms (20-80 %)", median("hot_ms"))]
+    small = "cpu" in rows[0]
+    return (
+        *(reversed(columns) if small else columns),
+        ("GB/s", number("gb_s", ".1f" if small else ".0f")),
+        flop_column(rows),
+        ("of limit", number("share_of_limit", ".0f", 100)),
+        ("speed", peer_share),
+    )
+
+
+def flop_column(rows: list[dict[str, Any]]) -> tuple:
+    unit, scale = unit_of(rows)
+    return unit, number("tflop_s", ".2f" if scale == 1 else ".1f", scale)
+
+
+def unit_of(rows: list[dict[str, Any]]) -> tuple[str, float]:
+    """What arithmetic is given in, and how much of it is a TFLOP/s."""
+    return ("GFLOP/s", 1e3) if "cpu" in rows[0] else ("TFLOP/s", 1.0)
+
+
 COUNTERS = (
     ("launches", number("launches", ".0f")),
     ("bytes", number("counted_bytes", ".0f")),
@@ -68,8 +83,8 @@ def block(rows: list[dict[str, Any]]) -> str:
     columns = [
         ("kernel", lambda row: row["kernel"]),
         ("max error", number("max_error", ".1e")),
-        ("registers", number("registers_sm_90", ".0f")),
-        *(TIMES if any("cold_ms" in row for row in rows) else COUNTERS),
+        *([("registers", number("registers_sm_90", ".0f"))] if "cpu" not in rows[0] else []),
+        *(times(rows) if any("cold_ms" in row for row in rows) else COUNTERS),
     ]
     titles = [title for title, _ in columns]
     lines = [titles, *([show(row) for _, show in columns] for row in rows)]
@@ -79,9 +94,15 @@ def block(rows: list[dict[str, Any]]) -> str:
         if "skipped" in row:
             texts[i] = f"{row['kernel']:{widths[0]}s}  not measured: {row['skipped']}"
     first = rows[0]
-    where = first.get("gpu", first["device"])
-    head = f"{first['op']} {shape_of(first)} float32 on {where}"
+    head = f"{first['op']} {shape_of(first)} float32 on {where(first)}"
     return "\n".join([head, *texts, *notes_of(rows)])
+
+
+def where(row: dict[str, Any]) -> str:
+    """The machine of a row."""
+    if "cpu" in row:
+        return f"{row['cpu']}, {row['threads']} thread{'s' if row['threads'] > 1 else ''}"
+    return row.get("gpu", row["device"])
 
 
 def aligned(line: list[str], widths: list[int]) -> str:
@@ -95,18 +116,37 @@ def notes_of(rows: list[dict[str, Any]]) -> list[str]:
     notes = []
     if any("counters" in row for row in rows):
         notes.append("counters not available: no kernel of this package was launched")
-    limits = next((row["limits"] for row in rows if "limits" in row), None)
-    if limits:
-        notes.append(
-            f"limits, measured in this run: copy {limits['copy_gb_s']:.0f} GB/s, fp32"
-            f" {limits['fp32_tflop_s']:.1f} TFLOP/s (cuBLAS, TF32 off); of limit: in %"
-        )
+    timed = next((row for row in rows if "limits" in row), None)
+    if timed:
+        notes.append(f"limits, measured in this run: {roof(timed)}; of limit: in %")
     return notes
 
 
+def roof(row: dict[str, Any]) -> str:
+    """The limits of a row, in words."""
+    limits = row["limits"]
+    if "cpu" not in row:
+        return (
+            f"copy {limits['copy_gb_s']:.0f} GB/s, fp32 {limits['fp32_tflop_s']:.1f} TFLOP/s"
+            " (cuBLAS, TF32 off)"
+        )
+    level = limits["level"]
+    return (
+        f"multiply-adds {1e3 * limits['fp32_tflop_s']:.0f} GFLOP/s; {size_of(limits['bytes'])},"
+        f" {'larger than the caches' if level == 'memory' else f'which fit {level}'}: read"
+        f" {limits['read_gb_s']:.0f}, copy {limits['copy_gb_s']:.0f}, update"
+        f" {limits['update_gb_s']:.0f} GB/s; here {row['limited_by']}"
+    )
+
+
+def size_of(nbytes: int) -> str:
+    """`8.4 MB`."""
+    return f"{nbytes / 1e6:.3g} MB" if nbytes >= 1e6 else f"{nbytes / 1e3:.3g} kB"
+
+
 def roofline(rows: list[dict[str, Any]], path: Path) -> bool:
-    """The timed rows under the roof of the GPU: intensity (least bytes) against TFLOP/s; where an
-    op has no FLOPs, GB/s of each rung. False: nothing was timed.
+    """The timed rows under the roof of the machine: intensity (least bytes) against FLOPs a second;
+    where an op has no FLOPs, GB/s of each rung. False: nothing was timed.
     """
     timed = [row for row in rows if "cold_ms" in row and "limits" in row]
     if not timed:
@@ -116,42 +156,54 @@ def roofline(rows: list[dict[str, Any]], path: Path) -> bool:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    limits = timed[0]["limits"]
     figure, axes = pyplot.subplots(figsize=(8, 5.5), layout="constrained")
-    if all(row["flops"] for row in timed):
-        low = min(row["flops"] / row["bytes"] for row in timed) / 8
-        top = limits["fp32_tflop_s"]
-        ridge = top * 1e3 / limits["copy_gb_s"]
-        high = max(8 * max(row["flops"] / row["bytes"] for row in timed), 8 * ridge)
-        axes.loglog(
-            [low, ridge, high],
-            [low * limits["copy_gb_s"] / 1e3, top, top],
-            color="black",
-            label=f"limit: copy {limits['copy_gb_s']:.0f} GB/s, cuBLAS fp32 {top:.1f} TFLOP/s",
-        )
-        for row in timed:
-            axes.plot(
-                row["flops"] / row["bytes"],
-                row["tflop_s"],
-                "s" if row.get("peer") else "o",
-                label=f"{row['kernel']} {shape_of(row)}: {100 * row['share_of_limit']:.0f} %",
-            )
-        axes.set_xlabel("FLOPs per byte (each byte moved once)")
-        axes.set_ylabel("TFLOP/s")
-    else:
-        axes.barh(
-            [f"{row['kernel']} {shape_of(row)}" for row in timed],
-            [row["gb_s"] for row in timed],
-            color=["grey" if row.get("peer") else "tab:blue" for row in timed],
-        )
-        axes.axvline(
-            limits["copy_gb_s"], color="black", label=f"limit: copy {limits['copy_gb_s']:.0f} GB/s"
-        )
-        axes.invert_yaxis()
-        axes.set_xlabel("GB/s (each byte moved once)")
-    axes.set_title(f"{timed[0]['op']} on {timed[0]['gpu']}")
+    (under_the_roof if all(row["flops"] for row in timed) else as_bars)(axes, timed)
+    axes.set_title(f"{timed[0]['op']} on {where(timed[0])}")
     axes.legend(fontsize="small")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
     pyplot.close(figure)
     return True
+
+
+def under_the_roof(axes: Any, timed: list[dict[str, Any]]) -> None:
+    """A point for each row. On a CPU each shape has a roof of its own: arrays that fit a cache
+    move faster.
+    """
+    unit, scale = unit_of(timed)
+    intensities = [row["flops"] / row["bytes"] for row in timed]
+    roofs = {(row["limits"]["copy_gb_s"], row["limits"]["fp32_tflop_s"]): row for row in timed}
+    ridges = [1e3 * top / copy for copy, top in roofs]
+    low, high = min(intensities) / 8, 8 * max(*intensities, *ridges)
+    for (copy, top), row in roofs.items():
+        ridge = 1e3 * top / copy
+        axes.loglog(
+            [low, ridge, high],
+            [scale * y for y in (low * copy / 1e3, top, top)],
+            color="black",
+            linestyle="-" if len(roofs) == 1 else "--",
+            label=f"limit {shape_of(row) if len(roofs) > 1 else ''}: copy {copy:.0f} GB/s,"
+            f" {scale * top:.3g} {unit}",
+        )
+    for row, intensity in zip(timed, intensities):
+        axes.plot(
+            intensity,
+            scale * row["tflop_s"],
+            "s" if row.get("peer") else "o",
+            label=f"{row['kernel']} {shape_of(row)}: {100 * row['share_of_limit']:.0f} %",
+        )
+    axes.set_xlabel("FLOPs per byte (each byte moved once)")
+    axes.set_ylabel(unit)
+
+
+def as_bars(axes: Any, timed: list[dict[str, Any]]) -> None:
+    """A bar for each row."""
+    axes.barh(
+        [f"{row['kernel']} {shape_of(row)}" for row in timed],
+        [row["gb_s"] for row in timed],
+        color=["grey" if row.get("peer") else "tab:blue" for row in timed],
+    )
+    copy = timed[0]["limits"]["copy_gb_s"]
+    axes.axvline(copy, color="black", label=f"limit: copy {copy:.0f} GB/s")
+    axes.invert_yaxis()
+    axes.set_xlabel("GB/s (each byte moved once)")

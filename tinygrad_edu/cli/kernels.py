@@ -18,9 +18,12 @@ Shapes = list[tuple[int, ...]] | None
 
 
 def add_arguments(parser: Parser) -> None:
-    parser.description = "Look at the CUDA C kernels. Needs no GPU: they run on the emulator."
+    parser.description = (
+        "Look at the kernels: those in CUDA C, which the emulator runs without a GPU, and those of"
+        " the CPU in C++."
+    )
     actions = parser.add_subparsers(title="actions", metavar="ACTION", required=True)
-    text = "show every kernel: op, rung, idea, file"
+    text = "show every kernel: op, device, rung, idea, file"
     listing = actions.add_parser("list", help=text, description=f"{text.capitalize()}.")
     listing.add_argument("--json", action="store_true", help="as JSON, for programs")
     listing.set_defaults(action=list_kernels)
@@ -35,7 +38,7 @@ def add_profile_arguments(parser: Parser) -> None:
         " source line; look for races and accesses out of bounds."
     )
     parser.add_examples(
-        "tinygrad-edu kernels profile softmax --rung 3 --shape 1024,256",
+        "tinygrad-edu kernels profile softmax --rung 3 --shape 1024x256",
         "tinygrad-edu kernels profile softmax --html softmax.html",
     )
     parser.add_argument("op", metavar="OP", help="an op of `tinygrad-edu kernels list`")
@@ -44,7 +47,7 @@ def add_profile_arguments(parser: Parser) -> None:
         "--shape",
         type=shape,
         nargs="+",
-        metavar="N,M",
+        metavar="AxB",
         help=(
             "shapes of the op's inputs, in order; one shape is enough if all inputs have the same"
             " shape (default: an example of the op)"
@@ -63,16 +66,16 @@ def run(flags: argparse.Namespace) -> int:
 
 
 def list_kernels(flags: argparse.Namespace) -> int:
-    from ..devices.launch import ladders
     from ..devices.source import kernels_folder
+    from ..devices.table import all_ladders, native_ladders
 
-    table = [("op", "rung", "idea", "file")]
-    for op in sorted(ladders):
-        for rung in ladders[op]:
+    table = [("op", "device", "rung", "idea", "file")]
+    sides = (("cuda", all_ladders()), ("cpu", native_ladders()))
+    for op in sorted({*sides[0][1], *sides[1][1]}):
+        for device, rung in ((d, r) for d, ladders in sides for r in ladders.get(op, ())):
             written = (kernels_folder() / rung.source.name).exists()
             file = f"kernels/{rung.source.name}" if written else "generated"
-            number = f"{rung.number}{rung.track}"
-            table.append((rung.op, number, rung.idea.replace("_", " "), file))
+            table.append((op, device, rung.label, rung.idea.replace("_", " "), file))
     if flags.json:
         print(json.dumps([dict(zip(table[0], row)) for row in table[1:]], indent=1))
         return 0

@@ -69,13 +69,13 @@ def number(kind: type, least: float, above: bool = False) -> Callable[[str], Any
 
 
 def shape(text: str) -> tuple[int, ...]:
-    """An argparse type: `1024,256`, or `1024x256`."""
+    """An argparse type: `1024x256`, or `1024,256`."""
     try:
         sizes = tuple(int(n) for n in text.replace("x", ",").split(","))
     except ValueError:
         sizes = ()
     if not sizes or min(sizes) < 0:
         raise argparse.ArgumentTypeError(
-            f"must be sizes separated by commas, such as 1024,256, got {text!r}"
+            f"must be sizes with x between them, such as 1024x256, got {text!r}"
         )
     return sizes

@@ -20,4 +20,4 @@ from . import (
     softmax,
     update,
 )
-from .work import Work, parse_shape, works, works_of
+from .work import Sizes, Work, parse_shape, works, works_of

@@ -30,6 +30,7 @@ work(
         q, k, v, scale=scale
     ),
     tolerance=lambda *s: 1e-4,
+    cpu=[(16, 256, 64)],
 )
 work(
     "attention_backward",
@@ -38,4 +39,5 @@ work(
     [(2, 40, 16)],
     lambda n, t, d: 14 * n * t * t * d,
     tolerance=lambda *s: 1e-3,
+    cpu=[(16, 256, 64)],
 )

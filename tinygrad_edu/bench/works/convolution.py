@@ -40,6 +40,7 @@ def convolved(op: str, *sides: str, torch: Callable | None = None) -> None:
         {"stride": (1, 1), "padding": (1, 1), "dilation": (1, 1), "groups": 1},
         torch,
         lambda n, c, size, o: 1e-6 * n * c * size**2 + 1e-4,
+        cpu=[(32, 32, 28, 32)],
     )
 
 

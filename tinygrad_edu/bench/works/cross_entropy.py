@@ -26,6 +26,7 @@ work(
     {},
     lambda torch, x, target: torch.nn.functional.cross_entropy(x, target, reduction="none"),
     lambda *s: 5e-5,
+    cpu=[(1024, 1024)],
 )
 work(
     "class_cross_entropy_backward",
@@ -34,4 +35,5 @@ work(
     [(32, 101)],
     per_element(4),
     tolerance=lambda *s: 5e-5,
+    cpu=[(1024, 1024)],
 )

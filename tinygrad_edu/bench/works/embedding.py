@@ -11,6 +11,7 @@ work(
     [(64, 50, 32)],
     lambda n, v, d: n * d,
     tolerance=lambda *s: 5e-5,
+    cpu=[(8192, 1024, 64)],
 )
 work(
     "take_rows",
@@ -18,4 +19,5 @@ work(
     [(131072, 50257, 1024)],
     [(64, 50, 32)],
     torch=lambda torch, index, weight: torch.nn.functional.embedding(index, weight),
+    cpu=[(8192, 1024, 64)],
 )

@@ -21,6 +21,7 @@ work(
     torch=lambda torch, a, b: torch.matmul(a, b),
     tolerance=lambda m, n, k: 1e-6 * k + 2e-5,
     coarse=rounded,
+    cpu=[(512, 512, 512), (128, 10, 256)],
 )
 work(
     "linear",
@@ -31,4 +32,5 @@ work(
     torch=lambda torch, x, w, b: torch.nn.functional.linear(x, w, b),
     tolerance=lambda m, n, k: 1e-6 * k + 2e-5,
     coarse=rounded,
+    cpu=[(512, 512, 512), (128, 10, 256)],
 )

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .work import SMALL_ROWS, normal, per_element, work
+from .work import CPU_ROWS, SMALL_ROWS, normal, per_element, work
 
 
 def normalized(rng: np.random.Generator, *shape: int) -> tuple:
@@ -25,6 +25,14 @@ def channels(rng: np.random.Generator, n: int, c: int, *size: int) -> tuple:
     return normal(rng, n, c, *size), *(normal(rng, 1, c, *(1 for _ in size)) for _ in range(2))
 
 
+def channels_backward(rng: np.random.Generator, *shape: int) -> tuple:
+    """Cotangent, input, mean, variance and weight of a batch normalisation."""
+    x, weight, _ = channels(rng, *shape)
+    dims = (0, *range(2, len(shape)))
+    statistics = x.mean(dims, keepdims=True), x.var(dims, keepdims=True)
+    return normal(rng, *shape), x, *statistics, weight
+
+
 def torch_batch_norm(torch: Any, x: Any, weight: Any, bias: Any, dims: tuple, eps: float) -> Any:
     return torch.nn.functional.batch_norm(
         x, None, None, weight.reshape(-1), bias.reshape(-1), True, 0.1, eps
@@ -40,6 +48,7 @@ work(
     {"dims": (-1,), "eps": 1e-5},
     lambda torch, x, w, b, dims, eps: torch.nn.functional.layer_norm(x, x.shape[-1:], w, b, eps),
     lambda *s: 1e-4,
+    cpu=CPU_ROWS,
 )
 work(
     "layer_normalization_backward",
@@ -49,6 +58,7 @@ work(
     per_element(10),
     {"dims": (-1,)},
     tolerance=lambda *s: 1e-4,
+    cpu=CPU_ROWS,
 )
 work(
     "rms_normalization",
@@ -59,6 +69,7 @@ work(
     {"dims": (-1,), "eps": 1e-5},
     lambda torch, x, w, dims, eps: torch.nn.functional.rms_norm(x, x.shape[-1:], w, eps),
     lambda *s: 1e-4,
+    cpu=CPU_ROWS,
 )
 work(
     "rms_normalization_backward",
@@ -68,6 +79,7 @@ work(
     per_element(8),
     {"dims": (-1,)},
     tolerance=lambda *s: 1e-4,
+    cpu=CPU_ROWS,
 )
 work(
     "normalization_weight_backward",
@@ -77,6 +89,7 @@ work(
     per_element(4),
     {"dims": (-1,)},
     tolerance=lambda *s: 1e-6 * s[0] + 2e-5,
+    cpu=CPU_ROWS,
 )
 work(
     "batch_normalization",
@@ -87,4 +100,15 @@ work(
     {"dims": (0, 2, 3), "eps": 1e-5},
     torch_batch_norm,
     lambda *s: 1e-4,
+    cpu=[(32, 64, 16, 16)],
+)
+work(
+    "batch_normalization_backward",
+    channels_backward,
+    [(64, 256, 56, 56)],
+    [(3, 5, 6, 7)],
+    per_element(10),
+    {"dims": (0, 2, 3), "eps": 1e-5},
+    tolerance=lambda *s: 1e-6 * s[0] * s[2] * s[3] + 1e-4,
+    cpu=[(32, 64, 16, 16)],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .work import SMALL_ROWS, one, work
+from .work import CPU_ROWS, SMALL_ROWS, one, work
 
 work(
     "argmax",
@@ -11,6 +11,7 @@ work(
     SMALL_ROWS,
     attrs={"dim": -1},
     torch=lambda torch, x, dim: torch.argmax(x, dim),
+    cpu=CPU_ROWS,
 )
 work(
     "max_dim",
@@ -19,6 +20,7 @@ work(
     SMALL_ROWS,
     attrs={"dim": -1},
     torch=lambda torch, x, dim: torch.max(x, dim),
+    cpu=CPU_ROWS,
 )
 work(
     "topk",
@@ -27,4 +29,5 @@ work(
     SMALL_ROWS,
     attrs={"k": 32, "dim": -1},
     torch=lambda torch, x, k, dim: torch.topk(x, k, dim),
+    cpu=CPU_ROWS,
 )

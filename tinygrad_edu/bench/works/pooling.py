@@ -17,7 +17,8 @@ work(
     attrs={**POOLED, "dilation": (1, 1)},
     torch=lambda torch, x, **a: torch.nn.functional.max_pool2d(
         x, a["kernel"], a["stride"], return_indices=True
-    ),
+    )[0],
+    cpu=[(64, 32, 28, 28)],
 )
 work(
     "max_pool_spread",
@@ -29,6 +30,7 @@ work(
     [(64, 256, 128)],
     [(2, 3, 8)],
     attrs={**POOLED, "dilation": (1, 1)},
+    cpu=[(64, 32, 28)],
 )
 work(
     "max_pool_take",
@@ -39,6 +41,7 @@ work(
     [(64, 256, 128)],
     [(2, 3, 8)],
     attrs={**POOLED, "dilation": (1, 1)},
+    cpu=[(64, 32, 28)],
 )
 work(
     "sum_pool",
@@ -47,6 +50,7 @@ work(
     [(2, 3, 6, 8)],
     attrs={**POOLED, "high": (0, 0)},
     torch=lambda torch, x, **a: torch.nn.functional.avg_pool2d(x, 2) * 4,
+    cpu=[(64, 32, 28, 28)],
 )
 work(
     "sum_spread",
@@ -54,4 +58,5 @@ work(
     [(64, 256, 128)],
     [(2, 3, 8)],
     attrs={**POOLED, "high": (0, 0)},
+    cpu=[(64, 32, 28)],
 )

@@ -46,6 +46,7 @@ def sequence(op: str, gates: int, backward: bool = False) -> None:
         [(3, 4, 9)],
         lambda t, b, h: (4 if backward else 2) * gates * t * b * h * h,
         tolerance=lambda *s: 1e-3,
+        cpu=[(32, 32, 128)],
     )
 
 

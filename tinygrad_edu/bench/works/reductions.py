@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from .work import SMALL_FLAT, one, per_element, work
+from .work import CPU_FLAT, SMALL_FLAT, one, per_element, work
 
 work(
     "sum",
@@ -15,6 +15,7 @@ work(
     {"dim": None},
     lambda torch, x, dim: torch.sum(x),
     lambda *s: 1e-6 * math.prod(s) ** 0.5 + 2e-5,
+    cpu=[(2**22,), (2**16,)],
 )
 work(
     "amax",
@@ -24,4 +25,5 @@ work(
     per_element(1),
     {"dim": None},
     lambda torch, x, dim: torch.amax(x, ()),
+    cpu=CPU_FLAT,
 )

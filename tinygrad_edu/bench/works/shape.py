@@ -11,4 +11,5 @@ work(
     [(96, 130)],
     torch=lambda torch, x: x.contiguous(),
     view=lambda x: x.T,
+    cpu=[(2048, 2048)],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .work import ROWS, SMALL_ROWS, normal, one, per_element, work
+from .work import CPU_ROWS, ROWS, SMALL_ROWS, normal, one, per_element, work
 
 
 def probabilities(rng: np.random.Generator, *shape: int) -> np.ndarray:
@@ -20,6 +20,7 @@ work(
     per_element(5),
     {"dim": -1},
     lambda torch, x, dim: torch.softmax(x, dim),
+    cpu=CPU_ROWS,
 )
 work(
     "log_softmax",
@@ -30,6 +31,7 @@ work(
     {"dim": -1},
     lambda torch, x, dim: torch.log_softmax(x, dim),
     lambda *s: 5e-5,
+    cpu=CPU_ROWS,
 )
 work(
     "softmax_backward",
@@ -39,6 +41,7 @@ work(
     per_element(4),
     {"dim": -1},
     lambda torch, u, y, dim: torch._softmax_backward_data(u, y, dim, u.dtype),
+    cpu=CPU_ROWS,
 )
 work(
     "log_softmax_backward",
@@ -49,4 +52,5 @@ work(
     {"dim": -1},
     lambda torch, u, y, dim: torch._log_softmax_backward_data(u, y, dim, u.dtype),
     lambda *s: 1e-6 * s[-1] + 5e-5,
+    cpu=CPU_ROWS,
 )

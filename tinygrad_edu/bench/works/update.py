@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .work import FLAT, SMALL_FLAT, normal, per_element, work
+from .work import CPU_FLAT, FLAT, SMALL_FLAT, normal, per_element, work
 
 work(
     "adam_update",
@@ -22,6 +22,7 @@ work(
     per_element(14),
     {"weight_decay": 0.01, "decoupled": True},
     changes=("param", "exp_avg", "exp_avg_sq"),
+    cpu=CPU_FLAT,
 )
 work(
     "sgd_update",
@@ -31,6 +32,7 @@ work(
     per_element(4),
     {"momentum": 0.9},
     changes=("param", "buf"),
+    cpu=CPU_FLAT,
 )
 work(
     "norm_update",
@@ -40,6 +42,7 @@ work(
     per_element(2),
     tolerance=lambda n: 1e-6 * n**0.5 + 1e-5,
     changes=("total",),
+    cpu=CPU_FLAT,
 )
 work(
     "clip_update",
@@ -48,4 +51,5 @@ work(
     SMALL_FLAT,
     per_element(1),
     changes=("array",),
+    cpu=CPU_FLAT,
 )

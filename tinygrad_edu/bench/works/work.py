@@ -16,6 +16,8 @@ ROWS: Sizes = [(16384, 8192), (131072, 1024)]
 SMALL_ROWS: Sizes = [(64, 256), (37, 301), (5, 2048)]
 FLAT: Sizes = [(2**28,)]
 SMALL_FLAT: Sizes = [(20_000,)]
+CPU_ROWS: Sizes = [(1024, 1024)]
+CPU_FLAT: Sizes = [(2**20,)]
 
 
 class Work:
@@ -30,6 +32,7 @@ class Work:
           view(array): what is done on the device first
           coarse(*shape): the tolerance of a rung that rounds more than the op does
           changes: the arguments that an optimiser step writes to; these are its results
+          cpu: shapes for a CPU, as layers of a small network have them (default: quick)
     """
 
     def __init__(
@@ -44,10 +47,12 @@ class Work:
         view: Callable | None = None,
         coarse: Callable = lambda *shape: 0.05,
         changes: tuple[str, ...] = (),
+        cpu: Sizes | None = None,
     ):
         self.make, self.full, self.quick, self.flops = make, full, quick, flops
         self.attrs, self.torch, self.tolerance = attrs or {}, torch, tolerance
         self.view, self.coarse, self.changes = view, coarse, changes
+        self.cpu = cpu or quick
 
 
 works: dict[str, Work] = {}  # by op, filled by `work`
