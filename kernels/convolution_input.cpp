@@ -72,7 +72,7 @@ static void phase_by_phase(float* out, const float* y, const float* weight, cons
                 for (long q = 0; q < g.groups; q++) {
                     const Reached& here = reached[phase];
                     long depth = here.shift.size();
-                    convolve(lines, pitch, image + q * some * plane, here.shift.data(), depth, part_of(plane, here.taps.size()), here.packed.data() + q * per * depth, per, length);
+                    convolve(lines, pitch, image + q * some * plane, here.shift.data(), depth, here.packed.data() + q * per * depth, per, length);
                     for (long c = 0; c < per; c++)
                         for (long r = 0; r < phases.rows; r++) {
                             long row = phase / g.stride_x + r * g.stride_y - g.pad_y;

@@ -59,12 +59,8 @@ inline void lay_out(float* to, const float* x, long channels, const Geometry& g,
         }
 }
 
-// `more`: there are sums of earlier channels, to which these are added
-template <int R, int V> void tile(float* out, long pitch, const float* x, const long* shift, long depth, const float* w, bool more) {
+template <int R, int V> void tile(float* out, long pitch, const float* x, const long* shift, long depth, const float* w) {
     Vec sums[R][V] = {};
-    if (more)
-        for (int r = 0; r < R; r++)
-            for (int v = 0; v < V; v++) sums[r][v] = load(out + r * pitch + v * LANES);
     for (long k = 0; k < depth; k++, w += R) {
         const float* at = x + shift[k];
         Vec pixels[V];
@@ -77,17 +73,17 @@ template <int R, int V> void tile(float* out, long pitch, const float* x, const 
 }
 
 // The tiles along a line for R output channels; writes up to TILE - 1 elements past `length`.
-template <int R> void line_of(float* out, long pitch, const float* x, const long* shift, long depth, const float* w, bool more, long length) {
+template <int R> void line_of(float* out, long pitch, const float* x, const long* shift, long depth, const float* w, long length) {
     long p = 0;
-    for (; p + LANES < length; p += TILE) tile<R, 2>(out + p, pitch, x + p, shift, depth, w, more);
-    if (p < length) tile<R, 1>(out + p, pitch, x + p, shift, depth, w, more);
+    for (; p + LANES < length; p += TILE) tile<R, 2>(out + p, pitch, x + p, shift, depth, w);
+    if (p < length) tile<R, 1>(out + p, pitch, x + p, shift, depth, w);
 }
 
-template <int R> void line_of_some(int rows, float* out, long pitch, const float* x, const long* shift, long depth, const float* w, bool more, long length) {
+template <int R> void line_of_some(int rows, float* out, long pitch, const float* x, const long* shift, long depth, const float* w, long length) {
     if (rows == R)
-        line_of<R>(out, pitch, x, shift, depth, w, more, length);
+        line_of<R>(out, pitch, x, shift, depth, w, length);
     else if constexpr (R > 1)
-        line_of_some<R - 1>(rows, out, pitch, x, shift, depth, w, more, length);
+        line_of_some<R - 1>(rows, out, pitch, x, shift, depth, w, length);
 }
 
 // Output channels in blocks of nearly the same size, at most ROWS.
@@ -105,19 +101,14 @@ template <class F> void pack(float* to, long features, long depth, F weight) {
             for (long o = blocks.first(b); o < blocks.first(b + 1); o++) *to++ = weight(o, k);
 }
 
-// out[o][p] for all features: `w` packed, rows of out `pitch` apart. `part` of the depth is done at a time:
-// what it reads of x should fit into the first-level cache.
-inline void convolve(float* out, long pitch, const float* x, const long* shift, long depth, long part, const float* w, long features, long length) {
+// out[o][p] for all features: `w` packed, rows of out `pitch` apart.
+inline void convolve(float* out, long pitch, const float* x, const long* shift, long depth, const float* w, long features, long length) {
     Blocks blocks(features);
-    for (long k = 0; k == 0 || k < depth; k += part)  // once where there is no depth: sums of nothing
-        for (long b = 0; b < blocks.count; b++) {
-            long o = blocks.first(b), rows = blocks.first(b + 1) - o;
-            line_of_some<ROWS>(rows, out + o * pitch, pitch, x, shift + k, std::min(part, depth - k), w + o * depth + k * rows, k > 0, length);
-        }
+    for (long b = 0; b < blocks.count; b++) {
+        long o = blocks.first(b), rows = blocks.first(b + 1) - o;
+        line_of_some<ROWS>(rows, out + o * pitch, pitch, x, shift, depth, w + o * depth, length);
+    }
 }
-
-// How much of the depth: channels whose planes take 24 KiB together, each with its taps.
-inline long part_of(long plane, long taps) { return std::max(1L, std::max(1L, 6144 / plane) * taps); }
 
 // Each image of x by itself: laid out, multiplied, and its rows written to out. `weight(o, k)` with k
 // counting the channels of a group and its taps; bias may be null.
@@ -137,7 +128,7 @@ template <class F> void convolve_images(float* out, const float* x, const Geomet
         for (long i = begin; i < end; i++) {
             lay_out(image, x + i * g.channels * g.height * g.width, g.channels, g, phases);
             for (long q = 0; q < g.groups; q++) {
-                convolve(lines, pitch, image + q * per * plane, shift.get(), depth, part_of(plane, g.taps()), packed.get() + q * some * depth, some, length);
+                convolve(lines, pitch, image + q * per * plane, shift.get(), depth, packed.get() + q * some * depth, some, length);
                 for (long o = 0; o < some; o++) {
                     float* to = out + (i * g.features + q * some + o) * g.pixels();
                     float add = bias ? bias[q * some + o] : 0;

@@ -102,7 +102,7 @@ inline void winograd_group(float* lines, long pitch, const float* image, const P
         for (long c = 0; c < per; c++)
             for (long t = 0; t < count; t += LANES) transform_tiles(inputs + c * STRIP + t, in_step, image + c * plane + first + t, phases);
         for (int e = 0; e < ENTRIES; e++)
-            convolve(products + e * out_step, STRIP, inputs + e * in_step, steps, per, per, packed + e * some * per, some, count);
+            convolve(products + e * out_step, STRIP, inputs + e * in_step, steps, per, packed + e * some * per, some, count);
         for (long o = 0; o < some; o++)
             for (long t = 0; t < count; t += LANES) transform_back(lines + o * 4 * pitch + first + t, pitch, products + o * STRIP + t, out_step);
     }

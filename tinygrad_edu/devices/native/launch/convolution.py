@@ -83,7 +83,7 @@ def small_steps(weight, stride, padding, dilation, groups):
         ones
         and weight.shape[2:] == (3, 3)
         and max(padding) <= 2
-        and min(weight.shape[0] // groups, weight.shape[1]) >= 16
+        and min(weight.shape[0] // groups, weight.shape[1]) >= 32
     )
 
 
