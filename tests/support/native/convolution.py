@@ -17,7 +17,7 @@ def drawn_convolution(g, rung):
 def drawn_small_steps(g):
     """A kernel of 3 x 3 in steps of 1; some pictures have an infinite pixel or a NaN."""
     groups, per, some, n = (
-        int(g.integers(low, high)) for low, high in ((1, 3), (16, 30), (16, 30), (1, 4))
+        int(g.integers(low, high)) for low, high in ((1, 3), (32, 45), (32, 45), (1, 4))
     )
     padding = tuple(map(int, g.integers(0, 3, 2)))
     size = tuple(int(g.integers(3 - min(p, 1) * 2, 20)) for p in padding)
