@@ -35,23 +35,27 @@ struct Phases {
         long y = ky * g.dilation_y, x = kx * g.dilation_x;
         return ((y % g.stride_y * g.stride_x + x % g.stride_x) * rows + y / g.stride_y) * cols + x / g.stride_x;
     }
+    // how many phases of a direction the taps reach: of a kernel of 1 x 1 with a stride of 2 only the first
+    static long reached(long kernel, long dilation, long stride) { return dilation == 1 ? std::min(kernel, stride) : stride; }
     // how far the outputs reach on that line
     long length(const Geometry& g) const { return (g.out_height - 1) * cols + g.out_width; }
 };
 
-// The phases of `channels` channels of an image x.
+// The phases of `channels` channels of an image x, as far as the taps reach them.
 inline void lay_out(float* to, const float* x, long channels, const Geometry& g, const Phases& phases) {
+    long reach_y = Phases::reached(g.kernel_y, g.dilation_y, g.stride_y), reach_x = Phases::reached(g.kernel_x, g.dilation_x, g.stride_x);
     std::fill(to, to + channels * phases.plane(g), 0.0f);
     for (long c = 0; c < channels; c++, to += phases.plane(g), x += g.height * g.width)
         for (long y = 0; y < g.height; y++) {
             long py = y + g.pad_y, row = py / g.stride_y;
+            if (py % g.stride_y >= reach_y) continue;
             float* line = to + (py % g.stride_y * g.stride_x * phases.rows + row) * phases.cols;
             const float* from = x + y * g.width;
             if (g.stride_x == 1) {
                 std::memcpy(line + g.pad_x, from, sizeof(float) * g.width);
                 continue;
             }
-            for (long phase = 0; phase < g.stride_x; phase++) {
+            for (long phase = 0; phase < reach_x; phase++) {
                 long first = ceil_div(std::max(0L, g.pad_x - phase), g.stride_x);
                 float* part = line + phase * phases.rows * phases.cols;
                 for (long p = first, z = first * g.stride_x + phase - g.pad_x; z < g.width; p++, z += g.stride_x) part[p] = from[z];
