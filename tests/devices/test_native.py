@@ -166,6 +166,35 @@ def test_small_arrays_and_other_dtypes_go_to_numpy():
     np.testing.assert_array_equal(cpu.F.softmax(x, -1), both("softmax", 0, x, -1)[1][0])
 
 
+def test_an_op_whose_rungs_only_teach_costs_nothing_until_one_is_pinned():
+    code = (
+        "import tinygrad_edu as tg\n"
+        "from tinygrad_edu.engine.device import cpu\n"
+        "def name_of(f): return getattr(f, '__name__', 'forward')\n"
+        "x = tg.ones(64, 64)\n"
+        "tg.matmul(x, x)\n"
+        "print(name_of(cpu.F.matmul), end=' ')\n"
+        "with tg.use_kernel(matmul=1):\n"
+        "    print(bool((x @ x == 64).all()), end=' ')\n"
+        "print(name_of(cpu.F.matmul))\n"
+    )
+    said = run_python(code)
+    assert said.stdout.split() == ["forward", "True", "slot"], said.stderr
+
+
+def test_a_rung_runs_from_its_least_number_of_elements_on(monkeypatch):
+    rung = native_ladders()["sum"][-1]
+    ran = []
+    monkeypatch.setattr(rung, "launcher", lambda fn, input, **attrs: ran.append(input.size))
+    monkeypatch.delitem(cpu.F.__dict__, "sum", raising=False)
+    try:
+        for n in (rung.least - 1, rung.least):
+            cpu.F.sum(np.ones(n, np.float32))
+    finally:
+        cpu.F.__dict__.pop("sum", None)
+    assert ran == [rung.least]
+
+
 def run_python(code, **env):
     return subprocess.run(
         [sys.executable, "-c", code],
@@ -223,7 +252,17 @@ X86 = platform.machine() in ("x86_64", "AMD64")
 @pytest.mark.skipif(not X86, reason="these instruction sets belong to x86-64")
 @pytest.mark.parametrize("march", ["x86-64", "x86-64-v3"])
 @pytest.mark.parametrize(
-    "op", ["convolution", "convolution_input", "convolution_weight", "max_pool", "lstm_sequence"]
+    "op",
+    [
+        "convolution",
+        "convolution_input",
+        "convolution_weight",
+        "max_pool",
+        "lstm_sequence",
+        "matmul",
+        "sum",
+        "clone_contiguous",
+    ],
 )
 def test_kernels_are_right_with_narrower_vectors(op, march, monkeypatch):
     """Lanes and tiles follow the instruction set: 4 lanes of SSE, 8 of AVX2."""

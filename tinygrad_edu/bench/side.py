@@ -78,7 +78,7 @@ class Side:
         """A call of one rung of an op; "0" is the op's own forward over arrays."""
         with use_kernel(**{op: rung}):  # refuses a rung that is not there
             slot = slot_of(op, self.device)
-        pin = {op: rung}
+        pin: dict[str, int | str] = {op: rung}
 
         def call() -> Any:
             before, pins.rungs = pins.rungs, pin  # as use_kernel does, in less time

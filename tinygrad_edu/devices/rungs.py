@@ -35,7 +35,10 @@ class Rung:
     """One kernel with its launcher.
 
     `pinned_only`: it rounds more than the op may, and runs only where `use_kernel` pins it.
+    `least`: elements of the first input from which on it is worth while.
     """
+
+    least = 0
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from ..engine.device import Device, Table
+from ..engine.device import Device, Table, cpu
 from ..engine.errors import KernelError
 from .rungs import Handle, Rung
 
@@ -38,6 +38,7 @@ class Pins(threading.local):
 
 
 pins = Pins()
+asked: set[str] = set()  # ops that `use_kernel` named
 
 
 @contextmanager
@@ -50,6 +51,9 @@ def use_kernel(**rungs: int | str) -> Iterator[None]:
     """
     for op, rung in rungs.items():
         check_pin(op, str(rung))
+        if op not in asked:
+            asked.add(op)
+            cpu.F.__dict__.pop(op, None)  # to be looked up again
     before = pins.rungs
     pins.rungs = {**before, **rungs}
     try:

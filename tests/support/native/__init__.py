@@ -62,4 +62,15 @@ def agree(found, expected, rtol=2e-5):
         np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol * scale)
 
 
-from . import convolution, elementwise, embedding, normalization, pooling, recurrent, softmax  # noqa: E402, F401
+from . import (  # noqa: E402
+    convolution,  # noqa: F401
+    copies,  # noqa: F401
+    elementwise,  # noqa: F401
+    embedding,  # noqa: F401
+    matmul,  # noqa: F401
+    normalization,  # noqa: F401
+    pooling,  # noqa: F401
+    recurrent,  # noqa: F401
+    reductions,  # noqa: F401
+    softmax,  # noqa: F401
+)

@@ -6,6 +6,7 @@ arrays go to NumPy at once: to start a kernel costs more than they do.
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 from collections.abc import Callable
@@ -17,10 +18,8 @@ from ...engine.errors import KernelError
 from ..build import compiler
 from ..native.rungs import Call
 from ..rungs import Rung
-from ..table import native_ladders, pins, refused
+from ..table import asked, native_ladders, pins, refused
 from .threads import native_threads
-
-SMALL = 4096  # elements of the first input: below, the generic forward runs
 
 
 @lru_cache
@@ -40,10 +39,15 @@ class NativeTable(Table):
 
     def __getattr__(self, name: str) -> Callable:
         function = super().__getattr__(name)
-        if not why_not() and name in native_ladders():
+        if not why_not() and serves(name):
             function = choose(native_ladders()[name], function)
             setattr(self, name, function)
         return function
+
+
+def serves(op: str) -> bool:
+    """Whether a rung may run: of itself, or because `use_kernel` has named the op."""
+    return any(op in asked or not rung.pinned_only for rung in native_ladders().get(op, ()))
 
 
 def choose(ladder: list[Rung], generic: Callable) -> Callable:
@@ -54,12 +58,13 @@ def choose(ladder: list[Rung], generic: Callable) -> Callable:
     names = [p.name for p in ladder[0].parameters]
     defaults = {p.name: p.default for p in ladder[0].parameters if p.default is not p.empty}
     climbing = [rung for rung in reversed(ladder) if not rung.pinned_only]
+    least = min((rung.least for rung in climbing), default=math.inf)
     by_label = {rung.label: rung for rung in ladder}
     broken = False
 
     def slot(*args: Any, **attrs: Any) -> Any:
         pin = pins.rungs and str(pins.rungs.get(op, ""))
-        if broken or not pin and args[0].size < SMALL or pin and pin not in by_label:
+        if broken or not pin and args[0].size < least or pin and pin not in by_label:
             return generic(*args, **attrs)
         arguments = {**defaults, **dict(zip(names, args)), **attrs}
         if pin:
@@ -72,7 +77,7 @@ def choose(ladder: list[Rung], generic: Callable) -> Callable:
     def first_fit(*args: Any, arguments: dict, **attrs: Any) -> Any:
         nonlocal broken
         for rung in climbing:
-            if rung.fits(arguments):
+            if args[0].size >= rung.least and rung.fits(arguments):
                 try:
                     return rung.launcher(calls[rung.name], *args, **attrs)
                 except KernelError as error:  # it does not compile: NumPy can do the work

@@ -20,15 +20,23 @@ from .source import cpp_file, entry
 ladders: dict[str, list[Rung]] = {}  # op -> rungs, lowest first
 
 
-def native(name: str, supports: Callable | None = None, pinned_only: bool = False) -> Callable:
+SMALL = 4096  # elements of the first input: below, to start a kernel costs more than it saves
+
+
+def native(
+    name: str, supports: Callable | None = None, pinned_only: bool = False, least: int = SMALL
+) -> Callable:
     """Declare the launcher of an entry point in kernels/*.cpp. Args: see ../rungs.kernel.
 
     `pinned_only` marks a rung that teaches but is slower than NumPy's way, or that rounds more.
+    `least`: from how many elements of the first input on the rung is faster than NumPy.
     """
 
     def add(launcher: Callable) -> Callable:
         source = cpp_file(name.rsplit("_", 2)[0], name)
-        add_rung(ladders, Rung(name, launcher, supports, source, pinned_only))
+        rung = Rung(name, launcher, supports, source, pinned_only)
+        rung.least = least
+        add_rung(ladders, rung)
         return launcher
 
     return add

@@ -5,9 +5,12 @@ from . import (  # noqa: F401  # imported for what it registers
     convolution,
     elementwise,
     embedding,
+    matmul,
     normalization,
     pooling,
     recurrent,
+    reductions,
+    shape,
     softmax,
     update,
 )
