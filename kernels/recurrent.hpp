@@ -42,3 +42,16 @@ inline void times_panels(float* out, const float* a, long rows, long depth, cons
         for (long r = 0; r < rows; r += BATCH)
             row_tile_of<BATCH>(std::min<long>(BATCH, rows - r), out + r * pitch + p * PANEL, pitch, a + r * depth, depth, w + p * depth * PANEL);
 }
+
+// The first rung's product, out (rows, cols) = a (rows, depth) times matrix^T (cols, depth) or, `turned`, times
+// matrix (depth, cols): three loops.
+inline void times_plain(float* out, const float* a, long rows, long depth, const float* matrix, long cols, bool turned) {
+    for (long r = 0; r < rows; r++)
+        for (long j = 0; j < cols; j++) {
+            float sum = 0;
+            for (long k = 0; k < depth; k++) sum += a[r * depth + k] * (turned ? matrix[k * cols + j] : matrix[j * depth + k]);
+            out[r * cols + j] = sum;
+        }
+}
+
+inline float sigmoid(float x) { return 1 / (1 + std::exp(-x)); }

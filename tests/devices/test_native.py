@@ -82,14 +82,14 @@ def test_a_rung_gives_the_generic_forwards_values_over_the_ops_cases(op, rung):
 # ---- families over shapes drawn by chance ----
 
 
-@pytest.mark.parametrize(("op", "rung"), [p for p in RUNGS if p.values[0] != "adam_update"])
+@pytest.mark.parametrize(("op", "rung"), [p for p in RUNGS if not p.values[0].endswith("_update")])
 def test_a_rung_gives_the_generic_forwards_values_over_shapes_drawn_by_chance(op, rung):
     with np.errstate(all="ignore"):
         for seed in range(40):
             agree(*both(op, rung, *drawn(op, rung, rng(seed))))
 
 
-@pytest.mark.parametrize(("op", "rung"), [p for p in RUNGS if p.values[0] != "adam_update"])
+@pytest.mark.parametrize(("op", "rung"), [p for p in RUNGS if not p.values[0].endswith("_update")])
 def test_any_number_of_threads_gives_the_same_bits(op, rung, threads, monkeypatch):
     """Each result is computed by one thread in one order."""
     for seed in range(6):
@@ -115,9 +115,10 @@ def grows(op, i, a):
 # ---- the optimiser's step ----
 
 
+@pytest.mark.parametrize("rung", ["1", "2"])
 @pytest.mark.parametrize("decoupled", [False, True])
 @pytest.mark.parametrize("amsgrad", [False, True])
-def test_the_fused_step_of_adam_does_what_the_formulas_say(decoupled, amsgrad):
+def test_a_step_of_adam_does_what_the_formulas_say(decoupled, amsgrad, rung):
     g = rng()
     state = [normal(g, 70, 3), normal(g, 70, 3), normal(g, 70, 3), np.abs(normal(g, 70, 3))]
     state.append(np.abs(normal(g, 70, 3)) if amsgrad else None)
@@ -125,10 +126,26 @@ def test_the_fused_step_of_adam_does_what_the_formulas_say(decoupled, amsgrad):
     there, here = ([None if a is None else a.copy() for a in state] for _ in range(2))
     with tg.use_kernel(adam_update=0):
         cpu.F.adam_update(*here, *settings)
-    with tg.use_kernel(adam_update=1):
+    with tg.use_kernel(adam_update=rung):
         cpu.F.adam_update(*there, *settings)
     pairs = [(a, b) for a, b in zip(there, here) if a is not None]
     agree([a for a, _ in pairs], [b for _, b in pairs], rtol=2e-6)
+
+
+@pytest.mark.parametrize("rung", ["1", "2"])
+@pytest.mark.parametrize("settings", [(), (0.9,), (0.9, 0.3, 0.1), (0.8, 0.0, 0.0, True, True)])
+def test_two_steps_of_gradient_descent_do_what_the_formulas_say(settings, rung):
+    """The first of them makes the momentum's buffer, the second goes on with it."""
+    g = rng()
+    start, grads = normal(g, 70, 3), [normal(g, 70, 3), normal(g, 70, 3)]
+    found = []
+    for pin in (0, rung):
+        param, buf = start.copy(), None
+        with tg.use_kernel(sgd_update=pin):
+            for grad in grads:
+                buf = cpu.F.sgd_update(param, grad, buf, 0.1, *settings)
+        found.append([a for a in (param, buf) if a is not None])
+    agree(found[1], found[0], rtol=2e-6)
 
 
 # ---- whole networks, and which way runs ----

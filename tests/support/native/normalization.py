@@ -55,3 +55,15 @@ def drawn_batch_norm_backward(g):
     weight = normal(g, *each) if g.random() < 0.5 else None
     stats = (normal(g, *each), np.abs(normal(g, *each)) + 0.5)
     return (normal(g, *shape), normal(g, *shape), *stats, weight, dims)
+
+
+@draws("rms_normalization")
+def drawn_rms(g):
+    x, weight, _, dims = drawn_rows(g)
+    return (x, weight, dims)
+
+
+@draws("rms_normalization_backward")
+def drawn_rms_backward(g):
+    u, x, _, rstd, weight, dims = drawn_rows_backward(g)
+    return (u, x, rstd, weight, dims)

@@ -1,4 +1,4 @@
-"""Arguments of kernels/lstm_sequence.cpp and gru_sequence.cpp."""
+"""Arguments of kernels/lstm_sequence.cpp, gru_sequence.cpp and rnn_sequence.cpp."""
 
 from __future__ import annotations
 
@@ -42,3 +42,18 @@ def drawn_gru_backward(g):
     with tg.use_kernel(gru_sequence=0):
         out, gates, hn = cpu.F.gru_sequence(gx, h0, w, b)
     return (normal(g, *out.shape), h0, w, out, gates, hn)
+
+
+@draws("rnn_sequence")
+def drawn_rnn(g):
+    gx, h0, c0, weight = sequence(g, 4)
+    H = h0.shape[1]
+    return (gx[..., :H].copy(), h0, weight[:H].copy(), str(g.choice(["tanh", "relu"])))
+
+
+@draws("rnn_sequence_backward")
+def drawn_rnn_backward(g):
+    gx, h0, w, kind = drawn_rnn(g)
+    with tg.use_kernel(rnn_sequence=0):
+        out = cpu.F.rnn_sequence(gx, h0, w, kind)
+    return (normal(g, *out.shape), h0, w, out, kind)

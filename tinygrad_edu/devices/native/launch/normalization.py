@@ -1,4 +1,6 @@
-"""Launchers of kernels/layer_normalization.cpp and batch_normalization.cpp, in float32."""
+"""Launchers of kernels/layer_normalization.cpp, rms_normalization.cpp and batch_normalization.cpp,
+in float32.
+"""
 
 from __future__ import annotations
 
@@ -93,6 +95,51 @@ def normalization_weight_backward_1_naive(fn, u, x, rstd, mean=None, dims=(-1,))
 @native("normalization_weight_backward_2_vectors", supports=takes_weight)
 def normalization_weight_backward_2_vectors(fn, u, x, rstd, mean=None, dims=(-1,)):
     return weight_backward(fn, u, x, rstd, mean, dims)
+
+
+# ---- root mean square ----------------------------------------------------------------------------
+
+
+def takes_rms(x, weight, dims):
+    return takes_rows(x, weight, None, dims)
+
+
+def rms_norm(fn, x, weight, dims, eps):
+    x, weight = given(fn, x, weight)
+    out, rstd = fn.empty(x.shape, x), fn.empty(row_shape(x, dims), x)
+    fn(out, rstd, x, weight, *rows(x, dims), eps)
+    return out, rstd
+
+
+@native("rms_normalization_1_naive", supports=takes_rms)
+def rms_normalization_1_naive(fn, x, weight=None, dims=(-1,), eps=1e-5):
+    return rms_norm(fn, x, weight, dims, eps)
+
+
+@native("rms_normalization_2_vectors", supports=takes_rms)
+def rms_normalization_2_vectors(fn, x, weight=None, dims=(-1,), eps=1e-5):
+    return rms_norm(fn, x, weight, dims, eps)
+
+
+def takes_rms_backward(u, x, rstd, weight, dims):
+    return takes_rows(x, weight, None, dims) and float32(u, rstd) and u.shape == x.shape
+
+
+def rms_norm_backward(fn, u, x, rstd, weight, dims):
+    u, x, rstd, weight = given(fn, u, x, rstd, weight)
+    out = fn.empty(x.shape, x)
+    fn(out, u, x, rstd, weight, *rows(x, dims))
+    return out
+
+
+@native("rms_normalization_backward_1_naive", supports=takes_rms_backward)
+def rms_normalization_backward_1_naive(fn, u, x, rstd, weight=None, dims=(-1,)):
+    return rms_norm_backward(fn, u, x, rstd, weight, dims)
+
+
+@native("rms_normalization_backward_2_vectors", supports=takes_rms_backward)
+def rms_normalization_backward_2_vectors(fn, u, x, rstd, weight=None, dims=(-1,)):
+    return rms_norm_backward(fn, u, x, rstd, weight, dims)
 
 
 # ---- batch norm: statistics of each channel (dim 1) ----------------------------------------------
