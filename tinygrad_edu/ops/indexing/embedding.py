@@ -63,9 +63,17 @@ def embed_rows(xp, input: Array, index: Array, shape):
     """Zeros of `shape` with rows of input added at index: the transpose of taking rows.
 
     Math:   out[index_i] += input_i;   d input = g[index]
+    Note:   rows for the same place are brought side by side, and each run of them is one sum
     """
     out = xp.zeros(shape, input.dtype)
-    xp.add.at(out, index, input)
+    if not input.size:
+        return out
+    index = index.reshape(-1) % shape[0]  # a negative index counts from the end
+    order = xp.argsort(index, kind="stable")
+    places = index[order]
+    starts = xp.flatnonzero(xp.concatenate((places[:1] >= 0, places[1:] != places[:-1])))
+    rows = input.reshape(index.size, *shape[1:])[order]
+    out[places[starts]] = xp.add.reduceat(rows, starts, axis=0)
     return out
 
 
