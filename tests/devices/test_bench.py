@@ -92,9 +92,8 @@ def test_counters_of_several_launches_are_added_up_and_none_says_so():
 def test_a_rung_that_does_not_take_the_shape_is_named_and_the_others_are_measured(capsys):
     code, out, _ = bench(capsys, "softmax", "--device", "emu", "--shape", "2x1500")
     assert code == 0
-    assert (
-        "softmax_5_registers not measured: softmax_5_registers: must get arguments that the kernel"
-        " takes" in " ".join(out.split())
+    assert "softmax_5_registers not measured: it does not take these arguments" in " ".join(
+        out.split()
     )
     assert "softmax_3_warp not measured" not in " ".join(out.split())
 
@@ -308,6 +307,28 @@ def test_without_a_compiler_bench_says_what_to_install(monkeypatch):
         on_cpu.OnCpu(tg.device("cpu"))
 
 
+@pytest.mark.parametrize("op", [op for op, work in works.works.items() if work.torch])
+def test_what_pytorch_is_timed_on_is_the_same_work(op):
+    torch = pytest.importorskip("torch")
+    work = works.works[op]
+    args = [np.array(a) if isinstance(a, np.ndarray) else a for a in made(work, op)]
+    expected = results.outputs(
+        results.forward_of(op)(np, *map(results.widened, args), **work.attrs)
+    )
+    theirs = [torch.from_numpy(a.copy()) if isinstance(a, np.ndarray) else a for a in args]
+    found = results.outputs(work.torch(torch, *theirs, **work.attrs))
+    assert found or op == "dropout_keyed"  # whose random numbers differ
+    error, right = results.error_of(
+        tg.device("cpu"), [f.numpy() for f in found], expected, work.tolerance(*work.quick[0])
+    )
+    assert right, error
+
+
+def made(work, op):
+    args = work.make(np.random.default_rng(0), *work.quick[0])
+    return [work.view(a) for a in args] if work.view else args
+
+
 def test_the_number_of_threads_is_that_of_the_flag_inside_and_as_before_after():
     pytest.importorskip("threadpoolctl")
     before = tg.get_num_threads()
@@ -345,14 +366,30 @@ def test_what_is_written_costs_what_a_copy_takes_beyond_reading():
         assert on_cpu.memory_seconds(moved, speed) == expected, what
 
 
-def test_a_rate_counts_all_rounds_of_the_fastest_sample(monkeypatch):
-    now = [0.0]
-    monkeypatch.setattr(on_cpu.time, "perf_counter", lambda: now[0])
+def test_a_rate_counts_all_rounds_of_the_fastest_sample():
+    now, slow = [0.0], iter([1, 1, 1, 3, 2, 5])
 
     def run(rounds):
-        now[0] += rounds * 1e-3
+        now[0] += rounds * 1e-3 * next(slow)
 
-    assert on_cpu.best_rate(50.0, run) == pytest.approx(50e3)
+    assert on_cpu.best_rate(50.0, run, lambda: now[0], 2) == pytest.approx(50e3)
+
+
+def test_limits_keep_the_best_that_was_seen(monkeypatch):
+    limits = on_cpu.Limits(1, 1)
+    rates = iter([5.0, 4.0, 3.0, 2.0, 1.0, 9.0, 9.0, 9.0])
+    monkeypatch.setattr(limits, "measured", lambda amount, run: next(rates))
+    limits.look(1024)
+    limits.look(1024)
+    found = [limits.rate("fp32"), *(limits.rate(n, 1024) for n in ("read", "copy", "update"))]
+    assert found == [5.0, 9.0, 9.0, 9.0]
+
+
+def test_one_thread_is_timed_by_its_own_clock():
+    begun = on_cpu.now_of(1)()
+    timing.time.sleep(0.05)
+    assert on_cpu.now_of(1)() - begun < 0.04 or on_cpu.now_of(1) is timing.time.perf_counter
+    assert on_cpu.now_of(2) is timing.time.perf_counter
 
 
 def test_an_optimisers_step_is_checked_on_copies_of_its_arguments():

@@ -17,6 +17,7 @@ from .on_cuda import ceilings
 from .works import parse_shape
 
 SECONDS = {"cuda": 5.0, "cpu": 1.0}  # for the samples of a shape
+QUICK = 0.1
 
 
 @cache
@@ -82,7 +83,9 @@ def measured(
 ) -> list[dict]:
     """The rows of one ladder, each shape written to the file as soon as it is done."""
     limits = ceilings_of(str(device), flags.quick) if device.type == "cuda" else None
-    seconds = SECONDS.get(device.type, 0.0) if flags.seconds is None else flags.seconds
+    seconds = flags.seconds
+    if seconds is None:
+        seconds = QUICK if flags.quick else SECONDS.get(device.type, 0.0)
     rows = []
     for row in measure(name, device, shape, flags.quick, seconds, limits):
         rows.append(row)

@@ -92,7 +92,10 @@ def block(rows: list[dict[str, Any]]) -> str:
     texts = [aligned(line, widths) for line in lines]
     for i, row in enumerate(rows, 1):
         if "skipped" in row:
-            texts[i] = f"{row['kernel']:{widths[0]}s}  not measured: {row['skipped']}"
+            why = row["skipped"]
+            if "arguments that the kernel takes" in why:
+                why = "it does not take these arguments"
+            texts[i] = f"{row['kernel']:{widths[0]}s}  not measured: {why}"
     first = rows[0]
     head = f"{first['op']} {shape_of(first)} float32 on {where(first)}"
     return "\n".join([head, *texts, *notes_of(rows)])

@@ -53,5 +53,17 @@ convolved(
         x, w, b, a["stride"], a["padding"]
     ),
 )
-convolved("convolution_input", "output", "weight", "input_shape")
-convolved("convolution_weight", "output", "input", "weight_shape")
+convolved(
+    "convolution_input",
+    "output",
+    "weight",
+    "input_shape",
+    torch=lambda torch, y, w, shape, **a: torch.nn.grad.conv2d_input(shape, w, y, **a),
+)
+convolved(
+    "convolution_weight",
+    "output",
+    "input",
+    "weight_shape",
+    torch=lambda torch, y, x, shape, **a: torch.nn.grad.conv2d_weight(x, shape, y, **a),
+)

@@ -39,6 +39,41 @@ def torch_batch_norm(torch: Any, x: Any, weight: Any, bias: Any, dims: tuple, ep
     )
 
 
+def torch_layer_norm_backward(
+    torch: Any, u: Any, x: Any, mean: Any, rstd: Any, weight: Any, dims: tuple
+) -> Any:
+    only_input = [True, False, False]
+    return torch.ops.aten.native_layer_norm_backward(
+        u, x, x.shape[-1:], mean, rstd, weight, None, only_input
+    )[0]
+
+
+def torch_layer_norm_weight(torch: Any, u: Any, x: Any, rstd: Any, mean: Any, dims: tuple) -> Any:
+    only_weight = [False, True, False]
+    weight = x.new_ones(x.shape[-1:])
+    return torch.ops.aten.native_layer_norm_backward(
+        u, x, x.shape[-1:], mean, rstd, weight, None, only_weight
+    )[1]
+
+
+def torch_batch_norm_backward(
+    torch: Any, u: Any, x: Any, mean: Any, var: Any, weight: Any, dims: tuple, eps: float
+) -> Any:
+    out, d_weight, d_bias = torch.ops.aten.native_batch_norm_backward(
+        u,
+        x,
+        weight.reshape(-1),
+        None,
+        None,
+        mean.reshape(-1),
+        (var.reshape(-1) + eps).rsqrt(),
+        True,
+        eps,
+        [True, True, True],
+    )
+    return out, d_weight.reshape(mean.shape), d_bias.reshape(mean.shape)
+
+
 work(
     "layer_normalization",
     lambda rng, *s: (normal(rng, *s), normal(rng, s[-1]), normal(rng, s[-1])),
@@ -57,6 +92,7 @@ work(
     SMALL_ROWS,
     per_element(10),
     {"dims": (-1,)},
+    torch=torch_layer_norm_backward,
     tolerance=lambda *s: 1e-4,
     cpu=CPU_ROWS,
 )
@@ -88,6 +124,7 @@ work(
     SMALL_ROWS,
     per_element(4),
     {"dims": (-1,)},
+    torch=torch_layer_norm_weight,
     tolerance=lambda *s: 1e-6 * s[0] + 2e-5,
     cpu=CPU_ROWS,
 )
@@ -109,6 +146,7 @@ work(
     [(3, 5, 6, 7)],
     per_element(10),
     {"dims": (0, 2, 3), "eps": 1e-5},
+    torch=torch_batch_norm_backward,
     tolerance=lambda *s: 1e-6 * s[0] * s[2] * s[3] + 1e-4,
     cpu=[(32, 64, 16, 16)],
 )

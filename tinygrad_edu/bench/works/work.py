@@ -116,7 +116,8 @@ def parse_shape(op: str, text: str) -> tuple[int, ...]:
     except ValueError:
         shape = ()
     wanted = works_of(op)
-    fits = wanted.make is one or len(shape) == len(wanted.full[0])
+    lengths = {len(s) for s in (*wanted.full, *wanted.quick, *wanted.cpu)}
+    fits = wanted.make is one or len(shape) in lengths
     if not shape or any(n < 1 for n in shape) or not fits:
         raise ShapeError(
             f"bench: --shape of {op} must look like {'x'.join(map(str, wanted.full[0]))}, got"

@@ -11,8 +11,8 @@ from ..rungs import native
 
 def takes(input, other):
     """The shapes fit, and stacks of matrices are of one shape, or one of them a single matrix."""
-    found = float32(input, other) and sizes(input, other)
-    return bool(found) and all(
+    found = sizes(input, other) if float32(input, other) else None
+    return found is not None and all(
         x.ndim < 3 or math.prod(x.shape[:-2]) == 1 or x.shape[:-2] == found[0] or not found[0]
         for x in (input, other)
     )
