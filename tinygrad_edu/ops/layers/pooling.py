@@ -50,20 +50,40 @@ def geometry(name, shape, kernel, stride, padding, dilation, ceil_mode):
     return tuple(size), tuple(high)
 
 
+def along(axis, start, step, n):
+    """n elements along a dim, for all of the others."""
+    return (*(slice(None),) * axis, slice(start, start + (n - 1) * step + 1, step))
+
+
+def largest_along(xp, x, winners, reads, kind, step):
+    """(largest of what each of `reads` gives, its tap number): one tap further along this dim is
+    `step` taps in the window. `winners`: the tap numbers along the dims that are done; None: all 0.
+    """
+    out = x[reads[0]]
+    won = xp.zeros(out.shape, kind) if winners is None else winners[reads[0]]
+    for t, read in enumerate(reads[1:], 1):
+        part = x[read]
+        number = xp.asarray(t * step, kind)  # a later tap has a larger number than all before it
+        number = number if winners is None else winners[read] + number
+        won = xp.maximum(won, (part > out) * number)
+        out = xp.maximum(out, part)
+    return out, won
+
+
 def largest(xp, x, kernel, stride, padding, dilation, ceil_mode):
     """(largest element of each window, its tap number)."""
     size, high = geometry("max_pool", x.shape[2:], kernel, stride, padding, dilation, ceil_mode)
     lowest = -xp.inf if x.dtype.kind == "f" else xp.iinfo(x.dtype).min
     xs = padded(xp, x, padding, high, lowest)
-    out = winners = None
-    for i, tap in enumerate(taps(kernel)):
-        part = xs[(*ALL, *tap_slices(tap, size, stride, dilation))]
-        if out is None:
-            out = xp.array(part)
-            winners = xp.zeros(part.shape, "uint8" if volume(kernel) < 256 else "int32")
-        else:
-            xp.copyto(winners, i, where=part > out)
-            xp.maximum(out, part, out=out)
+    # one dim after the other, the last first: k + k taps in the place of k * k
+    kind = "uint8" if volume(kernel) < 256 else "int32"
+    out, winners, step = xs, None, 1
+    for i in reversed(range(len(kernel))):
+        reads = [along(i + 2, t * dilation[i], stride[i], size[i]) for t in range(kernel[i])]
+        out, winners = largest_along(xp, out, winners, reads, kind, step)
+        step *= kernel[i]
+    if out is x or out.base is not None:  # of one tap: the input itself is not handed out
+        out = xp.array(out)
     odd = ~(out > lowest)
     # NaN: the last of a window wins; nothing above the padding's value: the first tap inside the
     # image
@@ -137,8 +157,13 @@ def max_pool_spread(
         for n, p, m, s, d, k in zip(shape[2:], padding, size, stride, dilation, kernel)
     )
     out = xp.zeros((*shape[:2], *wide), x.dtype)
+    apart = all(s > d * (k - 1) for s, d, k in zip(stride, dilation, kernel))
     for i, tap in enumerate(taps(kernel)):
-        out[(*ALL, *tap_slices(tap, size, stride, dilation))] += x * (winners == i)
+        place = out[(*ALL, *tap_slices(tap, size, stride, dilation))]
+        if apart:  # no two windows share an element
+            xp.multiply(x, winners == i, out=place)
+        else:
+            place += x * (winners == i)
     return xp.ascontiguousarray(out[(*ALL, *(slice(p, p + n) for p, n in zip(padding, shape[2:])))])
 
 
