@@ -61,8 +61,8 @@ def generic(op, arrays, *attrs):
 def test_output_and_lse_are_the_generic_forwards(rung, causal):
     for shape in SHAPES:
         for mine, theirs in zip(
-            on_emu("attention", rung, drawn(shape), 0.3, causal),
-            generic("attention", drawn(shape), 0.3, causal),
+            on_emu("attention", rung, drawn(shape), None, 0.3, causal),
+            generic("attention", drawn(shape), None, 0.3, causal),
         ):
             assert mine.shape == theirs.shape
             np.testing.assert_allclose(mine, theirs, rtol=2e-5, atol=2e-5 if rung != "4" else 3e-2)
@@ -73,7 +73,7 @@ def test_output_and_lse_are_the_generic_forwards(rung, causal):
 def test_gradients_are_the_generic_forwards(rung, causal):
     for shape in SHAPES:
         q, k, v = drawn(shape)
-        out, lse = generic("attention", (q, k, v), 0.3, causal)
+        out, lse = generic("attention", (q, k, v), None, 0.3, causal)
         given = (
             np.cos(np.arange(out.size, dtype=np.float32)).reshape(out.shape),
             q,
@@ -83,8 +83,8 @@ def test_gradients_are_the_generic_forwards(rung, causal):
             lse,
         )
         for mine, theirs in zip(
-            on_emu("attention_backward", rung, given, 0.3, causal),
-            generic("attention_backward", given, 0.3, causal),
+            on_emu("attention_backward", rung, given, None, 0.3, causal),
+            generic("attention_backward", given, None, 0.3, causal),
         ):
             np.testing.assert_allclose(mine, theirs, rtol=2e-4, atol=2e-5)
 
@@ -92,7 +92,10 @@ def test_gradients_are_the_generic_forwards(rung, causal):
 @pytest.mark.parametrize("rung", EXACT)
 def test_scores_of_ten_thousand_choose_and_do_not_overflow(rung):
     q, k, v = drawn((2, 9, 8, 40, 6), large=60.0)
-    mine, theirs = (on_emu("attention", rung, (q, k, v), 1.0), generic("attention", (q, k, v), 1.0))
+    mine, theirs = (
+        on_emu("attention", rung, (q, k, v), None, 1.0),
+        generic("attention", (q, k, v), None, 1.0),
+    )
     assert np.abs(theirs[1]).max() > 1e4 and np.isfinite(mine[0]).all()
     # a score's own rounding is 1e-3
     np.testing.assert_allclose(mine[0], theirs[0], rtol=1e-2, atol=1e-2)
@@ -105,18 +108,18 @@ def test_infinities_and_nan_show_where_the_generic_forward_shows_them(rung):
     k[0, 3] = np.nan  # seen by all queries without a mask, with one by those from 3 on
     for causal in (False, True):
         mine, theirs = (
-            on_emu("attention", rung, (q, k, v), 0.5, causal)[0],
-            generic("attention", (q, k, v), 0.5, causal)[0],
+            on_emu("attention", rung, (q, k, v), None, 0.5, causal)[0],
+            generic("attention", (q, k, v), None, 0.5, causal)[0],
         )
         assert np.array_equal(np.isnan(mine), np.isnan(theirs)) and np.isnan(theirs[0, 4]).all()
     q, k, v = drawn((1, 6, 4, 50, 3))
     q, k = np.abs(q), np.abs(k)
     k[0, :40] = -np.inf  # a whole tile of keys that no one looks at
     with np.errstate(invalid="ignore"):
-        theirs = generic("attention", (q, k, v), 0.5)[0]
+        theirs = generic("attention", (q, k, v), None, 0.5)[0]
     assert np.isfinite(theirs).all()
     np.testing.assert_allclose(
-        on_emu("attention", rung, (q, k, v), 0.5)[0],
+        on_emu("attention", rung, (q, k, v), None, 0.5)[0],
         theirs,
         rtol=2e-5,
         atol=2e-5 if rung != "4" else 3e-2,

@@ -9,6 +9,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ import tinygrad_edu.optim  # declares the steps
 from tinygrad_edu.devices.native import rungs as native_rungs
 from tinygrad_edu.devices.native import source as native_source
 from tinygrad_edu.devices.table import native_ladders
-from tinygrad_edu.engine.device import cpu, registry
+from tinygrad_edu.engine.device import cpu, functional, registry
 from tinygrad_edu.engine.errors import KernelError
 
 ROOT = Path(tg.__file__).parents[1]
@@ -271,6 +272,8 @@ X86 = platform.machine() in ("x86_64", "AMD64")
 @pytest.mark.parametrize(
     "op",
     [
+        "attention",
+        "attention_backward",
         "convolution",
         "convolution_input",
         "convolution_weight",
@@ -296,3 +299,72 @@ def test_kernels_are_right_with_narrower_vectors(op, march, monkeypatch):
             expected = results(getattr(cpu.F, op)(*args))
         call = native_rungs.Call(rung, lambda: 1)
         agree(results(rung.launcher(call, *args)), expected)
+
+
+# ---- attention ----
+
+
+def heads(seed, *, T=70, S=90, D=16):
+    """Queries, keys and values of 3 heads, split from features: (B, T, H, D) in memory."""
+    g = rng(seed)
+    made = (tg.from_numpy(normal(g, 2, n, 3, D)).transpose(1, 2) for n in (T, S, S))
+    return [x.detach().requires_grad_() for x in made]
+
+
+def masks():
+    g = rng(5)
+    open_ = tg.from_numpy(g.random((70, 90)) < 0.7)
+    open_[3] = False  # a query that may look nowhere
+    padding = tg.zeros(2, 1, 1, 90)
+    padding[1, :, :, 60:] = -np.inf
+    return {"none": None, "boolean": open_, "padding": padding, "causal": "causal"}
+
+
+@pytest.mark.parametrize("kind", masks())
+def test_fused_attention_has_pytorchs_values_and_gradients(kind):
+    torch = pytest.importorskip("torch")
+    mask, q, k, v = masks()[kind], *heads(1)
+    weights, found = normal(rng(2), 2, 3, 70, 16), []
+    for lib in (tg, torch):
+        given = [lib.from_numpy(x.detach().numpy()).requires_grad_() for x in (q, k, v)]
+        if kind == "causal":
+            out = lib.nn.functional.scaled_dot_product_attention(*given, is_causal=True)
+        else:
+            put = None if mask is None else lib.from_numpy(mask.numpy())
+            out = lib.nn.functional.scaled_dot_product_attention(*given, put)
+        (out * lib.from_numpy(weights)).sum().backward()
+        found.append([x.detach().numpy() for x in (out, *(x.grad for x in given))])
+    agree(*found)
+
+
+def test_fused_attention_runs_and_keeps_no_weights():
+    """A matrix of 1024 x 1024 weights would be 4 MiB a head."""
+    q, k, v = heads(3, T=1024, S=1024)
+    out = tg.nn.functional.scaled_dot_product_attention(q, k, v)
+    out.sum().backward()  # compiles, and has its scratch memory from now on
+    tracemalloc.start()
+    out = tg.nn.functional.scaled_dot_product_attention(q, k, v)
+    out.sum().backward()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 10 * q.numel() * 4
+
+
+def test_fused_attention_has_right_gradients_of_both_orders_with_a_mask():
+    """In float64 the generic forward and backward run, which the kernels are compared with."""
+    g = rng(4)
+    q, k, v = (tg.from_numpy(g.standard_normal((2, n, 3))).requires_grad_() for n in (3, 4, 4))
+    mask = tg.tensor([[0.0, -np.inf, 0.5, 0.0], [-np.inf] * 4, [0.1, 0.0, 0.0, -1.0]]).double()
+
+    def attention(*x):
+        return functional.attention(*x, mask, 0.6)
+
+    assert tg.autograd.gradcheck(attention, (q, k, v))
+    assert tg.autograd.gradgradcheck(attention, (q, k, v))
+
+
+def test_a_mask_that_learns_gets_its_gradient():
+    q, k, v = heads(6)
+    mask = tg.zeros(70, 90, requires_grad=True)
+    tg.nn.functional.scaled_dot_product_attention(q, k, v, mask).square().sum().backward()
+    assert mask.grad.abs().sum() > 0

@@ -63,6 +63,7 @@ def agree(found, expected, rtol=2e-5):
 
 
 from . import (  # noqa: E402
+    attention,  # noqa: F401
     convolution,  # noqa: F401
     copies,  # noqa: F401
     elementwise,  # noqa: F401

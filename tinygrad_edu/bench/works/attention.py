@@ -12,7 +12,7 @@ def attended(rng: np.random.Generator, n: int, t: int, d: int) -> tuple:
     checks that it is theirs.
     """
     g, q, k, v, out = (normal(rng, n, t, d) for _ in range(5))
-    return g, q, k, v, out, np.full((n, t, 1), np.log(t) + 0.5, np.float32), d**-0.5
+    return g, q, k, v, out, np.full((n, t, 1), np.log(t) + 0.5, np.float32), None, d**-0.5
 
 
 work(
@@ -21,12 +21,13 @@ work(
         normal(rng, n, t, d),
         normal(rng, n, t, d),
         normal(rng, n, t, d),
+        None,
         d**-0.5,
     ),
     [(64, 4096, 128)],
     [(2, 40, 16)],
     lambda n, t, d: 4 * n * t * t * d,
-    torch=lambda torch, q, k, v, scale: torch.nn.functional.scaled_dot_product_attention(
+    torch=lambda torch, q, k, v, mask, scale: torch.nn.functional.scaled_dot_product_attention(
         q, k, v, scale=scale
     ),
     tolerance=lambda *s: 1e-4,

@@ -37,6 +37,11 @@ def why_not() -> str:
 class NativeTable(Table):
     """The raw functions of the CPU. Needs no look at the kernels until an op with a ladder runs."""
 
+    @property
+    def fuses_attention(self) -> bool:
+        """Whether scaled_dot_product_attention may run as one op, which keeps no weights."""
+        return not why_not()
+
     def __getattr__(self, name: str) -> Callable:
         function = super().__getattr__(name)
         if not why_not() and serves(name):

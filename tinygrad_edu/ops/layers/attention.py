@@ -6,10 +6,13 @@ import math
 
 from ...engine.case import Case, Sample, bools
 from ...engine.composite import composite
+from ...engine.dtype import float32
 from ...engine.errors import DTypeError, ShapeError
 from ...engine.op import Array, piece
 from ...engine.tensor import Tensor
 
+HIDDEN = Sample(values=[[0.0, -math.inf, 0.5, 0.0, -1.0]] * 2 + [[-math.inf] * 5])
+HIDDEN_4 = Sample(values=[[0.0, -1.0, 0.5, 0.0]])
 NAME = "scaled_dot_product_attention"
 
 
@@ -53,16 +56,18 @@ def causal(F, scores):
     return F.masked_fill(scores, F.arange(S, device=scores.device) > queries, -math.inf)
 
 
-def attention_reference(F, query, key, value, scale, is_causal=False):
+def attention_reference(F, query, key, value, mask=None, scale=1.0, is_causal=False):
     scores = F.matmul(query * scale, F.transpose(key, -1, -2))
     if is_causal:
         scores = causal(F, scores)
-    return F.matmul(F.softmax(scores, -1), value)
+    return F.matmul(attention_weights(F, scores, mask, False), value)
 
 
-def weights_of(xp, query, key, scale, is_causal):
-    """The scores, those of later keys at -infinity."""
+def scores_of(xp, query, key, mask, scale, is_causal):
+    """The scores; those of keys that the query must not see at -infinity."""
     scores = xp.matmul(query * query.dtype.type(scale), key.swapaxes(-1, -2))
+    if mask is not None:
+        scores += mask
     if is_causal:
         T, S = scores.shape[-2:]
         scores[..., xp.arange(S) > xp.arange(T)[:, None]] = -xp.inf
@@ -73,39 +78,67 @@ def weights_of(xp, query, key, scale, is_causal):
     residuals=("lse",),
     reference=attention_reference,
     cases=[
-        Case([2, 3, 4], [2, 5, 4], [2, 5, 3], 0.5),
-        Case([1, 4, 2], [1, 4, 2], [1, 4, 2], 0.7, True),
-        Case([2, 1, 3], [2, 2, 3], [2, 2, 1], 1.0, True),
+        Case([2, 3, 4], [2, 5, 4], [2, 5, 3], scale=0.5),
+        Case([1, 4, 2], [1, 4, 2], [1, 4, 2], None, 0.7, True),
+        Case([2, 1, 3], [2, 2, 3], [2, 2, 1], is_causal=True),
+        Case([2, 2, 3, 4], [2, 2, 5, 4], [2, 2, 5, 3], HIDDEN, 0.5, torch=False, grad=False),
     ],
 )
-def attention(xp, query: Array, key: Array, value: Array, scale: float, is_causal: bool = False):
+def attention(
+    xp,
+    query: Array,
+    key: Array,
+    value: Array,
+    mask: Array | None = None,
+    scale: float = 1.0,
+    is_causal: bool = False,
+):
     """Weighted means of the values. The weights are not kept: the backward computes them again from
     one number per query.
 
-    Math:   s = scale query key^T,   lse_i = ln sum_j e^s_ij,   p_ij = e^(s_ij - lse_i),   out = p
-            value;
+    Math:   s = scale query key^T + mask,   lse_i = ln sum_j e^s_ij,   p_ij = e^(s_ij - lse_i),
+            out = p value;
             ds = p (g value^T - g out),   d query = scale ds key,   d key = scale ds^T query,
             d value = p^T g
-    Shape:  query (N, T, D), key (N, S, D), value (N, S, V), out (N, T, V), lse (N, T, 1)
-    Note:   is_causal: query i sees the keys 0 to i. scaled_dot_product_attention uses this op where
-            kernels exist; elsewhere it keeps the weights, which saves a matrix product
+    Shape:  query (*, T, D), key (*, S, D), value (*, S, V), out (*, T, V), lse (*, T, 1); mask
+            broadcasts to (*, T, S)
+    Args:   mask: numbers to add, -infinity where a query must not look; it gets no gradient
+            is_causal: query i sees the keys 0 to i
+    Note:   a query whose mask is -infinity everywhere gives 0, and lse = infinity.
+            scaled_dot_product_attention uses this op where kernels exist; elsewhere it keeps the
+            weights, which saves a matrix product
     Reference: T. Dao et al., 2022, "FlashAttention: fast and memory-efficient exact attention"
     """
-    scores = weights_of(xp, query, key, scale, is_causal)
+    scores = scores_of(xp, query, key, mask, scale, is_causal)
     top = scores.max(axis=-1, keepdims=True)
+    if mask is not None:
+        blind = (mask == -xp.inf).all(axis=-1, keepdims=True)
+        top = xp.where(blind, 0, top)
     scores -= top
     xp.exp(scores, out=scores)
     total = scores.sum(axis=-1, keepdims=True)
-    return xp.matmul(scores, value) / total, top + xp.log(total)
+    out = xp.matmul(scores, value)
+    if mask is None:
+        return out / total, top + xp.log(total)
+    return xp.where(blind, 0, out / total), xp.where(blind, xp.inf, top + xp.log(total))
 
 
 @piece(
     differentiable=False,
     outputs=True,
     cases=[
-        Case([2, 3, 3], [2, 3, 4], [2, 5, 4], [2, 5, 3], [2, 3, 3], [2, 3, 1], 0.5),
+        Case([2, 3, 3], [2, 3, 4], [2, 5, 4], [2, 5, 3], [2, 3, 3], [2, 3, 1], scale=0.5),
         Case(
-            [1, 4, 2], [1, 4, 2], [1, 4, 2], [1, 4, 2], [1, 4, 2], [1, 4, 1], 0.7, True, torch=False
+            [1, 4, 2],
+            [1, 4, 2],
+            [1, 4, 2],
+            [1, 4, 2],
+            [1, 4, 2],
+            [1, 4, 1],
+            HIDDEN_4,
+            0.7,
+            True,
+            torch=False,
         ),
     ],
 )
@@ -117,7 +150,8 @@ def attention_backward(
     value: Array,
     out: Array,
     lse: Array,
-    scale: float,
+    mask: Array | None = None,
+    scale: float = 1.0,
     is_causal: bool = False,
 ):
     """The cotangents of query, key and value, from the output's cotangent g, the output and lse.
@@ -125,7 +159,7 @@ def attention_backward(
     Math:   see attention
     Note:   higher orders go through the reference of attention
     """
-    weights = weights_of(xp, query, key, scale, is_causal)
+    weights = scores_of(xp, query, key, mask, scale, is_causal)
     weights -= lse
     xp.exp(weights, out=weights)
     slope = xp.matmul(g, value.swapaxes(-1, -2))
@@ -139,20 +173,30 @@ def attention_backward(
     )
 
 
-attention.vjp_all(
-    lambda F, g, query, key, value, out, lse, scale, is_causal: F.attention_backward(
-        g, query, key, value, out, lse, scale, is_causal
-    )
-)
+def attention_vjp(F, g, query, key, value, mask, out, lse, scale, is_causal):
+    found = F.attention_backward(g, query, key, value, out, lse, mask, scale, is_causal)
+    return *found, None
 
 
-def fused(query, key, value):
-    """Whether the op `attention` can take these and its device has kernels."""
-    return (
-        query.shape[:-2] == key.shape[:-2] == value.shape[:-2]
-        and min(*query.shape, *value.shape) > 0
-        and query.device.F.has_kernels
-    )
+attention.vjp_all(attention_vjp)
+
+
+def fused(query, key, value, attn_mask):
+    """Whether the op `attention` can take these and has a kernel on their device."""
+    fits = query.shape[:-2] == key.shape[:-2] == value.shape[:-2] and key.dtype is value.dtype
+    if not fits or min(*query.shape, *value.shape) == 0:
+        return False
+    if attn_mask is not None and (attn_mask.requires_grad or attn_mask.ndim > query.ndim):
+        return False
+    table = query.device.F
+    if table.has_kernels:
+        return attn_mask is None
+    return getattr(table, "fuses_attention", False) and query.dtype is key.dtype is float32
+
+
+def additive(F, mask):
+    """A mask as numbers to add: -infinity where a boolean one is False."""
+    return F.where(mask, 0.0, -math.inf) if mask.dtype.name == "bool" else mask
 
 
 def attention_weights(F, scores, attn_mask, is_causal):
@@ -169,19 +213,6 @@ def attention_weights(F, scores, attn_mask, is_causal):
     else:
         scores = scores + F.where(blind, 0.0, attn_mask).to(scores.dtype)
     return F.where(blind, 0.0, F.softmax(scores, -1))
-
-
-def unmasked(F, query, key, value, scale, is_causal):
-    """`attention` over all leading dims together."""
-    (T, D), (S, V), lead = query.shape[-2:], value.shape[-2:], tuple(query.shape[:-2])
-    out = F.attention(
-        F.reshape(query, (-1, T, D)),
-        F.reshape(key, (-1, S, D)),
-        F.reshape(value, (-1, S, V)),
-        scale,
-        is_causal,
-    )
-    return F.reshape(out, (*lead, T, V))
 
 
 @composite(
@@ -231,8 +262,9 @@ def scaled_dot_product_attention(
     check_attention(query, key, value, attn_mask, is_causal, enable_gqa)
     if scale is None:
         scale = 1 / math.sqrt(max(query.shape[-1], 1))
-    if not dropout_p and attn_mask is None and fused(query, key, value):
-        return unmasked(F, query, key, value, scale, is_causal)
+    if not dropout_p and fused(query, key, value, attn_mask):
+        mask = None if attn_mask is None else additive(F, attn_mask)
+        return F.attention(query, key, value, mask, scale, is_causal)
     T, S = query.shape[-2], key.shape[-2]
     query = query * scale
     lead, grouped = tuple(query.shape[:-2]), enable_gqa and query.shape[-3] != key.shape[-3]
