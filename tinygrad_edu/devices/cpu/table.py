@@ -37,10 +37,10 @@ def why_not() -> str:
 class NativeTable(Table):
     """The raw functions of the CPU. Needs no look at the kernels until an op with a ladder runs."""
 
-    @property
-    def fuses_attention(self) -> bool:
-        """Whether scaled_dot_product_attention may run as one op, which keeps no weights."""
-        return not why_not()
+    @staticmethod
+    def fuses_attention(query: Any) -> bool:
+        """Whether scaled_dot_product_attention is to run as one op, which keeps no weights."""
+        return query.numel() >= SMALL and query.dtype.name == "float32" and not why_not()
 
     def __getattr__(self, name: str) -> Callable:
         function = super().__getattr__(name)

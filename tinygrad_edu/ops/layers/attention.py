@@ -6,7 +6,6 @@ import math
 
 from ...engine.case import Case, Sample, bools
 from ...engine.composite import composite
-from ...engine.dtype import float32
 from ...engine.errors import DTypeError, ShapeError
 from ...engine.op import Array, piece
 from ...engine.tensor import Tensor
@@ -191,7 +190,8 @@ def fused(query, key, value, attn_mask):
     table = query.device.F
     if table.has_kernels:
         return attn_mask is None
-    return getattr(table, "fuses_attention", False) and query.dtype is key.dtype is float32
+    fuses = getattr(table, "fuses_attention", None)
+    return fuses is not None and query.dtype is key.dtype and fuses(query)
 
 
 def additive(F, mask):
