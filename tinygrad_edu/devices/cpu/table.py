@@ -16,7 +16,7 @@ from typing import Any
 from ...engine.device import Table, cpu
 from ...engine.errors import KernelError
 from ..build import compiler
-from ..native.rungs import Call
+from ..native.rungs import SMALL, Call
 from ..rungs import Rung
 from ..table import asked, native_ladders, pins, refused
 from .threads import native_threads
