@@ -11,7 +11,7 @@ from . import draws, normal
 
 @draws("convolution")
 def drawn_convolution(g, rung):
-    return drawn_small_steps(g) if rung == "3" else drawn_with(g, g.integers(1, 17))
+    return drawn_small_steps(g) if rung == "4" else drawn_with(g, g.integers(1, 17))
 
 
 def drawn_small_steps(g):
@@ -47,7 +47,7 @@ def drawn_with(g, some):
 
 @draws("convolution_input")
 def drawn_convolution_input(g, rung):
-    x, w, _, stride, padding, dilation, groups = drawn_convolution(g, rung)
+    x, w, _, stride, padding, dilation, groups = drawn_convolution(g, "4" if rung == "3" else "1")
     size = out_size(x.shape[2:], w.shape[2:], stride, padding, dilation)
     y = normal(g, x.shape[0], w.shape[0], *size)
     return (y, w, x.shape, stride, padding, dilation, groups)

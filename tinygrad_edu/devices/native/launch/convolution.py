@@ -69,8 +69,15 @@ def convolution_1_naive(
     return forward(fn, input, weight, bias, stride, padding, dilation, groups)
 
 
-@native("convolution_2_direct", supports=takes)
-def convolution_2_direct(
+@native("convolution_2_columns", supports=takes)
+def convolution_2_columns(
+    fn, input, weight, bias=None, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1
+):
+    return forward(fn, input, weight, bias, stride, padding, dilation, groups)
+
+
+@native("convolution_3_direct", supports=takes)
+def convolution_3_direct(
     fn, input, weight, bias=None, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1
 ):
     return forward(fn, input, weight, bias, stride, padding, dilation, groups)
@@ -93,8 +100,8 @@ def takes_winograd(input, weight, bias, stride, padding, dilation, groups):
     )
 
 
-@native("convolution_3_winograd", supports=takes_winograd)
-def convolution_3_winograd(
+@native("convolution_4_winograd", supports=takes_winograd)
+def convolution_4_winograd(
     fn, input, weight, bias=None, stride=(1, 1), padding=(0, 0), dilation=(1, 1), groups=1
 ):
     return forward(fn, input, weight, bias, stride, padding, dilation, groups)
