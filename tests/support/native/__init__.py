@@ -66,6 +66,7 @@ from . import (  # noqa: E402
     attention,  # noqa: F401
     convolution,  # noqa: F401
     copies,  # noqa: F401
+    dropout,  # noqa: F401
     elementwise,  # noqa: F401
     embedding,  # noqa: F401
     matmul,  # noqa: F401

@@ -1,4 +1,4 @@
-"""Arguments of kernels/max_pool.cpp."""
+"""Arguments of kernels/max_pool.cpp and sum_pool.cpp."""
 
 from __future__ import annotations
 
@@ -36,3 +36,20 @@ def drawn_spread(g, rung):
     with tg.use_kernel(max_pool=0):
         out, winners = cpu.F.max_pool(x, *steps, ceil_mode)
     return (normal(g, *out.shape), winners, x.shape, *steps)
+
+
+@draws("sum_pool")
+def drawn_sums(g):
+    kernel, stride, size = (tuple(map(int, g.integers(1, n, 2))) for n in (5, 5, 20))
+    padding = tuple(int(g.integers(0, k)) for k in kernel)
+    least = (k - n - p for k, n, p in zip(kernel, size, padding))
+    high = tuple(max(int(g.integers(0, 4)), n) for n in least)
+    return (normal(g, *g.integers(1, 4, 2), *size), kernel, stride, padding, high)
+
+
+@draws("sum_spread")
+def drawn_sum_spread(g):
+    x, *steps = drawn_sums(g)
+    with tg.use_kernel(sum_pool=0):
+        out = cpu.F.sum_pool(x, *steps)
+    return (normal(g, *out.shape), x.shape, *steps)

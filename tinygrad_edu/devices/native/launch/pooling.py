@@ -1,12 +1,12 @@
-"""Launchers of kernels/max_pool.cpp: images (N, C, H, W) in float32; what has one spatial dim is an
-image of one row.
+"""Launchers of kernels/max_pool.cpp and sum_pool.cpp: images (N, C, H, W) in float32; what has one
+spatial dim is an image of one row.
 """
 
 from __future__ import annotations
 
 import math
 
-from ...launch.pooling import image, settings, takes_max, takes_winners, windows
+from ...launch.pooling import counts, image, settings, takes_max, takes_sum, takes_winners, windows
 from ..rungs import native
 
 
@@ -77,3 +77,40 @@ def max_pool_spread_2_pairs(fn, x, winners, shape, kernel, stride, padding, dila
     x, winners, out = spread(fn, x, winners, shape)
     fn(out, x, winners, planes(x), *shape[2:])
     return out
+
+
+def sums(fn, x, kernel, stride, padding, high):
+    x, spatial = fn.contiguous(x), counts(x, kernel, stride, padding, high)
+    out = fn.empty((*x.shape[:2], *spatial), x)
+    fn(out, x, planes(x), *settings(x.shape[2:], spatial, kernel, stride, padding))
+    return out
+
+
+@native("sum_pool_1_naive", supports=takes_sum)
+def sum_pool_1_naive(fn, x, kernel, stride, padding, high):
+    return sums(fn, x, kernel, stride, padding, high)
+
+
+@native("sum_pool_2_rows", supports=takes_sum)
+def sum_pool_2_rows(fn, x, kernel, stride, padding, high):
+    return sums(fn, x, kernel, stride, padding, high)
+
+
+def takes_spread(x, shape, kernel):
+    return image(x, kernel) and math.prod(shape) > 0
+
+
+def spread_sums(fn, x, shape, kernel, stride, padding):
+    x, out = fn.contiguous(x), fn.empty(tuple(shape), x)
+    fn(out, x, planes(x), *settings(shape[2:], x.shape[2:], kernel, stride, padding))
+    return out
+
+
+@native("sum_spread_1_naive", supports=takes_spread)
+def sum_spread_1_naive(fn, x, shape, kernel, stride, padding, high):
+    return spread_sums(fn, x, shape, kernel, stride, padding)
+
+
+@native("sum_spread_2_rows", supports=takes_spread)
+def sum_spread_2_rows(fn, x, shape, kernel, stride, padding, high):
+    return spread_sums(fn, x, shape, kernel, stride, padding)
