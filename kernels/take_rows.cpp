@@ -1,4 +1,5 @@
-// take_rows: rows of a table (V, D) by number, out[i] = table[index[i]]
+// take_rows: rows of a table (V, D) by number, out[i] = table[index[i]]; NumPy's own is a little faster and
+// serves
 //
 //  rung  idea                                    bytes per element
 //  1     element by element                      8

@@ -45,11 +45,11 @@ def gathered(fn, index, weight):
     return out
 
 
-@native("take_rows_1_naive", supports=takes_table)
+@native("take_rows_1_naive", supports=takes_table, pinned_only=True)
 def take_rows_1_naive(fn, index, weight, padding_idx=None, scale_grad_by_freq=False):
     return gathered(fn, index, weight)
 
 
-@native("take_rows_2_rows", supports=takes_table)
+@native("take_rows_2_rows", supports=takes_table, pinned_only=True)
 def take_rows_2_rows(fn, index, weight, padding_idx=None, scale_grad_by_freq=False):
     return gathered(fn, index, weight)
