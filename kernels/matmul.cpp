@@ -63,11 +63,12 @@ ENTRY matmul_3_blocked(float* out, const float* a, const float* b, long count, l
 
 // ---- rung 4: panels and tiles --------------------------------------------------------------------
 //
-// A tile of out, ROWS x TILE, is 2 ROWS vectors in registers; with a vector of a number of a, and two of
-// a row of b, all registers are in use. It walks along k through a panel of a, which holds ROWS numbers
+// A tile of out, ROWS x TILE, is 2 ROWS vectors in registers; two more hold a row of b and one a number of
+// a, so that none has to leave its register. It walks along k through a panel of a, which holds ROWS numbers
 // for each k, and a panel of b, which holds TILE. Panels lie in memory as they are read: one long line.
 
-constexpr int ROWS = (REGISTERS - 4) / 2, TILE = 2 * LANES;
+constexpr int ROWS = REGISTERS == 16 ? 6 : LANES == 16 ? 14 : 10;  // of NEON, GCC can keep 10 in registers
+constexpr int TILE = 2 * LANES;
 constexpr long DEPTH = 256;        // of panels: one of b is 16 KiB (AVX2) and stays in L1
 constexpr long BLOCK = 16 * ROWS;  // rows of a in panels at a time, about 100 KiB: they stay in L2
 constexpr long BAND = 2048;        // columns of b in panels at a time

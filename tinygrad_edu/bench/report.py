@@ -177,7 +177,7 @@ def under_the_roof(axes: Any, timed: list[dict[str, Any]]) -> None:
     intensities = [row["flops"] / row["bytes"] for row in timed]
     roofs = {(row["limits"]["copy_gb_s"], row["limits"]["fp32_tflop_s"]): row for row in timed}
     ridges = [1e3 * top / copy for copy, top in roofs]
-    low, high = min(intensities) / 8, 8 * max(*intensities, *ridges)
+    low, high = min(*intensities, *ridges) / 8, 8 * max(*intensities, *ridges)
     for (copy, top), row in roofs.items():
         ridge = 1e3 * top / copy
         axes.loglog(
@@ -185,7 +185,7 @@ def under_the_roof(axes: Any, timed: list[dict[str, Any]]) -> None:
             [scale * y for y in (low * copy / 1e3, top, top)],
             color="black",
             linestyle="-" if len(roofs) == 1 else "--",
-            label=f"limit {shape_of(row) if len(roofs) > 1 else ''}: copy {copy:.0f} GB/s,"
+            label=f"limit{f' {shape_of(row)}' if len(roofs) > 1 else ''}: copy {copy:.0f} GB/s,"
             f" {scale * top:.3g} {unit}",
         )
     for row, intensity in zip(timed, intensities):
