@@ -79,28 +79,26 @@ struct Matrix {  // a view: where a number stands is data + row * rows + column 
     const float* at(long r, long c) const { return data + r * rows + c * cols; }
 };
 
-// to[k][r] = m[r][k] for r < size, and 0 up to `padded`
-inline void pack(float* to, Matrix m, long size, long padded, long depth) {
-    if (m.rows == 1) {  // the numbers of one k are neighbours
-        for (long k = 0; k < depth; k++, to += padded) {
-            std::memcpy(to, m.data + k * m.cols, sizeof(float) * size);
-            std::fill(to + size, to + padded, 0.0f);
-        }
-        return;
+// to[k][r] = m[r][k] for r < size, and 0 for further r < WIDTH
+template <int WIDTH> void pack(float* to, Matrix m, long size, long depth) {
+    for (long k = 0; k < depth; k++, to += WIDTH, m.data += m.cols) {
+        if (size == WIDTH && m.rows == 1)  // neighbours: whole vectors
+            for (int r = 0; r < WIDTH; r++) to[r] = m.data[r];
+        else if (size == WIDTH)
+            for (int r = 0; r < WIDTH; r++) to[r] = m.data[r * m.rows];
+        else
+            for (int r = 0; r < WIDTH; r++) to[r] = r < size ? m.data[r * m.rows] : 0;
     }
-    for (long r = 0; r < size; r++)
-        for (long k = 0; k < depth; k++) to[k * padded + r] = m.data[r * m.rows + k * m.cols];
-    for (long r = size; r < padded; r++)
-        for (long k = 0; k < depth; k++) to[k * padded + r] = 0;
 }
 
 // R x V vectors of out. `more`: they hold the sum over earlier k, to which this is added.
 template <int R, int V> void tile(float* out, long pitch, const float* a, const float* b, long depth, bool more) {
+    for (int r = 0; r < R; r++) __builtin_prefetch(out + r * pitch, 1);  // on its way while k runs
     Vec sums[R][V] = {};
     if (more)
         for (int r = 0; r < R; r++)
             for (int v = 0; v < V; v++) sums[r][v] = load(out + r * pitch + v * LANES);
-    for (long k = 0; k < depth; k++, a += R, b += TILE) {
+    for (long k = 0; k < depth; k++, a += ROWS, b += TILE) {
         Vec row[V];
         for (int v = 0; v < V; v++) row[v] = load(b + v * LANES);
         for (int r = 0; r < R; r++)
@@ -134,18 +132,16 @@ void product(float* out, long pitch, Matrix a, Matrix b, long M, long N, long K)
     if (K == 0)
         for (long i = 0; i < M; i++) std::fill(out + i * pitch, out + i * pitch + N, 0.0f);
     long wide = ceil_div(std::min(N, BAND), TILE) * TILE, deep = std::min(K, DEPTH);
-    float *b_panels = scratch<0>(wide * deep), *a_panels = scratch<1>(std::min(M, BLOCK) * deep);
+    float *b_panels = scratch<0>(wide * deep), *a_panels = scratch<1>(std::min(M + ROWS, BLOCK) * deep);
     for (long j0 = 0; j0 < N; j0 += BAND)
         for (long k0 = 0; k0 < K; k0 += DEPTH) {
             long j1 = std::min(j0 + BAND, N), depth = std::min(DEPTH, K - k0);
             for (long j = j0; j < j1; j += TILE)
-                pack(b_panels + (j - j0) * depth, {b.at(k0, j), b.cols, b.rows}, std::min<long>(TILE, j1 - j), TILE, depth);
+                pack<TILE>(b_panels + (j - j0) * depth, {b.at(k0, j), b.cols, b.rows}, std::min<long>(TILE, j1 - j), depth);
             for (long i0 = 0; i0 < M; i0 += BLOCK) {
                 long i1 = std::min(i0 + BLOCK, M);
-                for (long i = i0; i < i1; i += ROWS) {
-                    long rows = std::min<long>(ROWS, i1 - i);
-                    pack(a_panels + (i - i0) * depth, {a.at(i, k0), a.rows, a.cols}, rows, rows, depth);
-                }
+                for (long i = i0; i < i1; i += ROWS)
+                    pack<ROWS>(a_panels + (i - i0) * depth, {a.at(i, k0), a.rows, a.cols}, std::min<long>(ROWS, i1 - i), depth);
                 for (long j = j0; j < j1; j += TILE)
                     for (long i = i0; i < i1; i += ROWS)
                         some_rows<ROWS>(std::min<long>(ROWS, i1 - i), out + i * pitch + j, pitch, std::min<long>(TILE, j1 - j),
