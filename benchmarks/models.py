@@ -1,25 +1,29 @@
 """Training steps of small models beside PyTorch: the same lines for each library, each in a process
 of its own, in turns.
 
-    python benchmarks/models.py [--only b,c,j] [--threads 1] [--rounds 7] [--compiled] [--out FILE]
+    python benchmarks/models.py [--only b,c,j] [--threads 1,2] [--rounds 7] [--compiled] [--jax]
 
 Three ways run: this engine with its C++ kernels, this engine with NumPy alone, and PyTorch; with
---compiled also torch.compile. A process is pinned to as many cores as it has threads, and only one
-works at a time. In each round each way does the same number of steps; a figure is the median over
-the rounds of the ratio to PyTorch's time in that round. All start from the same weights, and their
-first ten losses are compared, so that nobody is fast by being wrong. The result file is written
-after each workload.
+--compiled also torch.compile, with --jax also JAX, a step one jitted function (workloads_jax.py).
+A process is pinned to as many cores as it has threads, and only one works at a time. In each round
+each way does the same number of steps; a figure is the median over the rounds of the ratio to
+PyTorch's time in that round. The result file is written after each workload.
+
+losses: all ways start from the same weights. "losses_differ_by" is the largest relative difference
+from PyTorch's losses over ten steps, in float32; "losses_are_off_by" is that from the losses of
+PyTorch in float64, for PyTorch too: no library can be closer than its rounding allows;
+"losses_in_float64_differ_by" compares both libraries in float64.
+MiB: the most memory of two steps beyond what the process holds after the import and one small
+tensor, once ten steps are done; what the compilers of JAX and torch.compile keep is part of it.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
-import itertools
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -44,260 +48,97 @@ ABOUT = {
     "k": "character GRU 64/128, 64 steps, batch 32",
     "n": "MLP 784-1024-1024-10, batch 256",
 }
-WAYS = {"kernels": "tinygrad_edu", "numpy": "tinygrad_edu", "torch": "torch", "compiled": "torch"}
-
-
-# ---- the models, the same lines for each library -------------------------------------------------
-
-
-def tiny(lib: Any) -> Callable[[], Any]:
-    x, w = (lib.tensor([0.1 * i for i in range(16)], requires_grad=True) for _ in range(2))
-
-    def step() -> Any:
-        x.grad = w.grad = None
-        y = x
-        for _ in range(20):
-            y = y * w + x
-        loss = y.sum()
-        loss.backward()
-        return loss
-
-    return step
-
-
-def mlp(nn: Any, *sizes: int) -> Any:
-    layers: list[Any] = []
-    for i, o in itertools.pairwise(sizes):
-        layers += [nn.Linear(i, o), nn.ReLU()]
-    return nn.Sequential(*layers[:-1])
-
-
-def mnist(nn: Any) -> Any:
-    return nn.Sequential(
-        *(nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Flatten(), nn.Linear(9216, 128), nn.ReLU(), nn.Linear(128, 10)),
-    )
-
-
-def pooled(nn: Any) -> Any:
-    return nn.Sequential(
-        *(nn.Conv2d(1, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)),
-        *(nn.Flatten(), nn.Linear(3136, 10)),
-    )
-
-
-def residual(nn: Any) -> Any:
-    class Block(nn.Module):
-        def __init__(self, inside: int, width: int, stride: int) -> None:
-            super().__init__()
-            self.first = nn.Conv2d(inside, width, 3, stride=stride, padding=1, bias=False)
-            self.second = nn.Conv2d(width, width, 3, padding=1, bias=False)
-            self.norms = nn.ModuleList([nn.BatchNorm2d(width), nn.BatchNorm2d(width)])
-            self.way = nn.Conv2d(inside, width, 1, stride=stride) if stride > 1 else nn.Identity()
-
-        def forward(self, x: Any) -> Any:
-            out = self.norms[0](self.first(x)).relu()
-            return (self.norms[1](self.second(out)) + self.way(x)).relu()
-
-    return nn.Sequential(
-        *(nn.Conv2d(3, 16, 3, padding=1, bias=False), nn.BatchNorm2d(16), nn.ReLU()),
-        *(Block(16, 16, 1), Block(16, 32, 2), Block(32, 64, 2)),
-        *(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(64, 10)),
-    )
-
-
-def recurrent(nn: Any, kind: str) -> Any:
-    class Characters(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.table, self.out = nn.Embedding(65, 64), nn.Linear(128, 65)
-            self.cell = getattr(nn, kind)(64, 128, batch_first=True)
-
-        def forward(self, tokens: Any) -> Any:
-            return self.out(self.cell(self.table(tokens))[0]).reshape(-1, 65)  # (B T, V)
-
-    return Characters()
-
-
-def attention_layers(lib: Any, steps: int) -> Any:
-    nn = lib.nn
-
-    class Layer(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.first, self.second = nn.LayerNorm(128), nn.LayerNorm(128)
-            self.qkv, self.out = nn.Linear(128, 384), nn.Linear(128, 128)
-            self.up, self.down = nn.Linear(128, 512), nn.Linear(512, 128)
-
-        def forward(self, x: Any, cache: Any = None) -> Any:
-            B, T, _ = x.shape
-            q, k, v = self.qkv(self.first(x)).reshape(B, T, 3, 4, 32).permute(2, 0, 3, 1, 4)
-            if cache is not None:  # keys and values of all tokens so far
-                k, v = (lib.cat([a, b], dim=2) for a, b in zip(cache, (k, v))) if cache else (k, v)
-                cache[:] = [k, v]
-            F = nn.functional
-            y = F.scaled_dot_product_attention(q, k, v, is_causal=cache is None)
-            x = x + self.out(y.transpose(1, 2).reshape(B, T, 128))
-            return x + self.down(F.gelu(self.up(self.second(x))))
-
-    class GPT(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.table, self.places = nn.Embedding(65, 128), nn.Embedding(steps, 128)
-            self.layers = nn.ModuleList([Layer() for _ in range(4)])
-            self.norm, self.out = nn.LayerNorm(128), nn.Linear(128, 65)
-
-        def forward(self, tokens: Any, caches: Any = None, at: int = 0) -> Any:
-            x = self.table(tokens) + self.places(lib.arange(at, at + tokens.shape[1]))
-            for i, layer in enumerate(self.layers):
-                x = layer(x, caches[i] if caches else None)
-            return self.out(self.norm(x)).reshape(-1, 65)  # (B T, V)
-
-    return GPT()
-
-
-def translator(lib: Any) -> Any:
-    nn = lib.nn
-
-    class Translator(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.table, self.out = nn.Embedding(65, 128), nn.Linear(128, 65)
-            self.body = nn.Transformer(128, 4, 2, 2, 512, dropout=0.0, batch_first=True)
-            self.register_buffer("mask", nn.Transformer.generate_square_subsequent_mask(32))
-
-        def forward(self, tokens: Any) -> Any:
-            x = self.table(tokens)
-            return self.out(self.body(x, x, tgt_mask=self.mask)).reshape(-1, 65)  # (B T, V)
-
-    return Translator()
-
-
-def model_of(lib: Any, name: str) -> Any:
-    nn = lib.nn
-    return {
-        "b": lambda: mnist(nn),
-        "c": lambda: pooled(nn),
-        "d": lambda: mlp(nn, 784, 256, 10),
-        "e": lambda: recurrent(nn, "LSTM"),
-        "f": lambda: attention_layers(lib, 64),
-        "g": lambda: translator(lib),
-        "h": lambda: attention_layers(lib, 200),
-        "j": lambda: residual(nn),
-        "k": lambda: recurrent(nn, "GRU"),
-        "n": lambda: mlp(nn, 784, 1024, 1024, 10),
-    }[name]()
-
-
-SHAPES = {  # of the input; characters where there are two
-    "b": (64, 1, 28, 28),
-    "c": (128, 1, 28, 28),
-    "d": (128, 784),
-    "e": (32, 64),
-    "f": (12, 64),
-    "g": (32, 32),
-    "j": (32, 3, 32, 32),
-    "k": (32, 64),
-    "n": (256, 784),
+LIBRARIES = {
+    "kernels": "tinygrad_edu",
+    "numpy": "tinygrad_edu",
+    "torch": "torch",
+    "compiled": "torch",
+    "jax": "jax",
 }
-CHARACTERS = {"e", "f", "g", "k"}
-
-
-def batch(lib: Any, name: str) -> tuple[Any, Any]:
-    import numpy as np
-
-    rng, shape = np.random.default_rng(0), SHAPES[name]
-    if name in CHARACTERS:
-        tokens = rng.integers(0, 65, shape)
-        return lib.from_numpy(tokens), lib.from_numpy(np.roll(tokens, -1, 1).reshape(-1).copy())
-    x = rng.standard_normal(shape, dtype=np.float32)
-    return lib.from_numpy(x), lib.from_numpy(rng.integers(0, 10, shape[0]))
-
-
-def generator(lib: Any, model: Any) -> Callable[[], Any]:
-    """200 tokens, the likeliest each; the "loss" is the mean of the last scores."""
-
-    def step() -> Any:
-        caches: list[list] = [[] for _ in range(4)]
-        token = lib.zeros(1, 1, dtype=lib.int64)
-        with lib.no_grad():
-            for at in range(200):
-                scores = model(token, caches, at)
-                token = scores.argmax(-1, keepdim=True)
-        return scores.square().mean()
-
-    return step
-
-
-def trainer(lib: Any, name: str, weights: Path, compiled: bool) -> Callable[[], Any]:
-    """One step of the workload, from the weights in the file (written if it is not there)."""
-    import numpy as np
-
-    if name == "a":
-        return tiny(lib)
-    lib.manual_seed(0)
-    model = model_of(lib, name)
-    if weights.exists():
-        with np.load(weights) as found:
-            model.load_state_dict({k: lib.from_numpy(found[k]) for k in found.files})
-    else:
-        np.savez(weights, **{k: v.numpy() for k, v in model.state_dict().items()})
-    if name == "h":
-        return generator(lib, model.eval())
-    optim = importlib.import_module(f"{lib.__name__}.optim")
-    rates = {"lr": 1e-3} if name in "fg" else {"lr": 0.05, "momentum": 0.9}
-    optimizer = (optim.AdamW if name in "fg" else optim.SGD)(model.parameters(), **rates)
-    x, y = batch(lib, name)
-    called = lib.compile(model) if compiled else model
-
-    def step() -> Any:
-        optimizer.zero_grad()
-        loss = lib.nn.functional.cross_entropy(called(x), y)
-        loss.backward()
-        if name in "ef":
-            lib.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        return loss
-
-    return step
+NOT_COMPILED = {"a", "h"}  # no module, and shapes that grow with each token
 
 
 # ---- one process per library ---------------------------------------------------------------------
 
 
-def work(way: str, name: str, threads: int, weights: Path) -> None:
-    """Answer each line "N" with the seconds of N steps; first tell the losses of ten."""
-    lib = importlib.import_module(WAYS[way])
-    importlib.import_module(f"{WAYS[way]}.nn")
+def pinned(threads: int) -> None:
+    """Let this process run on as many cores as it has threads; before libraries count cores."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
+
+
+def memory(line: str) -> float:
+    """MiB of this process by /proc/self/status: VmRSS now, VmHWM the most since `forget_peak`."""
+    text = Path("/proc/self/status").read_text(encoding="utf-8")
+    return next(int(row.split()[1]) for row in text.splitlines() if row.startswith(line)) / 1024
+
+
+def forget_peak() -> None:
+    """Set VmHWM to VmRSS (man 5 proc: clear_refs). getrusage's peak can't be set back, and starts
+    with that of the process which started this one."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
+
+
+def peak_of(step: Callable[[], Any], before: float) -> float | None:
+    """MiB beyond `before` that two steps need at most; None on a system that does not tell."""
+    try:
+        forget_peak()
+        for _ in range(2):
+            step()
+        return round(memory("VmHWM") - before, 1)
+    except OSError:
+        return None
+
+
+def prepared(way: str, name: str, threads: int, weights: Path, dtype: str) -> tuple[Any, Callable]:
+    """(the library, a function that makes the step)"""
+    lib = importlib.import_module(LIBRARIES[way])
+    if way == "jax":
+        from workloads_jax import trainer as jax_trainer
+
+        lib.numpy.ones(3).block_until_ready()
+        return lib, lambda: jax_trainer(name, weights)
+    importlib.import_module(f"{lib.__name__}.nn")
+    from workloads import trainer
+
     lib.set_num_threads(threads)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    step = trainer(lib, name, weights, way == "compiled")
-    losses = [float(step().item()) for _ in range(1 if name == "h" else 10)]
-    memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
-    print(json.dumps({"losses": losses, "MiB": memory, "version": lib.__version__}), flush=True)
+    lib.set_default_dtype(getattr(lib, dtype))
+    lib.ones(3, requires_grad=True).sum().backward()
+    return lib, lambda: trainer(lib, name, weights, way == "compiled")
+
+
+def work(way: str, name: str, threads: int, weights: Path, dtype: str) -> None:
+    """Answer each line "N" with the seconds of N steps; first tell the losses of ten."""
+    pinned(threads)
+    lib, make = prepared(way, name, threads, weights, dtype)
+    before = memory("VmRSS") if Path("/proc/self/status").exists() else 0.0
+    step = make()
+    told: dict[str, Any] = {"version": lib.__version__}
+    told["losses"] = [float(step().item()) for _ in range(1 if name == "h" else 10)]
+    told["MiB"] = peak_of(lambda: step().item(), before)
+    print(json.dumps(told), flush=True)
     for line in sys.stdin:
         begun = time.perf_counter()
         for _ in range(int(line)):
-            step()
+            loss = step()
+        loss.item()  # JAX answers before it has computed
         print(time.perf_counter() - begun, flush=True)
+
+
+def environment(way: str, threads: int = 1) -> dict[str, str]:
+    env = os.environ | {"PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"}
+    env |= {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
+    return env | ({"TINYGRAD_EDU_NATIVE": "0"} if way == "numpy" else {})
 
 
 class Worker:
     """A process of its own that waits for work."""
 
-    def __init__(self, way: str, name: str, threads: int, weights: Path):
-        env = os.environ | {"PYTHONPATH": str(ROOT)}
-        env |= {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
-        if way == "numpy":
-            env["TINYGRAD_EDU_NATIVE"] = "0"
-        command = [sys.executable, __file__, "--worker", way, "--only", name]
+    def __init__(self, way: str, name: str, threads: int, weights: Path, dtype: str = "float32"):
+        command = [sys.executable, __file__, "--worker", way, "--only", name, "--dtype", dtype]
         command += ["--threads", str(threads), "--weights", str(weights)]
-        pipe = subprocess.PIPE
+        pipe, env = subprocess.PIPE, environment(way, threads)
         self.process = subprocess.Popen(command, env=env, stdin=pipe, stdout=pipe, text=True)
-        if hasattr(os, "sched_setaffinity"):
-            cores = sorted(os.sched_getaffinity(0))[-threads:]
-            os.sched_setaffinity(self.process.pid, cores)
         self.told = json.loads(self.answer())
 
     def answer(self) -> str:
@@ -315,76 +156,141 @@ class Worker:
         self.process.wait()
 
 
+# ---- comparing -----------------------------------------------------------------------------------
+
+
+def furthest(losses: list[float], others: list[float]) -> float:
+    """The largest relative difference."""
+    return max(abs(a - b) / abs(b) for a, b in zip(losses, others, strict=True))
+
+
+def exact_losses(name: str, weights: Path) -> tuple[list[float], list[float]]:
+    """Ten losses in float64: (this engine's, PyTorch's)."""
+    workers = [Worker(way, name, 1, weights, "float64") for way in ("numpy", "torch")]
+    for worker in workers:
+        worker.end()
+    return workers[0].told["losses"], workers[1].told["losses"]
+
+
+def turns(workers: dict[str, Worker], rounds: int) -> tuple[int, dict[str, list[float]]]:
+    """(steps a round, seconds a step of each way in each round)"""
+    steps = max(1, round(0.3 / workers["torch"].seconds(1)))
+    times: dict[str, list[float]] = {way: [] for way in workers}
+    for _ in range(rounds):
+        for way, worker in workers.items():
+            times[way].append(worker.seconds(steps) / steps)
+    return steps, times
+
+
 def measured(name: str, ways: list[str], threads: int, rounds: int) -> dict[str, Any]:
+    """One row of the result file."""
+    ways = [way for way in ways if way != "compiled" or name not in NOT_COMPILED]
+    workers: dict[str, Worker] = {}
     with tempfile.TemporaryDirectory() as folder:
-        weights = Path(folder) / "weights.npz"
-        workers = {way: Worker(way, name, threads, weights) for way in ways}
+        weights = Path(folder) / "weights.npz"  # the first worker writes it
         try:
-            steps = max(1, round(0.3 / workers["torch"].seconds(1)))
-            times: dict[str, list[float]] = {way: [] for way in ways}
-            for _ in range(rounds):
-                for way, worker in workers.items():
-                    times[way].append(worker.seconds(steps) / steps)
+            for way in ways:
+                workers[way] = Worker(way, name, threads, weights)
+            steps, times = turns(workers, rounds)
         finally:
             for worker in workers.values():
                 worker.end()
-    theirs = workers["torch"].told["losses"]
+        ours, exact = exact_losses(name, weights)
+    told = {way: worker.told for way, worker in workers.items()}
+    others = [way for way in ways if way != "torch"]
     return {
         "about": ABOUT[name],
         "ms": {way: 1e3 * statistics.median(t) for way, t in times.items()},
         "ratio": {
-            way: statistics.median(a / b for a, b in zip(t, times["torch"]))
-            for way, t in times.items()
-            if way != "torch"
+            way: statistics.median(a / b for a, b in zip(times[way], times["torch"]))
+            for way in others
         },
         "steps_a_round": steps,
         "rounds": rounds,
         "losses_differ_by": {
-            way: max(abs(a - b) / abs(b) for a, b in zip(w.told["losses"], theirs))
-            for way, w in workers.items()
-            if way != "torch"
+            way: furthest(told[way]["losses"], told["torch"]["losses"]) for way in others
         },
-        "MiB": {way: round(w.told["MiB"], 1) for way, w in workers.items()},
+        "losses_are_off_by": {way: furthest(told[way]["losses"], exact) for way in ways},
+        "losses_in_float64_differ_by": furthest(ours, exact),
+        "MiB": {way: told[way]["MiB"] for way in ways},
     }
 
 
-def machine() -> dict[str, Any]:
-    versions = {m: importlib.import_module(m).__version__ for m in ("numpy", "torch")}
-    found = {"python": platform.python_version(), **versions}
+def import_seconds(libraries: list[str], rounds: int = 5) -> dict[str, float]:
+    """The median time of an import in a fresh process, in turns."""
+    code = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
+    times: dict[str, list[float]] = {lib: [] for lib in libraries}
+    for _ in range(rounds):
+        for lib, seconds in times.items():
+            command = [sys.executable, "-c", code.format(lib)]
+            said = subprocess.run(
+                command, env=environment(lib), capture_output=True, text=True, check=True
+            )
+            seconds.append(float(said.stdout))
+    return {lib: statistics.median(seconds) for lib, seconds in times.items()}
+
+
+def means(rows: dict[str, Any]) -> dict[str, float]:
+    """The geometric mean of the ratios of b to n, for each way that all of them have."""
+    ratios = [row["ratio"] for letter, row in rows.items() if letter != "a"]
+    ways = [way for way in (ratios[0] if ratios else ()) if all(way in r for r in ratios)]
+    return {way: statistics.geometric_mean(r[way] for r in ratios) for way in ways}
+
+
+def machine(libraries: list[str]) -> dict[str, Any]:
+    from importlib.metadata import version
+
+    found = {"python": platform.python_version()}
+    found |= {lib: version(lib) for lib in ("numpy", *libraries) if lib != "tinygrad_edu"}
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-        found["cpu"] = next(line for line in text.splitlines() if "model name" in line).split(": ")[
-            1
-        ]
-        found["avx512"] = "avx512f" in text
-    except (OSError, StopIteration):
+        lines = [line for line in text.splitlines() if "model name" in line]
+        found |= {"cpu": lines[0].split(": ")[1], "avx512": "avx512f" in text}
+    except (OSError, IndexError):
         found["cpu"] = platform.processor()
     return found
+
+
+def run(flags: argparse.Namespace) -> None:
+    from tinygrad_edu.files import write_atomically
+
+    ways = ["kernels", "numpy", "torch"]
+    ways += [way for way in ("compiled", "jax") if getattr(flags, way)]
+    libraries = list(dict.fromkeys(LIBRARIES[way] for way in ways))
+    result: dict[str, Any] = {"machine": machine(libraries)}
+    result["import_seconds"] = import_seconds(libraries)
+    print("import  ", *(f"{lib} {s:.2f} s " for lib, s in result["import_seconds"].items()))
+    for threads in map(int, flags.threads.split(",")):
+        # "models": those of one thread; "models_2_threads" and so on
+        key = "models" if threads == 1 else f"models_{threads}_threads"
+        rows = result[key] = {}
+        print(f"{threads} thread{'s'[: threads - 1]}")
+        for name in flags.only.split(","):
+            row = rows[name] = measured(name, ways, threads, flags.rounds)
+            shown = "  ".join(f"{way} {ratio:.2f}" for way, ratio in row["ratio"].items())
+            print(f"{name}  torch {row['ms']['torch']:9.2f} ms   {shown}   {row['about']}")
+            write_atomically(flags.out, (json.dumps(result, indent=1) + "\n").encode())
+        print("geometric means of b to n ", {k: round(v, 3) for k, v in means(rows).items()})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", default=",".join(ABOUT), help="workloads, by letter")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", default="1", help="numbers of threads, such as 1,2")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--compiled", action="store_true", help="torch.compile too")
+    parser.add_argument("--jax", action="store_true", help="JAX too")
     parser.add_argument("--out", type=Path, default=RESULT)
-    parser.add_argument("--worker", choices=WAYS, help=argparse.SUPPRESS)
+    parser.add_argument("--worker", choices=LIBRARIES, help=argparse.SUPPRESS)
     parser.add_argument("--weights", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--dtype", default="float32", help=argparse.SUPPRESS)
     flags = parser.parse_args()
-    if flags.worker:
-        work(flags.worker, flags.only, flags.threads, flags.weights)
-        return
-    ways = ["kernels", "numpy", "torch", *(["compiled"] if flags.compiled else [])]
-    result = {"machine": machine(), "threads": flags.threads, "models": {}}
     sys.path.insert(0, str(ROOT))
-    from tinygrad_edu.files import write_atomically
-
-    for name in flags.only.split(","):
-        row = result["models"][name] = measured(name, ways, flags.threads, flags.rounds)
-        shown = "  ".join(f"{way} {ratio:.2f}" for way, ratio in row["ratio"].items())
-        print(f"{name}  torch {row['ms']['torch']:9.2f} ms   {shown}   {row['about']}", flush=True)
-        write_atomically(flags.out, (json.dumps(result, indent=1) + "\n").encode())
+    sys.stdout.reconfigure(line_buffering=True)
+    if flags.worker:
+        work(flags.worker, flags.only, int(flags.threads), flags.weights, flags.dtype)
+    else:
+        run(flags)
 
 
 if __name__ == "__main__":

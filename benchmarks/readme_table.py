@@ -114,29 +114,66 @@ def recipes(name: str) -> str:
 
 
 MODELS = {
-    "README.md": (
-        "| a step of | PyTorch | with kernels | NumPy alone |",
-        "geometric mean of b to n",
-    ),
-    "README.zh-CN.md": (
-        "| 训练一步 | PyTorch | 使用 C++ 核函数 | 仅用 NumPy |",
-        "b 至 n 的几何平均",
-    ),
+    "README.md": {
+        "head": "| a step of | PyTorch |",
+        "kernels": "with kernels",
+        "numpy": "NumPy alone",
+        "compiled": "torch.compile",
+        "jax": "JAX",
+        "threads": "{}, {} threads",
+        "mean": "geometric mean of b to n",
+        "import": "import",
+    },
+    "README.zh-CN.md": {
+        "head": "| 训练一步 | PyTorch |",
+        "kernels": "使用 C++ 核函数",
+        "numpy": "仅用 NumPy",
+        "compiled": "torch.compile",
+        "jax": "JAX",
+        "threads": "{}，{} 线程",
+        "mean": "b 至 n 的几何平均",
+        "import": "导入",
+    },
 }
 
 
+def model_columns(found: dict) -> list[tuple[str, str, dict]]:
+    """(number of threads, way, {letter: ratio}) of what was measured; a letter may be missing."""
+    columns = []
+    for key, rows in found.items():
+        if key.startswith("models"):
+            ways = dict.fromkeys(way for row in rows.values() for way in row["ratio"])
+            for way in ways:
+                ratios = {k: row["ratio"][way] for k, row in rows.items() if way in row["ratio"]}
+                columns.append((key.split("_")[1] if "_" in key else "1", way, ratios))
+    return columns
+
+
 def models(name: str) -> str:
-    """Training steps of small models as a share of PyTorch's time."""
-    head, mean = MODELS[name]
-    found = json.loads((Path(__file__).parent / "results" / "models.json").read_text())["models"]
-    lines = [head, "| --- | --- | --- | --- |"]
-    for letter, row in found.items():
-        a, b = row["ratio"]["kernels"], row["ratio"]["numpy"]
-        about = f"{letter}: {row['about']}"
-        lines.append(f"| {about} | {row['ms']['torch']:.1f} ms | {a:.2f} | {b:.2f} |")
-    rows = [row["ratio"] for letter, row in found.items() if letter != "a"]
-    means = [statistics.geometric_mean(r[way] for r in rows) for way in ("kernels", "numpy")]
-    return "\n".join([*lines, f"| {mean} | | {means[0]:.2f} | {means[1]:.2f} |"])
+    """Training steps of small models, and the import, as a share of PyTorch's time."""
+    words = MODELS[name]
+    found = json.loads((Path(__file__).parent / "results" / "models.json").read_text())
+    columns = model_columns(found)
+    titles = [
+        words[way] if threads == "1" else words["threads"].format(words[way], threads)
+        for threads, way, _ in columns
+    ]
+    lines = [f"{words['head']} {' | '.join(titles)} |", "| --- | --- |" + " --- |" * len(columns)]
+    for letter, row in found["models"].items():
+        cells = [f"{r[letter]:.2f}" if letter in r else "" for _, _, r in columns]
+        time = f"{row['ms']['torch']:.1f} ms"
+        lines.append(f"| {letter}: {row['about']} | {time} | {' | '.join(cells)} |")
+    rest = set(found["models"]) - {"a"}
+    means = [
+        f"{statistics.geometric_mean(r[k] for k in rest):.2f}" if rest <= set(r) else ""
+        for _, _, r in columns
+    ]
+    lines.append(f"| {words['mean']} | | {' | '.join(means)} |")
+    if "import_seconds" in found:
+        ours, theirs = (found["import_seconds"][lib] for lib in ("tinygrad_edu", "torch"))
+        blank = " |" * (len(columns) - 1)
+        lines.append(f"| {words['import']} | {theirs:.2f} s | {ours / theirs:.2f} |{blank}")
+    return "\n".join(lines)
 
 
 def main() -> int:
