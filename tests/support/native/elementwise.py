@@ -1,4 +1,4 @@
-"""Arguments of kernels/gelu.cpp."""
+"""Arguments of kernels/gelu.cpp and mul_mask.cpp."""
 
 from __future__ import annotations
 
@@ -18,3 +18,12 @@ def drawn_gelu(g):
 def drawn_gelu_backward(g):
     n = g.integers(1, 90)
     return (normal(g, n), normal(g, n) * 3, np.abs(normal(g, n)))
+
+
+@draws("mul_mask")
+def drawn_mask(g):
+    n = g.integers(1, 90)
+    u, y = normal(g, n), normal(g, n)
+    y[g.random(n) < 0.2] = g.choice([0.0, -0.0, np.nan, np.inf, -np.inf])
+    u[g.random(n) < 0.1] = g.choice([np.nan, np.inf])
+    return (u, y)

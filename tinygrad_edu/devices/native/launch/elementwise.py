@@ -1,4 +1,4 @@
-"""Launchers of kernels/gelu.cpp."""
+"""Launchers of kernels/gelu.cpp and mul_mask.cpp."""
 
 from __future__ import annotations
 
@@ -45,3 +45,23 @@ def gelu_backward_1_naive(fn, u, input, gate, approximate="none"):
 @native("gelu_backward_2_vectors", supports=takes_backward)
 def gelu_backward_2_vectors(fn, u, input, gate, approximate="none"):
     return backward(fn, u, input, gate, approximate)
+
+
+def takes_mask(u, y):
+    return float32(u, y) and u.shape == y.shape
+
+
+def masked(fn, u, y):
+    u, y, out = fn.contiguous(u), fn.contiguous(y), fn.empty(y.shape, y)
+    fn(out, u, y, y.size)
+    return out
+
+
+@native("mul_mask_1_naive", supports=takes_mask)
+def mul_mask_1_naive(fn, u, y):
+    return masked(fn, u, y)
+
+
+@native("mul_mask_2_vectors", supports=takes_mask)
+def mul_mask_2_vectors(fn, u, y):
+    return masked(fn, u, y)
