@@ -11,7 +11,6 @@ from ...engine.dtype import check_float
 from ...engine.errors import DTypeError, IndexOutOfRange, ShapeError
 from ...engine.op import Array, piece
 from ...engine.tensor import Tensor
-from ..indexing.scatter import positions
 from .loss import legacy_reduction, reduced
 
 LABELS = ints(4, high=3)
@@ -24,22 +23,30 @@ def over_items(F: Any, name: str, loss: Any, scale: Any, reduction: str) -> Any:
     return reduced(F, name, loss, reduction)
 
 
-def check_labels(input: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, Tensor]:
-    """Class numbers without their history, and which of them count."""
+def check_labels(input: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, Tensor | None]:
+    """Class numbers without their history, and which of them count; None: all do."""
     if tuple(target.shape) != (input.shape[0], *input.shape[2:]):
         raise ShapeError(
             f"nll_loss: target must have shape {(input.shape[0], *input.shape[2:])} for input"
             f" {tuple(input.shape)}, got {tuple(target.shape)}. Give one class number per item."
         )
     labels, classes = target.detach(), input.shape[1]
+    if capture.active:  # nothing is looked at while a graph of kernels is recorded
+        return labels, labels != ignore_index
+    if not 0 <= ignore_index < classes and in_range(labels.array, classes):
+        return labels, None
     valid = labels != ignore_index
-    raw = labels.array[:0] if capture.active else labels.array[valid.array]
-    if raw.size and (int(raw.min()) < 0 or int(raw.max()) >= classes):
+    raw = labels.array[valid.array]
+    if not in_range(raw, classes):
         raise IndexOutOfRange(
             f"nll_loss: target must be in [0, {classes - 1}] or ignore_index={ignore_index}, got"
             f" values from {int(raw.min())} to {int(raw.max())}. Check the labels."
         )
-    return labels, valid
+    return labels, None if raw.size == labels.array.size else valid
+
+
+def in_range(labels: Array, classes: int) -> bool:
+    return not labels.size or int(labels.min()) >= 0 and int(labels.max()) < classes
 
 
 def check_class_numbers(name: str, target: Tensor, floats: bool = False) -> None:
@@ -59,11 +66,6 @@ def check_class_weights(name: str, input: Tensor, weight: Tensor | None) -> None
             f" {tuple(weight.shape)} for an input of shape {tuple(input.shape)}. Check the number"
             " of classes."
         )
-
-
-def all_count(valid: Tensor) -> bool:
-    """Whether no item is ignored; never asked while a graph of kernels is recorded."""
-    return not capture.active and bool(valid.array.all())
 
 
 @composite(
@@ -101,16 +103,21 @@ def nll_loss(
         loss = nll_loss(*batch, weight, ignore_index=ignore_index, reduction=reduction)
         return F.squeeze(loss, 0) if reduction == "none" else loss
     labels, valid = check_labels(input, target, ignore_index)
-    whole = all_count(valid)
-    labels = labels if whole else F.where(valid, labels, 0)
+    labels = labels if valid is None else F.where(valid, labels, 0)
     loss = -F.squeeze(F.gather(input, 1, F.unsqueeze(labels, 1)), 1)
-    scale = None if whole else valid.to(input.dtype)
+    scale = None if valid is None else valid.to(input.dtype)
     if weight is not None:
         per_item = F.getitem(weight, labels.array)
         scale = per_item if scale is None else per_item * scale
     if scale is not None:
-        loss = F.where(valid, loss, 0.0) * scale
+        loss = (loss if valid is None else F.where(valid, loss, 0.0)) * scale
     return over_items(F, "nll_loss", loss, scale, reduction)
+
+
+def of_labels(xp: Any, labels: Array) -> tuple:
+    """The index into scores (N, C, *) of those of the labels (N, *)."""
+    first, *others = xp.indices(labels.shape, sparse=True)
+    return (first, labels, *others)
 
 
 def class_cross_entropy_reference(F, input, target, ignore_index):
@@ -140,10 +147,10 @@ def class_cross_entropy(xp, input: Array, target: Array, ignore_index: int = -10
     top = input.max(axis=1, keepdims=True)
     s = input - top
     valid = target != ignore_index
-    picked = s[positions(xp, xp.expand_dims(xp.where(valid, target, 0), 1), 1, input.shape)]
+    picked = s[of_labels(xp, xp.where(valid, target, 0))]
     xp.exp(s, out=s)
     logsum = xp.log(s.sum(axis=1, keepdims=True))
-    return xp.where(valid, (logsum - picked).squeeze(1), input.dtype.type(0)), top, logsum
+    return xp.where(valid, logsum[:, 0] - picked, input.dtype.type(0)), top, logsum
 
 
 class_cross_entropy.vjp(
@@ -173,8 +180,8 @@ def class_cross_entropy_backward(
     out -= logsum
     xp.exp(out, out=out)
     valid = target != ignore_index
-    out[positions(xp, xp.expand_dims(xp.where(valid, target, 0), 1), 1, input.shape)] -= 1
-    out *= xp.expand_dims(xp.where(valid, u, input.dtype.type(0)), 1)
+    out[of_labels(xp, xp.where(valid, target, 0))] -= 1
+    out *= xp.where(valid, u, input.dtype.type(0))[:, None]
     return out
 
 
@@ -228,7 +235,7 @@ def cross_entropy(
     elif weight is None and not label_smoothing and input.numel():
         labels, valid = check_labels(input, target, ignore_index)
         loss = F.class_cross_entropy(input, labels, ignore_index)
-        scale = None if all_count(valid) else valid.to(input.dtype)
+        scale = None if valid is None else valid.to(input.dtype)
         return over_items(F, "cross_entropy", loss, scale, reduction)
     logp = F.log_softmax(input, 0 if input.ndim == 1 else 1)
     hard = nll_loss(logp, target, weight, ignore_index=ignore_index, reduction=reduction)
