@@ -307,6 +307,16 @@ def test_without_a_compiler_bench_says_what_to_install(monkeypatch):
         on_cpu.OnCpu(tg.device("cpu"))
 
 
+def test_without_threadpoolctl_bench_says_what_to_install(monkeypatch):
+    def missing(threads):
+        raise ModuleNotFoundError("set_num_threads: needs the package threadpoolctl")
+
+    monkeypatch.setattr(on_cpu, "set_num_threads", missing)
+    with pytest.raises(DeviceError, match="threadpoolctl"):
+        with on_cpu.using_threads(1):
+            pytest.fail("the block ran")
+
+
 @pytest.mark.parametrize("op", [op for op, work in works.works.items() if work.torch])
 def test_what_pytorch_is_timed_on_is_the_same_work(op):
     torch = pytest.importorskip("torch")

@@ -280,7 +280,10 @@ def model() -> str:
 def using_threads(threads: int) -> Iterator[None]:
     """Kernels and products use that many threads inside the block."""
     before = known_num_threads()
-    set_num_threads(threads)
+    try:
+        set_num_threads(threads)
+    except ModuleNotFoundError as error:  # without it OpenBLAS would run on all cores
+        raise DeviceError(str(error)) from error
     try:
         yield
     finally:
