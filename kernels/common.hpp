@@ -80,9 +80,9 @@ template <int SLOT> float* scratch(long n) {
 }
 
 // e^x to 2 units in the last place: 2^n e^r with n = round(x / ln 2), e^r by a polynomial (S. Moshier,
-// Cephes, 1992). Infinite from 88.4 on, 0 below -87.3, NaN for NaN. No branch, so that loops vectorise.
+// Cephes, 1992). Infinite from 88.4 on, 0 below -87.7, NaN for NaN. No branch, so that loops vectorise.
 inline float fast_exp(float x) {
-    float y = x < -87.3f ? -87.3f : x;
+    float y = x < -88.0f ? -88.0f : x;  // its n is -127, whose bits are those of 0
     y = y > 89.0f ? 89.0f : y;
     float n = __builtin_floorf(y * 1.44269504f + 0.5f);
     float r = y - n * 0.693359375f + n * 2.12194440e-4f;
@@ -96,7 +96,7 @@ inline float fast_exp(float x) {
     int32_t bits = ((int32_t)n + 127) << 23;
     float power;
     std::memcpy(&power, &bits, 4);
-    return x < -87.3f ? 0.0f : p * power;
+    return p * power;
 }
 
 inline float fast_sigmoid(float x) { return 1.0f / (1.0f + fast_exp(-x)); }

@@ -368,3 +368,13 @@ def test_a_mask_that_learns_gets_its_gradient():
     mask = tg.zeros(70, 90, requires_grad=True)
     tg.nn.functional.scaled_dot_product_attention(q, k, v, mask).square().sum().backward()
     assert mask.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("approximate", ["none", "tanh"])
+def test_gelu_is_right_to_a_millionth_far_out_and_near_zero(approximate):
+    torch = pytest.importorskip("torch")
+    x = np.linspace(-9, 9, 20_001, dtype=np.float32)
+    out, gate = cpu.F.gelu(x, approximate=approximate)
+    exact = torch.nn.functional.gelu(torch.from_numpy(x).double(), approximate=approximate).numpy()
+    np.testing.assert_allclose(out, exact, rtol=3e-7, atol=1.5e-6)
+    assert gate.min() >= 0 and gate.max() <= 1

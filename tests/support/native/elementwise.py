@@ -1,4 +1,4 @@
-"""Arguments of kernels/gelu.cpp and mul_mask.cpp."""
+"""Arguments of kernels/gelu.cpp, activations.cpp and mul_mask.cpp."""
 
 from __future__ import annotations
 
@@ -27,3 +27,14 @@ def drawn_mask(g):
     y[g.random(n) < 0.2] = g.choice([0.0, -0.0, np.nan, np.inf, -np.inf])
     u[g.random(n) < 0.1] = g.choice([np.nan, np.inf])
     return (u, y)
+
+
+def odd_values(g, n):
+    x = normal(g, n) * 6
+    x[g.random(n) < 0.2] = g.choice([0.0, -0.0, 100.0, -100.0, np.nan, np.inf, -np.inf])
+    return x
+
+
+@draws("relu", "leaky_relu", "sigmoid", "tanh", "silu", "mish")
+def drawn_activation(g):
+    return (odd_values(g, g.integers(1, 90)),)

@@ -68,6 +68,8 @@ def choose(ladder: list[Rung], generic: Callable) -> Callable:
     broken = False
 
     def slot(*args: Any, **attrs: Any) -> Any:
+        if args[0].size < least and not pins.rungs:  # first: small arrays must cost nothing
+            return generic(*args, **attrs)
         pin = pins.rungs and str(pins.rungs.get(op, ""))
         if broken or not pin and args[0].size < least or pin and pin not in by_label:
             return generic(*args, **attrs)
