@@ -2,13 +2,15 @@
 
     python tools/mutate.py [--files 'tinygrad_edu/engine/*.py'] [--sample 100] [--seed 0]
                            [--workers 2] [--timeout 120] [--out mutants.json]
-                           [-- COMMAND...]
+                           [--then 'COMMAND'] [-- COMMAND...]
 
 Each mutant is one change: another operator or comparison, another constant, a condition negated, or
 a statement left out. It is written into a copy of this tree and COMMAND runs there (`pytest -x` on
 tests/engine by default). A mutant that the command refuses, or on which it runs out of time, is
-killed; one that passes survives and shows what no test looks at. Docstrings, annotations, type
-aliases, and what a `raise` says are left alone.
+killed; one that passes survives and shows what no test looks at. `--then`, which may be given
+several times, names a further command for the mutants that survived the ones before it, so that
+quick tests come first and slow ones run seldom. Docstrings, annotations, type aliases, and what a
+`raise` says are left alone.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import json
 import os
 import queue
 import random
+import shlex
 import shutil
 import signal
 import subprocess
@@ -71,6 +74,7 @@ class Mutant:
     start: int  # where the old text stands in the file, in bytes
     end: int
     result: str = ""
+    stage: int = 0  # which command decided: 1, 2 …
 
 
 # ---- making mutants ------------------------------------------------------------------------------
@@ -211,13 +215,16 @@ def copied_tree(root: Path, folder: Path) -> Path:
     return folder
 
 
-def judged(mutant: Mutant, folder: Path, command: list[str], timeout: float) -> Mutant:
-    """Run the command on a tree with this mutant, then restore the tree."""
+def judged(mutant: Mutant, folder: Path, commands: list[list[str]], timeout: float) -> Mutant:
+    """Run the commands on a tree with this mutant until one fails, then restore the tree."""
     path = folder / mutant.file
     text = path.read_text(encoding="utf-8")
     try:
         path.write_text(applied(mutant, text), encoding="utf-8")
-        passed = passes(command, folder, timeout)
+        for mutant.stage, command in enumerate(commands, 1):
+            passed = passes(command, folder, timeout)
+            if passed is not True:
+                break
     finally:
         path.write_text(text, encoding="utf-8")
     mutant.result = {True: "survived", False: "killed", None: "timed out"}[passed]
@@ -238,20 +245,21 @@ def drawn(root: Path, patterns: list[str], sample: int, seed: int) -> list[Mutan
 
 
 def run(
-    root: Path, chosen: list[Mutant], command: list[str], workers: int, timeout: float
+    root: Path, chosen: list[Mutant], commands: list[list[str]], workers: int, timeout: float
 ) -> Iterator[Mutant]:
     """Judge all mutants, each worker in a tree of its own, and yield them one by one."""
     with tempfile.TemporaryDirectory() as place:
         free: queue.Queue = queue.Queue()
         for i in range(workers):
             free.put(copied_tree(root, Path(place) / str(i)))
-        if passes(command, Path(place) / "0", 10 * timeout) is not True:
-            raise SystemExit(f"mutate: {' '.join(command)} must pass on the unchanged tree.")
+        for command in commands:
+            if passes(command, Path(place) / "0", 10 * timeout) is not True:
+                raise SystemExit(f"mutate: {' '.join(command)} must pass on the unchanged tree.")
 
         def judge(mutant: Mutant) -> Mutant:
             folder = free.get()
             try:
-                return judged(mutant, folder, command, timeout)
+                return judged(mutant, folder, commands, timeout)
             finally:
                 free.put(folder)
 
@@ -276,11 +284,13 @@ def main(words: list[str] | None = None, root: Path = ROOT) -> int:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--timeout", type=float, default=120, help="seconds for one mutant")
     parser.add_argument("--out", type=Path, default=None, help="write all results there")
+    parser.add_argument("--then", action="append", default=[], help="a command for survivors")
     parser.add_argument("command", nargs="*", default=COMMAND)
     flags = parser.parse_args(words)
     chosen = drawn(root, flags.files, flags.sample, flags.seed)
+    commands = [flags.command, *map(shlex.split, flags.then)]
     done: list[Mutant] = []
-    for mutant in run(root, chosen, flags.command, flags.workers, flags.timeout):
+    for mutant in run(root, chosen, commands, flags.workers, flags.timeout):
         done.append(mutant)
         if flags.out is not None:
             flags.out.write_text(json.dumps([asdict(m) for m in done], indent=1) + "\n")

@@ -126,11 +126,8 @@ def with_repeats(graph, last):
 
 
 def of_everything(graph, last):
-    names: dict = {}  # a dict keeps the order in which keys came
-    for name in graph:
-        if name not in names:
-            names |= dict.fromkeys(solutions.sort(graph, name))
-    return list(names)
+    names = solutions.sort({**graph, "everything": list(graph)}, "everything")
+    return names[:-1]
 
 
 def breadth_first(graph, last):
