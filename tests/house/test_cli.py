@@ -460,13 +460,22 @@ def test_a_wrong_argument_is_one_line_and_exit_code_2(words, said, tmp_path, mon
     ), err
 
 
-def test_a_closed_pipe_is_no_error(tmp_path):
-    done = subprocess.run(
-        f"{sys.executable} -m tinygrad_edu doctor | head -1",
-        shell=True,
+@pytest.mark.parametrize("command", ["doctor", "explain script.py"])
+def test_a_closed_pipe_is_no_error(command, tmp_path):
+    (tmp_path / "script.py").write_text(
+        "import sys, torch\nsys.stdin.read()\nx = torch.ones(2, requires_grad=True)\n"
+        "(x * x).sum().backward()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-m", "tinygrad_edu", *command.split()],
         cwd=tmp_path,
         env=environment(),
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-    )
-    assert done.stderr == "" and done.stdout.startswith("tinygrad-edu")
+    ) as process:
+        process.stdout.close()  # the reader, such as `head`, has gone
+        process.stdin.close()  # and now the script writes
+        assert process.stderr.read() == ""
+    assert process.returncode == 0

@@ -9,14 +9,17 @@ import runpy
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import tinygrad_edu
 from tinygrad_edu.cli import main
 from tinygrad_edu.engine.errors import TinygradEduError
 from tinygrad_edu.learn.course import check, exercise, hint, progress, solution, texts, words
 from tinygrad_edu.learn.course.exercise import Exercise, Mistake, assess
 from tinygrad_edu.learn.course.exercises import every, find, of_chapter
 from tinygrad_edu.learn.course.marking import mark
+from tinygrad_edu.learn.course.shown import shown
 from tinygrad_edu.learn.course.words import Words
 
 ROOT = Path(__file__).parents[2]
@@ -159,6 +162,37 @@ def test_the_engines_own_texts_are_in_both_languages():
 
 
 # ---- how an attempt is judged ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("case", "text"),
+    [
+        ("f(two(), h=0.1)", "f(array([0.0, 1.235]), h=0.1)"),
+        ("f(two() + 1, X)", "f(array([1.0, 2.235]), tensor([1.0], requires_grad=True))"),
+        ("f(BIG, BIG[:1])", "f(<array of shape (3, 4)>, array([[1.0, 1.0, 1.0, 1.0]]))"),
+        ("read(f(GRAPH), 'L')", "read(f({'L': []}), 'L')"),  # functions keep their names
+        ("f(np.ones(2), LONG)", "f(np.ones(2), LONG)"),  # too long to be read
+        ("f(lambda two: two + 1)", "f(lambda two: two + 1)"),
+    ],
+)
+def test_a_report_shows_values_or_shapes_in_place_of_the_exercises_own_names(case, text):
+    names = {
+        "f": None,
+        "np": np,
+        "two": lambda: np.array([0.0, 1.23456]),
+        "X": tinygrad_edu.tensor([1.0], requires_grad=True),
+        "BIG": np.ones((3, 4)),
+        "GRAPH": {"L": []},
+        "LONG": list(range(100)),
+        "read": lambda *given: given,
+    }
+    assert shown(case, "f", names) == text
+
+
+def test_no_report_names_data_that_the_learner_does_not_have():
+    report = assess(find("03.1"), lambda g, shape: g)
+    assert "`sum_to(<array of shape (3, 4)>, (4,))` must have the shape (4,)" in report.text
+    assert "numbers" not in report.text
 
 
 def double(x):
@@ -327,11 +361,27 @@ def test_the_command_lists_opens_and_checks(tmp_path, capsys, monkeypatch):
     assert main(["course", "hint", "01.1"]) == 0
     assert find("01.1").hints[0].en in capsys.readouterr().out
     assert main(["course", "hint", "1.1"]) == 0  # as `open 1` is `open 01`
-    assert find("01.1").hints[1].en in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert find("01.1").hints[1].en in out
+    assert "`tinygrad-edu course hint 01.1` again" in out and 'hint("' not in out
+    assert main(["course", "hint", "1.1"]) == 0
+    out = capsys.readouterr().out
+    assert "`tinygrad-edu course solution 01.1` shows one way" in out and 'solution("' not in out
     assert main(["course", "check", str(opened)]) == 1
     assert "tinygrad-edu course hint 01.1" in capsys.readouterr().out
     assert main(["course", "solution", "01.1"]) == 0
     assert "def slope" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["README.md", "notes", "folder"])
+def test_the_command_refuses_what_is_no_notebook_and_no_script(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "README.md").write_text("It doesn't run.")
+    (tmp_path / "notes").write_text("1 + 1")
+    (tmp_path / "folder").mkdir()
+    assert main(["course", "check", name]) == 2
+    out, err = capsys.readouterr()
+    assert out == "" and "FILE must be a notebook or a script of the course" in err and name in err
 
 
 FILE = """

@@ -246,6 +246,22 @@ def test_a_png_without_matplotlib_says_what_to_install(tmp_path, monkeypatch):
         drawing.save(tmp_path / "x.png")
 
 
+@pytest.mark.parametrize(
+    "loss",
+    [
+        tg.ones(3).sum(),
+        tg.ones((), requires_grad=True),  # a leaf: no op made it
+        lambda: tg.ones(()),
+    ],
+    ids=["data", "leaf", "function"],
+)
+def test_a_loss_without_a_graph_is_refused_not_drawn_empty(loss):
+    with pytest.raises(
+        tg.GraphError, match=r"draw: loss must come from ops .* shape \(\) .* Set re"
+    ):
+        tg.draw(loss)
+
+
 def test_an_unknown_level_is_refused():
     with pytest.raises(tg.ShapeError, match="'op' or 'module', got 'layer'"):
         tg.draw(lambda: None, "layer")

@@ -547,6 +547,8 @@ def test_the_stepper_shows_the_networks_own_backward(port, app):
     assert status == 200 and len(content) < 1_000_000
     assert "connect-src" not in headers["content-security-policy"]
     assert "after step 7" in page and "0.weight" in page
+    assert '"kind":"data","name":"inputs"' in page and '"kind":"data","name":"labels"' in page
+    assert '"kind":"data","name":""' not in page
     said = re.findall(r"-?\d+\.\d+(?:e-?\d+)?", page)
     found = set(np.array(said, np.float64).astype(np.float32).tolist())
     gradients = tg.autograd.grad(training.loss(), list(training.model.parameters()))

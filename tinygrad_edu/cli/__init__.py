@@ -10,7 +10,6 @@ arguments, files or devices; 130 stopped by Ctrl-C.
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 
@@ -28,7 +27,7 @@ from . import (
     run,
     train,
 )
-from .errors import say_error
+from .errors import closed_pipe, say_error
 from .parser import Parser
 from .versions import version
 
@@ -58,12 +57,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         flags, rest = parser.parse_known_args(words)
         if rest:
             flags.parser.refuse(rest)
-        return flags.run(flags)
+        code = flags.run(flags)
+        print(end="", flush=True)  # a pipe that is closed shows here, not when Python ends
+        return code
     except KeyboardInterrupt:
         print("\nStopped at once. The files saved before are intact.", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # `| head`: the reader has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:
+        closed_pipe()
         return 0
     except TinygradEduError as error:
         return say_error(error)

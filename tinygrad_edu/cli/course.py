@@ -132,9 +132,10 @@ def check_file(flags: argparse.Namespace) -> int:
 
 
 def show_hint(flags: argparse.Namespace) -> int:
-    from ..learn.course import hint
+    from ..learn.course.learner import LAST_AT_THE_COMMAND, MORE_AT_THE_COMMAND, hinted
 
-    hint(flags.exercise.zfill(4))  # 1.1 is 01.1
+    id = flags.exercise.zfill(4)  # 1.1 is 01.1
+    print(hinted(id, LAST_AT_THE_COMMAND, MORE_AT_THE_COMMAND))
     return 0
 
 

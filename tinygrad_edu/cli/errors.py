@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
@@ -21,6 +22,11 @@ def say_error(error: TinygradEduError) -> int:
     with suppress(OSError):  # the terminal may be gone
         print(text if code == 130 else f"tinygrad-edu: {text}", file=sys.stderr, flush=True)
     return code
+
+
+def closed_pipe() -> None:
+    """The reader of the output has gone, as after `| head`: the rest goes nowhere, quietly."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def did_you_mean(given: str, known: Iterable[str], otherwise: str) -> str:

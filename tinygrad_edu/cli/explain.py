@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from .errors import Stop
+from .errors import Stop, closed_pipe
 from .parser import Parser, number
 from .run import execute
 
@@ -65,7 +65,10 @@ def explain_script(flags: argparse.Namespace) -> int:
         calls += 1
         if calls < flags.call:
             return plain(self, *args, **kwargs)
-        show(self, flags.page)
+        try:
+            show(self, flags.page)
+        except BrokenPipeError:  # not an error of the script, whose traceback would be shown
+            closed_pipe()
         raise SystemExit(0)
 
     Tensor.backward = backward  # type: ignore[method-assign]

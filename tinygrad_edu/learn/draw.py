@@ -43,7 +43,8 @@ def draw(
             level: "op" for every op, "module" for layers.
             model: gives the parameters their names. names: names of further tensors.
             collapse: show layers that repeat one after the other once, with their number.
-    Raises: ShapeError if level is unknown; DTypeError if there is no tensor.
+    Raises: ShapeError if level is unknown; DTypeError if there is no tensor; GraphError if no op
+            made the loss.
     Note:   the result shows itself in a notebook; `.svg` is its text and `.save("x.svg")` writes
             it, as `.html` or `.png` too.
     """
@@ -52,6 +53,12 @@ def draw(
             f"draw: level must be 'op' or 'module', got {level!r}. Choose one of them."
         )
     found = traces.of(loss, model, names)
+    if not found.steps:
+        raise GraphError(
+            "draw: loss must come from ops on a tensor with requires_grad=True, got a tensor of shape"
+            f" {tuple(found.loss.shape)} without a graph. Set requires_grad on the inputs, or give a"
+            " function: draw(lambda: ...)."
+        )
     if any(step.path for step in found.steps):
         place_writes(found)
     elif model is not None:

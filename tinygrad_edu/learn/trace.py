@@ -193,7 +193,7 @@ def of(
     """The trace of a loss, or of a function without arguments that returns one.
 
     Args:   loss: a function is called once, inside `record()`, so that all values are known.
-            model: parameters get its names for them. names: further names of leaves.
+            model: parameters get its names for them. names: further names of leaves and data.
     """
     tape = None
     if callable(loss) and not isinstance(loss, Tensor):
@@ -228,7 +228,7 @@ class Builder:
         self.values: list[Value] = []
         self.by_key: dict[Any, Value] = {}
         self.ends: dict[Any, int] = {}
-        self.given = {id(t.array): name for name, t in names.items()}
+        self.tensors, self.given = names, {id(t.array): name for name, t in names.items()}
         self.modules, self.parameters = names_of_modules(model, tape.roots if tape else [])
 
     def matching(self, node: Node) -> Call | None:
@@ -252,6 +252,7 @@ class Builder:
         seen = seen or Seen(self.loss.device, self.loss.array, Room())
         result = self.value(self.loss.node, seen)
         result.name = result.name or variable(self.frame, lambda v: v is self.loss) or "loss"
+        self.name_data()
         self.name_leaves()
         return Trace(self.loss, steps, self.values, result.id, self.ends, made)
 
@@ -378,8 +379,16 @@ class Builder:
                 if each in known:
                     step.kept[each] = known[each]
 
+    def name_data(self) -> None:
+        """The names that were given for data, which an op of the tape read."""
+        for name, tensor in self.tensors.items():
+            seen = self.tape.find(tensor) if self.tape else None
+            value = self.by_key.get(("seen", id(seen)))
+            if value is not None:
+                value.name = name
+
     def name_leaves(self) -> None:
-        """Names for leaves and data: those given, those of parameters, variables, numbers."""
+        """Names for leaves: those given, those of parameters, variables, numbers."""
         for key, value in self.by_key.items():
             if value.kind == "leaf":
                 self.name_leaf(key[1], value)

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from ...engine.tensor import Tensor
+from .shown import shown
 from .words import Words
 
 
@@ -35,7 +36,7 @@ class Exercise:
         name: of the function or class that the learner writes
         title: a few words
         cases: calls, as Python expressions, whose results are compared with those of the solution;
-            they show up in the report, so that the learner can repeat them
+            the report shows them with the values or shapes of their data
         solution: the right function or class
         mistakes: usual wrong attempts, the most particular first
         hints: from a nudge to nearly the answer
@@ -111,8 +112,7 @@ def assess(exercise: Exercise, attempt: Any) -> Report:
         return Report(exercise, False, said)
     given = run(exercise, attempt)
     wanted = run(exercise, exercise.solution)
-    triples = zip(exercise.cases, given, wanted)
-    said = next(filter(None, (difference(*triple, exercise) for triple in triples)), "")
+    said = first_difference(exercise, given, wanted)
     if not said:
         return Report(exercise, True, "")
     if all(g is None or g is ... for g in given):
@@ -121,6 +121,14 @@ def assess(exercise: Exercise, attempt: Any) -> Report:
         if is_same(exercise, given, run(exercise, mistake.attempt)):
             return Report(exercise, False, SEEN_AT.format(says=mistake.says, difference=said))
     return Report(exercise, False, said)
+
+
+def first_difference(exercise: Exercise, given: list[Any], wanted: list[Any]) -> str:
+    """Where the results first differ, in the learner's terms; "" if they do not."""
+    for case, g, w in zip(exercise.cases, given, wanted):
+        if difference(case, g, w, exercise):
+            return difference(shown(case, exercise.name, exercise.names), g, w, exercise)
+    return ""
 
 
 def run(exercise: Exercise, attempt: Any) -> list[Any]:

@@ -23,6 +23,14 @@ LAST = Words(
     '这是最后一条提示。solution("{id}") 给出一种写法。',
 )
 MORE = Words('hint("{id}") again tells more.', '再次运行 hint("{id}") 会说得更多。')
+LAST_AT_THE_COMMAND = Words(
+    "That was the last hint. `tinygrad-edu course solution {id}` shows one way.",
+    "这是最后一条提示。`tinygrad-edu course solution {id}` 给出一种写法。",
+)
+MORE_AT_THE_COMMAND = Words(
+    "`tinygrad-edu course hint {id}` again tells more.",
+    "再次运行 `tinygrad-edu course hint {id}` 会说得更多。",
+)
 NOT_KEPT = Words("  (The progress could not be kept: {error})", "  （进度未能保存：{error}）")
 
 seen: list[Report] = []  # what this process checked, for `tinygrad-edu course check`
@@ -58,13 +66,18 @@ def told(report: Report, stuck: Words = STUCK) -> str:
 
 def hint(id: str) -> None:
     """Print the hints of an exercise: one more each time you ask."""
+    print(hinted(id))
+
+
+def hinted(id: str, last: Words = LAST, more: Words = MORE) -> str:
+    """The hints of an exercise, one more each time; `last` and `more` say how to go on."""
     exercise = find(id)
     try:
         shown = progress.next_hint(id, len(exercise.hints))
     except TinygradEduError:  # nowhere to remember what was shown: show all
         shown = len(exercise.hints)
-    print(hint_text(exercise, shown))
-    print((LAST if shown == len(exercise.hints) else MORE).format(id=id))
+    following = last if shown == len(exercise.hints) else more
+    return f"{hint_text(exercise, shown)}\n{following.format(id=id)}"
 
 
 def solution(id: str) -> None:

@@ -116,8 +116,10 @@ def cells_of_file(path: Path) -> list[Cell]:
     Raises: TinygradEduError for a file that is neither
     """
     try:
+        if path.suffix not in (".ipynb", ".py"):
+            raise ValueError("its name must end with .ipynb or .py")
         text = path.read_text(encoding="utf-8")
-        if path.suffix != ".ipynb":
+        if path.suffix == ".py":
             return split(text) if MARK.search(text) else [Cell("code", text)]
         found = json.loads(text)["cells"]
         return [Cell(c["cell_type"], "".join(c["source"])) for c in found]
