@@ -12,8 +12,17 @@ import pytest
 
 import tinygrad_edu as tg
 from tinygrad_edu.engine.border import explain, public, worded
+from tinygrad_edu.engine.case import bools, ints, positive
 from tinygrad_edu.engine.dtype import as_dtype
-from tinygrad_edu.engine.errors import DeviceError, DTypeError, GraphError, ShapeError, check_dim
+from tinygrad_edu.engine.errors import (
+    LONGEST,
+    DeviceError,
+    DTypeError,
+    GraphError,
+    ShapeError,
+    check_dim,
+)
+from tinygrad_edu.engine.op import op
 
 
 def test_an_optional_input_stays_left_out_when_another_is_converted():
@@ -221,3 +230,90 @@ def test_a_parameter_without_dims_is_trained():
     x.grad = tg.tensor(1.0)
     steps.step()
     assert x.item() == 1.5
+
+
+def test_a_gradient_that_another_graph_kept_must_not_grow_before_its_backward():
+    x, w = tg.ones(2, requires_grad=True), tg.ones(2, requires_grad=True)
+    (x * 2).sum().backward()
+    y = (w * x.grad).sum()
+    (x * 2).sum().backward()  # adds to x.grad in place
+    with pytest.raises(GraphError, match="mul: other .* must not change between forward and"):
+        y.backward()
+
+
+def test_only_a_leaf_can_stop_requiring_gradients():
+    y = tg.ones(2, requires_grad=True) * 2
+    assert y.requires_grad_(True) is y
+    with pytest.raises(GraphError, match=r"only a leaf can stop .* Use detach\(\)"):
+        y.requires_grad_(False)
+
+
+def test_example_inputs_have_the_kind_and_the_range_that_they_say():
+    masks = bools(100).make(0)
+    assert masks.dtype == bool and 0 < masks.sum() < 100
+    numbers = positive(50).make(0)
+    assert numbers.dtype == np.float64 and np.unique(numbers).size == 50
+    assert 0.2 <= numbers.min() < 0.3 and 1.9 < numbers.max() < 2
+    assert np.unique(ints(100).make(0)).tolist() == [0, 1, 2]
+
+
+def test_bools_are_printed_one_below_the_other_as_pytorch_does():
+    assert repr(tg.tensor([True, False])) == "tensor([ True, False])"
+    assert repr(tg.tensor(True)) == "tensor(True)"
+
+
+def test_a_negative_number_beside_bytes_counts_from_256():
+    byte = tg.tensor([3], dtype=tg.uint8)
+    assert ((byte + -1).tolist(), (byte * -1).tolist()) == ([2], [253])
+
+
+def test_a_leaf_refuses_each_write_in_place_even_of_data():
+    x = tg.ones(2, requires_grad=True)
+    for write in (x.zero_, lambda: x.fill_(0), lambda: x.copy_(tg.zeros(2)), x.uniform_):
+        with pytest.raises(GraphError, match="a leaf that requires gradients must not be changed"):
+            write()
+    with pytest.raises(GraphError, match="a leaf that requires gradients must not be changed"):
+        x[0] = 0.0
+    assert x.tolist() == [1, 1]
+
+
+def test_an_error_of_the_longest_length_is_left_whole():
+    assert str(ShapeError("x" * LONGEST)) == "x" * LONGEST
+    assert len(str(ShapeError("x" * (LONGEST + 1)))) <= LONGEST
+
+
+def test_backward_takes_a_gradient_of_another_dtype_and_sends_that_of_the_output():
+    x, seen = tg.ones(2, requires_grad=True), []
+    y = x * 2
+    y.register_hook(lambda g: seen.append(g.dtype))
+    y.backward(tg.ones(2, dtype=tg.float64))
+    assert seen == [tg.float32] and x.grad.tolist() == [2, 2]
+
+
+def test_a_tensor_of_the_cpu_is_on_device_minus_1():
+    assert tg.ones(1).get_device() == -1
+
+
+def test_windows_that_share_an_element_cannot_be_written():
+    windows = tg.arange(8.0).as_strided((3, 3), (2, 1))  # each ends where the next begins
+    with pytest.raises(ShapeError, match="each element must have memory of its own"):
+        windows.add_(1)
+    apart = tg.arange(9.0).as_strided((3, 3), (1, 3))
+    assert apart.add_(1).tolist()[0] == [1, 4, 7]
+
+
+def test_int_rounds_a_tensor_towards_zero():
+    assert (int(tg.tensor(3.7)), int(tg.tensor(-3.7))) == (3, -3)
+
+
+def test_a_copy_of_a_view_of_memory_in_fortrans_order_has_its_values():
+    whole = tg.from_numpy(np.asfortranarray(np.arange(6.0).reshape(2, 3)))
+    assert copy.deepcopy(whole[:, 1:]).tolist() == [[1, 2], [4, 5]]
+
+
+def test_an_op_without_an_input_is_refused():
+    with pytest.raises(TypeError, match=r"nothing: needs an input, got none\. Annotate one"):
+
+        @op
+        def nothing(xp, size: int):
+            return xp.zeros(size)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from support.cli import call
 
 import tinygrad_edu as tg
 from tinygrad_edu.devices.cpu import threads
@@ -58,26 +59,9 @@ def test_blas_threads_sleep_when_idle_unless_the_environment_says_otherwise():
 
 
 def test_the_training_command_takes_a_number_of_threads(tmp_path):
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "tinygrad_edu",
-            "train",
-            "mnist-cnn",
-            "--limit",
-            "100",
-            "--epochs",
-            "1",
-            "--threads",
-            "1",
-            "--out",
-            tmp_path / "run",
-        ],
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
+    words = ("train", "mnist-cnn", "--limit", 100, "--epochs", 1, "--threads", 1, "--out", "run")
+    code, _, err = call(*words, cwd=tmp_path)
+    assert code == 0, err
     assert (tmp_path / "run" / "last.safetensors").exists()
 
 

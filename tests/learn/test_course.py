@@ -299,11 +299,11 @@ def test_a_check_works_where_nothing_can_be_kept(tmp_path, monkeypatch, capsys):
 
 def test_hints_come_one_more_each_time(capsys):
     hints = find("01.1").hints
-    for shown in (1, 2, 3, 3):
+    for count in (1, 2, 3, 3):
         hint("01.1")
         out = capsys.readouterr().out
-        assert [h.en in out for h in hints] == [i < shown for i in range(3)]
-        assert ("last hint" in out) == (shown == 3)
+        assert [h.en in out for h in hints] == [i < count for i in range(3)]
+        assert ("last hint" in out) == (count == 3)
 
 
 def test_a_solution_is_printed_as_it_stands(capsys):

@@ -64,6 +64,7 @@ def test_recipe_trains_on_what_is_always_there_and_leaves_its_files(name, tmp_pa
         "--out",
         "run",
         cwd=tmp_path,
+        plots=True,
         TINYGRAD_EDU_DATA=str(tmp_path),
     )
     assert (code, err) == (0, "")

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,14 +15,19 @@ import tinygrad_edu
 from tinygrad_edu import storage as io
 
 ROOT = Path(tinygrad_edu.__file__).parents[1]
+BARE = Path(__file__).parent / "bare"  # a Matplotlib that cannot be imported
 
 
-def environment(**more: str) -> dict[str, str]:
+def environment(plots: bool = False, **more: str) -> dict[str, str]:
+    """What a process of a test finds. Plots take longer than a small training: only a test that
+    looks at them asks for them.
+    """
     env = {key: value for key, value in os.environ.items() if key != "TINYGRAD_EDU_DATA"}
-    return env | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"} | more
+    path = [str(ROOT)] if plots else [str(BARE), str(ROOT)]
+    return env | {"PYTHONPATH": os.pathsep.join(path), "PYTHONUNBUFFERED": "1"} | more
 
 
-def start(*words: object, cwd: Path, **env: str) -> subprocess.Popen:
+def start(*words: object, cwd: Path, **env: Any) -> subprocess.Popen:
     """Start `tinygrad-edu WORDS...` in a process of its own."""
     return subprocess.Popen(
         [sys.executable, "-m", "tinygrad_edu", *map(str, words)],
@@ -33,7 +39,7 @@ def start(*words: object, cwd: Path, **env: str) -> subprocess.Popen:
     )
 
 
-def call(*words: object, cwd: Path, **env: str) -> tuple[int, str, str]:
+def call(*words: object, cwd: Path, **env: Any) -> tuple[int, str, str]:
     """Exit code, standard output and standard error of `tinygrad-edu WORDS...`."""
     process = start(*words, cwd=cwd, **env)
     out, err = process.communicate(timeout=240)
@@ -94,7 +100,7 @@ sys.exit(main(sys.argv[1:]))
 """
 
 
-def stopped(number: int, step: int, *words: object, cwd: Path, **env: str) -> tuple[int, str]:
+def stopped(number: int, step: int, *words: object, cwd: Path, **env: Any) -> tuple[int, str]:
     """Run `tinygrad-edu WORDS...` until signal `number` arrives after that step of the training,
     however fast or slow the machine is. Returns the exit code and standard error.
     """

@@ -130,7 +130,7 @@ def formatter(array: np.ndarray) -> Any:
     differ too much.
     """
     if array.dtype.kind != "f":
-        return {"bool": lambda v: str(bool(v))} if array.dtype.kind == "b" else None
+        return None  # as NumPy does
     finite = np.abs(array[np.isfinite(array)].astype(np.float64))
     nonzero = finite[finite > 0]
     if nonzero.size == 0 or (finite == np.floor(finite)).all() and nonzero.max() < 1e8:

@@ -55,9 +55,9 @@ def draw(
     found = traces.of(loss, model, names)
     if not found.steps:
         raise GraphError(
-            "draw: loss must come from ops on a tensor with requires_grad=True, got a tensor of shape"
-            f" {tuple(found.loss.shape)} without a graph. Set requires_grad on the inputs, or give a"
-            " function: draw(lambda: ...)."
+            "draw: loss must come from ops on a tensor with requires_grad=True, got a tensor of"
+            f" shape {tuple(found.loss.shape)} without a graph. Set requires_grad on the inputs, or"
+            " give a function: draw(lambda: ...)."
         )
     if any(step.path for step in found.steps):
         place_writes(found)
