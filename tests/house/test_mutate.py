@@ -89,6 +89,17 @@ def test_mutants_that_no_check_notices_survive(mutate, tree, tmp_path, capsys):
     assert (tree / "tests/engine.py").read_text() == SOURCE
 
 
+def test_a_further_command_judges_survivors_alone(mutate, tree, tmp_path):
+    (tree / "tests" / "slow.py").write_text("from engine import unseen\nassert unseen(3) == 6\n")
+    out = tmp_path / "mutants.json"
+    words = ["--files", "tests/engine.py", "--out", str(out), "--then"]
+    words += [f"{sys.executable} tests/slow.py", "--", sys.executable, "tests/check.py"]
+    assert mutate.main(words, root=tree) == 0
+    by = {(row["old"], row["result"], row["stage"]) for row in json.loads(out.read_text())}
+    assert ("a * 2", "killed", 2) in by and ("points + 1", "killed", 1) in by
+    assert ("0", "killed", 2) not in by and ("a * 2", "survived", 2) not in by
+
+
 def test_the_sample_depends_on_the_seed_alone(mutate, tree):
     draws = [mutate.drawn(tree, ["tests/engine.py"], 4, seed) for seed in (1, 1, 2)]
     assert draws[0] == draws[1] != draws[2]
