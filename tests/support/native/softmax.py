@@ -1,4 +1,4 @@
-"""Arguments of kernels/softmax.cpp and log_softmax.cpp."""
+"""Arguments of kernels/softmax.cpp, log_softmax.cpp and class_cross_entropy.cpp."""
 
 from __future__ import annotations
 
@@ -18,3 +18,26 @@ def drawn_softmax(g):
 def drawn_two_rows(g):
     shape = g.integers(1, 40, g.integers(1, 4))
     return (normal(g, *shape), np.abs(normal(g, *shape)), -1)
+
+
+def scores(g):
+    rows, classes = g.integers(1, (30, 40))
+    x, target = normal(g, rows, classes) * 5, g.integers(0, classes, rows)
+    x[g.random(x.shape) < 0.05] = g.choice([np.inf, -np.inf, 100.0])
+    target[g.random(rows) < 0.2] = -100
+    return x, target
+
+
+@draws("class_cross_entropy")
+def drawn_scores(g):
+    return scores(g)
+
+
+@draws("class_cross_entropy_backward")
+def drawn_scores_backward(g):
+    x, target = scores(g)
+    x = np.nan_to_num(x, posinf=9, neginf=-9)
+    top = x.max(1, keepdims=True)
+    logsum = np.log(np.exp(x - top).sum(1, keepdims=True))
+    u = normal(g, len(x)) if g.random() < 0.5 else np.broadcast_to(normal(g, 1), len(x))
+    return u, x, target, top, logsum

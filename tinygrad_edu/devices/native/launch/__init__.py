@@ -4,6 +4,7 @@ from ..rungs import ladders  # noqa: F401  # now complete
 from . import (  # noqa: F401  # imported for what it registers
     attention,
     convolution,
+    cross_entropy,
     dropout,
     elementwise,
     embedding,
