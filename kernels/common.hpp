@@ -44,7 +44,7 @@ inline Vec choose(Vec a, Vec b, Ints lanes) {
 }
 
 // start, start + step, start + 2 step ...
-constexpr Ints count_from(int start, int step) {
+inline Ints count_from(int start, int step) {
     Ints out = {};
     for (int i = 0; i < LANES; i++) out[i] = start + i * step;
     return out;
