@@ -41,6 +41,6 @@ def class_cross_entropy_backward_1_naive(fn, u, input, target, top, logsum, igno
     return backward(fn, u, input, target, top, logsum, ignore_index)
 
 
-@native("class_cross_entropy_backward_2_vectors", supports=with_residuals, least=64)
+@native("class_cross_entropy_backward_2_vectors", supports=with_residuals, least=128)
 def class_cross_entropy_backward_2_vectors(fn, u, input, target, top, logsum, ignore_index=-100):
     return backward(fn, u, input, target, top, logsum, ignore_index)
