@@ -317,3 +317,15 @@ def test_an_op_without_an_input_is_refused():
         @op
         def nothing(xp, size: int):
             return xp.zeros(size)
+
+
+def test_a_hook_ends_with_the_block_of_its_handle():
+    x, seen = tg.ones(2, requires_grad=True), []
+    with x.register_hook(lambda g: seen.append(g.tolist())):
+        x.sum().backward()
+    x.sum().backward()
+    assert seen == [[1, 1]]
+
+
+def test_a_size_tells_its_number_of_elements():
+    assert (tg.ones(2, 3).shape.numel(), tg.ones(()).shape.numel()) == (6, 1)
