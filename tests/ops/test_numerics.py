@@ -5,6 +5,7 @@ right (and equal PyTorch's).
 from __future__ import annotations
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -210,3 +211,16 @@ def test_values_and_gradients_at_extremes_equal_pytorchs(name):
     (a * tg.tensor(weight)).sum().backward()
     (b * torch.tensor(weight)).sum().backward()
     np.testing.assert_allclose(x.grad.array, y.grad.numpy(), rtol=1e-8, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_gates_far_from_zero_close_or_open_without_a_warning(kind):
+    """e^-x of a closed gate is infinite in float32; the gate is 0, and gradients are finite."""
+    layer = getattr(tg.nn, kind)(1, 4)
+    x = tg.tensor([[[-1e4]], [[1e4]], [[0.5]]], requires_grad=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        out = layer(x)[0]
+        out.sum().backward()
+    assert out.isfinite().all() and (out.abs() <= 1).all()
+    assert all(p.grad.isfinite().all() for p in (x, *layer.parameters()))
