@@ -13,6 +13,7 @@ import struct
 import subprocess
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from tinygrad_edu.devices.native.source import FLAGS
 
@@ -34,11 +35,11 @@ struct Call {
     }
     template <class T> T number() { T value; take(&value, sizeof value); return value; }
     char* array() {  // null where the length is -1
-        long bytes = number<long>();
+        long bytes = number<long>(), at = number<long>();
         arrays.emplace_back(bytes < 0 ? 0 : bytes);
         if (bytes < 0) return nullptr;
         take(arrays.back().data(), bytes);
-        return arrays.back().data();
+        return arrays.back().data() + at;
     }
 };
 
@@ -75,14 +76,10 @@ def branch(name: str, parameters: str) -> str:
     return f'        else if (name == "{name}") {{ {" ".join(reads)} {name}({", ".join(given)}); }}'
 
 
-def extent(array) -> int:
-    """Bytes from the first element to behind the last, with the gaps of a view between them."""
-    steps = sum((n - 1) * step for n, step in zip(array.shape, array.strides))
-    return steps + array.itemsize if array.size else 0
-
-
-def memory(array) -> bytes:
-    return ctypes.string_at(array.ctypes.data, extent(array))
+def memory(array) -> tuple[int, bytes]:
+    """(where the first element is, the bytes of all), with the gaps of a view between them."""
+    low, high = byte_bounds(array)
+    return array.ctypes.data - low, ctypes.string_at(low, high - low)
 
 
 class Program:
@@ -106,19 +103,19 @@ class Program:
         sent, arrays = [struct.pack("=q", len(name)), name.encode()], []
         for kind, value in zip(types, arguments, strict=True):
             if kind is ctypes.c_void_p:
-                data = None if value is None else memory(value) + GUARD
-                sent.append(struct.pack("=q", -1 if data is None else len(data)))
-                sent.append(data or b"")
-                arrays += [] if data is None else [value]
+                at, data = (0, None) if value is None else memory(value)
+                size = -1 if data is None else len(data) + len(GUARD)
+                sent += [struct.pack("=qq", size, at), b"" if data is None else data + GUARD]
+                arrays += [] if data is None else [(value, at, size)]
             else:
                 sent.append(bytes(kind(value)))  # wraps a key of 64 bits as a call does
         self.process.stdin.write(b"".join(sent))
         self.process.stdin.flush()
-        for array in arrays:
-            data = self.process.stdout.read(extent(array) + len(GUARD))
+        for array, at, size in arrays:
+            data = self.process.stdout.read(size)
             assert data.endswith(GUARD), f"{name} wrote past the end of an array"
-            if array.flags.writeable and array.size:
-                array[...] = np.ndarray(array.shape, array.dtype, data, 0, array.strides)
+            if array.flags.writeable:
+                array[...] = np.ndarray(array.shape, array.dtype, data, at, array.strides)
 
     def end(self):
         self.process.stdin.close()
