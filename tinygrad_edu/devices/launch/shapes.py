@@ -5,14 +5,24 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 
 def ceil_div(n: int, by: int) -> int:
     return -(-n // by)
 
 
+FLOAT32 = np.dtype("float32")
+
+
 def float32(*arrays: Any) -> bool:
     """Whether all arrays (None is left out) hold float32."""
-    return all(a is None or getattr(a, "dtype", None) == "float32" for a in arrays)
+    for a in arrays:
+        if a is not None:
+            dtype = getattr(a, "dtype", None)
+            if dtype is not FLOAT32 and dtype != FLOAT32:  # the same object, nearly always
+                return False
+    return True
 
 
 def last(x: Any, dim: Any) -> bool:

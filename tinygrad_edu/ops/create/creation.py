@@ -8,7 +8,7 @@ from typing import Any, Unpack
 from ...engine.arrays import as_array
 from ...engine.border import public, silent
 from ...engine.device import functional, get_device
-from ...engine.dtype import as_dtype, get_default_dtype
+from ...engine.dtype import as_dtype, get_default_dtype, int64
 from ...engine.errors import DTypeError, ShapeError
 from ...engine.limits import iinfo
 from ...engine.tensor import Tensor, as_tensor
@@ -240,8 +240,9 @@ def arange(
     where = place(device)
     whole = all(isinstance(v, int) for v in (start, end, step))
     if dtype is None:
-        dtype = "int64" if whole else get_default_dtype()
-    check_range("arange", [start, end], as_dtype(dtype))
+        dtype = int64 if whole else get_default_dtype()
+    if not (dtype is int64 and whole and max(abs(start), abs(end)) < 2**63):
+        check_range("arange", [start, end], as_dtype(dtype))
     n = count("arange", "the number of elements", math.ceil((end - start) / step))
     values = where.xp.arange(n) * step + start
     return made(where.asarray(values.astype(kind(dtype))), where, requires_grad)

@@ -15,16 +15,16 @@ HIDDEN_4 = Sample(values=[[0.0, -1.0, 0.5, 0.0]])
 NAME = "scaled_dot_product_attention"
 
 
+def listed(query, key, value):
+    return f"query {tuple(query)}, key {tuple(key)}, value {tuple(value)}"
+
+
 def check_attention(query, key, value, attn_mask, is_causal, enable_gqa):
-    shapes = f"query {tuple(query.shape)}, key {tuple(key.shape)}, value {tuple(value.shape)}"
-    if (
-        min(query.ndim, key.ndim, value.ndim) < 2
-        or query.shape[-1] != key.shape[-1]
-        or key.shape[-2] != value.shape[-2]
-    ):
+    q, k, v = query.shape, key.shape, value.shape
+    if min(len(q), len(k), len(v)) < 2 or q[-1] != k[-1] or k[-2] != v[-2]:
         raise ShapeError(
-            f"{NAME}: must have query (*, T, D), key (*, S, D) and value (*, S, V), got {shapes}."
-            " Check the order of the dims."
+            f"{NAME}: must have query (*, T, D), key (*, S, D) and value (*, S, V), got"
+            f" {listed(q, k, v)}. Check the order of the dims."
         )
     if is_causal and attn_mask is not None:
         raise ShapeError(
@@ -36,15 +36,10 @@ def check_attention(query, key, value, attn_mask, is_causal, enable_gqa):
             f"{NAME}: attn_mask must be bool, float32 or of the query's dtype {query.dtype.name},"
             f" got {attn_mask.dtype.name}. Convert it."
         )
-    if enable_gqa and (
-        query.ndim < 3
-        or key.shape[-3] != value.shape[-3]
-        or not key.shape[-3]
-        or query.shape[-3] % key.shape[-3]
-    ):
+    if enable_gqa and (len(q) < 3 or k[-3] != v[-3] or not k[-3] or q[-3] % k[-3]):
         raise ShapeError(
             f"{NAME}: with enable_gqa the heads (third last dim) of query must be a multiple of"
-            f" those of key and value, got {shapes}. Check the heads."
+            f" those of key and value, got {listed(q, k, v)}. Check the heads."
         )
 
 
@@ -182,16 +177,18 @@ attention.vjp_all(attention_vjp)
 
 def fused(query, key, value, attn_mask):
     """Whether the op `attention` can take these and has a kernel on their device."""
-    fits = query.shape[:-2] == key.shape[:-2] == value.shape[:-2] and key.dtype is value.dtype
-    if not fits or min(*query.shape, *value.shape) == 0:
-        return False
-    if attn_mask is not None and (attn_mask.requires_grad or attn_mask.ndim > query.ndim):
-        return False
     table = query.device.F
-    if table.has_kernels:
-        return attn_mask is None
-    fuses = getattr(table, "fuses_attention", None)
-    return fuses is not None and query.dtype is key.dtype and fuses(query)
+    if not table.has_kernels and (
+        not hasattr(table, "fuses_attention") or not table.fuses_attention(query)
+    ):
+        return False
+    q, k, v = query.shape, key.shape, value.shape
+    if not q[:-2] == k[:-2] == v[:-2] or min(*q, *v) == 0 or key.dtype is not value.dtype:
+        return False
+    if attn_mask is None:
+        return table.has_kernels or query.dtype is key.dtype
+    small = not attn_mask.requires_grad and attn_mask.ndim <= query.ndim
+    return small and not table.has_kernels and query.dtype is key.dtype
 
 
 def additive(F, mask):

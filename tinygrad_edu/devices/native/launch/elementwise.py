@@ -37,7 +37,7 @@ def gelu_2_vectors(fn, input, *, approximate="none"):
     return forward(fn, input, approximate)
 
 
-@native("gelu_3_fused", supports=takes)
+@native("gelu_3_fused", supports=takes, least=64)
 def gelu_3_fused(fn, input, *, approximate="none"):
     return forward(fn, input, approximate)
 

@@ -12,7 +12,9 @@ from ..rungs import native
 
 def last_dims(x, dims):
     """Whether dims are the last of x, written from the end."""
-    return tuple(dims) == tuple(range(-len(dims), 0)) and x.ndim >= len(dims) and x.size > 0
+    if tuple(dims) != (-1,) and tuple(dims) != tuple(range(-len(dims), 0)):
+        return False
+    return x.ndim >= len(dims) and x.size > 0
 
 
 def rows(x, dims):
@@ -26,7 +28,8 @@ def takes_rows(x, weight, bias, dims):
     return (
         float32(x, weight, bias)
         and last_dims(x, dims)
-        and all(p is None or p.shape == shape for p in (weight, bias))
+        and (weight is None or weight.shape == shape)
+        and (bias is None or bias.shape == shape)
     )
 
 
@@ -40,7 +43,8 @@ def given(fn, *arrays):
 
 def layer_norm(fn, x, weight, bias, dims, eps):
     x, weight, bias = given(fn, x, weight, bias)
-    out, mean, rstd = (fn.empty(s, x) for s in (x.shape, row_shape(x, dims), row_shape(x, dims)))
+    each = row_shape(x, dims)
+    out, mean, rstd = fn.empty(x.shape, x), fn.empty(each, x), fn.empty(each, x)
     fn(out, mean, rstd, x, weight, bias, *rows(x, dims), eps)
     return out, mean, rstd
 
