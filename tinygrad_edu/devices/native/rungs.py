@@ -49,7 +49,7 @@ first_byte = (ctypes.c_char * 1).from_buffer
 def address(array: np.ndarray) -> Any:
     """Where an array begins, as ctypes passes it on."""
     try:
-        return first_byte(array)  # half the time of the line below
+        return first_byte(array)  # type: ignore[arg-type]  # half the time of the line below
     except (TypeError, ValueError):  # empty, or not to be written to
         return array.ctypes.data
 

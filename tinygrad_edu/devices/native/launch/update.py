@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import wraps
+
 from ...launch.shapes import float32
 from ..rungs import native
 
@@ -70,10 +72,11 @@ FEW = {sgd: 1 << 16, adam: 1 << 13}
 def rung(name, launcher, supports):
     """Declare a rung whose launcher only hands on to its family's."""
 
+    @wraps(launcher)
     def start(fn, *args, **attrs):
         return launcher(fn, *args, **attrs)
 
-    start.__name__, start.__wrapped__ = name, launcher
+    start.__name__ = name
     return native(name, supports=supports, least=FEW[launcher])(start)
 
 
