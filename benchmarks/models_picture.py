@@ -44,7 +44,7 @@ def draw(found: dict, path: Path) -> None:
         range(len(letters)), [f"{k}: {found['models'][k]['about']}" for k in letters]
     )
     panels[0][0].invert_yaxis()
-    panels[0][-1].legend(frameon=False)
+    panels[0][0].legend(frameon=False, loc="lower right")  # it has all ways
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
 

@@ -75,7 +75,7 @@ SCORES = {
             "bleu": "BLEU {:.1f}",
         },
         "{} min {:02d} s",
-        {"earlier": "measured before the best epoch was chosen on validation data"},
+        {"busy": "the time at the lowest priority on a busy machine"},
     ),
     "README.zh-CN.md": (
         "| 训练示例 | 成绩 | 数据 | 时间 | 命令 |",
@@ -85,7 +85,7 @@ SCORES = {
             "bleu": "BLEU {:.1f}",
         },
         "{} 分 {:02d} 秒",
-        {"earlier": "在改用验证集选取最佳轮次之前测得"},
+        {"busy": "用时为繁忙机器上以最低优先级运行的时间"},
     ),
 }
 

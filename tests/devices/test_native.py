@@ -72,7 +72,8 @@ def test_a_rung_gives_the_generic_forwards_values_over_the_ops_cases(op, rung):
     for case in registry[op].cases:
         args = [a.copy() if isinstance(a, np.ndarray) else a for a in case.make("float32")]
         try:
-            agree(*both(op, rung, *args, **case.attrs))
+            with np.errstate(all="ignore"):
+                agree(*both(op, rung, *args, **case.attrs))
         except KernelError as error:
             assert "must get arguments that the kernel takes" in str(error)
             continue
