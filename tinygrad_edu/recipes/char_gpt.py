@@ -10,7 +10,7 @@ layers, 4 heads, width 128, context 64, batch 12, 2,000 steps; only the highest 
 twice as large, 0.002. An epoch here is 250 steps on random places of the
 text, or as many as would read a shorter text once.
 
-Expected score on Tiny Shakespeare, small, 2,000 steps: validation loss 1.80 (nats a character);
+Expected score on Tiny Shakespeare, small, 2,000 steps: validation loss 1.81 (nats a character);
 nanoGPT states 1.88.
 
 Reference: A. Karpathy, nanoGPT (the setting, and the score to reach).
