@@ -1,4 +1,4 @@
-// embed_rows: zeros (V, D) with row i of x added at index[i] (negative counts from the end)
+// embed_rows: zeros (V, D) with row i of x added at index[i]
 //
 //  rung  idea                                                       bytes per element of x
 //  1     row by row                                                 12
@@ -9,7 +9,7 @@
 static void add_rows(float* out, const float* x, const int64_t* index, long n, long rows, long cols, long begin, long end) {
     for (long r = 0; r < rows; r++) std::fill(out + r * cols + begin, out + r * cols + end, 0.0f);
     for (long i = 0; i < n; i++) {
-        float* to = out + (index[i] < 0 ? index[i] + rows : index[i]) * cols;
+        float* to = out + index[i] * cols;
         const float* from = x + i * cols;
         for (long j = begin; j < end; j++) to[j] += from[j];
     }

@@ -150,6 +150,13 @@ def test_two_steps_of_gradient_descent_do_what_the_formulas_say(settings, rung):
     agree(found[1], found[0], rtol=2e-6)
 
 
+@pytest.mark.parametrize("rung", ["0", "1", "2"])
+@pytest.mark.parametrize("wrong", [4, -5])
+def test_a_row_outside_the_table_is_refused_before_anything_is_written(rung, wrong):
+    with tg.use_kernel(embed_rows=rung), pytest.raises(IndexError):
+        cpu.F.embed_rows(np.ones((2, 3), np.float32), np.array([0, wrong]), (4, 3))
+
+
 # ---- whole networks, and which way runs ----
 
 

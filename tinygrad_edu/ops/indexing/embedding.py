@@ -68,7 +68,9 @@ def embed_rows(xp, input: Array, index: Array, shape):
     out = xp.zeros(shape, input.dtype)
     if not input.size:
         return out
-    index = index.reshape(-1) % shape[0]  # a negative index counts from the end
+    index = index.reshape(-1)
+    index = xp.where(index < 0, index + shape[0], index)  # a negative one counts from the end
+    check_index("embed_rows", index, shape[0], 0)
     order = xp.argsort(index, kind="stable")
     places = index[order]
     starts = xp.flatnonzero(xp.concatenate((places[:1] >= 0, places[1:] != places[:-1])))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ....engine.arrays import check_index
 from ...launch.shapes import float32
 from ..rungs import native
@@ -18,7 +20,9 @@ def takes_rows(input, index, shape):
 
 
 def scattered(fn, input, index, shape):
-    x, index, out = fn.contiguous(input), fn.contiguous(index), fn.empty(tuple(shape), input)
+    index = np.where(index < 0, index + shape[0], index)  # a negative one counts from the end
+    check_index("embed_rows", index, shape[0], 0)  # a kernel would write anywhere
+    x, out = fn.contiguous(input), fn.empty(tuple(shape), input)
     fn(out, x, index, index.size, *shape)
     return out
 
