@@ -31,25 +31,33 @@ inline Run run_of(long k, long pad, long stride, long size, long outputs) {
     return {first, std::max(first, std::min(outputs, last)), shift};
 }
 
+// f(outputs, inputs, first, last) for each tap of each row of the planes begin..end: outputs and inputs say
+// where the row of outputs begins, and where its first output's tap stands.
+template <class F> void each_run(long begin, long end, long height, long width, long out_height, long out_width, long kernel_y, long kernel_x, long stride_y, long stride_x, long pad_y, long pad_x, F f) {
+    for (long row = begin * out_height; row < end * out_height; row++)
+        for (long ky = 0; ky < kernel_y; ky++) {
+            long y = row % out_height * stride_y + ky - pad_y;
+            if (y < 0 || y >= height) continue;
+            for (long kx = 0; kx < kernel_x; kx++) {
+                Run run = run_of(kx, pad_x, stride_x, width, out_width);
+                f(row * out_width, (row / out_height * height + y) * width + run.shift, run.first, run.last);
+            }
+        }
+}
+
 ENTRY sum_pool_2_rows(float* out, const float* x, long planes, long height, long width, long out_height, long out_width, long kernel_y, long kernel_x, long stride_y, long stride_x, long pad_y, long pad_x, int threads) {
     parallel(planes, ceil_div(16384, out_height * out_width * kernel_y * kernel_x), threads, [=](long begin, long end) {
         std::fill(out + begin * out_height * out_width, out + end * out_height * out_width, 0.0f);
-        for (long row = begin * out_height; row < end * out_height; row++)
-            for (long ky = 0; ky < kernel_y; ky++) {
-                long y = row % out_height * stride_y + ky - pad_y;
-                if (y < 0 || y >= height) continue;
-                for (long kx = 0; kx < kernel_x; kx++) {
-                    Run run = run_of(kx, pad_x, stride_x, width, out_width);
-                    const float* from = x + (row / out_height * height + y) * width + run.shift;
-                    float* to = out + row * out_width;
-                    if (stride_x == 1)
-                        for (long o = run.first; o < run.last; o++) to[o] += from[o];
-                    else if (stride_x == 2)
-                        for (long o = run.first; o < run.last; o++) to[o] += from[2 * o];
-                    else
-                        for (long o = run.first; o < run.last; o++) to[o] += from[o * stride_x];
-                }
-            }
+        each_run(begin, end, height, width, out_height, out_width, kernel_y, kernel_x, stride_y, stride_x, pad_y, pad_x, [=](long outputs, long inputs, long first, long last) {
+            float* to = out + outputs;
+            const float* from = x + inputs;
+            if (stride_x == 1)
+                for (long o = first; o < last; o++) to[o] += from[o];
+            else if (stride_x == 2)
+                for (long o = first; o < last; o++) to[o] += from[2 * o];
+            else
+                for (long o = first; o < last; o++) to[o] += from[o * stride_x];
+        });
     });
 }
 
@@ -68,19 +76,13 @@ ENTRY sum_spread_1_naive(float* out, const float* u, long planes, long height, l
 ENTRY sum_spread_2_rows(float* out, const float* u, long planes, long height, long width, long out_height, long out_width, long kernel_y, long kernel_x, long stride_y, long stride_x, long pad_y, long pad_x, int threads) {
     parallel(planes, ceil_div(16384, out_height * out_width * kernel_y * kernel_x), threads, [=](long begin, long end) {
         std::fill(out + begin * height * width, out + end * height * width, 0.0f);
-        for (long row = begin * out_height; row < end * out_height; row++)
-            for (long ky = 0; ky < kernel_y; ky++) {
-                long y = row % out_height * stride_y + ky - pad_y;
-                if (y < 0 || y >= height) continue;
-                for (long kx = 0; kx < kernel_x; kx++) {
-                    Run run = run_of(kx, pad_x, stride_x, width, out_width);
-                    float* to = out + (row / out_height * height + y) * width + run.shift;
-                    const float* from = u + row * out_width;
-                    if (stride_x == 1)
-                        for (long o = run.first; o < run.last; o++) to[o] += from[o];
-                    else
-                        for (long o = run.first; o < run.last; o++) to[o * stride_x] += from[o];
-                }
-            }
+        each_run(begin, end, height, width, out_height, out_width, kernel_y, kernel_x, stride_y, stride_x, pad_y, pad_x, [=](long outputs, long inputs, long first, long last) {
+            float* to = out + inputs;
+            const float* from = u + outputs;
+            if (stride_x == 1)
+                for (long o = first; o < last; o++) to[o] += from[o];
+            else
+                for (long o = first; o < last; o++) to[o * stride_x] += from[o];
+        });
     });
 }

@@ -81,6 +81,11 @@ class KernelTable(Table):
 
     has_kernels = True
 
+    @staticmethod
+    def fuses_attention(query: Any, mask: Any) -> bool:
+        """Whether scaled_dot_product_attention is to run as one op: its kernels take no mask."""
+        return mask is None
+
     def __getattr__(self, name: str) -> Callable:
         function = super().__getattr__(name)
         ladders = all_ladders()

@@ -38,9 +38,11 @@ class NativeTable(Table):
     """The raw functions of the CPU. Needs no look at the kernels until an op with a ladder runs."""
 
     @staticmethod
-    def fuses_attention(query: Any) -> bool:
+    def fuses_attention(query: Any, mask: Any) -> bool:
         """Whether scaled_dot_product_attention is to run as one op, which keeps no weights."""
-        return query.numel() >= SMALL and query.dtype.name == "float32" and not why_not()
+        if query.numel() < SMALL or query.dtype.name != "float32" or why_not():
+            return False
+        return mask is None or not mask.requires_grad and mask.ndim <= query.ndim
 
     def __getattr__(self, name: str) -> Callable:
         function = super().__getattr__(name)

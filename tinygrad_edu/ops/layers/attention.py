@@ -177,18 +177,12 @@ attention.vjp_all(attention_vjp)
 
 def fused(query, key, value, attn_mask):
     """Whether the op `attention` can take these and has a kernel on their device."""
-    table = query.device.F
-    if not table.has_kernels and (
-        not hasattr(table, "fuses_attention") or not table.fuses_attention(query)
-    ):
+    fuses = getattr(query.device.F, "fuses_attention", None)
+    if fuses is None or not fuses(query, attn_mask):
         return False
     q, k, v = query.shape, key.shape, value.shape
-    if not q[:-2] == k[:-2] == v[:-2] or min(*q, *v) == 0 or key.dtype is not value.dtype:
-        return False
-    if attn_mask is None:
-        return table.has_kernels or query.dtype is key.dtype
-    small = not attn_mask.requires_grad and attn_mask.ndim <= query.ndim
-    return small and not table.has_kernels and query.dtype is key.dtype
+    one_dtype = query.dtype is key.dtype is value.dtype
+    return one_dtype and q[:-2] == k[:-2] == v[:-2] and min(*q, *v) > 0
 
 
 def additive(F, mask):
