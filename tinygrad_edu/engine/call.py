@@ -8,8 +8,6 @@ arguments. `print(mul.op.text)` shows what runs, and tracebacks quote it. There 
 
 from __future__ import annotations
 
-import linecache
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -156,15 +154,6 @@ def alike(op: Any, name: str, x: str) -> str:
     return f"{x}_fits" if op.mixes else fits(op, name, x)
 
 
-def compiled(op: Any, name: str, text: str, **more: Any) -> Callable:
-    """The function that `text` defines. Tracebacks and debuggers show the text."""
-    file = f"<{name} of op {op.name}>"
-    linecache.cache[file] = len(text), None, text.splitlines(True), file
-    scope: dict[str, Any] = {"op": op, "__name__": __name__, **SCOPE, **more}
-    exec(compile(text, file, "exec"), scope)
-    return scope[name]
-
-
 # ---- what the text calls -------------------------------------------------------------------------
 
 
@@ -270,7 +259,13 @@ def reworded(op: Any, inputs: Any, error: Exception, attrs: dict) -> Exception:
 
 
 SCOPE: dict[str, Any] = {"now": recording.get, "Node": Node, "Tensor": Tensor, "NUMBERS": NUMBERS}
-SCOPE |= {"quiet": quiet, "REQUIRED": REQUIRED, "inf": float("inf"), "nan": float("nan")}
+SCOPE |= {
+    "Output": Output,
+    "quiet": quiet,
+    "REQUIRED": REQUIRED,
+    "inf": float("inf"),
+    "nan": float("nan"),
+}
 SCOPE |= {
     f.__name__: f for f in (lift, several, sizes, respelled, reworded, remember_view, check_forward)
 }

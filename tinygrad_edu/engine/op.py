@@ -21,16 +21,16 @@ from collections.abc import Callable
 from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any
 
-from .call import SCOPE, compiled, write
+from .call import SCOPE, write
 from .case import Case
 from .declarations import check_formulas, check_inputs, check_named, check_new, check_reserved
 from .device import Device, functional, registry
-from .graph import Output
 from .names import RENAMED, install_operator
 from .reference import through_reference
 from .signatures import OpDecorator, PieceDecorator
 from .tensor import Tensor
 from .views import inplace_form
+from .written import FIRST_CALL, compiled
 
 if TYPE_CHECKING:
     Array = Any  # a forward gets raw arrays; users give Tensors, arrays or numbers
@@ -86,6 +86,7 @@ class Op(Declared):
     declared = True
     kept = ""  # text of what the formulas name, for each input that asks for it
     keeps = keeps_input = joint = False
+    call: Any = None  # the function with the text, under whatever name users reach it
     kept_names: list = []
 
     def __init__(
@@ -161,10 +162,19 @@ class Op(Declared):
         self.passed = ", ".join(passed)
         self.named_attrs = ", ".join(f"{name}={name}" for name in self.attrs)
 
-    def write(self) -> None:
-        """Write the call out, and put it into the function that users have."""
-        self.text = write(self)
-        self.function.__code__ = compiled(self, self.name, self.text).__code__
+    @property
+    def text(self) -> str:
+        """The call, written out."""
+        return write(self)
+
+    def write(self) -> Callable:
+        """Put the call into the function that users have, and return it."""
+        if self.differentiable and not self.kept_names:
+            raise TypeError(f"{self.name}: must have formulas, got none. Call its vjp().")
+        made, function = compiled(self, self.name, self.text, SCOPE), self.call
+        function.__defaults__, function.__kwdefaults__ = made.__defaults__, made.__kwdefaults__
+        function.__code__ = made.__code__
+        return function
 
     def bind(self, device: Device) -> Callable:
         """The raw function for a device's table, returning (out, *residuals) if there are any."""
@@ -192,8 +202,8 @@ class Op(Declared):
         self.install({"all inputs": formula}, ["True"])
 
     def install(self, formulas: dict[str, Callable | None], asked: list[str]) -> None:
-        """Write out the call, which keeps what the formulas name where an input asks for it, and
-        `pull` and `pull_recorded`, which apply them.
+        """Say what the call keeps, which is what the formulas name where an input asks for it, and
+        write out `pull` and `pull_recorded`, which apply them.
         """
         given = [(f, [*inspect.signature(f).parameters] if f else []) for f in formulas.values()]
         for name, (_, names) in zip(formulas, given):
@@ -211,11 +221,10 @@ class Op(Declared):
             for row, ask in zip(rows, asked)
         ]
         self.kept = f"({''.join(picks)})"
-        self.write()
-        scope = {f"f{i}": formula for i, (formula, _) in enumerate(given)} | {"Output": Output}
+        scope = {f"f{i}": formula for i, (formula, _) in enumerate(given)} | SCOPE
         form = "{}" if self.joint else "({},)"
         plain = form.format(", ".join(self.applied(i, *pair) for i, pair in enumerate(given)))
-        self.pull = compiled(self, "pull", f"def pull(F, g, k):\n    return {plain}\n", **scope)
+        self.pull = compiled(self, "pull", f"def pull(F, g, k):\n    return {plain}\n", scope)
         if self.reference:
             self.pull_recorded: Callable = partial(through_reference, self)
             return
@@ -226,7 +235,7 @@ def pull_recorded(node, F, g, k):
     array_type = device.array_type
     return {form.format(", ".join(lifted))}
 """
-        self.pull_recorded = compiled(self, "pull_recorded", again, **scope)
+        self.pull_recorded = compiled(self, "pull_recorded", again, scope)
 
     def applied(self, i: int, formula: Callable | None, names: list, lift: bool = False) -> str:
         """Text that applies formula i to what was kept: as it is, or returned to the graph."""
@@ -293,15 +302,11 @@ def declare(forward: Callable, **options: Any) -> Any:
     """
     declared = Op(forward, **options)
     check_reserved(declared, SCOPE)
-    body = f"raise TypeError('{declared.name}: must have formulas, got none. Call its vjp().')"
-    head = f"def {declared.name}({declared.written}): {body}"  # until vjp() writes the call
-    function: Any = compiled(declared, declared.name, head)
+    function: Any = compiled(declared, "first_call", FIRST_CALL, SCOPE)
+    declared.call = function
     function.vjp, function.vjp_all = declared.vjp, declared.vjp_all
     function.forward = forward  # the formula of raw arrays, for other forwards
-    register(declared, function)
-    if not declared.differentiable:
-        declared.write()
-    return function
+    return register(declared, function)
 
 
 def declare_piece(forward: Callable, **options: Any) -> Any:
