@@ -8,10 +8,12 @@
     Seq2Seq       one GRU reads, another writes, with or without attention
     Translator    a Transformer with encoder and decoder
 
-`sampling` chooses a token from scores, `search` looks for the likeliest sequence.
+`KVCache` keeps keys and values while text is written, `sampling` chooses a token from scores,
+`search` looks for the likeliest sequence.
 """
 
 from .alexnet import AlexNet
+from .cache import KVCache
 from .char_rnn import CharRNN
 from .digit_net import DigitNet
 from .gpt import GPT
@@ -19,4 +21,4 @@ from .llama import Llama
 from .seq2seq import Seq2Seq
 from .translator import Translator
 
-__all__ = ["GPT", "AlexNet", "CharRNN", "DigitNet", "Llama", "Seq2Seq", "Translator"]
+__all__ = ["GPT", "AlexNet", "CharRNN", "DigitNet", "KVCache", "Llama", "Seq2Seq", "Translator"]

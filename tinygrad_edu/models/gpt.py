@@ -12,6 +12,7 @@ import tinygrad_edu as torch
 from tinygrad_edu import Tensor, nn
 from tinygrad_edu.nn import functional as F
 
+from .cache import KVCache, new_caches
 from .sampling import sample
 
 
@@ -27,14 +28,12 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(width, 3 * width, bias=False)
         self.out = nn.Linear(width, width, bias=False)
 
-    def forward(self, x: Tensor, cache: list[Tensor] | None = None) -> Tensor:  # (B, T, D)
+    def forward(self, x: Tensor, cache: KVCache | None = None) -> Tensor:  # (B, T, D)
         B, T, D = x.shape
         parts = self.qkv(x).view(B, T, 3, self.heads, D // self.heads)
         q, k, v = parts.permute(2, 0, 3, 1, 4).unbind(0)  # each (B, H, T, D/H)
         if cache is not None:  # keys and values of the past need not be computed again
-            if cache:
-                k, v = torch.cat([cache[0], k], 2), torch.cat([cache[1], v], 2)
-            cache[:] = [k, v]
+            k, v = cache.update(k, v)
         dropout = self.dropout if self.training else 0.0
         y = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout, is_causal=T > 1)
         return self.out(y.transpose(1, 2).reshape(B, T, D))
@@ -55,7 +54,7 @@ class Block(nn.Module):
         )
         self.drop = nn.Dropout(dropout)
 
-    def forward(self, x: Tensor, cache: list[Tensor] | None = None) -> Tensor:  # (B, T, D)
+    def forward(self, x: Tensor, cache: KVCache | None = None) -> Tensor:  # (B, T, D)
         x = x + self.drop(self.attention(self.norm1(x), cache))
         return x + self.drop(self.mlp(self.norm2(x)))
 
@@ -94,8 +93,8 @@ class GPT(nn.Module):
                 nn.init.normal_(weight, 0.0, 0.02 / math.sqrt(2 * layers) if adds else 0.02)
         self.head.weight = self.tokens.weight  # one matrix reads and writes tokens
 
-    def forward(self, tokens: Tensor, caches: list[list[Tensor]] | None = None) -> Tensor:  # (B, T)
-        past = caches[0][0].shape[2] if caches and caches[0] else 0
+    def forward(self, tokens: Tensor, caches: list[KVCache] | None = None) -> Tensor:  # (B, T)
+        past = caches[0].length if caches else 0
         places = torch.arange(past, past + tokens.shape[1], device=tokens.device)
         x = self.drop(self.tokens(tokens) + self.places(places))  # (B, T, D)
         for i, block in enumerate(self.blocks):
@@ -120,18 +119,12 @@ def generate(
     Shape: (B, T) to (B, T + count)
     """
     model.eval()
-    tokens, caches = start, new_caches(model)
-    for _ in range(count):
+    tokens, caches = start, new_caches(len(model.blocks), model.context)
+    for step in range(count):
         window = tokens[:, -model.context :]
-        if cached and caches[0] and tokens.shape[1] <= model.context:
-            logits = model(window[:, -1:], caches)
-        else:  # the first step, or the window has moved and with it every place: compute all of it
-            caches = new_caches(model)
-            logits = model(window, caches)
+        if not cached or tokens.shape[1] > model.context:
+            logits = model(window)  # once the window moves, every token has another place
+        else:
+            logits = model(window if step == 0 else window[:, -1:], caches)
         tokens = torch.cat([tokens, sample(logits[:, -1], temperature, top_k)], 1)
     return tokens
-
-
-def new_caches(model: GPT) -> list[list[Tensor]]:
-    """An empty cache for each block."""
-    return [[] for _ in model.blocks]

@@ -24,6 +24,7 @@ from tinygrad_edu import Tensor, nn
 from tinygrad_edu.nn import functional as F
 
 from ..engine.errors import CheckpointError, ShapeError
+from .cache import KVCache, new_caches
 from .sampling import sample
 
 BOS = 1  # the token that begins a text
@@ -70,7 +71,7 @@ class Layer(nn.Module):
         self.w3 = nn.Linear(c.dim, c.hidden, bias=False)
 
     def forward(  # (B, T, D)
-        self, x: Tensor, cos: Tensor, sin: Tensor, cache: list[Tensor]
+        self, x: Tensor, cos: Tensor, sin: Tensor, cache: KVCache
     ) -> Tensor:
         B, T, D = x.shape
         h = self.attention_norm(x)
@@ -79,9 +80,7 @@ class Layer(nn.Module):
             for w, n in ((self.wq, self.heads), (self.wk, self.kv_heads), (self.wv, self.kv_heads))
         )
         q, k = rotate(q, cos, sin), rotate(k, cos, sin)
-        if cache:
-            k, v = torch.cat([cache[0], k], 2), torch.cat([cache[1], v], 2)
-        cache[:] = [k, v]
+        k, v = cache.update(k, v)
         # (B, H, T, D/H)
         y = F.scaled_dot_product_attention(q, k, v, is_causal=T > 1, enable_gqa=True)
         x = x + self.wo(y.transpose(1, 2).reshape(B, T, D))
@@ -104,8 +103,8 @@ class Llama(nn.Module):
         self.register_buffer("cos", torch.from_numpy(cos), persistent=False)
         self.register_buffer("sin", torch.from_numpy(sin), persistent=False)
 
-    def forward(self, tokens: Tensor, caches: list[list[Tensor]]) -> Tensor:  # (B, T) -> (B, T, V)
-        past = caches[0][0].shape[2] if caches[0] else 0
+    def forward(self, tokens: Tensor, caches: list[KVCache]) -> Tensor:  # (B, T) -> (B, T, V)
+        past = caches[0].length
         here = slice(past, past + tokens.shape[1])
         cos, sin = self.cos[here], self.sin[here]
         x = self.tok_embeddings(tokens)
@@ -122,7 +121,7 @@ def generate(model: Llama, start: list[int], count: int, temperature: float = 0.
     """
     model.eval()
     tokens, device = list(start), next(model.parameters()).device
-    caches: list[list[Tensor]] = [[] for _ in model.layers]
+    caches = new_caches(len(model.layers), model.config.context)
     logits = model(torch.tensor([tokens], device=device), caches)
     for _ in range(min(count, model.config.context - len(tokens))):
         new = sample(logits[:, -1], temperature)  # (1, 1)
