@@ -59,6 +59,11 @@ def layer_normalization_2_vectors(fn, x, weight=None, bias=None, dims=(-1,), eps
     return layer_norm(fn, x, weight, bias, dims, eps)
 
 
+@native("layer_normalization_3_fused", supports=takes_rows, least=1024)
+def layer_normalization_3_fused(fn, x, weight=None, bias=None, dims=(-1,), eps=1e-5):
+    return layer_norm(fn, x, weight, bias, dims, eps)
+
+
 def takes_rows_backward(u, x, mean, rstd, weight, dims):
     return takes_rows(x, weight, None, dims) and float32(u, mean, rstd) and u.shape == x.shape
 
@@ -77,6 +82,11 @@ def layer_normalization_backward_1_naive(fn, u, x, mean, rstd, weight=None, dims
 
 @native("layer_normalization_backward_2_vectors", supports=takes_rows_backward)
 def layer_normalization_backward_2_vectors(fn, u, x, mean, rstd, weight=None, dims=(-1,)):
+    return layer_norm_backward(fn, u, x, mean, rstd, weight, dims)
+
+
+@native("layer_normalization_backward_3_fused", supports=takes_rows_backward, least=1024)
+def layer_normalization_backward_3_fused(fn, u, x, mean, rstd, weight=None, dims=(-1,)):
     return layer_norm_backward(fn, u, x, mean, rstd, weight, dims)
 
 
