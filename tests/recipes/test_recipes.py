@@ -21,6 +21,7 @@ from support.cli import assert_same_run, call, lines, stopped
 import tinygrad_edu as tg
 from tinygrad_edu.models import (
     CharRNN,
+    KVCache,
     Seq2Seq,
     Translator,
     char_rnn,
@@ -299,7 +300,8 @@ def test_the_pretrained_model_tells_its_story_token_for_token():
     assert tokens == wanted["ids"].tolist()
     assert pieces.decode(tokens[1:]).decode() == str(wanted["text"])
     n = len(wanted["logits"])
-    logits = model(tg.tensor([tokens[:n]]), [[] for _ in model.layers])[0].detach().array
+    caches = [KVCache(n) for _ in model.layers]
+    logits = model(tg.tensor([tokens[:n]]), caches)[0].detach().array
     np.testing.assert_allclose(logits, wanted["logits"], atol=1e-4)
 
 
