@@ -34,6 +34,7 @@ from .autograd import (
 )
 from .devices.emu.profile import profile as profile
 from .devices.raw import RawKernel as RawKernel
+from .devices.raw import RawModule as RawModule
 from .devices.table import use_kernel as use_kernel
 from .engine.border import public as _public
 from .engine.device import (

@@ -4,6 +4,7 @@ and constant memory, as on a GPU.
 
 from __future__ import annotations
 
+import ctypes
 import shutil
 
 import numpy as np
@@ -99,3 +100,75 @@ def test_wrong_constants_are_refused():
         kernel.set_constant("weight", [1.0])
     with pytest.raises(KernelError, match="must get its 12 bytes, got 8"):
         kernel.set_constant("weights", [1.0, 2.0])
+
+
+TEMPLATES = """
+struct Scaling { float by; int add; };
+template <int N, typename T> __global__ void scaled(T* y, const T* x, size_t n, Scaling s) {
+    __shared__ T row[N];
+    int i = blockIdx.x * N + threadIdx.x;
+    if (i < n) row[threadIdx.x] = x[i];
+    __syncthreads();
+    if (i < n) y[i] = row[threadIdx.x] * s.by + s.add;
+}
+struct Unknown;
+__global__ void words(Unknown* u, unsigned* w, unsigned long long* l, int2 pair, int8_t* b) {
+    w[0] = 0xfffffff0u; l[0] = 1ull << 40; b[0] = pair.y;
+}
+"""
+
+
+class Scaling(ctypes.Structure):
+    _fields_ = [("by", ctypes.c_float), ("add", ctypes.c_int)]
+
+
+def test_a_template_is_named_with_its_arguments_and_takes_a_struct():
+    x, y = tg.arange(100.0).to("emu"), tg.zeros(100).to("emu")
+    kernel = RawKernel(TEMPLATES, "scaled<64, float>")
+    kernel((2,), (64,), (y, x, 100, Scaling(2.0, 3)))
+    assert np.array_equal(y.cpu().numpy(), 2 * np.arange(100.0) + 3)
+    with tg.profile(flops=False) as p:
+        kernel((2,), (64,), (y, x, 100, bytes(Scaling(2.0, 3))))
+    p.check()
+    assert {row.array for row in p.launches[0].rows} >= {"x", "y"}
+    with pytest.raises(KernelError, match="must get its 8 bytes, got 3"):
+        kernel((2,), (64,), (y, x, 100, b"abc"))
+    with pytest.raises(KernelError, match="must get an array of float32, got float64"):
+        kernel((2,), (64,), (y, x.double(), 100, Scaling(2.0, 3)))
+    with pytest.raises(KernelError, match="takes 4 arguments"):
+        kernel((2,), (64,), (y, x))
+
+
+def test_words_of_any_size_are_tensors_of_their_bits_and_vectors_are_tuples():
+    w, l = (tg.zeros(1, dtype=d).to("emu") for d in (tg.int32, tg.int64))
+    b = tg.zeros(1, dtype=tg.int8).to("emu")
+    RawKernel(TEMPLATES, "words")((1,), (1,), (None, w, l, (3, -5), b))
+    assert [t.cpu().item() for t in (w, l, b)] == [-16, 1 << 40, -5]
+
+
+def test_a_module_gives_its_kernels_by_name_expression_and_compiles_with_options():
+    text = "template <typename T> __global__ void fill(T* y) { y[threadIdx.x] = VALUE; }"
+    module = tg.RawModule(code=text, options=("-DVALUE=7",), name_expressions=["fill<double>"])
+    y = tg.zeros(4, dtype=tg.float64).to("emu")
+    module.get_function("fill<double>")((1,), (4,), (y,))
+    assert y.cpu().tolist() == [7.0] * 4
+    assert module.get_function("fill<double>") is module.get_function("fill<double>")
+    with pytest.raises(KernelError, match="must be one of the name_expressions"):
+        module.get_function("fill<float>")
+    with pytest.raises(KernelError, match="options must be a list"):
+        tg.RawModule(code=text, options="-DVALUE=7").get_function("fill<double>")
+    with pytest.raises(KernelError, match="got neither"):
+        tg.RawModule()
+
+
+@pytest.mark.parametrize("name", ["scaled<64>", "scaled<64, float", "scaled"])
+def test_a_name_that_the_text_does_not_have_is_told(name):
+    x = tg.zeros(4).to("emu")
+    with pytest.raises(KernelError, match="a kernel for each of"):
+        RawKernel(TEMPLATES, name)((1,), (1,), (x, x, 4, Scaling(1.0, 1)))
+
+
+def test_an_open_brace_is_told_as_the_end_of_the_text():
+    x = tg.zeros(4).to("emu")
+    with pytest.raises(KernelError, match="must have all braces closed"):
+        RawKernel("__global__ void f(float* x) { x[0] = 1;", "f")((1,), (1,), (x,))

@@ -52,6 +52,7 @@ LEFT_OUT = {
     "set_grad_enabled",
     "use_kernel",
     "RawKernel",
+    "RawModule",
     "profile",
     "apply_",
     "Size",  # a plain tuple, made for every x.shape

@@ -12,7 +12,7 @@ from .errors import Stop, did_you_mean
 from .parser import Parser, shape
 
 NAME = "kernels"
-HELP = "show the kernels, and what each does to memory"
+HELP = "show the kernels, what each does to memory, and run CUDA programs on the CPU"
 
 Shapes = list[tuple[int, ...]] | None
 
@@ -30,6 +30,10 @@ def add_arguments(parser: Parser) -> None:
     profiling = actions.add_parser("profile", help="count and check a kernel's accesses by line")
     profiling.set_defaults(action=profile_kernels)
     add_profile_arguments(profiling)
+    text = "run a whole CUDA program without a GPU"
+    running = actions.add_parser("run", help=text)
+    running.set_defaults(action=run_program)
+    add_run_arguments(running)
 
 
 def add_profile_arguments(parser: Parser) -> None:
@@ -58,6 +62,59 @@ def add_profile_arguments(parser: Parser) -> None:
     )
 
 
+def add_run_arguments(parser: Parser) -> None:
+    parser.description = (
+        "Compile a CUDA program with its main function and run it on the CPU. Its output, input and"
+        " exit code are its own. What the device finds wrong is told on stderr."
+    )
+    parser.add_examples(
+        "tinygrad-edu kernels run program.cu",
+        "tinygrad-edu kernels run --check program.cu 1024",
+        "tinygrad-edu kernels run -I include --with other.cu --profile program.cu --size 64",
+    )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help=("look for races and accesses out of bounds in all launches; exit code 1 if any"),
+    )
+    parser.add_argument(
+        "--profile",
+        action="store_true",
+        help=("count sectors and bank conflicts by source line, in the first launch of each line"),
+    )
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write the profile to a page")
+    parser.add_argument(
+        "--with",
+        dest="others",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="another source file of the program",
+    )
+    parser.add_argument(
+        "-I",
+        dest="folders",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FOLDER",
+        help="where else #include looks",
+    )
+    parser.add_argument(
+        "-D",
+        dest="defines",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a macro for the program",
+    )
+    parser.add_argument("program", type=Path, metavar="PROGRAM.cu", help="the file with main")
+    parser.add_argument(
+        "arguments", nargs=argparse.REMAINDER, metavar="ARGUMENTS", help="the program's own"
+    )
+
+
 def run(flags: argparse.Namespace) -> int:
     return flags.action(flags)
 
@@ -83,6 +140,26 @@ def list_kernels(flags: argparse.Namespace) -> int:
     for row in table:
         print("  ".join(f"{text:<{width}}" for text, width in zip(row, widths)).rstrip())
     return 0
+
+
+# ---- run -----------------------------------------------------------------------------------------
+
+
+def run_program(flags: argparse.Namespace) -> int:
+    from ..devices.emu.program import Program, run
+
+    files = (flags.program, *flags.others)
+    program = Program(files, tuple(flags.folders), tuple(flags.defines))
+    watch = flags.check or flags.profile or flags.html is not None
+    finished = run(program, flags.arguments, watch, launches=0 if flags.check else 1)
+    if flags.profile:
+        print(finished.profile)
+    elif flags.check:
+        print("\n".join(finished.profile.problems) or "No problem found.")
+    if flags.html is not None:
+        finished.profile.html(flags.html)
+    code = finished.code if finished.code >= 0 else 128 - finished.code
+    return code or (1 if finished.profile.problems else 0)
 
 
 # ---- profile -------------------------------------------------------------------------------------

@@ -38,26 +38,51 @@ NUMPY = {
 class Parameter:
     """One parameter of an entry point: its C type, the NumPy dtype that goes with it, whether it is
     a pointer, and to const.
+
+    Attributes:
+        size: bytes of a value that is passed; 0 where only the dtype tells
     """
+
+    size = 0
 
     def __init__(self, text: str):
         self.text = " ".join(text.split())
         self.pointer, self.const = "*" in text, "const" in text
         words = re.sub(r"\b(const|__restrict__)\b|\*", " ", text).split()
-        self.name, kind = words[-1], " ".join(words[:-1])
-        if kind not in NUMPY:
+        self.name, self.kind = words[-1], " ".join(words[:-1])
+
+    @property
+    def dtype(self) -> str | None:
+        """The NumPy dtype; None: any array will do.
+
+        Raises: KernelError if no array has the type
+        """
+        if self.kind not in NUMPY:
             raise KernelError(
                 f"kernel: the parameter {self.text!r} must have a type that arrays have"
-                f" ({', '.join(NUMPY)}), got {kind!r}. Use one of these."
+                f" ({', '.join(NUMPY)}), got {self.kind!r}. Use one of these."
             )
-        self.dtype = NUMPY[kind]
+        return NUMPY[self.kind]
 
 
 class Source:
-    """A piece of CUDA C: its text, a name for messages, and the folder of its includes."""
+    """A piece of CUDA C: its text, a name for messages, and the folder of its includes.
 
-    def __init__(self, text: str, name: str, folder: Path):
+    Args: calls: the kernels to be called, as C++ names them: "sgemm<64, 64>"; None: all whose
+          signature can be read off the text
+          options: for the compiler: "-DN=64", "-Ifolder"
+    """
+
+    def __init__(
+        self,
+        text: str,
+        name: str,
+        folder: Path,
+        calls: tuple[str, ...] | None = None,
+        options: tuple[str, ...] = (),
+    ):
         self.text, self.name, self.folder = text, name, folder
+        self.named, self.options = calls, options
         # comments blanked, lines kept
         plain = re.sub(
             r"//[^\n]*|/\*.*?\*/", lambda m: re.sub(r"[^\n]", " ", m[0]), text, flags=re.S
@@ -70,6 +95,11 @@ class Source:
         found = list(CONSTANT.finditer(plain))
         self.constants = {m[2]: NUMPY.get(m[1]) for m in found}
         self.declared = {m[2]: (m[1], re.findall(r"\[\s*([^\]]*?)\s*\]", m[3])) for m in found}
+
+    @property
+    def calls(self) -> tuple[str, ...]:
+        """The kernels that a build has an entry for."""
+        return tuple(self.entries) if self.named is None else self.named
 
     def constant_bytes(self, name: str) -> int:
         """The size of a `__constant__` variable, from its declaration."""

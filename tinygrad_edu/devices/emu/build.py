@@ -19,6 +19,7 @@ from ..build import compiler as cxx_compiler
 from ..source import Source
 
 SHIM = Path(__file__).parent / "shim"
+END = 999999  # the line of what follows a source's text
 DYNAMIC = re.compile(
     r"extern\s+__shared__\s+(?:__align__\(\d+\)\s*)?([\w:]+(?:\s+[\w:]+)*?)\s+(\w+)\s*\[\s*\]\s*;"
 )
@@ -72,12 +73,21 @@ def unit(source: Source) -> tuple[str, str]:
     with one plain entry for each kernel.
     """
     body = DYNAMIC.sub(r"\1* \2 = (\1*)emu::dynamic_shared;", source.text)
-    calls = "".join(
-        f'extern "C" __attribute__((visibility("default"))) void emu_call_{name}(void** a) {{'
-        f" emu::call({name}, a); }}\n"
-        for name in source.entries
-    )
-    return body, f'#include "cuda_emu.h"\n#include "{Path(source.name).name}"\n{calls}'
+    export = 'extern "C" __attribute__((visibility("default")))'
+    # errors after the text are told as its end: an open brace shows there
+    end = f'#line {END} "{Path(source.name).name}"\n'
+    calls = [
+        f"{end}{export} void emu_call_{i}(void** a) {{ emu::call({name}, a); }}\n"
+        for i, name in enumerate(source.calls)
+    ]
+    first = '#include "cuda_emu.h"\n'
+    if source.named is not None:
+        first += '#include "emu_signature.h"\n'
+        calls += [
+            f"{end}{export} const char* emu_signature_{i}() {{ return emu::signature({name}); }}\n"
+            for i, name in enumerate(source.calls)
+        ]
+    return body, f'{first}#include "{Path(source.name).name}"\n{"".join(calls)}{end}'
 
 
 class Library:
@@ -113,14 +123,14 @@ class Library:
             ctypes.c_ulonglong,
             ctypes.c_ulonglong,
         ]
-        self.static_shared, self.constants = dict.fromkeys(source.entries, 0), {}
+        self.static_shared, self.constants = dict.fromkeys(source.calls, 0), {}
         for line in path.with_suffix(".symbols").read_text(encoding="utf-8").splitlines():
             name, size = line.split()
             if name.startswith("="):
                 self.constants[name[1:]] = int(size)
                 continue
-            for kernel in source.entries:  # what a device function declares counts for every kernel
-                if name in (kernel, "*"):
+            for kernel in source.calls:  # what a device function declares counts for every kernel
+                if name in (re.split("[<(]", kernel)[0].split("::")[-1].strip(), "*"):
                     self.static_shared[kernel] += int(size)
 
     def lane(self, number: int) -> Library:
@@ -138,7 +148,14 @@ class Library:
         ctypes.memmove(ctypes.addressof(ctypes.c_char.in_dll(self.handle, name)), data, len(data))
 
     def entry(self, name: str) -> int:
-        return ctypes.cast(getattr(self.handle, f"emu_call_{name}"), ctypes.c_void_p).value or 0
+        number = self.source.calls.index(name)
+        return ctypes.cast(getattr(self.handle, f"emu_call_{number}"), ctypes.c_void_p).value or 0
+
+    def signature(self, name: str) -> str:
+        """The parameters of a kernel as the compiler knows them, one a line (emu_signature.h)."""
+        tell = getattr(self.handle, f"emu_signature_{self.source.calls.index(name)}")
+        tell.restype = ctypes.c_char_p
+        return tell().decode()
 
     def line_of(self, address: int) -> str:
         """`file:line` of an address in this library, as far as the debug information goes."""
@@ -198,7 +215,7 @@ def symbols(path: Path, constants: Iterable[str]) -> str:
 def shim_text() -> str:
     return "".join(
         path.read_text(encoding="utf-8")
-        for path in sorted(SHIM.iterdir())
+        for path in sorted(SHIM.rglob("*"))
         if path.suffix in (".h", ".cpp")
     )
 
@@ -220,7 +237,7 @@ def runtime_object(mode: str) -> Path:
 @lru_cache
 def build(source: Source, mode: str = "plain") -> Library:
     """The library of a source, compiled if no one did yet; mode is plain, profile or flops."""
-    flags = [*COMMON, *MODES[mode]]
+    flags = [*COMMON, *MODES[mode], *source.options]
     body, entries = unit(source)
     key = digest(
         source.name, body, entries, source.header, shim_text(), *compiler(), *flags, machine()
@@ -262,6 +279,13 @@ def compile_library(source: Source, mode: str, flags: list[str], path: Path) -> 
             kernels.communicate()
     if kernels.returncode:
         log = log_lines(said.replace(f"{work}/", ""))
+        if f":{END}:" in log and not re.search(rf":(?!{END}:)\d+:\d+: error", log):
+            log = log.replace(f":{END}:", ":end:")
+            names = ", ".join(source.calls)
+            raise KernelError(
+                f"{source.name}: must have all braces closed, and a kernel for each of {names},"
+                f" got\n{log.rsplit(chr(10), 1)[0]}\nName a template with all its arguments."
+            )
         raise KernelError(f"{source.name}: must compile, got\n{log}")
     objects = [str(work / "unit.o"), str(runtime)]
     options = ["-Wl,-z,noexecstack", "-lrt"]

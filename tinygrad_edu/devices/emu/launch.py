@@ -20,6 +20,8 @@ from ..cores import usable_cores
 from ..source import Parameter, Source
 from .array import EmuArray, memory_of
 from .build import Library, build
+from .signature import parameters
+from .text import kernels
 
 # a block's limits; static and dynamic shared memory without and with opting in
 THREADS, SHARED, SHARED_MOST = 1024, 48 << 10, 227 << 10
@@ -61,7 +63,6 @@ def convert(name: str, parameter: Parameter, value: Any) -> Any:
 
 def pointer(name: str, parameter: Parameter, value: Any) -> ctypes.c_void_p:
     """The address of an array that fits the parameter."""
-    wanted = np.dtype(parameter.dtype)
     if value is None:
         return ctypes.c_void_p(None)
     if type(value) is not EmuArray:
@@ -69,7 +70,8 @@ def pointer(name: str, parameter: Parameter, value: Any) -> ctypes.c_void_p:
             f"{name}: {parameter.text!r} must get an array of emu or None, got"
             f" {type(value).__name__}. Move it with .to('emu')."
         )
-    if value.dtype != wanted:
+    wanted = None if parameter.dtype is None else np.dtype(parameter.dtype)
+    if wanted is not None and value.dtype != wanted and not same_bits(value.dtype, wanted):
         raise KernelError(
             f"{name}: {parameter.text!r} must get an array of {wanted}, got {value.dtype}."
             " Convert it, or let `supports` leave it to the generic forward."
@@ -82,8 +84,38 @@ def pointer(name: str, parameter: Parameter, value: Any) -> ctypes.c_void_p:
     return ctypes.c_void_p(value.ctypes.data)
 
 
+def same_bits(given: np.dtype, wanted: np.dtype) -> bool:
+    """Whether a Tensor may hold what an array of unsigned words holds: there are no Tensors of
+    uint16, uint32, uint64.
+    """
+    return wanted.kind == "u" and wanted.itemsize > 1 and given == np.dtype(f"i{wanted.itemsize}")
+
+
+def structure(name: str, parameter: Parameter, value: Any) -> Any:
+    """A struct or vector that is passed by value, from its bytes, a ctypes Structure, a NumPy
+    record or array.
+    """
+    dtype = None if parameter.dtype is None else np.dtype(parameter.dtype)
+    if isinstance(value, (tuple, list)) and dtype is not None:
+        value = np.array(value, dtype)
+    if not isinstance(value, (bytes, ctypes.Structure, np.void, np.ndarray)):
+        raise KernelError(
+            f"{name}: {parameter.text!r} must get bytes, a ctypes Structure or a NumPy record, got"
+            f" {type(value).__name__}. Build one of the struct's layout."
+        )
+    data = value.tobytes() if isinstance(value, (np.void, np.ndarray)) else bytes(value)
+    if len(data) != parameter.size:
+        raise KernelError(
+            f"{name}: {parameter.text!r} must get its {parameter.size} bytes, got {len(data)}."
+            " Compare the fields and their alignment."
+        )
+    return ctypes.create_string_buffer(data, len(data))
+
+
 def number(name: str, parameter: Parameter, value: Any) -> Any:
     """A number of the parameter's type."""
+    if parameter.dtype is None or parameter.size not in (0, np.dtype(parameter.dtype).itemsize):
+        return structure(name, parameter, value)
     wanted = np.dtype(parameter.dtype)
     flag = isinstance(value, (bool, np.bool_)) and wanted.kind != "b"
     if flag or value is None or isinstance(value, (EmuArray, np.ndarray)):
@@ -102,21 +134,39 @@ def number(name: str, parameter: Parameter, value: Any) -> Any:
                 f"{name}: {parameter.text!r} must get a whole number that fits into {wanted}, got"
                 f" {value!r}. Pass the arguments in the kernel's order."
             )
+    if parameter.text.startswith("__nv_bfloat16") and not isinstance(value, np.generic):
+        raise KernelError(
+            f"{name}: {parameter.text!r} must get the 16 bits as np.uint16, got {value!r}. Take a"
+            " float parameter and round in the kernel, or pass the bits."
+        )
     if wanted == np.float16:
         return ctypes.c_uint16(int(np.float16(value).view(np.uint16)))
     return np.ctypeslib.as_ctypes_type(wanted)(value)
+
+
+def check_name(source: Source, name: str) -> None:
+    """Refuse the name of a kernel that a source does not have."""
+    if source.named is None:
+        known = list(source.entries)
+        found = name in known
+    else:  # may stand in an included file
+        known = list(kernels(source.text))
+        word = re.split(r"[<(]", name)[0].split("::")[-1].strip()
+        found = re.search(rf"\b{re.escape(word)}\b", source.text) is not None
+    if not found:
+        raise KernelError(
+            f"{name}: must be an entry point of {source.name}, got one of {', '.join(known)}. Check"
+            " the spelling."
+        )
 
 
 class EmuKernel:
     """One entry point of a source. `kernel(grid, block, args, shared)` runs it to its end."""
 
     def __init__(self, source: Source, name: str):
-        if name not in source.entries:
-            raise KernelError(
-                f"{name}: must be an entry point of {source.name}, got one of"
-                f" {', '.join(source.entries)}. Check the spelling."
-            )
-        self.source, self.name, self.parameters = source, name, source.entries[name]
+        check_name(source, name)
+        self.source, self.name = source, name
+        self.parameters: list[Parameter] = source.entries[name] if source.named is None else []
         # set to allow more than 48 KB of dynamic shared memory, as cudaFuncSetAttribute does
         self.large_shared = False
         self.constants: dict[str, bytes] = {}  # what was put into constant memory
@@ -134,15 +184,19 @@ class EmuKernel:
     def __call__(self, grid: Any, block: Any, args: tuple, shared: int = 0) -> None:
         from . import profile
 
-        name, watcher = self.name, profile.active()
+        name, source, watcher = self.name, self.source, profile.active()
         sizes, shape = triple(name, "the grid", grid, GRID), triple(name, "the block", block, BLOCK)
         if math.prod(shape) > THREADS:
             raise KernelError(
                 f"{name}: a block must have at most {THREADS} threads, got {shape}. Use smaller"
                 " blocks."
             )
-        values = self.converted(args)
-        library = build(self.source, "plain" if watcher is None else "profile")
+        if source.named is None:
+            values = self.converted(args)  # refused before anything is compiled
+        library = build(source, "plain" if watcher is None else "profile")
+        if source.named is not None:
+            self.parameters = self.parameters or parameters(source, name, library)
+            values = self.converted(args)
         self.check_shared(library, shared)
         pointers = (ctypes.c_void_p * len(values))(*(ctypes.addressof(v) for v in values))
         arrays = [(p, a) for p, a in zip(self.parameters, args) if p.pointer and a is not None]
@@ -161,7 +215,7 @@ class EmuKernel:
             if watcher is None:
                 said = go(library)
             else:
-                library, said = watcher.watch(name, self.source, sizes, shape, arrays, shared, go)
+                library, said = watcher.watch(name, source, sizes, shape, arrays, shared, go)
         self.judge(said, mended(arrays), watcher)
 
     def converted(self, args: tuple) -> list[Any]:

@@ -333,7 +333,18 @@ def rows_of(
 
 def fill(report: Report, library: Library, counts: Any, tables: Any, arrays: list) -> None:
     """Turn the shim's tables into rows and words."""
-    sites, problems = table(Site, tables[0], counts[0]), table(Problem, tables[1], counts[1])
+    sizes = (*counts, len(arrays))
+    kinds = (Site, Problem, Watched)
+    fill_tables(report, library, list(map(table, kinds, tables, sizes)), arrays)
+
+
+def fill_tables(report: Report, library: Any, tables: list[list], arrays: list) -> None:
+    """Turn sites, problems and watched arrays into rows and words.
+
+    Args: library: tells the lines of addresses
+          arrays: for each watched one its parameter, and the array
+    """
+    sites, problems, watched = tables
     lines = library.lines_of(
         [s.pc for s in sites] + [p.pc for p in problems] + [p.other_pc for p in problems]
     )
@@ -346,9 +357,7 @@ def fill(report: Report, library: Library, counts: Any, tables: Any, arrays: lis
 
     report.rows = rows_of(report, sites, lines, arrays, place)
     report.bytes_requested = sum(r.bytes for r in report.rows if r.space == "global")
-    report.bytes_touched = 32 * sum(
-        w.read_sectors + w.written_sectors for w in table(Watched, tables[2], len(arrays))
-    )
+    report.bytes_touched = 32 * sum(w.read_sectors + w.written_sectors for w in watched)
     seen: dict[tuple, Problem] = {}
     for i, p in enumerate(problems):
         (file, line), (_, other) = (

@@ -11,7 +11,10 @@
 #endif
 
 #define __CUDA_EMU__ 1
-#define __global__
+#ifndef __CUDA_ARCH__
+#define __CUDA_ARCH__ 800
+#endif
+#define __global__ __attribute__((noinline))  // so that each instruction keeps its line
 #define __device__
 #define __host__
 #define __constant__ __attribute__((visibility("default"), used))
@@ -23,7 +26,6 @@
 // One section for all shared arrays: its bounds are known, so that it can be filled with NaN before each block, and watched.
 #define __shared__ static __attribute__((section("emu_shared")))
 
-struct dim3 { unsigned x, y, z; };
 #define EMU_VECTORS(T, name)                                                              \
     struct alignas(2 * sizeof(T)) name##2 { T x, y; };                                    \
     struct name##3 { T x, y, z; };                                                        \
@@ -35,6 +37,12 @@ EMU_VECTORS(float, float)
 EMU_VECTORS(int, int)
 EMU_VECTORS(double, double)
 EMU_VECTORS(unsigned, uint)
+struct dim3 {
+    unsigned x, y, z;
+    constexpr dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
+    constexpr dim3(uint3 v) : x(v.x), y(v.y), z(v.z) {}
+    constexpr operator uint3() const { return {x, y, z}; }
+};
 
 // What the profile build does not look into.
 #ifdef EMU_PROFILE
@@ -82,7 +90,7 @@ template <class T> EMU_UNSEEN T unbits(uint64_t u) { T value; memcpy(&value, &u,
 #define blockIdx (emu::block)
 #define blockDim (emu::block_size)
 #define gridDim (emu::grid_size)
-#define warpSize 32
+constexpr int warpSize = 32;
 
 // `line` defaults to the line of the call in the kernel: that is how a message can name it.
 #define EMU_LINE int line = __builtin_LINE()
