@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.cli import call
 
@@ -177,3 +178,18 @@ def test_a_cooperative_or_pointed_launch_takes_the_kernel_by_its_cast_address(tm
     code, out, err, _ = ran(path)
     assert (code, out) == (0, "7 7\n")
     assert "cudaFree: must get a pointer that cudaMalloc gave and that is not yet freed" in err
+
+
+@pytest.mark.parametrize("n", ["3", "70"])
+def test_libraries_and_helpers_do_what_their_names_say(n):
+    code, out, err, _ = ran(PROGRAMS / "libraries.cu", f"--n={n}")
+    a = np.arange(int(n) ** 2, dtype=float)
+    lines = out.splitlines()
+    assert lines[0].startswith('GPU Device 0: "CPU emulator')
+    assert (
+        lines[2] == f"gemm right dot {a @ (a % 3):g} norm {np.float32(np.sqrt((a * a).sum())):.4f}"
+    )
+    # the first word of Philox4x32-10 for key 0 and counter 0 (Random123's known answers)
+    assert lines[3:] == ["philox 6627e8d5", "normal right", "time right", "gemm without memory 1"]
+    assert code == 1
+    assert "CUDA error at" in err and "code=2(cudaErrorMemoryAllocation)" in err

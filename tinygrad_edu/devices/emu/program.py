@@ -23,6 +23,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
+
 from ...engine.errors import KernelError
 from ..build import LONGEST_BUILD, built, cache_folder, digest, log_lines, machine
 from ..build import run as run_tool
@@ -140,7 +142,7 @@ def device_object(mode: str) -> Path:
         )
     ]
     defines = [*sizes, *(["-DEMU_PROFILE"] if mode == "profile" else [])]
-    command = [*compiler(), *COMMON, "-O2", *defines, "-I", str(HOST), "-I", str(SHIM)]
+    command = [*compiler(), *COMMON, "-O3", *defines, "-I", str(HOST), "-I", str(SHIM)]
     name = f"program-{digest(host_text(), shim_text(), *command, machine())}.o"
 
     def make(path: Path) -> None:
@@ -240,9 +242,16 @@ def run(
         records = Path(folder) / "records"
         told = os.environ | ({"TINYGRAD_EDU_EMU_RECORDS": str(records)} if watch else {})
         told["TINYGRAD_EDU_EMU_LAUNCHES"] = str(launches or 2**31 - 1)
+        told |= blas()
         done = subprocess.run([str(file), *arguments], env=told, check=False, **streams)
         data = records.read_bytes() if records.exists() else b""
     return Finished(done.returncode, reports(program, file, data))
+
+
+def blas() -> dict[str, str]:
+    """Where cuBLAS's calls find NumPy's own BLAS, where it lies beside NumPy."""
+    found = sorted((Path(np.__file__).parents[1] / "numpy.libs").glob("libscipy_openblas64*.so"))
+    return {"TINYGRAD_EDU_EMU_BLAS": str(found[0])} if found else {}
 
 
 class Reader:

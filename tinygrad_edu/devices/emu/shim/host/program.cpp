@@ -2,9 +2,11 @@
 //
 // Device memory is mapped twice. A kernel, and whatever points into it, uses the one address; outside of launches that one is
 // closed, so that host code which reads a device pointer is caught at its line, as a GPU's machine would. Copies use the other.
+#include "cublas_v2.h"
 #include "cuda_runtime.h"
 #include <algorithm>
 #include <cerrno>
+#include <dlfcn.h>
 #include <csignal>
 #include <cstdarg>
 #include <ctime>
@@ -520,3 +522,77 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, cudaEven
 }
 cudaError_t cudaStreamCreate(cudaStream_t* s) { *s = (cudaStream_t)new char; return cudaSuccess; }
 cudaError_t cudaStreamDestroy(cudaStream_t s) { if (s > cudaStreamPerThread) delete (char*)s; return cudaSuccess; }
+
+// ---- matrix products -----
+
+namespace emu {
+const void* on_host(const void* device) {
+    if (owner(device) || in_program(device)) return reachable(device, 1);
+    tell("a library call must get device memory, got %p, which no cudaMalloc gave.", device);
+    return nullptr;
+}
+}  // namespace emu
+
+namespace {
+template <class T> T element(const void* p, cudaDataType type, size_t i) {
+    switch (type) {
+        case CUDA_R_64F: return (T)((const double*)p)[i];
+        case CUDA_R_16F: return (T)(float)((const __half*)p)[i];
+        case CUDA_R_16BF: return (T)(float)((const __nv_bfloat16*)p)[i];
+        case CUDA_R_8I: return (T)((const signed char*)p)[i];
+        case CUDA_R_32I: return (T)((const int*)p)[i];
+        default: return (T)((const float*)p)[i];
+    }
+}
+template <class T> void put_element(void* p, cudaDataType type, size_t i, T value) {
+    switch (type) {
+        case CUDA_R_64F: ((double*)p)[i] = value; break;
+        case CUDA_R_16F: ((__half*)p)[i] = __half((float)value); break;
+        case CUDA_R_16BF: ((__nv_bfloat16*)p)[i] = __nv_bfloat16((float)value); break;
+        case CUDA_R_32I: ((int*)p)[i] = (int)value; break;
+        default: ((float*)p)[i] = (float)value;
+    }
+}
+
+// The BLAS whose library the environment names, with 64-bit sizes: NumPy's.
+template <class T> using Gemm = void (*)(int, int, int, int64_t, int64_t, int64_t, T, const T*, int64_t, const T*, int64_t, T, T*, int64_t);
+void* library_call(const char* name) {
+    static void* library = getenv("TINYGRAD_EDU_EMU_BLAS") ? dlopen(getenv("TINYGRAD_EDU_EMU_BLAS"), RTLD_NOW) : nullptr;
+    return library ? dlsym(library, name) : nullptr;
+}
+template <class T> Gemm<T> fast_gemm() { return (Gemm<T>)library_call(sizeof(T) == 8 ? "scipy_cblas_dgemm64_" : "scipy_cblas_sgemm64_"); }
+
+template <class T> void multiply(const emu::Product& p, const void* pa, const void* pb, void* pc) {
+    std::vector<T> a((size_t)p.m * p.k), b((size_t)p.k * p.n), c((size_t)p.m * p.n);
+    for (int l = 0; l < p.k; ++l) for (int i = 0; i < p.m; ++i) a[i + (size_t)l * p.m] = element<T>(pa, p.type_a, p.turn_a ? l + (size_t)i * p.lda : i + (size_t)l * p.lda);
+    for (int j = 0; j < p.n; ++j) for (int l = 0; l < p.k; ++l) b[l + (size_t)j * p.k] = element<T>(pb, p.type_b, p.turn_b ? j + (size_t)l * p.ldb : l + (size_t)j * p.ldb);
+    if (Gemm<T> fast = fast_gemm<T>()) fast(102, 111, 111, p.m, p.n, p.k, 1, a.data(), p.m, b.data(), p.k, 0, c.data(), p.m);
+    else for (int j = 0; j < p.n; ++j) for (int l = 0; l < p.k; ++l) {
+        T factor = b[l + (size_t)j * p.k], *to = &c[(size_t)j * p.m];
+        const T* from = &a[(size_t)l * p.m];
+        for (int i = 0; i < p.m; ++i) to[i] += factor * from[i];
+    }
+    for (int j = 0; j < p.n; ++j) for (int i = 0; i < p.m; ++i) {
+        size_t at = i + (size_t)j * p.ldc;
+        T old = p.beta == 0 ? 0 : (T)p.beta * element<T>(pc, p.type_c, at);
+        put_element<T>(pc, p.type_c, at, (T)p.alpha * c[i + (size_t)j * p.m] + old);
+    }
+}
+}  // namespace
+
+namespace emu {
+cublasStatus_t product(const Product& p) {
+    bool sound = p.m >= 0 && p.n >= 0 && p.k >= 0 && p.lda >= std::max(1, p.turn_a ? p.k : p.m) && p.ldb >= std::max(1, p.turn_b ? p.n : p.k) && p.ldc >= std::max(1, p.m);
+    if (!sound) {
+        tell("cuBLAS: the leading dimensions must be at least the rows of the column-major matrices, got m %d, n %d, k %d, lda %d, ldb %d, ldc %d.", p.m, p.n, p.k, p.lda, p.ldb, p.ldc);
+        return CUBLAS_STATUS_INVALID_VALUE;
+    }
+    if (!p.m || !p.n) return CUBLAS_STATUS_SUCCESS;
+    const void *a = on_host(p.a), *b = on_host(p.b);
+    void* c = (void*)on_host(p.c);
+    if (!a || !b || !c) return CUBLAS_STATUS_EXECUTION_FAILED;
+    if (p.type_c == CUDA_R_64F) multiply<double>(p, a, b, c);
+    else multiply<float>(p, a, b, c);
+    return CUBLAS_STATUS_SUCCESS;
+}
+}  // namespace emu
