@@ -169,11 +169,6 @@ def test_every_launch_is_checked_when_the_environment_asks_for_it(monkeypatch):
     ("body", "block", "said"),
     [
         (
-            "if (threadIdx.x < 48) __syncthreads();",
-            64,
-            "line 3: all 64 threads of a block must reach the barrier, got 48",
-        ),
-        (
             "if (threadIdx.x < 32) {\n__syncthreads(); } else {\n__syncthreads(); }",
             64,
             "barriers of lines 4 and 5",

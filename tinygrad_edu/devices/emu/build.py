@@ -17,12 +17,14 @@ from ...engine.errors import KernelError
 from ..build import LONGEST_BUILD, built, cache_folder, digest, log_lines, machine, run
 from ..build import compiler as cxx_compiler
 from ..source import Source
+from .text import with_shared
 
 SHIM = Path(__file__).parent / "shim"
 END = 999999  # the line of what follows a source's text
-DYNAMIC = re.compile(
-    r"extern\s+__shared__\s+(?:__align__\(\d+\)\s*)?([\w:]+(?:\s+[\w:]+)*?)\s+(\w+)\s*\[\s*\]\s*;"
-)
+# exit, abort and assert end a launch, not the process (runtime.cpp)
+WRAPPED = "-Wl,--wrap=exit,--wrap=abort,--wrap=__assert_fail"
+# what nvcc has without an include, and how to know that a text uses it
+IMPLICIT = (("printf", "cstdio"), ("assert", "cassert"))
 COMMON = (
     "-std=c++20",
     "-fPIC",
@@ -69,10 +71,10 @@ def compiler() -> tuple[str, ...]:
 
 
 def unit(source: Source) -> tuple[str, str]:
-    """The C++ of a source: its text, unchanged but for dynamic shared memory, and what includes it
-    with one plain entry for each kernel.
+    """The C++ of a source: its text, unchanged but for shared memory (text.py), and what includes
+    it with one plain entry for each kernel.
     """
-    body = DYNAMIC.sub(r"\1* \2 = (\1*)emu::dynamic_shared;", source.text)
+    body = with_shared(source.text)
     export = 'extern "C" __attribute__((visibility("default")))'
     # errors after the text are told as its end: an open brace shows there
     end = f'#line {END} "{Path(source.name).name}"\n'
@@ -80,7 +82,8 @@ def unit(source: Source) -> tuple[str, str]:
         f"{end}{export} void emu_call_{i}(void** a) {{ emu::call({name}, a); }}\n"
         for i, name in enumerate(source.calls)
     ]
-    first = '#include "cuda_emu.h"\n'
+    first = "".join(f"#include <{name}>\n" for word, name in IMPLICIT if word in body)
+    first += '#include "cuda_emu.h"\n'
     if source.named is not None:
         first += '#include "emu_signature.h"\n'
         calls += [
@@ -178,10 +181,18 @@ def lines_of(path: Path, offsets: list[int]) -> list[str]:
     if shutil.which("addr2line") is None or not offsets:
         return ["?"] * len(offsets)
     try:
-        said = run(["addr2line", "-e", str(path), *map(hex, offsets)], "addr2line").splitlines()
+        said = run(["addr2line", "-a", "-i", "-e", str(path), *map(hex, offsets)], "addr2line")
     except KernelError:  # the lines are a help, not more
         return ["?"] * len(offsets)
-    return [line.split(" ")[0].rsplit("/", 1)[-1] for line in said]
+    frames = re.split(r"^0x[0-9a-f]+\n", said, flags=re.M)[1:]
+    return [line_among(text.splitlines()) for text in frames]
+
+
+def line_among(frames: list[str]) -> str:
+    """`file:line` of the innermost frame that is not in the emulator's own headers."""
+    lines = [frame.split(" ")[0] for frame in frames]
+    users = [line for line in lines if not line.startswith(str(SHIM))]
+    return (users or lines or ["?"])[0].rsplit("/", 1)[-1]
 
 
 def symbols(path: Path, constants: Iterable[str]) -> str:
@@ -288,5 +299,5 @@ def compile_library(source: Source, mode: str, flags: list[str], path: Path) -> 
             )
         raise KernelError(f"{source.name}: must compile, got\n{log}")
     objects = [str(work / "unit.o"), str(runtime)]
-    options = ["-Wl,-z,noexecstack", "-lrt"]
+    options = ["-Wl,-z,noexecstack", WRAPPED, "-lrt"]
     run([*compiler(), "-shared", *objects, "-o", str(path), *options], source.name)

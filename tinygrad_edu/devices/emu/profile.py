@@ -105,6 +105,7 @@ class Report:
         # adds, multiplies, divisions, functions; None: the kernel has no FLOP build
         self.flops: dict[str, int] | None = None
         self.failed = ""  # what ended the launch early
+        self.notes: list[str] = []  # what is allowed, but worth knowing
 
     @property
     def total_flops(self) -> int | None:
@@ -211,6 +212,7 @@ class Report:
             f"  {self.totals()}",
             *(f"  {what.upper()}: {words}" for what, _, _, words in self.problems),
             *([f"  FAILED: {self.failed}"] if self.failed else []),
+            *(f"  NOTE: {words}" for words in self.notes),
             f"  Look at: {self.advice()}",
         ]
         return "\n".join(out)
@@ -304,8 +306,20 @@ class Profile:
             counts, tables = (ctypes.c_int * 2)(), (ctypes.c_void_p * 3)()
             handle.emu_profile_end(counts, tables)
         fill(report, library, counts, tables, arrays)
+        gone = ctypes.c_int()
+        line = handle.emu_early(ctypes.byref(gone))
+        if line:
+            report.notes.append(early_exit(line, gone.value))
         self.launches.append(report)
         return library, report.failed
+
+
+def early_exit(line: int, gone: int) -> str:
+    """A note on threads that had ended before a barrier."""
+    return (
+        f"line {line}: {gone} threads of a block had exited before this barrier. CUDA counts the"
+        " others only; a barrier that all threads reach is easier to get right."
+    )
 
 
 def table(kind: Any, address: Any, count: int) -> list:

@@ -30,8 +30,8 @@ from ..build import LONGEST_BUILD, built, cache_folder, digest, log_lines, machi
 from ..build import run as run_tool
 from ..source import Source
 from . import profile as profiling
-from .build import COMMON, DYNAMIC, MODES, SHIM, compiler, lines_of, runtime_object, shim_text
-from .text import Kernel, edited, included, kernels, translated
+from .build import COMMON, MODES, SHIM, WRAPPED, compiler, lines_of, runtime_object, shim_text
+from .text import Kernel, edited, included, kernels, translated, with_shared
 
 HOST = SHIM / "host"
 TEXTS = (".cu", ".cuh", ".h", ".hpp", ".inl", ".cc", ".cpp", ".cxx", ".c", ".hh")
@@ -111,8 +111,7 @@ def written(program: Program, copied: Copied, folder: Path) -> list[Path]:
             (start, stop, f'"{places[file]}"')
             for start, stop, file in users_includes(text, path, program.folders)
         ]
-        body = translated(edited(text, edits), copied.kernels)
-        body = DYNAMIC.sub(r"\1* \2 = (\1*)emu::dynamic_shared;", body)
+        body = with_shared(translated(edited(text, edits), copied.kernels))
         places[path].write_text(
             f'#line 1 "{shown(path)}"\n{body}', encoding="utf-8", errors="surrogateescape"
         )
@@ -180,7 +179,9 @@ def executable(program: Program, mode: str = "plain") -> Path:
         sources = written(program, copied, path.parent)
         compiled = [one(source, given, options) for source, given in zip(sources, program.files)]
         link = [*compiler(), *map(str, (*compiled, *objects)), "-o", str(path)]
-        run_tool([*link, "-lrt", "-ldl", "-lpthread", "-Wl,-z,noexecstack"], f"{stem}: linking")
+        run_tool(
+            [*link, "-lrt", "-ldl", "-lpthread", "-Wl,-z,noexecstack", WRAPPED], f"{stem}: linking"
+        )
 
     return built(cache_folder("emu"), f"{stem}-{mode}-{key}", make)
 

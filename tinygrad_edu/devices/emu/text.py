@@ -222,6 +222,48 @@ def casts_of_launches(plain: str) -> list[tuple[int, int, str]]:
     return edits
 
 
+# ---- shared memory -------------------------------------------------------------------------------
+
+DYNAMIC = re.compile(r"\bextern\b((?:[^;{}()\[\]=]|\([^()]*\))*?)\b(\w+)\s*\[\s*\]\s*;")
+ALIGNED = re.compile(
+    r"\b(?:__align__|alignas)\s*\([^()]*\)|\b__shared__\b|\b__attribute__\s*\(\(.*?\)\)"
+)
+STATIC = re.compile(
+    r"\bstatic(?=\s+(?:const\s+|volatile\s+)?__shared__\b)|(?<=__shared__)\s+static\b"
+)
+SCOPES = re.compile(r"(?:\bnamespace\b[\s\w:]*|\bextern\s*)$")
+
+
+def with_shared(text: str) -> str:
+    """The text with `extern __shared__ T name[]` as a pointer to the block's dynamic shared memory,
+    and `static __shared__` as `__shared__`, which says the same.
+    """
+    plain = blanked(text)
+    if "__shared__" not in plain:
+        return text
+    edits = [(m.start(), m.end(), " " * len(m[0])) for m in STATIC.finditer(plain)]
+    for match in DYNAMIC.finditer(plain):
+        if "__shared__" not in match[1]:
+            continue
+        kind = " ".join(ALIGNED.sub(" ", match[1]).split())
+        pointer = f"{kind}* {match[2]} = ({kind}*)emu::dynamic_shared;"
+        if at_file_level(plain, match.start()):  # where there is no block yet
+            pointer = f"static {kind}*& {match[2]} = ({kind}*&)emu::dynamic_shared;"
+        edits.append((match.start(), match.end(), pointer + "\n" * match[0].count("\n")))
+    return edited(text, edits)
+
+
+def at_file_level(plain: str, at: int) -> bool:
+    """Whether a place lies in no braces but those of namespaces and `extern "C"`."""
+    depth = []
+    for match in re.finditer(r"[{}]", plain[:at]):
+        if match[0] == "{":
+            depth.append(SCOPES.search(plain[: match.start()].rstrip()) is None)
+        elif depth:
+            depth.pop()
+    return not any(depth)
+
+
 # ---- what a file includes ------------------------------------------------------------------------
 
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(?:"([^"\n]+)"|<([^>\n]+)>)', re.M)

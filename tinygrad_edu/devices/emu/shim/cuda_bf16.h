@@ -12,13 +12,18 @@ inline float unpack_bfloat16(unsigned short b) { return unbits<float>((uint64_t)
 }  // namespace emu
 
 EMU_NARROW(__nv_bfloat16, __nv_bfloat162, emu::pack_bfloat16, emu::unpack_bfloat16)
-inline __nv_bfloat16 __float2bfloat16(float v) { return v; }
-inline __nv_bfloat16 __float2bfloat16_rn(float v) { return v; }
-inline float __bfloat162float(__nv_bfloat16 v) { return v; }
-inline __nv_bfloat162 __float2bfloat162_rn(float v) { return {v, v}; }
-inline __nv_bfloat162 __floats2bfloat162_rn(float x, float y) { return {x, y}; }
+EMU_NARROW_NAMES(__nv_bfloat16, __nv_bfloat162, bfloat16, bfloat162)
+typedef __nv_bfloat16 nv_bfloat16;
+typedef __nv_bfloat162 nv_bfloat162;
 inline __nv_bfloat162 __halves2bfloat162(__nv_bfloat16 x, __nv_bfloat16 y) { return {x, y}; }
-inline __nv_bfloat162 __bfloat162bfloat162(__nv_bfloat16 v) { return {v, v}; }
-inline float2 __bfloat1622float2(__nv_bfloat162 v) { return {v.x, v.y}; }
-inline unsigned short __bfloat16_as_ushort(__nv_bfloat16 v) { return v.bits; }
-inline __nv_bfloat16 __ushort_as_bfloat16(unsigned short b) { __nv_bfloat16 v; v.bits = b; return v; }
+inline __nv_bfloat162 make_bfloat162(__nv_bfloat16 x, __nv_bfloat16 y) { return {x, y}; }
+inline __nv_bfloat16 __low2bfloat16(__nv_bfloat162 v) { return v.x; }
+inline __nv_bfloat16 __high2bfloat16(__nv_bfloat162 v) { return v.y; }
+inline __nv_bfloat162 __low2bfloat162(__nv_bfloat162 v) { return {v.x, v.x}; }
+inline __nv_bfloat162 __high2bfloat162(__nv_bfloat162 v) { return {v.y, v.y}; }
+inline __nv_bfloat162 __lows2bfloat162(__nv_bfloat162 a, __nv_bfloat162 b) { return {a.x, b.x}; }
+inline __nv_bfloat162 __highs2bfloat162(__nv_bfloat162 a, __nv_bfloat162 b) { return {a.y, b.y}; }
+#define CUDART_INF_BF16 __ushort_as_bfloat16((unsigned short)0x7F80)
+#define CUDART_NAN_BF16 __ushort_as_bfloat16((unsigned short)0x7FFF)
+#define CUDART_ONE_BF16 __ushort_as_bfloat16((unsigned short)0x3F80)
+#define CUDART_ZERO_BF16 __ushort_as_bfloat16((unsigned short)0x0000)

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <type_traits>
 #include <utility>
+#include "emu_round.h"
 #ifdef EMU_FLOPS
 #include "flops.h"
 #endif
@@ -19,6 +20,10 @@
 #define __host__
 #define __constant__ __attribute__((visibility("default"), used))
 #define __forceinline__ inline
+#define __grid_constant__
+#define __managed__ __attribute__((visibility("default"), used))
+#define __cluster_dims__(...)
+#define __maxnreg__(...)
 #define __noinline__ __attribute__((noinline))
 #define __launch_bounds__(...)
 #define __align__(n) __attribute__((aligned(n)))
@@ -27,16 +32,26 @@
 #define __shared__ static __attribute__((section("emu_shared")))
 
 #define EMU_VECTORS(T, name)                                                              \
+    struct name##1 { T x; };                                                              \
     struct alignas(2 * sizeof(T)) name##2 { T x, y; };                                    \
     struct name##3 { T x, y, z; };                                                        \
     struct alignas(4 * sizeof(T) > 16 ? 16 : 4 * sizeof(T)) name##4 { T x, y, z, w; };    \
+    inline name##1 make_##name##1(T x) { return {x}; }                                    \
     inline name##2 make_##name##2(T x, T y) { return {x, y}; }                            \
     inline name##3 make_##name##3(T x, T y, T z) { return {x, y, z}; }                    \
     inline name##4 make_##name##4(T x, T y, T z, T w) { return {x, y, z, w}; }
 EMU_VECTORS(float, float)
-EMU_VECTORS(int, int)
 EMU_VECTORS(double, double)
+EMU_VECTORS(signed char, char)
+EMU_VECTORS(unsigned char, uchar)
+EMU_VECTORS(short, short)
+EMU_VECTORS(unsigned short, ushort)
+EMU_VECTORS(int, int)
 EMU_VECTORS(unsigned, uint)
+EMU_VECTORS(long, long)
+EMU_VECTORS(unsigned long, ulong)
+EMU_VECTORS(long long, longlong)
+EMU_VECTORS(unsigned long long, ulonglong)
 struct dim3 {
     unsigned x, y, z;
     constexpr dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
@@ -75,6 +90,7 @@ int block_vote(int value, int line, int kind);   // kind 0: count, 1: and, 2: or
 const uint64_t* warp_meet(unsigned mask, uint64_t value, int line, unsigned* who, bool fence = false);  // fence: orders memory too
 void atomic_access(const void* address, int size, void* pc);
 void copied(void* shared, std::size_t size);     // filled by a copy engine, whose own barrier orders it
+unsigned gather(int line);                       // the lanes of this warp that come to this line together
 [[noreturn]] void refuse(int line, const char* what, const char* advice);  // ends the launch with a message
 extern unsigned blocks_run;
 // The arguments are read unseen: they lie in memory of the host.
@@ -130,12 +146,14 @@ inline unsigned __ballot_sync(unsigned mask, int predicate, EMU_LINE) {
 }
 inline int __any_sync(unsigned mask, int predicate, EMU_LINE) { return __ballot_sync(mask, predicate, line) != 0; }
 inline int __all_sync(unsigned mask, int predicate, EMU_LINE) { return __ballot_sync(mask, !predicate, line) == 0; }
-inline unsigned __activemask() { return 1u << emu::current->lane; }
+inline unsigned __activemask(EMU_LINE) { return emu::gather(line); }
 
+// The compiler must neither drop an atomic nor move it: a loop that waits for one would go on, or never end.
+#define EMU_FENCE(address) __asm__ volatile("" : : "r"(address) : "memory")
 // Atomic by nature: only one fiber runs. In the profile build the access is reported as one atomic access.
 #define EMU_ATOMIC(name, result)                                                              \
     template <class T> EMU_UNSEEN T name(T* address, std::common_type_t<T> value) {           \
-        EMU_SEEN(address); T old = *address; *address = (result); return old; }
+        EMU_SEEN(address); EMU_FENCE(address); T old = *address; *address = (result); EMU_FENCE(address); return old; }
 EMU_ATOMIC(atomicAdd, old + value)
 EMU_ATOMIC(atomicSub, old - value)
 EMU_ATOMIC(atomicMax, old < value ? value : old)
@@ -143,26 +161,30 @@ EMU_ATOMIC(atomicMin, value < old ? value : old)
 EMU_ATOMIC(atomicExch, value)
 EMU_ATOMIC(atomicAnd, old & value)
 EMU_ATOMIC(atomicOr, old | value)
+EMU_ATOMIC(atomicXor, old ^ value)
+EMU_ATOMIC(atomicInc, old >= value ? 0 : old + 1)
+EMU_ATOMIC(atomicDec, old == 0 || old > value ? value : old - 1)
+#define EMU_SCOPES(name)                                                                                                          \
+    template <class T> EMU_UNSEEN T name##_block(T* address, std::common_type_t<T> value) { return name(address, value); }        \
+    template <class T> EMU_UNSEEN T name##_system(T* address, std::common_type_t<T> value) { return name(address, value); }
+EMU_SCOPES(atomicAdd) EMU_SCOPES(atomicSub) EMU_SCOPES(atomicMax) EMU_SCOPES(atomicMin) EMU_SCOPES(atomicExch)
+EMU_SCOPES(atomicAnd) EMU_SCOPES(atomicOr) EMU_SCOPES(atomicXor) EMU_SCOPES(atomicInc) EMU_SCOPES(atomicDec)
 template <class T> EMU_UNSEEN T atomicCAS(T* address, std::common_type_t<T> compare, std::common_type_t<T> value) {
-    EMU_SEEN(address); T old = *address; if (old == compare) *address = value; return old; }
+    EMU_SEEN(address); EMU_FENCE(address); T old = *address; if (old == compare) *address = value; EMU_FENCE(address); return old; }
+template <class T> EMU_UNSEEN T atomicCAS_block(T* address, std::common_type_t<T> compare, std::common_type_t<T> value) { return atomicCAS(address, compare, value); }
+template <class T> EMU_UNSEEN T atomicCAS_system(T* address, std::common_type_t<T> compare, std::common_type_t<T> value) { return atomicCAS(address, compare, value); }
 
-// Device maths that the host's library does not have, or has under another name.
+// The larger and the smaller of two numbers, of mixed types as in CUDA: the type is that of their sum.
 template <class T> inline T max(T a, T b) { return a < b ? b : a; }
 template <class T> inline T min(T a, T b) { return b < a ? b : a; }
-inline float __expf(float x) { return expf(x); }
-inline float __logf(float x) { return logf(x); }
-inline float __fdividef(float a, float b) { return a / b; }
-inline float __frcp_rn(float x) { return 1.0f / x; }
-inline float __fsqrt_rn(float x) { return sqrtf(x); }
-inline float rsqrtf(float x) { return 1.0f / sqrtf(x); }
-inline double rsqrt(double x) { return 1.0 / sqrt(x); }
-template <class T> inline T __ldg(const T* address) { return *address; }
-inline unsigned __umulhi(unsigned a, unsigned b) { return (uint64_t)a * b >> 32; }
-inline unsigned long long __umul64hi(unsigned long long a, unsigned long long b) { return (unsigned __int128)a * b >> 64; }
-inline int __popc(unsigned x) { return __builtin_popcount(x); }
-inline int __ffs(int x) { return __builtin_ffs(x); }
-inline int __clz(int x) { return x ? __builtin_clz(x) : 32; }
-inline int __float_as_int(float x) { return emu::unbits<int>(emu::bits(x)); }
-inline float __int_as_float(int x) { return emu::unbits<float>(emu::bits(x)); }
-inline unsigned __float_as_uint(float x) { return emu::unbits<unsigned>(emu::bits(x)); }
-inline float __uint_as_float(unsigned x) { return emu::unbits<float>(emu::bits(x)); }
+template <class A, class B> requires(std::is_arithmetic_v<A> && std::is_arithmetic_v<B> && !std::is_same_v<A, B>)
+inline std::common_type_t<A, B> max(A a, B b) { typedef std::common_type_t<A, B> T; return (T)a < (T)b ? (T)b : (T)a; }
+template <class A, class B> requires(std::is_arithmetic_v<A> && std::is_arithmetic_v<B> && !std::is_same_v<A, B>)
+inline std::common_type_t<A, B> min(A a, B b) { typedef std::common_type_t<A, B> T; return (T)b < (T)a ? (T)b : (T)a; }
+#ifndef EMU_FLOPS
+inline float max(float a, float b) { return fmaxf(a, b); }           // of a number and NaN the number
+inline float min(float a, float b) { return fminf(a, b); }
+inline double max(double a, double b) { return fmax(a, b); }
+inline double min(double a, double b) { return fmin(a, b); }
+#endif
+#include "emu_intrinsics.h"

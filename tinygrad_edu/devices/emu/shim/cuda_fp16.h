@@ -14,17 +14,24 @@ inline float unpack_half(unsigned short b) { return (float)unbits<Float16>(b); }
 }  // namespace emu
 
 EMU_NARROW(__half, __half2, emu::pack_half, emu::unpack_half)
+EMU_NARROW_NAMES(__half, __half2, half, half2)
 typedef __half half;
 typedef __half2 half2;
-inline __half __float2half(float v) { return v; }
-inline __half __float2half_rn(float v) { return v; }
-inline float __half2float(__half v) { return v; }
-inline __half2 __float2half2_rn(float v) { return {v, v}; }
-inline __half2 __floats2half2_rn(float x, float y) { return {x, y}; }
+typedef __half nv_half;
+typedef __half2 nv_half2;
+struct __half_raw { unsigned short x; };
 inline __half2 __halves2half2(__half x, __half y) { return {x, y}; }
-inline __half2 __half2half2(__half v) { return {v, v}; }
+inline __half2 make_half2(__half x, __half y) { return {x, y}; }
 inline __half __low2half(__half2 v) { return v.x; }
 inline __half __high2half(__half2 v) { return v.y; }
-inline float2 __half22float2(__half2 v) { return {v.x, v.y}; }
-inline unsigned short __half_as_ushort(__half v) { return v.bits; }
-inline __half __ushort_as_half(unsigned short b) { __half v; v.bits = b; return v; }
+inline __half2 __low2half2(__half2 v) { return {v.x, v.x}; }
+inline __half2 __high2half2(__half2 v) { return {v.y, v.y}; }
+inline __half2 __lows2half2(__half2 a, __half2 b) { return {a.x, b.x}; }
+inline __half2 __highs2half2(__half2 a, __half2 b) { return {a.y, b.y}; }
+inline __half2 __lowhigh2highlow(__half2 v) { return {v.y, v.x}; }
+#define CUDART_INF_FP16 __ushort_as_half((unsigned short)0x7C00)
+#define CUDART_NAN_FP16 __ushort_as_half((unsigned short)0x7FFF)
+#define CUDART_MAX_NORMAL_FP16 __ushort_as_half((unsigned short)0x7BFF)
+#define CUDART_MIN_DENORM_FP16 __ushort_as_half((unsigned short)0x0001)
+#define CUDART_ONE_FP16 __ushort_as_half((unsigned short)0x3C00)
+#define CUDART_ZERO_FP16 __ushort_as_half((unsigned short)0x0000)

@@ -27,7 +27,7 @@ uint3 block;
 dim3 block_size, grid_size;
 char* dynamic_shared;
 
-enum State : unsigned char { NEW, READY, AT_BARRIER, AT_WARP_CALL, DONE };
+enum State : unsigned char { NEW, READY, AT_BARRIER, AT_WARP_CALL, GATHERING, DONE };
 struct Warp {
     unsigned exists, ready, waiting, done;   // lanes, one bit each; `ready` holds NEW and READY ones, not the running one
     unsigned next;                           // which snapshot is next
@@ -45,6 +45,7 @@ static void* home;                           // stack pointer of run_block
 static void (*entry)(void**);
 static void** arguments;
 static unsigned barriers;                    // clocks for the race checker
+static int early_line, early_gone;           // the first barrier that threads had left before: its line, and how many
 unsigned blocks_run;
 static char message[4096];
 static sigjmp_buf leave;
@@ -133,14 +134,9 @@ static void release_barrier() {
             give_up();
         }
     }
-    if (alive != thread_count) {
-        say("line %d: all %d threads of a block must reach the barrier, got %d; the others have exited", line, thread_count, alive);
-        where();
-        say("|Let threads without work skip the work, not the barrier.");
-        give_up();
-    }
-    for (int t = 0; t < thread_count; ++t) threads[t].state = READY;
-    for (int w = 0; w < warp_count; ++w) warps[w].ready = warps[w].exists;
+    if (alive != thread_count && !early_line) early_line = line, early_gone = thread_count - alive;
+    for (int t = 0; t < thread_count; ++t) if (threads[t].state == AT_BARRIER) threads[t].state = READY;
+    for (int w = 0; w < warp_count; ++w) warps[w].ready = warps[w].exists & ~warps[w].done;
     at_barrier = 0;
     ++barriers;
     profile_barrier();
@@ -160,12 +156,35 @@ static void release_barrier() {
     give_up();
 }
 
+// Lanes of a warp that wait at one line for whoever else comes there go on; null if none wait. The lowest line goes first, so that
+// the two sides of a branch meet again behind it.
+static Thread* release_gathered() {
+    for (int w = 0; w < warp_count; ++w) {
+        Warp& warp = warps[w];
+        Thread *lanes = threads + w * 32, *first = nullptr;
+        int count = std::min(32, thread_count - w * 32);
+        for (int i = 0; i < count; ++i)
+            if (lanes[i].state == GATHERING && (!first || lanes[i].waits_at < first->waits_at)) first = &lanes[i];
+        if (!first) continue;
+        unsigned who = 0;
+        for (int i = 0; i < count; ++i) if (lanes[i].state == GATHERING && lanes[i].waits_at == first->waits_at) who |= 1u << i;
+        for (unsigned m = who; m; m &= m - 1) {
+            Thread& lane = lanes[__builtin_ctz(m)];
+            lane.state = READY, lane.who = who;
+        }
+        warp.ready |= who;
+        return first;
+    }
+    return nullptr;
+}
+
 static Thread* choose() {                    // who runs next, releasing the barrier if all have come; null when the block is done
     if (Thread* t = next_ready()) return t;
     if (!alive) return nullptr;
+    if (Thread* t = release_gathered()) return t;
     if (at_barrier != alive) stuck();
     release_barrier();
-    return &threads[0];
+    for (int w = 0;; ++w) if (warps[w].ready) return &threads[w * 32 + __builtin_ctz(warps[w].ready)];
 }
 
 static inline void take(Thread* t) {         // make t the running thread
@@ -276,6 +295,21 @@ const uint64_t* warp_meet(unsigned mask, uint64_t value, int line, unsigned* who
     return self->met;
 }
 
+unsigned gather(int line) {                  // the lanes of this warp that come to this line together
+    current->waits_at = line;
+    current->state = GATHERING;
+    wait();
+    return current->who;
+}
+
+void end_of_host(const char* what, void* pc) {   // exit, abort or a failed assert: in a kernel the end of the launch
+    if (worker != (pid_t)syscall(SYS_gettid)) return;
+    say("@%p: %s by thread %d (%u, %u, %u)", (void*)((char*)pc - 1), what, current->linear, current->index.x, current->index.y, current->index.z);
+    where();
+    say("|Correct the condition, or take the call out of the kernel.");
+    give_up();
+}
+
 // ---- a launch ----
 
 static void run_block(size_t dynamic) {
@@ -326,6 +360,21 @@ static void on_signal(int number, siginfo_t* info, void* context) {
 }
 }  // namespace emu
 
+// A library and a program are linked so that these stand before the host's own.
+extern "C" {
+[[noreturn]] void __real_exit(int code);
+[[noreturn]] void __real_abort();
+[[noreturn]] void __real___assert_fail(const char* text, const char* file, unsigned line, const char* function) noexcept;
+[[noreturn]] void __wrap_exit(int code) { emu::end_of_host("a kernel must not end the program, got exit()", __builtin_return_address(0)); __real_exit(code); }
+[[noreturn]] void __wrap_abort() { emu::end_of_host("a kernel must not end the program, got abort()", __builtin_return_address(0)); __real_abort(); }
+[[noreturn]] void __wrap___assert_fail(const char* text, const char* file, unsigned line, const char* function) noexcept {
+    char words[300];
+    snprintf(words, sizeof words, "an assertion must hold, got false for `%.200s`", text);
+    emu::end_of_host(words, __builtin_return_address(0));
+    __real___assert_fail(text, file, line, function);
+}
+}
+
 // Stacks, dynamic shared memory and a stack for signals. All libraries of a process use the same: guard pages are mappings, and those are counted.
 extern "C" __attribute__((visibility("default"))) void* emu_memory(void* given) {
     using namespace emu;
@@ -362,6 +411,7 @@ extern "C" __attribute__((visibility("default"))) const char* emu_launch(void (*
                                                                        double seconds, unsigned long long first, unsigned long long last) {
     using namespace emu;
     message[0] = 0;
+    early_line = early_gone = 0;
     current = nullptr;
     grid_size = {grid[0], grid[1], grid[2]};
     block_size = {shape[0], shape[1], shape[2]};
@@ -409,3 +459,6 @@ extern "C" __attribute__((visibility("default"))) const char* emu_launch(void (*
     sigaltstack(&old_stack, nullptr);
     return message;
 }
+
+// The line of the first barrier at which threads had exited, and how many; 0: at none.
+extern "C" __attribute__((visibility("default"))) int emu_early(int* gone) { *gone = emu::early_gone; return emu::early_line; }
