@@ -7,9 +7,13 @@ forgotten fails here, not on the GPU.
 
 from __future__ import annotations
 
+import ctypes
+import itertools
 import math
+import mmap
 import operator
 from collections.abc import Callable
+from functools import cache
 from types import ModuleType
 from typing import Any
 
@@ -18,8 +22,50 @@ import numpy as np
 from ...engine.errors import DeviceError
 
 GUARD, ALIGN = 4096, 256  # bytes
-# NaN as float32 and as float64
-CANARY = np.frombuffer(np.uint32(0x7FF7CB5A).tobytes() * (GUARD // 4), np.uint8)
+CLOSED = 1 << 20  # bytes of address space before and after an array that nobody may touch
+PLACES = np.arange(GUARD // 4, dtype=np.uint32) * np.uint32(2654435761)
+NAN = np.uint32(0x7FF00000)  # as float32, and as the upper half of a float64
+
+
+def canary(key: int) -> np.ndarray:
+    """What stands in a guard: NaNs whose 20 lower bits depend on the place and on the guard. Even
+    what one array's guard held, carried through arithmetic into another's, is noticed.
+    """
+    return NAN | ((PLACES + np.uint32(key * 40503 & 0xFFFFFFFF)) & np.uint32(0xFFFFF))
+
+
+class Mapping:
+    """Pages of an allocation with closed ones around them: a loop far past an array's end stops
+    there, instead of overwriting what belongs to Python.
+    """
+
+    def __init__(self, nbytes: int):
+        inner = -(-nbytes // mmap.PAGESIZE) * mmap.PAGESIZE
+        self.length = inner + 2 * CLOSED
+        private = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
+        address = libc().mmap(None, self.length, 0, private, -1, 0)
+        self.start = None if address == ctypes.c_void_p(-1).value else address
+        if self.start is None or libc().mprotect(self.start + CLOSED, inner, READ_WRITE):
+            raise MemoryError(f"emu: needs {nbytes} bytes, got no memory. Free some arrays.")
+        self.inner = (ctypes.c_uint8 * inner).from_address(self.start + CLOSED)
+
+    def __del__(self) -> None:
+        if getattr(self, "start", None) is not None:
+            libc().munmap(self.start, self.length)
+
+
+READ_WRITE = mmap.PROT_READ | mmap.PROT_WRITE if hasattr(mmap, "PROT_READ") else 3
+
+
+@cache
+def libc() -> Any:
+    """The system's own calls for memory."""
+    found = ctypes.CDLL(None)
+    found.mmap.restype = ctypes.c_void_p
+    found.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
+    found.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    found.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
+    return found
 
 
 class Memory:
@@ -27,11 +73,16 @@ class Memory:
     of bases.
     """
 
+    keys = itertools.count()
+
     def __init__(self, nbytes: int):
-        raw = np.empty(nbytes + 2 * GUARD + ALIGN, np.uint8)
+        self.mapping, self.key = Mapping(nbytes + 2 * GUARD + ALIGN), 2 * next(Memory.keys)
+        raw = np.frombuffer(self.mapping.inner, np.uint8)
         start = GUARD + -(raw.ctypes.data + GUARD) % ALIGN
         raw[start : start + nbytes] = 0xFF  # NaN as floats, -1 as integers
-        self.guards = raw[start - GUARD : start], raw[start + nbytes : start + nbytes + GUARD]
+        end = start + -(-nbytes // 4) * 4
+        self.guards = raw[start - GUARD : start], raw[end : end + GUARD]
+        self.rest = raw[start + nbytes : end]  # up to a whole word
         self.address, self.nbytes = raw.ctypes.data + start, nbytes
         self.mend()
 
@@ -50,15 +101,21 @@ class Memory:
     def damaged(self) -> str | None:
         """Which guard a kernel wrote into, and how far from the array."""
         before, after = self.guards
-        if not np.array_equal(before, CANARY):
-            return f"{GUARD - int(np.flatnonzero(before != CANARY)[-1])} bytes before its start"
-        if not np.array_equal(after, CANARY):
-            return f"{int(np.flatnonzero(after != CANARY)[0])} bytes after its end"
+        wrong = np.flatnonzero(before != canary(self.key).view(np.uint8))
+        if wrong.size:
+            return f"{GUARD - int(wrong[-1])} bytes before its start"
+        wrong = np.flatnonzero(self.rest != 0xA5)
+        if wrong.size:
+            return f"{int(wrong[0])} bytes after its end"
+        wrong = np.flatnonzero(after != canary(self.key + 1).view(np.uint8))
+        if wrong.size:
+            return f"{self.rest.size + int(wrong[0])} bytes after its end"
         return None
 
     def mend(self) -> None:
-        for guard in self.guards:
-            guard[...] = CANARY
+        self.rest[...] = 0xA5
+        for key, guard in enumerate(self.guards, self.key):
+            guard.view(np.uint32)[...] = canary(key)
 
 
 def empty(shape: Any, dtype: Any = np.float64) -> EmuArray:

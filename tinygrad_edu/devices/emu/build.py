@@ -127,11 +127,13 @@ class Library:
             ctypes.c_ulonglong,
         ]
         self.static_shared, self.constants = dict.fromkeys(source.calls, 0), {}
+        self.shared_arrays: list[tuple[int, int]] = []  # place in their section, size
         for line in path.with_suffix(".symbols").read_text(encoding="utf-8").splitlines():
-            name, size = line.split()
+            name, size, offset = line.split()
             if name.startswith("="):
                 self.constants[name[1:]] = int(size)
                 continue
+            self.shared_arrays.append((int(offset), int(size)))
             for kernel in source.calls:  # what a device function declares counts for every kernel
                 if name in (re.split("[<(]", kernel)[0].split("::")[-1].strip(), "*"):
                     self.static_shared[kernel] += int(size)
@@ -196,8 +198,8 @@ def line_among(frames: list[str]) -> str:
 
 
 def symbols(path: Path, constants: Iterable[str]) -> str:
-    """`kernel bytes` for each shared array, `*` where a device function declares it; `=name bytes`
-    for each variable in constant memory.
+    """`kernel bytes place` for each shared array, `*` where a device function or a template
+    declares it; `=name bytes 0` for each variable in constant memory.
     """
     start = stop = 0
     rows = []
@@ -209,17 +211,22 @@ def symbols(path: Path, constants: Iterable[str]) -> str:
             stop = int(parts[0], 16)
         elif len(parts) == 4:
             rows.append((int(parts[0], 16), int(parts[1], 16), parts[3]))
-    found = [f"={symbol} {size}" for _, size, symbol in rows if symbol in constants]
-    for at, size, symbol in rows:
-        if start <= at < stop:
-            owner = re.match(r"_ZZ(?:L)?(\d+)", symbol)
-            name = symbol[owner.end() : owner.end() + int(owner[1])] if owner else "*"
-            found.append(
-                f"{name if symbol[owner.end() + int(owner[1])] == 'E' else '*'} {size}"
-                if owner
-                else f"* {size}"
-            )
+    found = [f"={symbol} {size} 0" for _, size, symbol in rows if symbol in constants]
+    found += [
+        f"{owner(symbol)} {size} {at - start}"
+        for at, size, symbol in rows
+        if start <= at < stop and "shared_tail" not in symbol
+    ]
     return "\n".join(found)
+
+
+def owner(symbol: str) -> str:
+    """The kernel that declares a variable of that mangled name, `*` if it cannot be told."""
+    found = re.match(r"_ZZL?(\d+)", symbol)
+    if found is None:
+        return "*"
+    stop = found.end() + int(found[1])
+    return symbol[found.end() : stop] if symbol[stop : stop + 1] == "E" else "*"
 
 
 @lru_cache
@@ -264,6 +271,29 @@ def build(source: Source, mode: str = "plain") -> Library:
     return Library(library, source)
 
 
+# a `__shared__` variable in a compiler's assembly: it has a section of its own, marked R by its
+# attribute `retain` (cuda_emu.h)
+SHARED = re.compile(r'^\s*\.section\s+\.(?:bss|data)\.[^,\n]+,\s*"(\w*R\w*)"(.*)$', re.M)
+BETWEEN = (
+    128  # bytes between shared arrays in the profile build, which see an index that is too large
+)
+
+
+def gather_shared(assembly: Path, mode: str) -> None:
+    """Put all shared variables of an assembly text into the section emu_shared, whose bounds the
+    runtime knows. g++ ignores attribute `section` on variables of templates.
+    """
+
+    gap = f"\n\t.skip {BETWEEN}" if mode == "profile" else ""
+
+    def moved(match: re.Match[str]) -> str:
+        flags, rest = match[1].replace("R", ""), match[2].replace("nobits", "progbits")
+        return f'\t.section\temu_shared,"{flags}"{rest}{gap}'
+
+    text = assembly.read_text(encoding="utf-8")
+    assembly.write_text(SHARED.sub(moved, text), encoding="utf-8")
+
+
 def compile_library(source: Source, mode: str, flags: list[str], path: Path) -> None:
     """Compile a source and the runtime beside each other, and link them."""
     body, entries = unit(source)
@@ -272,7 +302,7 @@ def compile_library(source: Source, mode: str, flags: list[str], path: Path) -> 
     (work / "unit.cpp").write_text(entries, encoding="utf-8")
     include = ["-I", str(work), "-I", str(SHIM), "-I", str(source.folder)]
     kernels = subprocess.Popen(
-        [*compiler(), *flags, *include, "-c", str(work / "unit.cpp"), "-o", str(work / "unit.o")],
+        [*compiler(), *flags, *include, "-S", str(work / "unit.cpp"), "-o", str(work / "unit.s")],
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -298,6 +328,7 @@ def compile_library(source: Source, mode: str, flags: list[str], path: Path) -> 
                 f" got\n{log.rsplit(chr(10), 1)[0]}\nName a template with all its arguments."
             )
         raise KernelError(f"{source.name}: must compile, got\n{log}")
-    objects = [str(work / "unit.o"), str(runtime)]
+    gather_shared(work / "unit.s", mode)
+    objects = [str(work / "unit.s"), str(runtime)]
     options = ["-Wl,-z,noexecstack", WRAPPED, "-lrt"]
     run([*compiler(), "-shared", *objects, "-o", str(path), *options], source.name)

@@ -300,6 +300,11 @@ class Profile:
             raise KernelError(
                 f"{name}: the profile needs more memory than there is. Profile a smaller shape."
             )
+        offsets, widths = zip(*library.shared_arrays) if library.shared_arrays else ((), ())
+        count = len(offsets)
+        handle.emu_profile_shared(
+            (ctypes.c_uint64 * count)(*offsets), (ctypes.c_uint64 * count)(*widths), count
+        )
         try:
             report.failed = go(library)
         finally:

@@ -30,7 +30,17 @@ from ..build import LONGEST_BUILD, built, cache_folder, digest, log_lines, machi
 from ..build import run as run_tool
 from ..source import Source
 from . import profile as profiling
-from .build import COMMON, MODES, SHIM, WRAPPED, compiler, lines_of, runtime_object, shim_text
+from .build import (
+    COMMON,
+    MODES,
+    SHIM,
+    WRAPPED,
+    compiler,
+    gather_shared,
+    lines_of,
+    runtime_object,
+    shim_text,
+)
 from .text import Kernel, edited, included, kernels, translated, with_shared
 
 HOST = SHIM / "host"
@@ -186,10 +196,10 @@ def executable(program: Program, mode: str = "plain") -> Path:
     return built(cache_folder("emu"), f"{stem}-{mode}-{key}", make)
 
 
-def one(source: Path, given: Path, options: list[str]) -> Path:
-    """One file of a program, compiled."""
-    to = source.with_suffix(".o")
-    command = [*compiler(), *options, "-x", "c++", "-c", str(source), "-o", str(to)]
+def one(source: Path, given: Path, options: list[str], mode: str) -> Path:
+    """One file of a program, compiled to assembly."""
+    to = source.with_suffix(".s")
+    command = [*compiler(), *options, "-x", "c++", "-S", str(source), "-o", str(to)]
     try:
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, timeout=LONGEST_BUILD
@@ -208,6 +218,7 @@ def one(source: Path, given: Path, options: list[str]) -> Path:
                 " take what needs it out of the program."
             )
         raise KernelError(f"{shown(given)}: must compile, got\n{log_lines(done.stderr)}")
+    gather_shared(to, mode)
     return to
 
 

@@ -28,8 +28,9 @@
 #define __launch_bounds__(...)
 #define __align__(n) __attribute__((aligned(n)))
 #define __restrict__ __restrict
-// One section for all shared arrays: its bounds are known, so that it can be filled with NaN before each block, and watched.
-#define __shared__ static __attribute__((section("emu_shared")))
+// One section for all shared arrays, emu_shared: its bounds are known, so that it can be filled with NaN before each block, and
+// watched. `retain` marks them in the assembly, where build.py moves them: g++ ignores `section` on variables of templates.
+#define __shared__ static __attribute__((retain))
 
 #define EMU_VECTORS(T, name)                                                              \
     struct name##1 { T x; };                                                              \

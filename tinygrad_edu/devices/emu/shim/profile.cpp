@@ -48,6 +48,17 @@ static size_t record_count, dynamic_size;
 extern "C" char __ehdr_start[] __attribute__((visibility("hidden")));
 extern "C" char _end[] __attribute__((visibility("hidden")));
 
+// Behind all shared arrays: what is written far past the last one's end lands here, and is seen.
+__attribute__((section("emu_shared"), used)) static char shared_tail[64 << 10];
+static const int SHARED_ARRAYS = 256;
+static struct { const char *start, *end; } shared_arrays[SHARED_ARRAYS];
+static int shared_array_count;      // 0: where they stand is not known
+
+static bool in_shared_array(const char* p, int size) {
+    for (int i = 0; i < shared_array_count; ++i) if (p >= shared_arrays[i].start && p + size <= shared_arrays[i].end) return true;
+    return !shared_array_count;
+}
+
 static void* pages(size_t bytes) {  // zeros, taken when touched
     void* p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     return p == MAP_FAILED ? nullptr : p;
@@ -210,7 +221,8 @@ static void access(const void* address, int size, Kind kind, void* return_addres
     if (size <= 16 && !(size & (size - 1)) && (uint64_t)p % size) found(MISALIGNED, kind, pc, 0, a, (int64_t)((uint64_t)p % size), size, 0, 0);
     if (shared) {
         uint64_t place = shared_place(p);
-        if (is_dynamic && (size_t)(p - dynamic_shared) + size > dynamic_size) found(OUTSIDE, kind, pc, 0, -1, p - dynamic_shared, size, 0, 0);
+        if (is_static && !in_shared_array(p, size)) found(OUTSIDE, kind, pc, 0, -1, p - __start_emu_shared, size, 0, 0);
+        else if (is_dynamic && (size_t)(p - dynamic_shared) + size > dynamic_size) found(OUTSIDE, kind, pc, 0, -1, p - dynamic_shared, size, 0, 0);
         else check_all(shared_cells, place, size, kind, now, -1);
     } else {
         uint64_t place = (uint64_t)p - arrays[a].start;
@@ -283,7 +295,7 @@ EMU_EXPORT int emu_profile_begin(const uint64_t* starts, const uint64_t* sizes, 
     grid_waits = waits;
     records = (Record*)pages(RECORDS * sizeof(Record));
     turns = (uint32_t(*)[MOST])pages(SITES * sizeof *turns);
-    shared_cells = (Cell*)pages((DYNAMIC * 2 / 4 + 8) * sizeof(Cell));
+    shared_cells = (Cell*)pages((DYNAMIC * 3 / 4 + 8) * sizeof(Cell));
     bool complete = records && turns && shared_cells;
     for (int a = 0; a < array_count; ++a) {
         arrays[a] = {starts[a], sizes[a], 0, 0};
@@ -292,6 +304,13 @@ EMU_EXPORT int emu_profile_begin(const uint64_t* starts, const uint64_t* sizes, 
         complete = complete && touched[a];
     }
     return complete;
+}
+
+// Where the shared arrays stand, from the start of their section: accesses between them are outside.
+EMU_EXPORT void emu_profile_shared(const uint64_t* offsets, const uint64_t* sizes, int count) {
+    using namespace emu;
+    shared_array_count = std::min(count, SHARED_ARRAYS);
+    for (int i = 0; i < shared_array_count; ++i) shared_arrays[i] = {__start_emu_shared + offsets[i], __start_emu_shared + offsets[i] + sizes[i]};
 }
 
 // Stop watching; returns the number of sites and of problems, and where they and the arrays stand.
@@ -307,7 +326,7 @@ EMU_EXPORT void emu_profile_end(int* counts, void** tables) {
     }
     munmap(records, RECORDS * sizeof(Record));
     munmap(turns, SITES * sizeof *turns);
-    munmap(shared_cells, (DYNAMIC * 2 / 4 + 8) * sizeof(Cell));
+    munmap(shared_cells, (DYNAMIC * 3 / 4 + 8) * sizeof(Cell));
     records = nullptr;
     counts[0] = site_count, counts[1] = problem_count;
     tables[0] = sites, tables[1] = problems, tables[2] = arrays;
