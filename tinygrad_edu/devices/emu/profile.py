@@ -33,10 +33,8 @@ LIMITS = (
     " warp take the same branches, approximate in loops of different lengths."
 )
 LARGEST = 64 << 20  # bytes of an array that is watched for races; bounds are checked in all
-KINDS, FINDINGS = (
-    ("load", "store", "atomic"),
-    ("race", "out of bounds", "uninitialised", "misaligned"),
-)
+KINDS = ("load", "store", "atomic")
+FINDINGS = ("race", "out of bounds", "uninitialised", "misaligned", "shuffle", "same value")
 # FLOPs a byte of an H200: 67 TFLOP/s fp32 (datasheet), 4.3 TB/s (device copy)
 BALANCE = 67e12 / 4.3e12
 
@@ -385,7 +383,13 @@ def fill_tables(report: Report, library: Any, tables: list[list], arrays: list) 
         )
         what = FINDINGS[p.finding]
         first = seen.setdefault(
-            (what, file, frozenset((line, other)) if what == "race" else line, p.array), p
+            (
+                what,
+                file,
+                frozenset((line, other)) if what in ("race", "same value") else line,
+                p.array,
+            ),
+            p,
         )
         if first is not p:  # other instructions of the same lines
             continue
@@ -397,9 +401,11 @@ def fill_tables(report: Report, library: Any, tables: list[list], arrays: list) 
             and {place(lines[len(sites) + j])[1], place(lines[len(sites) + len(problems) + j])[1]}
             == {line, other}
         )
-        report.problems.append(
-            (what, file, line, words(report, what, file, line, other, p, arrays))
-        )
+        told = words(report, what, file, line, other, p, arrays)
+        if what == "same value":  # does no harm
+            report.notes.append(told)
+        else:
+            report.problems.append((what, file, line, told))
 
 
 def words(
@@ -408,22 +414,35 @@ def words(
     """One problem: kernel, line, thread and block, and what to do."""
     by = f"{report.kernel}: {file} line {line}: thread {p.thread} of block {tuple(p.block)}"
     target = (
-        "shared memory"
+        ("its shared array" if what == "out of bounds" else "shared memory")
         if p.array < 0
         else f"{arrays[p.array][0].name}, byte {p.place}"
         + (f" of {arrays[p.array][1].nbytes}" if what == "out of bounds" else "")
     )
     times = f" ({p.count:,} times)" if p.count > 1 else ""
     verb = ("reads", "writes", "updates")[p.kind]
+    if what == "shuffle":
+        return (
+            f"{by} reads lane {p.place} in a shuffle whose mask does not have that lane{times}. The"
+            " value is undefined: name all lanes that are read in the mask, or do not use it."
+        )
+    if what == "same value":
+        return (
+            f"{by} stores what thread {p.other_thread} stored on line {other} to the same place of"
+            f" {target}{times}. The values are equal, so it does no harm; one thread is enough."
+        )
     if what == "race":
         block = p.block[0] + report.grid[0] * (p.block[1] + report.grid[1] * p.block[2])
         whose = f"thread {p.other_thread}" + (
             "" if p.other_block == block + 1 else f" of block number {p.other_block - 1}"
         )
+        same_block, one_line = p.other_block == block + 1, line == other
         cure = (
-            "Put __syncthreads() between them."
-            if p.other_block == block + 1
-            else "Give each block elements of its own, or use an atomic."
+            "Give each block elements of its own, or use an atomic."
+            if not same_block
+            else "Use an atomic, or give each thread elements of its own."
+            if one_line and p.array >= 0
+            else "Put __syncthreads() between them."
         )
         return (
             f"{by} {verb} {target}, which {whose} uses on line {other} with nothing between"

@@ -91,6 +91,7 @@ int block_vote(int value, int line, int kind);   // kind 0: count, 1: and, 2: or
 const uint64_t* warp_meet(unsigned mask, uint64_t value, int line, unsigned* who, bool fence = false);  // fence: orders memory too
 void atomic_access(const void* address, int size, void* pc);
 void copied(void* shared, std::size_t size);     // filled by a copy engine, whose own barrier orders it
+void shuffled_outside(int source);               // a shuffle that reads from a lane which is not in its mask
 unsigned gather(int line);                       // the lanes of this warp that come to this line together
 [[noreturn]] void refuse(int line, const char* what, const char* advice);  // ends the launch with a message
 extern unsigned blocks_run;
@@ -121,7 +122,10 @@ inline void __threadfence_block() {}
 template <class T> inline T emu_shuffle(unsigned mask, T value, int source, bool inside, int line) {
     unsigned who;
     const uint64_t* values = emu::warp_meet(mask, emu::bits(value), line, &who);
-    return inside ? emu::unbits<T>(values[source & 31]) : value;
+    if (!inside) return value;
+    if (who >> (source & 31) & 1) return emu::unbits<T>(values[source & 31]);
+    emu::shuffled_outside(source & 31);      // CUDA leaves the value undefined: NaN
+    return emu::unbits<T>(~(uint64_t)0);
 }
 template <class T> inline T __shfl_sync(unsigned mask, T value, int source, int width = 32, EMU_LINE) {
     int first = emu::current->lane & ~(width - 1);

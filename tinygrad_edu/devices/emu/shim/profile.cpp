@@ -9,7 +9,7 @@
 
 enum Kind : uint32_t { READ, WRITE, ATOMIC };
 enum Space : uint32_t { GLOBAL, SHARED };
-enum Finding : uint32_t { RACE, OUTSIDE, UNINITIALISED, MISALIGNED };
+enum Finding : uint32_t { RACE, OUTSIDE, UNINITIALISED, MISALIGNED, SHUFFLE, SAME_VALUE };
 struct Site {               // one instruction
     uint64_t pc, requests, lanes, units, ideal, bytes;  // units: sectors of 32 bytes, or passes over the banks of shared memory
     uint32_t kind, space, size;
@@ -134,7 +134,8 @@ static void flush() {               // group what was recorded into requests
 }
 
 static void profile_block() {}      // cells carry the block's number: nothing to clear
-static void profile_barrier() { if (records) flush(); }
+static void judge_two_stores();
+static void profile_barrier() { judge_two_stores(); if (records) flush(); }
 
 // ---- checking ----
 
@@ -145,6 +146,21 @@ static void found(Finding finding, Kind kind, uint64_t pc, uint64_t other_pc, in
     problems[problem_count++] = {pc, other_pc, 1, place, finding, kind, (uint32_t)current->linear, (uint32_t)other_thread, {block.x, block.y, block.z}, other_block, array, size};
 }
 
+// Two threads that store to one place do no harm if they store the same. That is known once the second store is done: the next
+// access looks.
+static struct { bool open; const char* at; int size; char old[32]; Kind kind; uint64_t pc, other_pc; int array; int64_t place; int other_thread; uint32_t other_block; Thread* self; } two_stores;
+
+static void judge_two_stores() {
+    auto& two = two_stores;
+    if (!two.open) return;
+    two.open = false;
+    bool same = memcmp(two.old, two.at, std::min(two.size, 32)) == 0;
+    Thread* now = current;
+    current = two.self;
+    found(same ? SAME_VALUE : RACE, two.kind, two.pc, two.other_pc, two.array, two.place, two.size, two.other_thread, two.other_block);
+    current = now;
+}
+
 struct Now { uint32_t block, epoch, fence; int thread, warp, site; };
 
 // Whether an earlier access happens before now in every order that the GPU may choose.
@@ -153,11 +169,20 @@ static bool ordered(uint32_t its_block, uint32_t epoch, uint32_t fence, int thre
     return epoch != now.epoch || thread == now.thread || (thread / 32 == now.warp && fence != now.fence);
 }
 
+static const char* accessed;        // the address of the access that is checked
+
+static void race_with_write(const Cell& c, Kind kind, uint64_t pc, const Now& now, int array, int64_t place, int size) {
+    if (kind != WRITE || size > 32) return found(RACE, kind, pc, pc_of(c.write_site), array, place, size, c.write_thread, c.write_block);
+    if (two_stores.open) return;
+    two_stores = {true, accessed, size, {}, kind, pc, pc_of(c.write_site), array, place, c.write_thread, c.write_block, current};
+    memcpy(two_stores.old, accessed, size);
+}
+
 static void check(Cell& c, uint8_t bytes, Kind kind, const Now& now, int array, int64_t place, int size) {
     bool shared = array < 0;
     uint64_t pc = pc_of(now.site);
     if (c.write_block && c.write_bytes & bytes && !(kind == ATOMIC && c.write_atomic) && !ordered(c.write_block, c.write_epoch, c.write_fence, c.write_thread, now, shared))
-        found(RACE, kind, pc, pc_of(c.write_site), array, place, size, c.write_thread, c.write_block);
+        race_with_write(c, kind, pc, now, array, place, size);
     if (shared && kind != WRITE && (c.written_block != now.block || (c.written_bytes & bytes) != bytes)) found(UNINITIALISED, kind, pc, 0, array, place, size, 0, 0);
     if (kind == READ) {
         bool neighbour = c.read_thread != now.thread && !(c.read_bytes & bytes);    // another part of these 4 bytes: the newest is kept
@@ -196,7 +221,8 @@ static uint64_t shared_place(const char* p) {   // static arrays, then dynamic s
 }
 
 static void access(const void* address, int size, Kind kind, void* return_address) {
-    const char* p = (const char*)address;
+    const char* p = accessed = (const char*)address;
+    judge_two_stores();
     if (!records || (p >= stacks && p < stacks + MOST * (STACK + PAGE))) return;    // a thread's own
     bool is_static = __start_emu_shared && p >= __start_emu_shared && p < __stop_emu_shared, is_dynamic = p >= dynamic_shared && p < dynamic_shared + DYNAMIC;
     if (!is_static && !is_dynamic && p >= __ehdr_start && p < _end) return;         // threadIdx and its like; constant memory
@@ -235,6 +261,10 @@ static void access(const void* address, int size, Kind kind, void* return_addres
     if (record_count == RECORDS) flush();
     uint64_t turn = turns[site][self->linear]++;
     records[record_count++] = {(uint64_t)site << 51 | (uint64_t)self->warp << 46 | (turn & 0x1ffffffffull) << 13 | (uint64_t)self->lane << 8 | (size & 0xff), (uint64_t)p};
+}
+
+void shuffled_outside(int source) {
+    if (records) found(SHUFFLE, READ, (uint64_t)__builtin_return_address(0) - 1, 0, -1, source, 0, 0, 0);
 }
 
 void atomic_access(const void* address, int size, void* pc) { access(address, size, ATOMIC, pc); }
@@ -316,6 +346,7 @@ EMU_EXPORT void emu_profile_shared(const uint64_t* offsets, const uint64_t* size
 // Stop watching; returns the number of sites and of problems, and where they and the arrays stand.
 EMU_EXPORT void emu_profile_end(int* counts, void** tables) {
     using namespace emu;
+    judge_two_stores();
     if (records) flush();
     for (int a = 0; a < array_count; ++a) {
         size_t half = (arrays[a].size + 63) / 32, last = 2 * half;

@@ -96,6 +96,7 @@ static void profile_block() {}
 static void profile_barrier() {}
 void atomic_access(const void*, int, void*) {}
 void copied(void*, size_t) {}
+void shuffled_outside(int) {}
 #endif
 
 // ---- who runs next ----
@@ -350,7 +351,9 @@ static void on_signal(int number, siginfo_t* info, void* context) {
 #endif
     const char* p = (const char*)info->si_addr;
     bool memory = number == SIGSEGV || number == SIGBUS;
-    if (!memory && number != SIGFPE && number != SIGILL) say("a launch must end within its time limit, got no end");
+    bool misaligned = number == SIGSEGV && info->si_code == SI_KERNEL && !p;   // x86 does not tell the address then
+    if (!memory && number != SIGFPE && number != SIGILL) say("@%p: a launch must end within its time limit, got no end", pc);
+    else if (misaligned) say("@%p: memory must be inside the arrays, and 16 bytes or more at a multiple of their size, got an access far outside or misaligned", pc);
     else if (memory && stacks && p >= stacks - (64 << 20) && p < stacks + MOST * (STACK + PAGE)) say("@%p: a thread's own arrays must fit into 64 KB, got a stack overflow", pc);
     else if (memory) say("@%p: memory must be inside the arrays, got an access to the address %p", pc, (void*)p);
     else say("@%p: %s", pc, number == SIGFPE ? "an integer must not be divided by zero, got a zero divisor" : "the code must be executable, got an illegal instruction");
