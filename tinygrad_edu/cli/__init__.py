@@ -24,6 +24,7 @@ from . import (
     listing,
     playground,
     predict,
+    puzzles,
     run,
     train,
 )
@@ -38,6 +39,7 @@ COMMANDS = (
     explain,
     playground,
     course,
+    puzzles,
     listing,
     kernels,
     bench,

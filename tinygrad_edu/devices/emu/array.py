@@ -62,7 +62,8 @@ def libc() -> Any:
     """The system's own calls for memory."""
     found = ctypes.CDLL(None)
     found.mmap.restype = ctypes.c_void_p
-    found.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
+    size, number = ctypes.c_size_t, ctypes.c_int
+    found.mmap.argtypes = [ctypes.c_void_p, size, number, number, number, ctypes.c_long]
     found.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
     found.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
     return found
@@ -77,7 +78,7 @@ class Memory:
 
     def __init__(self, nbytes: int):
         self.mapping, self.key = Mapping(nbytes + 2 * GUARD + ALIGN), 2 * next(Memory.keys)
-        raw = np.frombuffer(self.mapping.inner, np.uint8)
+        raw = np.ctypeslib.as_array(self.mapping.inner)
         start = GUARD + -(raw.ctypes.data + GUARD) % ALIGN
         raw[start : start + nbytes] = 0xFF  # NaN as floats, -1 as integers
         end = start + -(-nbytes // 4) * 4

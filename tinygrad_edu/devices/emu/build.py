@@ -320,8 +320,9 @@ def compile_library(source: Source, mode: str, flags: list[str], path: Path) -> 
             kernels.communicate()
     if kernels.returncode:
         log = log_lines(said.replace(f"{work}/", ""))
-        if f":{END}:" in log and not re.search(rf":(?!{END}:)\d+:\d+: error", log):
-            log = log.replace(f":{END}:", ":end:")
+        at_end = f":{END}:" in log and not re.search(rf":(?!{END}:)\d+:\d+: error", log)
+        log = log.replace(f":{END}:", ":end:")
+        if at_end:
             names = ", ".join(source.calls)
             raise KernelError(
                 f"{source.name}: must have all braces closed, and a kernel for each of {names},"

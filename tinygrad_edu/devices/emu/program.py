@@ -187,7 +187,9 @@ def executable(program: Program, mode: str = "plain") -> Path:
 
     def make(path: Path) -> None:
         sources = written(program, copied, path.parent)
-        compiled = [one(source, given, options) for source, given in zip(sources, program.files)]
+        compiled = [
+            one(source, given, options, mode) for source, given in zip(sources, program.files)
+        ]
         link = [*compiler(), *map(str, (*compiled, *objects)), "-o", str(path)]
         run_tool(
             [*link, "-lrt", "-ldl", "-lpthread", "-Wl,-z,noexecstack", WRAPPED], f"{stem}: linking"

@@ -1,0 +1,3 @@
+__global__ void map(float* out, const float* x) {
+    // your code
+}

@@ -1,0 +1,3 @@
+__global__ void histogram(int* out, const int* x, int n) {
+    // your code
+}

@@ -1,0 +1,3 @@
+__global__ void bins(int* out, const int* x, int n) {
+    // your code
+}

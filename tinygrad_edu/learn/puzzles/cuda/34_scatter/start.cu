@@ -1,0 +1,3 @@
+__global__ void scatter(float* out, const float* gradient, const int* index, int n, int width) {
+    // your code
+}
