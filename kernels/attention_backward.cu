@@ -125,13 +125,13 @@ template <int R> __device__ __forceinline__ void keys_side(
     write_rows(dv + (at_k + mine) * V, sums_v, S - first - mine, lane, V);
 }
 
-extern "C" __global__ void __launch_bounds__(128) attention_backward_1_flash(
+extern "C" __global__ void __launch_bounds__(128, 4) attention_backward_1_flash(
         float* __restrict__ dq, float* __restrict__ delta, const float* __restrict__ g, const float* __restrict__ q, const float* __restrict__ k, const float* __restrict__ v,
         const float* __restrict__ out, const float* __restrict__ lse, int T, int S, int D, int V, float scale, int causal) {
     queries_side<1>(dq, delta, g, q, k, v, out, lse, T, S, D, V, scale, causal);
 }
 
-extern "C" __global__ void __launch_bounds__(128) attention_backward_keys_1(
+extern "C" __global__ void __launch_bounds__(128, 4) attention_backward_keys_1(
         float* __restrict__ dk, float* __restrict__ dv, const float* __restrict__ delta, const float* __restrict__ g, const float* __restrict__ q, const float* __restrict__ k,
         const float* __restrict__ v, const float* __restrict__ lse, int T, int S, int D, int V, float scale, int causal) {
     keys_side<1>(dk, dv, delta, g, q, k, v, lse, T, S, D, V, scale, causal);

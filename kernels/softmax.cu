@@ -118,9 +118,9 @@ extern "C" __global__ void __launch_bounds__(256) softmax_6_vectors(float* __res
         v[i] = __expf(v[i] - top);  // 0 beyond the row
         sum += v[i];
     }
-    sum = block_sum(sum, box);
+    float scale = 1.0f / block_sum(sum, box);  // one division a thread
 #pragma unroll
-    for (int i = 0; i < 32; ++i) v[i] /= sum;
+    for (int i = 0; i < 32; ++i) v[i] *= scale;
     wide_store(v, out + (long long)blockIdx.x * cols, cols);
 }
 

@@ -13,7 +13,7 @@
 constexpr int TILE = 128, DEPTH = 8, THREADS = 256, PAD = 4;
 constexpr int WARP_ROWS = 64, WARP_COLS = 32, HALF_ROWS = WARP_ROWS / 2, HALF_COLS = WARP_COLS / 2;  // 2 x 4 warps fill the tile
 
-extern "C" __global__ void __launch_bounds__(THREADS)
+extern "C" __global__ void __launch_bounds__(THREADS, 2)
 matmul_7_warp(float* __restrict__ out, const float* __restrict__ a, const float* __restrict__ b,
               int M, int N, int K, long long step_a, long long step_b) {
     __shared__ __align__(16) float tile_a[DEPTH][TILE + PAD], tile_b[DEPTH][TILE];
