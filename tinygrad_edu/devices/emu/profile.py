@@ -26,25 +26,29 @@ from ...engine.errors import KernelError
 from ...files import write_atomically
 from ..source import Source
 from .build import Library, build
+from .page import LIMITS, comparison, page
+from .pictures import roofline_picture
+from .report import Report, Row
 
-LIMITS = (
-    "Not known here: caches, latency, occupancy, instruction issue. Counts are per access of the"
-    " source; the GPU's compiler may merge or move loads. Requests are exact where the lanes of a"
-    " warp take the same branches, approximate in loops of different lengths."
+XMLNS = 'xmlns="http://www.w3.org/2000/svg" '
+PLAIN = (  # for a picture that stands alone
+    "<style>text{font:11px sans-serif}.mid{text-anchor:middle}.roof{stroke:#0b6bcb;stroke-width:2}"
+    ".drop{stroke:#999}circle{fill:#b00020}</style>"
 )
 LARGEST = 64 << 20  # bytes of an array that is watched for races; bounds are checked in all
 KINDS = ("load", "store", "atomic")
 FINDINGS = ("race", "out of bounds", "uninitialised", "misaligned", "shuffle", "same value")
-# FLOPs a byte of an H200: 67 TFLOP/s fp32 (datasheet), 4.3 TB/s (device copy)
-BALANCE = 67e12 / 4.3e12
 
 
 class Site(ctypes.Structure):
-    _fields_ = (
-        [(n, ctypes.c_uint64) for n in ("pc", "requests", "lanes", "units", "ideal", "bytes")]
-        + [(n, ctypes.c_uint32) for n in ("kind", "space", "size")]
-        + [("array", ctypes.c_int32)]
-    )
+    _fields_ = [
+        *((n, ctypes.c_uint64) for n in ("pc", "requests", "lanes", "units", "ideal", "bytes")),
+        *((n, ctypes.c_uint32) for n in ("kind", "space", "size")),
+        ("array", ctypes.c_int32),
+        ("first_lanes", ctypes.c_uint32),
+        ("first_lane", ctypes.c_int32 * 32),
+        ("first", ctypes.c_uint64 * 32),
+    ]
 
 
 class Problem(ctypes.Structure):
@@ -66,161 +70,6 @@ class Problem(ctypes.Structure):
 
 class Watched(ctypes.Structure):
     _fields_ = [(n, ctypes.c_uint64) for n in ("start", "size", "read_sectors", "written_sectors")]
-
-
-class Row:
-    """The accesses of one kind on one source line: how many requests of a warp, and sectors
-    (global) or bank passes (shared) they took.
-    """
-
-    def __init__(self, file: str, line: int, kind: str, array: str, size: int):
-        self.file, self.line, self.kind, self.array, self.size = file, line, kind, array, size
-        self.space = "shared" if array == "shared" else "global"
-        self.requests = self.units = self.ideal = self.bytes = 0
-
-    @property
-    def unit(self) -> str:
-        return "sectors" if self.space == "global" else "wavefronts"
-
-    @property
-    def per_request(self) -> float:
-        return self.units / self.requests
-
-    @property
-    def ideal_per_request(self) -> float:
-        return self.ideal / self.requests
-
-
-class Report:
-    """One launch: `rows` of counters, `problems` in words, bytes and FLOPs."""
-
-    def __init__(self, kernel: str, source: Source, grid: tuple, block: tuple):
-        self.kernel, self.source, self.grid, self.block = kernel, source, grid, block
-        self.rows: list[Row] = []
-        self.problems: list[tuple[str, str, int, str]] = []  # (what, file, line, words)
-        # of global memory: asked for by threads; each sector that is used counted once
-        self.bytes_requested = self.bytes_touched = 0
-        # adds, multiplies, divisions, functions; None: the kernel has no FLOP build
-        self.flops: dict[str, int] | None = None
-        self.failed = ""  # what ended the launch early
-        self.notes: list[str] = []  # what is allowed, but worth knowing
-
-    @property
-    def total_flops(self) -> int | None:
-        return None if self.flops is None else sum(self.flops.values())
-
-    @property
-    def intensity(self) -> float | None:
-        """FLOPs a byte, if each sector travels once."""
-        return (
-            None
-            if self.flops is None or not self.bytes_touched
-            else sum(self.flops.values()) / self.bytes_touched
-        )
-
-    def advice(self) -> str:
-        """What to look at first."""
-        if self.problems:
-            what, file, line, _ = self.problems[0]
-            return (
-                f"Correct line {line} of {file} first ({what}): until then the numbers mean little."
-            )
-        return self.scattered() or self.conflicting() or self.repeated()
-
-    def worst(self, space: str) -> Row | None:
-        """The line with the most requests beyond the ideal."""
-        rows = [r for r in self.rows if r.requests and r.space == space]
-        return max(rows, key=lambda r: r.units - r.ideal, default=None)
-
-    def scattered(self) -> str:
-        """Advice where a warp's addresses lie far apart in global memory."""
-        rows = [r for r in self.rows if r.requests and r.space == "global"]
-        spread, excess = self.worst("global"), sum(r.units - r.ideal for r in rows)
-        if spread is None or excess <= 0.25 * sum(r.units for r in rows):
-            return ""
-        return (
-            f"Line {spread.line}: a {spread.kind} takes {spread.per_request:.1f} sectors a"
-            f" request where {spread.ideal_per_request:.1f} would do. Let neighbouring threads"
-            " use neighbouring addresses."
-        )
-
-    def conflicting(self) -> str:
-        """Advice where a warp's words fall into the same banks of shared memory."""
-        banks = self.worst("shared")
-        if banks is None or banks.units <= 1.2 * banks.ideal:
-            return ""
-        return (
-            f"Line {banks.line}: a {banks.kind} takes {banks.per_request:.1f} passes over the"
-            f" banks of shared memory where {banks.ideal_per_request:.1f} would do. Lay the"
-            " array out so that a warp's words fall into 32 banks, for example with rows one"
-            " longer."
-        )
-
-    def repeated(self) -> str:
-        """Advice where all accesses are narrow: how often each byte is asked for."""
-        again = self.bytes_requested / self.bytes_touched if self.bytes_touched else 1
-        if self.intensity is None:
-            return (
-                f"Accesses are as narrow as they can be; each byte is asked for {again:.1f} times."
-            )
-        if self.intensity < BALANCE and again > 2:
-            return (
-                f"Accesses are narrow, but each byte is asked for {again:.1f} times: keep values in"
-                " registers or shared memory."
-            )
-        side = "memory" if self.intensity < BALANCE else "arithmetic"
-        return (
-            f"Accesses are narrow. At {self.intensity:.2f} FLOPs a byte {side} is the limit (an"
-            f" H200 has {BALANCE:.0f} FLOPs for each byte)."
-        )
-
-    def line(self, row: Row) -> str:
-        lines = (
-            self.source.text.splitlines()
-            if row.file == self.source.name
-            else included(self.source, row.file)
-        )
-        return lines[row.line - 1].strip() if 0 < row.line <= len(lines) else ""
-
-    def totals(self) -> str:
-        text = (
-            f"global memory: {self.bytes_requested:,} bytes asked for, {self.bytes_touched:,} at"
-            " least (each sector once)"
-        )
-        if self.flops is None:
-            return text + "; FLOPs unknown: the kernel does not compile with a counting float"
-        counts = ", ".join(f"{n:,} {kind}" for kind, n in self.flops.items() if n) or "none"
-        return f"{text}; FLOPs: {counts}" + (
-            f"; {self.intensity:.2f} a byte" if self.intensity is not None else ""
-        )
-
-    def text(self) -> str:
-        out = [
-            f"{self.kernel}  grid {self.grid}, block {self.block}",
-            "  line  access                   requests  per request          ideal  source",
-        ]
-        for r in self.rows:
-            where = str(r.line) if r.file == self.source.name else f"{r.file}:{r.line}"
-            out.append(
-                f"  {where:>4}  {r.kind:<6} {r.array:<8.8} {r.size:>2} B {r.requests:>13,} "
-                f" {r.per_request:>7.2f} {r.unit:<11} {r.ideal_per_request:>6.2f} "
-                f" {self.line(r)[:70]}"
-            )
-        out += [
-            f"  {self.totals()}",
-            *(f"  {what.upper()}: {words}" for what, _, _, words in self.problems),
-            *([f"  FAILED: {self.failed}"] if self.failed else []),
-            *(f"  NOTE: {words}" for words in self.notes),
-            f"  Look at: {self.advice()}",
-        ]
-        return "\n".join(out)
-
-    __str__ = text
-
-
-def included(source: Source, name: str) -> list[str]:
-    path = source.folder / name
-    return path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
 
 
 class Profile:
@@ -261,6 +110,19 @@ class Profile:
         write_atomically(path, page(self).encode())
         return path
 
+    def compare(self, other: Profile, names: tuple[str, str] = ("yours", "other")) -> str:
+        """The launches of two profiles side by side, as text: `print(mine.compare(theirs))`."""
+        pairs = zip(self.launches, other.launches)
+        tables = (f"{a.kernel}\n{comparison(a, b, names)}" for a, b in pairs)
+        return "\n\n".join(tables) or "No kernel ran on emu."
+
+    def roofline(self, path: str | os.PathLike) -> Path:
+        """Write the roofline of the launches as an SVG picture."""
+        picture = roofline_picture(self.launches).replace("<svg ", "<svg " + XMLNS, 1)
+        path = Path(path)
+        write_atomically(path, picture.replace("</svg>", f"{PLAIN}</svg>").encode())
+        return path
+
     def _repr_html_(self) -> str:
         """The page for a notebook, in a frame of its own: its styles stay in it."""
         text = escape(page(self), quote=True)
@@ -280,6 +142,7 @@ class Profile:
     ) -> tuple[Library, str]:
         """Run a launch in the FLOP build, on memory that is put back, and in the profile build."""
         report = Report(name, source, grid, block)
+        report.counted = self.flops
         report.flops = count_flops(source, [a for _, a in arrays], go) if self.flops else None
         library = build(source, "profile")
         handle, n = library.handle, len(arrays)
@@ -309,12 +172,26 @@ class Profile:
             counts, tables = (ctypes.c_int * 2)(), (ctypes.c_void_p * 3)()
             handle.emu_profile_end(counts, tables)
         fill(report, library, counts, tables, arrays)
+        report.shared = shared + library.static_shared[name]
+        report.events = events_of(handle)
         gone = ctypes.c_int()
         line = handle.emu_early(ctypes.byref(gone))
         if line:
             report.notes.append(early_exit(line, gone.value))
         self.launches.append(report)
         return library, report.failed
+
+
+class Event(ctypes.Structure):
+    _fields_ = [("line", ctypes.c_int), ("kind", ctypes.c_int), ("count", ctypes.c_ulonglong)]
+
+
+def events_of(handle: Any) -> list[tuple[str, int, int]]:
+    """How often blocks met at each barrier, and warps at each of their calls."""
+    first = ctypes.c_void_p()
+    count = handle.emu_events(ctypes.byref(first))
+    found = table(Event, first.value, count)
+    return [(("barrier", "warp call")[e.kind], e.line, e.count) for e in found]
 
 
 def early_exit(line: int, gone: int) -> str:
@@ -341,6 +218,9 @@ def rows_of(
         key = (*place(at), KINDS[site.kind], array, site.size)
         row = rows.setdefault(key, Row(*key))
         row.requests += site.requests
+        row.lanes += site.lanes
+        if site.first_lanes > len(row.first):
+            row.first = list(zip(site.first_lane[: site.first_lanes], site.first))
         row.units += site.units
         row.ideal += site.ideal
         row.bytes += site.bytes
@@ -526,67 +406,3 @@ def profile(flops: bool = True) -> Iterator[Profile]:
         yield p
     finally:
         active_profiles.stack.pop()
-
-
-# ---- the page ----
-
-STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;margin:2em;color:#222;background:#fff}
-table{border-collapse:collapse;font:13px/1.45 ui-monospace,monospace}
-td{padding:0 .7em;vertical-align:top;white-space:pre}
-td.n{text-align:right;color:#999}td.c{text-align:right}
-tr.bad td{background:#ffe3e3}tr.wide td.c{background:#fff1cc}
-th{text-align:right;font-weight:600;padding:0 .7em}th:last-child{text-align:left}
-p{max-width:60em}.problem{color:#b00020}
-"""
-
-
-def page(profile: Profile) -> str:
-    """All launches as one HTML page."""
-    parts = [
-        "<!doctype html><html lang=en><meta charset=utf-8><title>Kernel"
-        f" profile</title><style>{STYLE}</style><h1>Kernel profile</h1>"
-    ]
-    for report in profile.launches:
-        parts.append(
-            f"<h2>{escape(report.kernel)}</h2><p>grid {report.grid}, block {report.block}."
-            f" {escape(report.totals())}.</p>"
-        )
-        parts.append(f"<p><b>Look at:</b> {escape(report.advice())}</p>")
-        parts += [
-            f"<p class=problem>{escape(what)}: {escape(text)}</p>"
-            for what, _, _, text in report.problems
-        ]
-        for file in dict.fromkeys([report.source.name, *(r.file for r in report.rows)]):
-            parts.append(listing(report, file))
-    return "\n".join([*parts, f"<p>{escape(LIMITS)}</p></html>"])
-
-
-def listing(report: Report, file: str) -> str:
-    """One source file as a table; of included files only the lines that were counted."""
-    own = file == report.source.name
-    lines = report.source.text.splitlines() if own else included(report.source, file)
-    bad = {line for _, f, line, _ in report.problems if f == file}
-    out = [
-        f"<h3>{escape(file)}</h3><table><tr><th>line<th>access<th>requests<th>per"
-        " request<th>ideal<th>source</tr>"
-    ]
-    for number, text in enumerate(lines, 1):
-        rows = [r for r in report.rows if r.file == file and r.line == number]
-        if rows or own:
-            out.append(line_of_page(number, text, rows, number in bad))
-    return "".join([*out, "</table>"])
-
-
-def line_of_page(number: int, text: str, rows: list[Row], bad: bool) -> str:
-    """One line of a source with its counters."""
-    wide = any(r.units > 1.2 * r.ideal for r in rows)
-    columns = (
-        [f"{r.kind} {r.array} {r.size} B" for r in rows],
-        [f"{r.requests:,}" for r in rows],
-        [f"{r.per_request:.2f} {r.unit}" for r in rows],
-        [f"{r.ideal_per_request:.2f}" for r in rows],
-    )
-    cells = "".join("<td class=c>" + "\n".join(column) for column in columns)
-    kind = " class=bad" if bad else " class=wide" if wide else ""
-    return f"<tr{kind}><td class=n>{number}{cells}<td>{escape(text)}</tr>"

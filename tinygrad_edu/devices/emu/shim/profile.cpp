@@ -14,6 +14,9 @@ struct Site {               // one instruction
     uint64_t pc, requests, lanes, units, ideal, bytes;  // units: sectors of 32 bytes, or passes over the banks of shared memory
     uint32_t kind, space, size;
     int32_t array;          // number of the array, -1: shared memory
+    uint32_t first_lanes;   // lanes of the first full request that came here
+    int32_t first_lane[32]; // its lanes' numbers
+    uint64_t first[32];     // and their addresses, from the start of the array or of shared memory
 };
 struct Problem {            // the first of its kind at its instructions
     uint64_t pc, other_pc, count;
@@ -70,7 +73,7 @@ static int find_site(uint64_t pc, Space space, Kind kind, int size, int array) {
         uint16_t& slot = site_of[h & (2 * SITES - 1)];
         if (!slot) {
             if (site_count == SITES - 1) return -1;
-            sites[site_count] = {pc, 0, 0, 0, 0, 0, kind, space, (uint32_t)size, array};
+            sites[site_count] = {pc, 0, 0, 0, 0, 0, kind, space, (uint32_t)size, array, 0, {}, {}};
             slot = ++site_count;
         }
         Site& s = sites[slot - 1];
@@ -88,6 +91,11 @@ static void count_request(const Record* first, int lanes) {
     uint64_t at[32];
     ++site.requests;
     site.lanes += lanes;
+    if (site.first_lanes < (uint32_t)lanes) {           // the picture of an access shows the fullest one
+        site.first_lanes = lanes;
+        uint64_t start = site.array >= 0 ? arrays[site.array].start : 0;
+        for (int i = 0; i < lanes; ++i) site.first_lane[i] = first[i].key >> 8 & 31, site.first[i] = first[i].address - start;
+    }
     site.bytes += (uint64_t)lanes * size;
     if (site.space == GLOBAL) {
         for (int i = 0; i < lanes; ++i) {   // sorted: lanes mostly rise

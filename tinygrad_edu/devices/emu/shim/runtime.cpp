@@ -45,6 +45,17 @@ static void* home;                           // stack pointer of run_block
 static void (*entry)(void**);
 static void** arguments;
 static unsigned barriers;                    // clocks for the race checker
+// How often blocks met at the barrier of a line, and warps at a call of one.
+enum { BARRIER, WARP_CALL };
+struct Event { int line, kind; unsigned long long count; };
+static const int EVENTS = 128;
+static Event events[EVENTS];
+static int event_count;
+static void note_event(int line, int kind) {
+    for (int i = 0; i < event_count; ++i) if (events[i].line == line && events[i].kind == kind) { ++events[i].count; return; }
+    if (event_count < EVENTS) events[event_count++] = {line, kind, 1};
+}
+
 static int early_line, early_gone;           // the first barrier that threads had left before: its line, and how many
 unsigned blocks_run;
 static char message[4096];
@@ -140,6 +151,9 @@ static void release_barrier() {
     for (int w = 0; w < warp_count; ++w) warps[w].ready = warps[w].exists & ~warps[w].done;
     at_barrier = 0;
     ++barriers;
+#ifdef EMU_PROFILE
+    note_event(line, BARRIER);
+#endif
     profile_barrier();
 }
 
@@ -286,6 +300,9 @@ const uint64_t* warp_meet(unsigned mask, uint64_t value, int line, unsigned* who
             warp.ready |= wanted & ~(1u << self->lane);
             warp.waiting &= ~wanted;
             warp.fences += fence;
+#ifdef EMU_PROFILE
+            note_event(line, WARP_CALL);
+#endif
             *who = wanted;
             return met;
         }
@@ -414,7 +431,7 @@ extern "C" __attribute__((visibility("default"))) const char* emu_launch(void (*
                                                                        double seconds, unsigned long long first, unsigned long long last) {
     using namespace emu;
     message[0] = 0;
-    early_line = early_gone = 0;
+    early_line = early_gone = event_count = 0;
     current = nullptr;
     grid_size = {grid[0], grid[1], grid[2]};
     block_size = {shape[0], shape[1], shape[2]};
@@ -465,3 +482,4 @@ extern "C" __attribute__((visibility("default"))) const char* emu_launch(void (*
 
 // The line of the first barrier at which threads had exited, and how many; 0: at none.
 extern "C" __attribute__((visibility("default"))) int emu_early(int* gone) { *gone = emu::early_gone; return emu::early_line; }
+extern "C" __attribute__((visibility("default"))) int emu_events(const emu::Event** to) { *to = emu::events; return emu::event_count; }
