@@ -92,6 +92,8 @@ const uint64_t* warp_meet(unsigned mask, uint64_t value, int line, unsigned* who
 void atomic_access(const void* address, int size, void* pc);
 void copied(void* shared, std::size_t size);     // filled by a copy engine, whose own barrier orders it
 void shuffled_outside(int source);               // a shuffle that reads from a lane which is not in its mask
+void pause();                                    // lets the other threads go on
+void ordered_all();                              // what the block did so far is before what it does from now on
 unsigned gather(int line);                       // the lanes of this warp that come to this line together
 [[noreturn]] void refuse(int line, const char* what, const char* advice);  // ends the launch with a message
 extern unsigned blocks_run;

@@ -6,7 +6,7 @@
 namespace emu {
 struct Copies {
     static const int MOST = 64, GROUPS = 16;
-    struct { void* to; const void* from; } copy[MOST];
+    struct { void* to; const void* from; int bytes; } copy[MOST];
     int count, ends[GROUPS], groups;  // copies not yet done, where each closed group of them ends
     unsigned block;                   // which block they belong to
 };
@@ -17,13 +17,13 @@ inline Copies& copies() {
     if (mine.block != blocks_run) mine.count = mine.groups = 0, mine.block = blocks_run;
     return mine;
 }
-inline void copy_async(void* to, const void* from, int line) {
+inline void copy_async(void* to, const void* from, int line, int bytes = 16) {
     Copies& mine = copies();
-    if ((uintptr_t)to % 16 || (uintptr_t)from % 16)
-        refuse(line, "an asynchronous copy must be between addresses that are multiples of 16 bytes", "Align the tile, or copy in the ordinary way.");
+    if ((bytes != 4 && bytes != 8 && bytes != 16) || (uintptr_t)to % bytes || (uintptr_t)from % bytes)
+        refuse(line, "an asynchronous copy must be between addresses that are multiples of its 4, 8 or 16 bytes", "Align the tile, or copy in the ordinary way.");
     if (mine.count == Copies::MOST) refuse(line, "a thread must have at most 64 asynchronous copies under way", "Wait for some of them.");
-    memset(to, 0xff, 16);
-    mine.copy[mine.count++] = {to, from};
+    memset(to, 0xff, bytes);
+    mine.copy[mine.count++] = {to, from, bytes};
 }
 inline void commit_async(int line) {
     Copies& mine = copies();
@@ -34,7 +34,12 @@ inline void wait_async(int left) {  // until only that many groups are under way
     Copies& mine = copies();
     if (mine.groups <= left) return;
     int gone = mine.groups - left, done = mine.ends[gone - 1];
-    for (int i = 0; i < done; ++i) memcpy(mine.copy[i].to, mine.copy[i].from, 16);
+    for (int i = 0; i < done; ++i) {         // of known sizes: the profile build sees these
+        auto& c = mine.copy[i];
+        if (c.bytes == 16) memcpy(c.to, c.from, 16);
+        else if (c.bytes == 8) memcpy(c.to, c.from, 8);
+        else memcpy(c.to, c.from, 4);
+    }
     memmove(mine.copy, mine.copy + done, (mine.count - done) * sizeof mine.copy[0]);
     for (int i = 0; i < left; ++i) mine.ends[i] = mine.ends[gone + i] - done;
     mine.count -= done;

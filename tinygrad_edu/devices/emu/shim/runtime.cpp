@@ -313,6 +313,27 @@ const uint64_t* warp_meet(unsigned mask, uint64_t value, int line, unsigned* who
     return self->met;
 }
 
+void pause() {
+    static unsigned turn = 1;                        // random, so that each lane gets its turn
+    Thread* self = current;
+    Thread* t = nullptr;
+    turn = turn * 1664525u + 1013904223u;
+    for (int i = 1; i <= warp_count && !t; ++i) {    // other warps first: they may be what this thread waits for
+        int w = (self->warp + i) % warp_count;
+        unsigned ready = warps[w].ready, later = ready & ~0u << (turn >> 27);
+        if (ready) t = &threads[w * 32 + __builtin_ctz(later ? later : ready)];
+    }
+    if (!t) t = release_gathered();
+    if (!t) return;                                  // nobody else can go on
+    self->state = READY;
+    warps[self->warp].ready |= 1u << self->lane;
+    take(t);
+    if (t->state == NEW) begin(t, &self->stack_pointer);
+    else emu_switch(&self->stack_pointer, t->stack_pointer);
+}
+
+void ordered_all() { ++barriers; profile_barrier(); }
+
 unsigned gather(int line) {                  // the lanes of this warp that come to this line together
     current->waits_at = line;
     current->state = GATHERING;
