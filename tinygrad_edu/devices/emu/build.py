@@ -17,6 +17,7 @@ from ...engine.errors import KernelError
 from ..build import LONGEST_BUILD, built, cache_folder, digest, log_lines, machine, run
 from ..build import compiler as cxx_compiler
 from ..source import Source
+from .ptx import with_ptx
 from .text import with_shared
 
 SHIM = Path(__file__).parent / "shim"
@@ -75,6 +76,8 @@ def unit(source: Source) -> tuple[str, str]:
     it with one plain entry for each kernel.
     """
     body = with_shared(source.text)
+    if "asm" in body:
+        body = with_ptx(body)
     export = 'extern "C" __attribute__((visibility("default")))'
     # errors after the text are told as its end: an open brace shows there
     end = f'#line {END} "{Path(source.name).name}"\n'
@@ -84,6 +87,7 @@ def unit(source: Source) -> tuple[str, str]:
     ]
     first = "".join(f"#include <{name}>\n" for word, name in IMPLICIT if word in body)
     first += '#include "cuda_emu.h"\n'
+    first += '#include "emu_ptx.h"\n' if "asm" in source.text else ""
     if source.named is not None:
         first += '#include "emu_signature.h"\n'
         calls += [

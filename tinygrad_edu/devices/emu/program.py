@@ -41,6 +41,7 @@ from .build import (
     runtime_object,
     shim_text,
 )
+from .ptx import with_ptx
 from .text import Kernel, edited, included, kernels, translated, with_shared
 
 HOST = SHIM / "host"
@@ -122,6 +123,8 @@ def written(program: Program, copied: Copied, folder: Path) -> list[Path]:
             for start, stop, file in users_includes(text, path, program.folders)
         ]
         body = with_shared(translated(edited(text, edits), copied.kernels))
+        if "asm" in body:
+            body = with_ptx(body)
         places[path].write_text(
             f'#line 1 "{shown(path)}"\n{body}', encoding="utf-8", errors="surrogateescape"
         )
@@ -178,6 +181,7 @@ def executable(program: Program, mode: str = "plain") -> Path:
         *(word for folder in program.folders for word in ("-I", str(folder))),
         *(word for path in program.files for word in ("-I", str(path.resolve().parent))),
         *("-include", "cuda_runtime.h"),
+        *(["-include", "emu_ptx.h"] if any("asm" in t for t in copied.texts.values()) else []),
     ]
     texts = [part for path, text in copied.texts.items() for part in (shown(path), text)]
     safe = [text.encode("utf-8", "surrogateescape").hex() for text in texts]

@@ -195,6 +195,9 @@ inline void __trap(int line = __builtin_LINE()) { emu::refuse(line, "a kernel mu
 #define __builtin_assume(condition) (void)0
 #define __builtin_assume_aligned_emu(p, n) (p)
 template <class T> inline bool __isGlobal(const T*) { return true; }
+namespace emu { unsigned shared_address(const void* p); }
+inline size_t __cvta_generic_to_shared(const void* p) { return emu::shared_address(p); }
+inline size_t __cvta_generic_to_global(const void* p) { return (size_t)p; }
 
 // ---- a warp's calls beyond shuffles and votes ----
 template <class T> inline unsigned __match_any_sync(unsigned mask, T value, EMU_LINE) {

@@ -332,6 +332,18 @@ void pause() {
     else emu_switch(&self->stack_pointer, t->stack_pointer);
 }
 
+// A 32-bit address of shared memory: static arrays from 0, dynamic ones from 1 MB.
+static const unsigned DYNAMIC_AT = 1 << 20;
+unsigned shared_address(const void* p) {
+    const char* c = (const char*)p;
+    if (c >= dynamic_shared && c < dynamic_shared + DYNAMIC) return DYNAMIC_AT + (unsigned)(c - dynamic_shared);
+    return (unsigned)(c - __start_emu_shared);
+}
+void* from_shared(unsigned long long address) {
+    if (address >> 32) return (void*)address;        // a generic address
+    return address >= DYNAMIC_AT ? dynamic_shared + (address - DYNAMIC_AT) : __start_emu_shared + address;
+}
+
 void ordered_all() { ++barriers; profile_barrier(); }
 
 unsigned gather(int line) {                  // the lanes of this warp that come to this line together
