@@ -293,3 +293,36 @@ def test_match_and_reduce_over_a_warp():
     assert [found[i, 0] for i in (0, 8, 31)] == [0xFF, 0xFF00, 0xFF000000]
     assert found[3, 1:4].tolist() == [sum(range(32)), -26, 2**32 - 1]
     assert found[3, 4] == 2**32
+
+
+HARRIS = """
+__device__ void warp_reduce(volatile float* s, int t) {
+    s[t] += s[t + 32];
+    s[t] += s[t + 16];
+    s[t] += s[t + 8];
+    s[t] += s[t + 4];
+    s[t] += s[t + 2];
+    s[t] += s[t + 1];
+}
+__global__ void f(float* y, const float* x) {
+    __shared__ float s[64];
+    int t = threadIdx.x;
+    s[t] = x[t];
+    __syncthreads();
+    if (t < 32) warp_reduce(s, t);
+    if (t == 0) y[0] = s[0];
+}
+"""
+
+
+def test_code_that_counts_on_lanes_in_step_is_told_and_runs_in_step_if_asked(monkeypatch):
+    y, x = tg.zeros(1).to("emu"), tg.arange(64.0).to("emu")
+    with pytest.warns(UserWarning, match=r"lines 3 to 4 pass values .*__syncwarp\(\)"):
+        RawKernel(HARRIS, "f")((1,), (64,), (y, x))
+    monkeypatch.setenv("TINYGRAD_EDU_EMU_LOCKSTEP", "1")
+    RawKernel(HARRIS, "f")((1,), (64,), (y, x))
+    assert y.cpu().item() == 2016
+    with tg.profile(flops=False) as p:
+        RawKernel(HARRIS, "f")((1,), (64,), (y, x))
+    p.check()
+    assert y.cpu().item() == 2016

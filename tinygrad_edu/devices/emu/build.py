@@ -56,8 +56,17 @@ PROFILE = (
     "-fno-unroll-loops",
     "-fno-tree-sra",
     "-ffp-contract=off",
+    "--param=tsan-distinguish-volatile=1",
 )
-MODES = {"plain": PLAIN, "profile": PROFILE, "flops": FLOPS}
+# The lanes of a warp go through accesses of `volatile` memory in step, as GPUs before Volta did.
+LOCKSTEP = (
+    "-O1",
+    "-DEMU_LOCKSTEP",
+    "-fsanitize=thread",
+    "-ffp-contract=off",
+    "--param=tsan-distinguish-volatile=1",
+)
+MODES = {"plain": PLAIN, "profile": PROFILE, "flops": FLOPS, "lockstep": LOCKSTEP}
 
 
 @lru_cache
@@ -245,7 +254,7 @@ def shim_text() -> str:
 @lru_cache
 def runtime_object(mode: str) -> Path:
     """The emulator's runtime, compiled once: every library is linked with it."""
-    defines = ["-DEMU_PROFILE"] if mode == "profile" else []
+    defines = {"profile": ["-DEMU_PROFILE"], "lockstep": ["-DEMU_LOCKSTEP"]}.get(mode, [])
     command = [*compiler(), *COMMON, "-O2", *defines, "-I", str(SHIM)]
     name = f"runtime-{digest(shim_text(), *command, machine())}.o"
     text = str(SHIM / "runtime.cpp")

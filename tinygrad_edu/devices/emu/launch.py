@@ -9,6 +9,7 @@ import math
 import os
 import re
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
 from typing import Any
@@ -21,7 +22,7 @@ from ..source import Parameter, Source
 from .array import EmuArray, memory_of
 from .build import Library, build
 from .signature import parameters
-from .text import kernels
+from .text import kernels, warp_synchronous
 
 # a block's limits; static and dynamic shared memory without and with opting in
 THREADS, SHARED, SHARED_MOST = 1024, 48 << 10, 227 << 10
@@ -144,6 +145,39 @@ def number(name: str, parameter: Parameter, value: Any) -> Any:
     return np.ctypeslib.as_ctypes_type(wanted)(value)
 
 
+def in_step() -> bool:
+    """Whether the lanes of a warp shall go in step through volatile memory, as old code expects."""
+    return os.environ.get("TINYGRAD_EDU_EMU_LOCKSTEP", "0") not in ("", "0")
+
+
+def mode_of(watcher: Any) -> str:
+    """Which build of a source a launch needs."""
+    if watcher is not None:
+        return "profile"
+    return "lockstep" if in_step() else "plain"
+
+
+@cache
+def warn_of_steps(source: Source) -> None:
+    """Warn of code that is right only if the lanes of a warp go in step."""
+    said = about_steps(source.name, source.text)
+    if said:
+        warnings.warn(said, stacklevel=4)
+
+
+def about_steps(name: str, text: str) -> str:
+    """What to say of a text that counts on lanes in step; nothing if it does not."""
+    lines = warp_synchronous(text)
+    if lines is None:
+        return ""
+    return (
+        f"{name}: lines {lines[0]} to {lines[1]} pass values between the lanes of a warp with"
+        " nothing between them. GPUs since Volta do not promise that lanes go in step: put"
+        " __syncwarp() between the lines, or set TINYGRAD_EDU_EMU_LOCKSTEP=1 to run them as older"
+        " GPUs did."
+    )
+
+
 def check_name(source: Source, name: str) -> None:
     """Refuse the name of a kernel that a source does not have."""
     if source.named is None:
@@ -191,9 +225,11 @@ class EmuKernel:
                 f"{name}: a block must have at most {THREADS} threads, got {shape}. Use smaller"
                 " blocks."
             )
+        if source.named is not None and watcher is None and not in_step():
+            warn_of_steps(source)
         if source.named is None:
             values = self.converted(args)  # refused before anything is compiled
-        library = build(source, "plain" if watcher is None else "profile")
+        library = build(source, mode_of(watcher))
         if source.named is not None:
             self.parameters = self.parameters or parameters(source, name, library)
             values = self.converted(args)
@@ -209,6 +245,8 @@ class EmuKernel:
             for constant, data in self.constants.items():
                 library.set_constant(constant, data)
             libraries = [library.lane(k) for k in range(lanes)]
+            for one in libraries:
+                one.handle.emu_in_step(int(in_step()))
             return side_by_side(libraries, name, (*fixed, shared, patience), math.prod(sizes))
 
         with one_at_a_time:

@@ -16,6 +16,7 @@ import re
 import struct
 import subprocess
 import tempfile
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -41,6 +42,7 @@ from .build import (
     runtime_object,
     shim_text,
 )
+from .launch import about_steps, in_step
 from .ptx import with_ptx
 from .text import Kernel, edited, included, kernels, translated, with_shared
 
@@ -255,7 +257,12 @@ def run(
           launches: how many launches of each line are recorded; 0: all
           streams: as for `subprocess.run`
     """
-    file = executable(program, "profile" if watch else "plain")
+    file = executable(program, "profile" if watch else "lockstep" if in_step() else "plain")
+    if not watch and not in_step():
+        for path, text in collected(program).texts.items():
+            said = about_steps(shown(path), text)
+            if said:
+                warnings.warn(said, stacklevel=2)
     with tempfile.TemporaryDirectory(prefix="tinygrad_edu-") as folder:
         records = Path(folder) / "records"
         told = os.environ | ({"TINYGRAD_EDU_EMU_RECORDS": str(records)} if watch else {})

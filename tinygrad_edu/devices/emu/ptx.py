@@ -62,7 +62,8 @@ def statement(text: str, plain: str) -> str:
     """The C++ of what stands between the parentheses of an `asm` statement."""
     parts = sections(text, plain)
     words = " ".join(LITERAL.findall(parts[0]))
-    operands, names = [], {}
+    operands: list[str] = []
+    names: dict[str, int] = {}
     for part in parts[1:3]:
         for piece in pieces(part.replace("\\\n", " "), angles=False):
             found = OPERAND.match(piece)

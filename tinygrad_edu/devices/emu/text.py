@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 # comments, strings of all kinds, characters
 APART = re.compile(
@@ -262,6 +263,28 @@ def at_file_level(plain: str, at: int) -> bool:
         elif depth:
             depth.pop()
     return not any(depth)
+
+
+# ---- code that counts on lanes in step -----------------------------------------------------------
+
+# s[t] += s[t + 16];   s[t] = s[t] + s[t + 16];
+FROM_A_NEIGHBOUR = re.compile(
+    r"(\w+)\s*\[\s*(\w+)\s*\]\s*[+*]?=[^;=]*\b\1\s*\[\s*\2\s*\+\s*\w+\s*\][^;]*;"
+)
+
+
+def warp_synchronous(text: str) -> tuple[int, int] | None:
+    """The first and last line of sums from neighbouring lanes that nothing orders; None if there
+    are none. They go by two statements or more, one after another, as in Harris's reductions.
+    """
+    plain = blanked(text)
+    found = list(FROM_A_NEIGHBOUR.finditer(plain))
+    for a, b in pairwise(found):
+        between = plain[a.end() : b.start()]
+        quiet = re.fullmatch(r"[\s{}]*(?:if\s*\([^()]*\)[\s{]*)?", between)
+        if quiet and (a[1], a[2]) == (b[1], b[2]):
+            return plain[: a.start()].count("\n") + 1, plain[: b.end()].count("\n") + 1
+    return None
 
 
 # ---- what a file includes ------------------------------------------------------------------------

@@ -289,11 +289,14 @@ void copied(void* shared, size_t size) {
 
 }  // namespace emu
 #define EMU_SEEN_BY(name, size, kind) extern "C" void name(void* p) { emu::access(p, size, emu::kind, __builtin_return_address(0)); }
+#define EMU_STEPPED(name, size, kind) extern "C" void name(void* p) { emu::step(__builtin_return_address(0)); emu::access(p, size, emu::kind, __builtin_return_address(0)); }
 #define EMU_SIZES(size)                                        \
     EMU_SEEN_BY(__tsan_read##size, size, READ)                 \
     EMU_SEEN_BY(__tsan_write##size, size, WRITE)               \
-    EMU_SEEN_BY(__tsan_volatile_read##size, size, READ)        \
-    EMU_SEEN_BY(__tsan_volatile_write##size, size, WRITE)      \
+    EMU_STEPPED(__tsan_volatile_read##size, size, READ)        \
+    EMU_STEPPED(__tsan_volatile_write##size, size, WRITE)      \
+    EMU_STEPPED(__tsan_unaligned_volatile_read##size, size, READ)   \
+    EMU_STEPPED(__tsan_unaligned_volatile_write##size, size, WRITE) \
     EMU_SEEN_BY(__tsan_unaligned_read##size, size, READ)       \
     EMU_SEEN_BY(__tsan_unaligned_write##size, size, WRITE)
 EMU_SIZES(1)

@@ -100,6 +100,8 @@ static void say(const char* format, ...) {
     va_end(list);
 }
 
+static bool in_step;                         // lanes wait for one another at accesses of volatile memory
+static void step(void* pc);
 #ifdef EMU_PROFILE
 #include "profile.cpp"
 #else
@@ -111,6 +113,7 @@ void shuffled_outside(int) {}
 #endif
 
 // ---- who runs next ----
+
 
 static void where() { say(" in block (%u, %u, %u)", block.x, block.y, block.z); }
 
@@ -353,6 +356,12 @@ unsigned gather(int line) {                  // the lanes of this warp that come
     return current->who;
 }
 
+static void step(void* pc) {
+    if (!in_step || !worker) return;
+    gather((int)((char*)pc - (char*)nullptr) & 0x7fffffff);
+    ++warps[current->warp].fences;
+}
+
 void end_of_host(const char* what, void* pc) {   // exit, abort or a failed assert: in a kernel the end of the launch
     if (worker != (pid_t)syscall(SYS_gettid)) return;
     say("@%p: %s by thread %d (%u, %u, %u)", (void*)((char*)pc - 1), what, current->linear, current->index.x, current->index.y, current->index.z);
@@ -516,3 +525,26 @@ extern "C" __attribute__((visibility("default"))) const char* emu_launch(void (*
 // The line of the first barrier at which threads had exited, and how many; 0: at none.
 extern "C" __attribute__((visibility("default"))) int emu_early(int* gone) { *gone = emu::early_gone; return emu::early_line; }
 extern "C" __attribute__((visibility("default"))) int emu_events(const emu::Event** to) { *to = emu::events; return emu::event_count; }
+extern "C" __attribute__((visibility("default"))) void emu_in_step(int on) { emu::in_step = on; }
+#ifdef EMU_LOCKSTEP
+#define EMU_STEP(name, stepped) extern "C" void name(void*) { if (stepped) emu::step(__builtin_return_address(0)); }
+#define EMU_STEPS(size)                              \
+    EMU_STEP(__tsan_read##size, false)               \
+    EMU_STEP(__tsan_write##size, false)              \
+    EMU_STEP(__tsan_unaligned_read##size, false)     \
+    EMU_STEP(__tsan_unaligned_write##size, false)    \
+    EMU_STEP(__tsan_volatile_read##size, true)       \
+    EMU_STEP(__tsan_volatile_write##size, true)      \
+    EMU_STEP(__tsan_unaligned_volatile_read##size, true)  \
+    EMU_STEP(__tsan_unaligned_volatile_write##size, true)
+EMU_STEPS(1) EMU_STEPS(2) EMU_STEPS(4) EMU_STEPS(8) EMU_STEPS(16)
+extern "C" void __tsan_read_range(void*, size_t) {}
+extern "C" void __tsan_write_range(void*, size_t) {}
+extern "C" void* __tsan_memcpy(void* to, const void* from, size_t n) { return memcpy(to, from, n); }
+extern "C" void* __tsan_memset(void* to, int value, size_t n) { return memset(to, value, n); }
+extern "C" void __tsan_vptr_read(void*) {}
+extern "C" void __tsan_vptr_update(void*, void*) {}
+extern "C" void __tsan_init() {}
+extern "C" void __tsan_func_entry(void*) {}
+extern "C" void __tsan_func_exit() {}
+#endif

@@ -22,6 +22,7 @@
 extern "C" void* emu_memory(void*);
 extern "C" void emu_arm();
 extern "C" void emu_disarm();
+extern "C" void emu_in_step(int);
 extern "C" const char* emu_launch(void (*)(void**), void**, const unsigned*, const unsigned*, size_t, double, unsigned long long, unsigned long long);
 #ifdef EMU_PROFILE
 extern "C" int emu_profile_begin(const uint64_t*, const uint64_t*, int, size_t, size_t, int);
@@ -185,6 +186,8 @@ void on_host_fault(int number, siginfo_t* info, void* context) {
 
 __attribute__((constructor)) void start() {
     emu_memory(nullptr);
+    const char* steps = getenv("TINYGRAD_EDU_EMU_LOCKSTEP");
+    emu_in_step(steps && *steps && strcmp(steps, "0"));
     struct sigaction action;
     memset(&action, 0, sizeof action);
     action.sa_sigaction = on_host_fault;
