@@ -77,9 +77,11 @@ class Memory:
     keys = itertools.count()
 
     def __init__(self, nbytes: int):
-        self.mapping, self.key = Mapping(nbytes + 2 * GUARD + ALIGN), 2 * next(Memory.keys)
+        self.key = 2 * next(Memory.keys)
+        # not all at the start of a page: they would fight over the same lines of the CPU's cache
+        start = GUARD + ALIGN * (self.key * 5 // 2 % 16)
+        self.mapping = Mapping(start + nbytes + GUARD + ALIGN)
         raw = np.ctypeslib.as_array(self.mapping.inner)
-        start = GUARD + -(raw.ctypes.data + GUARD) % ALIGN
         raw[start : start + nbytes] = 0xFF  # NaN as floats, -1 as integers
         end = start + -(-nbytes // 4) * 4
         self.guards = raw[start - GUARD : start], raw[end : end + GUARD]

@@ -38,7 +38,7 @@ static const int MOST = 1024;
 static const size_t STACK = 64 << 10, PAGE = 4096, DYNAMIC = 232448;
 static Thread threads[MOST];
 static Warp warps[MOST / 32];
-static int thread_count, warp_count, alive, at_barrier, votes[3];
+static int thread_count, warp_count, alive, at_barrier, gathering, votes[3];
 static int free_stacks[MOST], free_count;
 static char *stacks, *signal_stack;
 static void* home;                           // stack pointer of run_block
@@ -138,19 +138,22 @@ static Thread* next_ready() {                // the next lane of this warp that 
     return nullptr;
 }
 
-static void release_barrier() {
+static void release_barrier() {              // all that are alive have come
     int line = 0;
-    for (int t = 0; t < thread_count; ++t) if (threads[t].state == AT_BARRIER) {
-        if (!line) line = threads[t].waits_at;
-        if (threads[t].waits_at != line) {
-            say("all threads of a block must meet at one barrier, got threads at the barriers of lines %d and %d", line, threads[t].waits_at);
+    bool all = alive == thread_count;
+    for (int t = 0; t < thread_count; ++t) {
+        Thread& thread = threads[t];
+        if (!all && thread.state != AT_BARRIER) continue;
+        if (!line) line = thread.waits_at;
+        if (thread.waits_at != line) {
+            say("all threads of a block must meet at one barrier, got threads at the barriers of lines %d and %d", line, thread.waits_at);
             where();
             say("|Take the barrier out of the branch.");
             give_up();
         }
+        thread.state = READY;
     }
-    if (alive != thread_count && !early_line) early_line = line, early_gone = thread_count - alive;
-    for (int t = 0; t < thread_count; ++t) if (threads[t].state == AT_BARRIER) threads[t].state = READY;
+    if (!all && !early_line) early_line = line, early_gone = thread_count - alive;
     for (int w = 0; w < warp_count; ++w) warps[w].ready = warps[w].exists & ~warps[w].done;
     at_barrier = 0;
     ++barriers;
@@ -176,7 +179,7 @@ static void release_barrier() {
 
 // Lanes of a warp that wait at one line for whoever else comes there go on; null if none wait. The lowest line goes first, so that
 // the two sides of a branch meet again behind it.
-static Thread* release_gathered() {
+__attribute__((noinline, cold)) static Thread* release_gathered() {
     for (int w = 0; w < warp_count; ++w) {
         Warp& warp = warps[w];
         Thread *lanes = threads + w * 32, *first = nullptr;
@@ -189,6 +192,7 @@ static Thread* release_gathered() {
         for (unsigned m = who; m; m &= m - 1) {
             Thread& lane = lanes[__builtin_ctz(m)];
             lane.state = READY, lane.who = who;
+            --gathering;
         }
         warp.ready |= who;
         return first;
@@ -199,9 +203,10 @@ static Thread* release_gathered() {
 static Thread* choose() {                    // who runs next, releasing the barrier if all have come; null when the block is done
     if (Thread* t = next_ready()) return t;
     if (!alive) return nullptr;
-    if (Thread* t = release_gathered()) return t;
+    if (__builtin_expect(gathering, 0)) if (Thread* t = release_gathered()) return t;
     if (at_barrier != alive) stuck();
     release_barrier();
+    if (alive == thread_count) return &threads[0];
     for (int w = 0;; ++w) if (warps[w].ready) return &threads[w * 32 + __builtin_ctz(warps[w].ready)];
 }
 
@@ -352,6 +357,7 @@ void ordered_all() { ++barriers; profile_barrier(); }
 unsigned gather(int line) {                  // the lanes of this warp that come to this line together
     current->waits_at = line;
     current->state = GATHERING;
+    ++gathering;
     wait();
     return current->who;
 }
@@ -381,7 +387,7 @@ static void run_block(size_t dynamic) {
         warps[w].waiting = warps[w].done = warps[w].fences = 0;
     }
     alive = thread_count;
-    at_barrier = 0;
+    at_barrier = gathering = 0;
     barriers = 0;
     ++blocks_run;
     free_count = thread_count;
