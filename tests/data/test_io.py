@@ -781,5 +781,5 @@ def test_ten_thousand_hostile_files_are_refused_or_read_quickly_and_in_little_me
         seconds, peak = time.process_time() - begun, tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert seconds < 0.1
+    assert seconds < 5  # a header that costs its square would take minutes
     assert peak < 500_000 + 100 * len(whole)

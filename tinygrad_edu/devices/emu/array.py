@@ -47,11 +47,12 @@ class Mapping:
         self.start = None if address == ctypes.c_void_p(-1).value else address
         if self.start is None or libc().mprotect(self.start + CLOSED, inner, READ_WRITE):
             raise MemoryError(f"emu: needs {nbytes} bytes, got no memory. Free some arrays.")
+        self.unmap = libc().munmap  # at the end of Python the module's names are gone
         self.inner = (ctypes.c_uint8 * inner).from_address(self.start + CLOSED)
 
     def __del__(self) -> None:
-        if getattr(self, "start", None) is not None:
-            libc().munmap(self.start, self.length)
+        if hasattr(self, "inner"):
+            self.unmap(self.start, self.length)
 
 
 READ_WRITE = mmap.PROT_READ | mmap.PROT_WRITE if hasattr(mmap, "PROT_READ") else 3

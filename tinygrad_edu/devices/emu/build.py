@@ -247,7 +247,7 @@ def shim_text() -> str:
     return "".join(
         path.read_text(encoding="utf-8")
         for path in sorted(SHIM.rglob("*"))
-        if path.suffix in (".h", ".cpp")
+        if path.suffix in (".h", ".cpp", ".cuh", "") and path.is_file()
     )
 
 
