@@ -220,5 +220,7 @@ def run(command: Sequence[str], what: str) -> str:
 
 def log_lines(log: str) -> str:
     """The part of a compiler's log that an error shows, with the advice after it."""
-    lines = [line for line in log.splitlines() if "error" in line] or log.splitlines()
+    telling = ("error", "undefined reference", "multiple definition")
+    lines = [line for line in log.splitlines() if any(word in line for word in telling)]
+    lines = lines or log.splitlines()
     return "\n".join(f"    {line}" for line in lines[:SHOWN]) + "\nCorrect these lines."

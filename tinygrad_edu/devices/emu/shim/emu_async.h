@@ -56,8 +56,8 @@ struct BulkCopies {
 };
 inline BulkCopies bulk_copies;
 
-EMU_UNSEEN void expect_bulk(void* barrier, unsigned bytes) { *(uint64_t*)barrier += (uint64_t)bytes << 32; }
-EMU_UNSEEN void copy_bulk(void* to, const void* from, unsigned bytes, void* barrier, int line) {
+static EMU_UNSEEN void expect_bulk(void* barrier, unsigned bytes) { *(uint64_t*)barrier += (uint64_t)bytes << 32; }
+static EMU_UNSEEN void copy_bulk(void* to, const void* from, unsigned bytes, void* barrier, int line) {
     BulkCopies& all = bulk_copies;
     if (all.block != blocks_run) all.count = 0, all.block = blocks_run;
     if ((uintptr_t)to % 16 || (uintptr_t)from % 16 || bytes % 16) refuse(line, "a bulk copy must have addresses and a size that are multiples of 16 bytes", "Align the tile.");
@@ -65,7 +65,7 @@ EMU_UNSEEN void copy_bulk(void* to, const void* from, unsigned bytes, void* barr
     (memset)(to, 0xff, bytes);
     all.copy[all.count++] = {to, from, bytes, (uint64_t*)barrier};
 }
-EMU_UNSEEN void wait_bulk(void* barrier, unsigned parity, int line) {
+static EMU_UNSEEN void wait_bulk(void* barrier, unsigned parity, int line) {
     uint64_t& word = *(uint64_t*)barrier;
     if ((word & 1) != parity) return;        // that phase has ended
     BulkCopies& all = bulk_copies;

@@ -2,6 +2,7 @@
 #pragma once
 #include "driver_types.h"
 #include "emu_launch.h"
+#include "texture_types.h"
 
 #define CUDART_VERSION 12060
 #define CUDART_CB

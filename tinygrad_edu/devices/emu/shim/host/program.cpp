@@ -526,10 +526,71 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, cudaEven
 cudaError_t cudaStreamCreate(cudaStream_t* s) { *s = (cudaStream_t)new char; return cudaSuccess; }
 cudaError_t cudaStreamDestroy(cudaStream_t s) { if (s > cudaStreamPerThread) delete (char*)s; return cudaSuccess; }
 
+// ---- textures ----
+
+static size_t bytes_of(const cudaChannelFormatDesc& f) { return (size_t)(f.x + f.y + f.z + f.w) / 8; }
+
+cudaError_t cudaMallocArray(cudaArray_t* to, const cudaChannelFormatDesc* format, size_t width, size_t height, unsigned) {
+    size_t bytes = width * std::max<size_t>(height, 1) * bytes_of(*format);
+    *to = new cudaArray{width, height, *format, (char*)malloc(bytes)};
+    memset((*to)->data, 0xff, bytes);
+    return cudaSuccess;
+}
+cudaError_t cudaFreeArray(cudaArray_t a) {
+    if (a) free(a->data);
+    delete a;
+    return cudaSuccess;
+}
+static bool outside(const cudaArray& a, size_t x, size_t y, size_t width, size_t height) {
+    if (x + width <= a.width * bytes_of(a.format) && y + height <= std::max<size_t>(a.height, 1)) return false;
+    tell("a copy of an array must stay inside its %zu x %zu elements, got %zu bytes and %zu rows from byte %zu of row %zu.", a.width, a.height, width, height, x, y);
+    fail(cudaErrorInvalidValue);
+    return true;
+}
+cudaError_t cudaMemcpy2DToArray(cudaArray_t to, size_t x, size_t y, const void* from, size_t pitch, size_t width, size_t height, cudaMemcpyKind) {
+    if (outside(*to, x, y, width, height)) return last;
+    for (size_t row = 0; row < height; ++row) {
+        const char* line = reachable((const char*)from + row * pitch, width);
+        if (!line) return fail(cudaErrorInvalidValue);
+        memcpy(to->data + (y + row) * to->width * bytes_of(to->format) + x, line, width);
+    }
+    return cudaSuccess;
+}
+cudaError_t cudaMemcpy2DFromArray(void* to, size_t pitch, cudaArray_const_t from, size_t x, size_t y, size_t width, size_t height, cudaMemcpyKind) {
+    if (outside(*from, x, y, width, height)) return last;
+    for (size_t row = 0; row < height; ++row) {
+        char* line = reachable((char*)to + row * pitch, width);
+        if (!line) return fail(cudaErrorInvalidValue);
+        memcpy(line, from->data + (y + row) * from->width * bytes_of(from->format) + x, width);
+    }
+    return cudaSuccess;
+}
+cudaError_t cudaMemcpyToArray(cudaArray_t to, size_t x, size_t y, const void* from, size_t bytes, cudaMemcpyKind kind) {
+    size_t row = to->width * bytes_of(to->format);
+    return cudaMemcpy2DToArray(to, x, y, from, row, std::min(bytes, row), bytes > row ? bytes / row : 1, kind);
+}
+cudaError_t cudaCreateTextureObject(cudaTextureObject_t* to, const cudaResourceDesc* what, const cudaTextureDesc* how, const cudaResourceViewDesc*) {
+    emu::Texture t{nullptr, 0, 0, 0, 0, true, *how};
+    if (what->resType == cudaResourceTypeArray) {
+        const cudaArray& a = *what->res.array.array;
+        t.data = a.data, t.width = a.width, t.height = a.height, t.bytes = (int)bytes_of(a.format), t.pitch = a.width * t.bytes;
+    } else if (what->resType == cudaResourceTypeLinear) {
+        auto& l = what->res.linear;
+        t.data = (const char*)emu::on_host(l.devPtr), t.bytes = (int)bytes_of(l.desc), t.width = l.sizeInBytes / t.bytes;
+    } else if (what->resType == cudaResourceTypePitch2D) {
+        auto& p = what->res.pitch2D;
+        t.data = (const char*)emu::on_host(p.devPtr), t.bytes = (int)bytes_of(p.desc), t.width = p.width, t.height = p.height, t.pitch = p.pitchInBytes;
+    } else return fail(cudaErrorNotSupported);
+    if (!t.data) return fail(cudaErrorInvalidValue);
+    *to = (cudaTextureObject_t)new emu::Texture(t);
+    return cudaSuccess;
+}
+cudaError_t cudaDestroyTextureObject(cudaTextureObject_t t) { delete (emu::Texture*)t; return cudaSuccess; }
+
 // ---- matrix products -----
 
 namespace emu {
-const void* on_host(const void* device) {
+const void* on_host(const void* device) {    // libraries and textures read device memory there
     if (owner(device) || in_program(device)) return reachable(device, 1);
     tell("a library call must get device memory, got %p, which no cudaMalloc gave.", device);
     return nullptr;
