@@ -203,3 +203,14 @@ def test_textures_filter_and_wrap_and_surfaces_write(watch):
     # inside, clamped twice, between four, a centre, a corner, wrapped, border, surface, line
     assert out.split() == ["11", "0", "12", "5.5", "1", "0", "0", "0", "2", "102", "7"]
     assert not profile.problems
+
+
+@pytest.mark.parametrize("watch", [False, True])
+def test_forms_of_published_programs(watch):
+    code, out, err, profile = ran(PROGRAMS / "launches.cu", watch=watch, launches=0)
+    assert (code, err) == (0, "")
+    first, second = out.splitlines()
+    assert first == "16 4 1536 8 0"
+    # [1 4; 2 5; 3 6] [1 0; 0 -1], the bias on each row, then no value below zero
+    assert [float(v) for v in second.split()] == [1, 12, 3, 0, 5, 0]
+    assert not profile.problems

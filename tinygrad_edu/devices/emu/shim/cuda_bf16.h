@@ -13,6 +13,7 @@ inline float unpack_bfloat16(unsigned short b) { return unbits<float>((uint64_t)
 
 EMU_NARROW(__nv_bfloat16, __nv_bfloat162, emu::pack_bfloat16, emu::unpack_bfloat16)
 EMU_NARROW_NAMES(__nv_bfloat16, __nv_bfloat162, bfloat16, bfloat162)
+struct __nv_bfloat16_raw { unsigned short x; };
 typedef __nv_bfloat16 nv_bfloat16;
 typedef __nv_bfloat162 nv_bfloat162;
 inline __nv_bfloat162 __halves2bfloat162(__nv_bfloat16 x, __nv_bfloat16 y) { return {x, y}; }

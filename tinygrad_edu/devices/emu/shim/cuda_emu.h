@@ -12,6 +12,13 @@
 #endif
 
 #define __CUDA_EMU__ 1
+#ifndef __CUDACC__
+#define __CUDACC__ 1
+#define __NVCC__ 1
+#define __CUDACC_VER_MAJOR__ 12
+#define __CUDACC_VER_MINOR__ 6
+#define __CUDACC_VER_BUILD__ 0
+#endif
 #ifndef __CUDA_ARCH__
 #define __CUDA_ARCH__ 800
 #endif

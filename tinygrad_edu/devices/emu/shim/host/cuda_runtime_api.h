@@ -105,7 +105,7 @@ template <class... P> inline cudaError_t cudaFuncSetSharedMemConfig(void (*)(P..
 template <class... P> inline cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* to, void (*)(P...)) { *to = {0, 0, 0, 1024, 32, 80, 80, 0, 48 << 10, -1}; return cudaSuccess; }
 template <class... P> inline cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, void (*)(P...), int threads, size_t dynamic) { *blocks = emu::blocks_per_multiprocessor(threads, dynamic); return cudaSuccess; }
 template <class... P> inline cudaError_t cudaOccupancyMaxPotentialBlockSize(int* grid, int* block, void (*)(P...), size_t dynamic = 0, int most = 0) {
-    *block = most && most < 1024 ? most : 1024;
+    *block = most >= 32 && most < 1024 ? most / 32 * 32 : 1024;
     cudaDeviceProp p;
     cudaGetDeviceProperties(&p, 0);
     *grid = p.multiProcessorCount * emu::blocks_per_multiprocessor(*block, dynamic);
@@ -130,4 +130,13 @@ template <class... P> inline cudaError_t cudaLaunchCooperativeKernel(void (*kern
     ((all[i + 1] = arguments[i], emu::note_pointer(to, *(std::remove_cv_t<P>*)arguments[i]), ++i), ...);
     emu::run_launch("a cooperative kernel", 0, {grid, block, shared}, emu::enter_kernel<P...>, all, (const void*)kernel, pointers, (int)sizeof...(P), true);
     return cudaPeekAtLastError();
+}
+
+// The same for a kernel that is known by its address alone.
+inline cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute what, int value) { return what == cudaFuncAttributeMaxDynamicSharedMemorySize ? emu::allow_shared(kernel, value) : cudaSuccess; }
+inline cudaError_t cudaFuncSetCacheConfig(const void*, cudaFuncCache) { return cudaSuccess; }
+inline cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* to, const void*) { *to = {0, 0, 0, 1024, 32, 80, 80, 0, 48 << 10, -1}; return cudaSuccess; }
+inline cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const void*, int threads, size_t dynamic) { *blocks = emu::blocks_per_multiprocessor(threads, dynamic); return cudaSuccess; }
+inline cudaError_t cudaOccupancyMaxPotentialBlockSize(int* grid, int* block, const void*, size_t dynamic = 0, int most = 0) {
+    return cudaOccupancyMaxPotentialBlockSize(grid, block, (void (*)())nullptr, dynamic, most);
 }

@@ -2,6 +2,7 @@
 //
 // Device memory is mapped twice. A kernel, and whatever points into it, uses the one address; outside of launches that one is
 // closed, so that host code which reads a device pointer is caught at its line, as a GPU's machine would. Copies use the other.
+#include "cublasLt.h"
 #include "cublas_v2.h"
 #include "cuda_runtime.h"
 #include <algorithm>
@@ -657,6 +658,21 @@ cublasStatus_t product(const Product& p) {
     if (!a || !b || !c) return CUBLAS_STATUS_EXECUTION_FAILED;
     if (p.type_c == CUDA_R_64F) multiply<double>(p, a, b, c);
     else multiply<float>(p, a, b, c);
+    return CUBLAS_STATUS_SUCCESS;
+}
+
+// What follows a product: a bias for each row of the column-major matrix, then ReLU or GELU.
+cublasStatus_t finish(void* c, cudaDataType type, int rows, int cols, int64_t ld, const void* bias, cudaDataType bias_type, int epilogue) {
+    void* to = (void*)on_host(c);
+    const void* from = epilogue & 4 ? on_host(bias) : nullptr;
+    if (!to || (epilogue & 4 && !from)) return CUBLAS_STATUS_INVALID_VALUE;
+    for (int j = 0; j < cols; ++j) for (int i = 0; i < rows; ++i) {
+        size_t at = i + (size_t)j * ld;
+        double v = element<double>(to, type, at) + (from ? element<double>(from, bias_type, i) : 0);
+        if (epilogue & 2) v = v > 0 ? v : 0;
+        if (epilogue & 32) v = 0.5 * v * (1 + tanh(0.7978845608028654 * (v + 0.044715 * v * v * v)));
+        put_element<double>(to, type, at, v);
+    }
     return CUBLAS_STATUS_SUCCESS;
 }
 }  // namespace emu
