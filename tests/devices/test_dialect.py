@@ -326,3 +326,61 @@ def test_code_that_counts_on_lanes_in_step_is_told_and_runs_in_step_if_asked(mon
         RawKernel(HARRIS, "f")((1,), (64,), (y, x))
     p.check()
     assert y.cpu().item() == 2016
+
+
+def parts(word, bits, signed):
+    """The halfwords or bytes of a word."""
+    found = [word >> at & (1 << bits) - 1 for at in range(0, 32, bits)]
+    return [v - (1 << bits) if signed and v >> bits - 1 else v for v in found]
+
+
+def word_of(found, bits):
+    return sum((v & (1 << bits) - 1) << k * bits for k, v in enumerate(found))
+
+
+@pytest.mark.parametrize("count", [2, 4])
+def test_simd_functions_on_parts_of_words(count):
+    bits, a, b = 32 // count, 0x80FF7F01, 0x7F01FF80
+    low, high = -(1 << bits - 1), (1 << bits - 1) - 1
+    rules = {
+        "add": (False, lambda x, y: x + y),
+        "sub": (False, lambda x, y: x - y),
+        "addss": (True, lambda x, y: min(max(x + y, low), high)),
+        "subus": (False, lambda x, y: max(x - y, 0)),
+        "avgu": (False, lambda x, y: (x + y + 1) // 2),
+        "maxs": (True, max),
+        "minu": (False, min),
+        "absdiffu": (False, lambda x, y: abs(x - y)),
+        "cmpgts": (True, lambda x, y: -int(x > y)),
+        "setltu": (False, lambda x, y: int(x < y)),
+    }
+    found = values(*(f"__v{name}{count}({a}u, {b}u)" for name in rules))
+    for (name, (signed, rule)), got in zip(rules.items(), found):
+        pairs = zip(parts(a, bits, signed), parts(b, bits, signed))
+        assert got == word_of([rule(x, y) for x, y in pairs], bits), name
+    sums = values(f"__vsadu{count}({a}u, {b}u)", f"__vnegss{count}({a}u)")
+    assert sums[0] == sum(abs(x - y) for x, y in zip(parts(a, bits, False), parts(b, bits, False)))
+    assert sums[1] == word_of([min(-x, high) for x in parts(a, bits, True)], bits)
+
+
+def test_pairs_of_halves_compare_saturate_and_step():
+    found = values(
+        "p == p",
+        "p < q",
+        "p >= q",
+        "__low2float(__hadd2_sat(q, q))",
+        "__high2float(__hmax2_nan(p, n))",
+        "__high2float(__hisnan2(n))",
+        "h++",
+        "--h",
+        "__half2ll_rz(h)",
+        "__ll2half_rn(2049)",
+        "isfinite(x)",
+        "signbit(-2.0f)",
+        "clock() >= 0",
+        before="#include <cuda_fp16.h>",
+        body="""half2 p = __floats2half2_rn(1.0f, 2.0f), q = __floats2half2_rn(3.0f, 4.0f);
+        half2 n = __floats2half2_rn(0.0f, NAN); half h = 2.5f; float x = INFINITY;""",
+    )
+    expected = [1, 1, 0, 1, math.nan, 1, 2.5, 2.5, 2, 2048, 0, 1, 1]
+    np.testing.assert_array_equal(found, expected)

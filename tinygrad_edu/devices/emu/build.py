@@ -25,7 +25,8 @@ END = 999999  # the line of what follows a source's text
 # exit, abort and assert end a launch, not the process (runtime.cpp)
 WRAPPED = "-Wl,--wrap=exit,--wrap=abort,--wrap=__assert_fail"
 # what nvcc has without an include, and how to know that a text uses it
-IMPLICIT = (("printf", "cstdio"), ("assert", "cassert"))
+IMPLICIT = (("printf", "cstdio"), ("assert", "cassert"), ("clock(", "ctime"))
+VIDEO = re.compile(r"\b__v[a-z]+[24]\b")  # names of shim/emu_video.h
 COMMON = (
     "-std=c++20",
     "-fPIC",
@@ -97,6 +98,7 @@ def unit(source: Source) -> tuple[str, str]:
     first = "".join(f"#include <{name}>\n" for word, name in IMPLICIT if word in body)
     first += '#include "cuda_emu.h"\n'
     first += '#include "emu_ptx.h"\n' if "asm" in source.text else ""
+    first += '#include "emu_video.h"\n' if VIDEO.search(source.text) else ""
     if source.named is not None:
         first += '#include "emu_signature.h"\n'
         calls += [

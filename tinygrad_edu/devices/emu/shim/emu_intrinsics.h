@@ -185,6 +185,8 @@ EMU_LOAD(__ldg) EMU_LOAD(__ldca) EMU_LOAD(__ldcg) EMU_LOAD(__ldcs) EMU_LOAD(__ld
 EMU_STORE(__stwb) EMU_STORE(__stcg) EMU_STORE(__stcs) EMU_STORE(__stwt)
 
 // ---- time, and the end of a thread ----
+using std::isfinite;
+using std::signbit;
 namespace emu { inline long long ticks; }    // a clock that moves when it is read
 inline long long clock64() { return emu::ticks += 4; }
 inline void __nanosleep(unsigned) {}

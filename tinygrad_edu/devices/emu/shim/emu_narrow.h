@@ -56,12 +56,31 @@ template <class T> inline T not_negative(T x) { return (float)x < 0.0f ? T(0.0f)
     EMU_NARROW_TWO(T, T2, __hmax, emu::larger(a, b)) EMU_NARROW_TWO(T, T2, __hmin, emu::smaller(a, b)) \
     inline T __hmax_nan(T a, T b) { return (float)a != (float)a ? a : (float)b != (float)b ? b : emu::larger(a, b); } \
     inline T __hmin_nan(T a, T b) { return (float)a != (float)a ? a : (float)b != (float)b ? b : emu::smaller(a, b); } \
+    inline bool operator==(T2 a, T2 b) { return a.x == b.x && a.y == b.y; }                 \
+    inline bool operator!=(T2 a, T2 b) { return a.x != b.x && a.y != b.y; }                 \
+    inline bool operator<(T2 a, T2 b) { return a.x < b.x && a.y < b.y; }                    \
+    inline bool operator>(T2 a, T2 b) { return a.x > b.x && a.y > b.y; }                    \
+    inline bool operator<=(T2 a, T2 b) { return a.x <= b.x && a.y <= b.y; }                 \
+    inline bool operator>=(T2 a, T2 b) { return a.x >= b.x && a.y >= b.y; }                 \
+    inline T& operator++(T& a) { return a = a + T(1.0f); }                                  \
+    inline T& operator--(T& a) { return a = a - T(1.0f); }                                  \
+    inline T operator++(T& a, int) { T old = a; a = a + T(1.0f); return old; }              \
+    inline T operator--(T& a, int) { T old = a; a = a - T(1.0f); return old; }              \
+    inline T2 __hadd2_rn(T2 a, T2 b) { return a + b; }                                      \
+    inline T2 __hsub2_rn(T2 a, T2 b) { return a - b; }                                      \
+    inline T2 __hmul2_rn(T2 a, T2 b) { return a * b; }                                      \
+    inline T2 __hadd2_sat(T2 a, T2 b) { return {__hadd_sat(a.x, b.x), __hadd_sat(a.y, b.y)}; }\
+    inline T2 __hsub2_sat(T2 a, T2 b) { return {__hsub_sat(a.x, b.x), __hsub_sat(a.y, b.y)}; }\
+    inline T2 __hmul2_sat(T2 a, T2 b) { return {__hmul_sat(a.x, b.x), __hmul_sat(a.y, b.y)}; }\
+    inline T2 __hmax2_nan(T2 a, T2 b) { return {__hmax_nan(a.x, b.x), __hmax_nan(a.y, b.y)}; }\
+    inline T2 __hmin2_nan(T2 a, T2 b) { return {__hmin_nan(a.x, b.x), __hmin_nan(a.y, b.y)}; }\
     EMU_NARROW_FMA(T, T2, , ) EMU_NARROW_FMA(T, T2, _relu, emu::not_negative) EMU_NARROW_FMA(T, T2, _sat, emu::within_one) \
     inline T2 __hneg2(T2 a) { return -a; }                                                   \
     inline T __hneg(T a) { return -a; }                                                      \
     inline T __habs(T a) { return T(fabsf(a)); }                                             \
     inline T2 __habs2(T2 a) { return {__habs(a.x), __habs(a.y)}; }                           \
     inline bool __hisnan(T a) { return (float)a != (float)a; }                               \
+    inline T2 __hisnan2(T2 a) { return {T(__hisnan(a.x) ? 1.0f : 0.0f), T(__hisnan(a.y) ? 1.0f : 0.0f)}; }\
     inline int __hisinf(T a) { return (float)a - (float)a != 0.0f && !__hisnan(a) ? ((float)a < 0.0f ? -1 : 1) : 0; } \
     EMU_NARROW_ONE(T, T2, exp, expf(a)) EMU_NARROW_ONE(T, T2, exp2, exp2f(a)) EMU_NARROW_ONE(T, T2, exp10, exp10f(a)) \
     EMU_NARROW_ONE(T, T2, log, logf(a)) EMU_NARROW_ONE(T, T2, log2, log2f(a)) EMU_NARROW_ONE(T, T2, log10, log10f(a)) \
@@ -96,6 +115,12 @@ template <class T> inline T not_negative(T x) { return (float)x < 0.0f ? T(0.0f)
     inline int __##word##2int_rd(T v) { return __float2int_rd(v); }                          \
     inline unsigned __##word##2uint_rn(T v) { return __float2uint_rn(v); }                   \
     inline unsigned __##word##2uint_rz(T v) { return __float2uint_rz(v); }                   \
+    inline T __ll2##word##_rn(long long v) { return T((float)v); }                          \
+    inline T __ull2##word##_rn(unsigned long long v) { return T((float)v); }                \
+    inline long long __##word##2ll_rn(T v) { return __float2ll_rn(v); }                     \
+    inline long long __##word##2ll_rz(T v) { return __float2ll_rz(v); }                     \
+    inline unsigned long long __##word##2ull_rn(T v) { return __float2ull_rn(v); }          \
+    inline unsigned long long __##word##2ull_rz(T v) { return __float2ull_rz(v); }          \
     inline short __##word##2short_rn(T v) { return (short)__float2int_rn(v); }               \
     inline short __##word##2short_rz(T v) { return (short)__float2int_rz(v); }               \
     inline T emu_next_##word(T v, bool up) {                                                 \

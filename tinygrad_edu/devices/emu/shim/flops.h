@@ -44,5 +44,7 @@ inline emu::Float fmaf(emu::Float a, emu::Float b, emu::Float c) {
 }
 inline bool isnan(emu::Float x) { return x.v != x.v; }
 inline bool isinf(emu::Float x) { return std::isinf(x.v); }
+inline bool isfinite(emu::Float x) { return std::isfinite(x.v); }
+inline bool signbit(emu::Float x) { return std::signbit(x.v); }
 extern "C" __attribute__((visibility("default"), used)) inline uint64_t* emu_flop_counts() { return emu::flops; }
 #define float emu::Float
