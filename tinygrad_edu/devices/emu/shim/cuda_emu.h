@@ -114,9 +114,10 @@ template <class T> EMU_UNSEEN T unbits(uint64_t u) { T value; memcpy(&value, &u,
 }  // namespace emu
 
 #define threadIdx (emu::current->index)
-#define blockIdx (emu::block)
-#define blockDim (emu::block_size)
-#define gridDim (emu::grid_size)
+// Variables, not macros: host code likes to have a `dim3 gridDim` of its own.
+static constexpr const uint3& blockIdx = emu::block;
+static constexpr const dim3& blockDim = emu::block_size;
+static constexpr const dim3& gridDim = emu::grid_size;
 constexpr int warpSize = 32;
 
 // `line` defaults to the line of the call in the kernel: that is how a message can name it.
