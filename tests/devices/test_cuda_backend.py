@@ -710,6 +710,27 @@ def test_constant_memory_is_filled_through_the_module(device):
         kernel.set_constant("by", [2])
 
 
+def test_a_template_is_named_as_cxx_does_and_found_by_its_lowered_name(device):
+    text = (
+        "template <int N, typename T> __global__ void f(T* y, const T* x, float by, size_t n) {\n"
+        "    int i = threadIdx.x;\n    if (i < n) y[i] = by * x[i] + N;\n}"
+    )
+    x, y = tg.arange(4.0, device="cuda"), tg.zeros(4, device="cuda")
+    kernel = tg.RawKernel(text, "f<7, float>", device="cuda")
+    kernel((1,), (32,), (y, x, 2.0, np.uint64(4)))
+    assert y.cpu().tolist() == [7, 9, 11, 13]
+    assert [p.text for p in kernel.entry.parameters] == [
+        "T* y",
+        "const T* x",
+        "float by",
+        "size_t n",
+    ]
+    with pytest.raises(KernelError, match=r"'size_t n' must get .* NumPy scalar"):
+        kernel((1,), (32,), (y, x, 2.0, 4))  # CuPy would pass bytes of another type
+    with pytest.raises(KernelError, match="must be an entry point"):
+        tg.RawKernel(text, "g<7>", device="cuda")
+
+
 # ---- where CuPy does less than NumPy ----
 
 

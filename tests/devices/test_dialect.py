@@ -384,3 +384,44 @@ def test_pairs_of_halves_compare_saturate_and_step():
     )
     expected = [1, 1, 0, 1, math.nan, 1, 2.5, 2.5, 2, 2048, 0, 1, 1]
     np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("kind, largest", [("e4m3", 448.0), ("e5m2", 57344.0)])
+def test_numbers_of_8_bits_round_to_the_nearest_and_stop_at_the_largest(kind, largest):
+    """Every pattern of 8 bits goes to float and back; halfway cases go to the even pattern."""
+    before = "#include <cuda_fp8.h>"
+    body = f"__nv_fp8_{kind} b; b.__x = i;"
+    wide, back = values(
+        "(float)b", f"__nv_fp8_{kind}((float)b).__x", before=before, body=body, threads=256
+    ).T
+    finite = np.isfinite(wide)
+    assert np.array_equal(back[finite], np.arange(256)[finite])
+    positive = np.sort(wide[:128][finite[:128]])
+    assert positive[-1] == largest and positive[0] == 0
+    middle = (positive[:-1] + positive[1:]) / 2  # exact in float64
+    texts = [f"(float)__nv_fp8_{kind}({m!r})" for m in middle[1::9].tolist()]
+    found = values(*texts, before=before)
+    pairs = zip(positive[1:-1:9], positive[2::9], range(1, 127, 9))
+    assert found.tolist() == [low if k % 2 == 0 else high for low, high, k in pairs]
+    limits = values(f"(float)__nv_fp8_{kind}(1e30f)", f"(float)__nv_fp8_{kind}(-1e30)",
+                    f"(double)__nv_fp8_{kind}(nanf(\"\"))", before=before)  # fmt: skip
+    assert limits[:2].tolist() == [largest, -largest] and np.isnan(limits[2])
+
+
+def test_half_kernels_count_their_operations():
+    text = (
+        "#include <cuda_fp16.h>\n__global__ void f(float* y, const float* x) {\n"
+        "  half h = __float2half(x[threadIdx.x]); y[threadIdx.x] = __half2float(h * h + h);\n}"
+    )
+    x, y = tg.ones(32).to("emu"), tg.zeros(32).to("emu")
+    with tg.profile() as p:
+        RawKernel(text, "f")((1,), (32,), (y, x))
+    assert p.launches[0].flops["multiplies"] == p.launches[0].flops["adds"] == 32
+    assert y.cpu().sum().item() == 64
+
+
+def test_vectors_of_float_add_atomically():
+    before = "__device__ float2 a; __device__ float4 b;"
+    body = "a = {1, 2}; b = {1, 2, 3, 4}; auto old = atomicAdd(&a, {10, 20}); atomicAdd(&b, b);"
+    found = values("a.x", "a.y", "old.y", "b.w", before=before, body=body)
+    assert found.tolist() == [11, 22, 2, 8]

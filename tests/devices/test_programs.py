@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support.cli import call
 
-from tinygrad_edu.devices.emu import text
+from tinygrad_edu.devices import text
 from tinygrad_edu.devices.emu.program import Program, run
 from tinygrad_edu.engine.errors import KernelError
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import re
 import sys
 import types
 from contextlib import contextmanager
@@ -214,12 +215,16 @@ def make(gpus: int = 1, driver: int = 13020, runtime: int = 13020, capability: s
 
         return ndarray(np.from_dlpack(CPU()), owns=True)
 
+    def lowered(name):
+        """A mangled name, in a way."""
+        return "_Z" + re.sub(r"\W", "_", name)
+
     class Function:
         """A RawKernel."""
 
         def __init__(self, name, entry):
             self.name, self.entry, self.opted = name, entry, 0
-            self.shared_size_bytes = build(entry.source).static_shared[name]
+            self.shared_size_bytes = build(entry.source).static_shared[entry.name]
 
         @property
         def max_dynamic_shared_size_bytes(self):
@@ -265,16 +270,22 @@ def make(gpus: int = 1, driver: int = 13020, runtime: int = 13020, capability: s
 
     class RawModule:
         def __init__(self, *, path):
-            text, name, folder = Path(path).read_text(encoding="utf-8").split("\0")
-            self.source = sources.Source(text, name, Path(folder))
+            text, name, folder, *named = Path(path).read_text(encoding="utf-8").split("\0")
+            # the name in machine code: what C++ names
+            self.named = {lowered(one): one for one in named if one}
+            calls = tuple(self.named.values()) or None
+            self.source = sources.Source(text, name, Path(folder), calls)
 
         def get_global(self, name):
-            entry = tinygrad_edu.device("emu").kernel(self.source, next(iter(self.source.entries)))
+            entry = tinygrad_edu.device("emu").kernel(self.source, self.source.calls[0])
             put = lambda data, count: entry.set_constant(name, ctypes.string_at(data, count))
             return types.SimpleNamespace(mem=types.SimpleNamespace(size=0), copy_from_host=put)
 
         def get_function(self, name):
-            return Function(name, tinygrad_edu.device("emu").kernel(self.source, name))
+            if self.source.named is not None and name not in self.named:
+                raise CUDADriverError("CUDA_ERROR_NOT_FOUND: named symbol not found")
+            called = self.named.get(name, name)
+            return Function(name, tinygrad_edu.device("emu").kernel(self.source, called))
 
     class Nvrtc:
         """Its machine code is the source itself."""
@@ -285,7 +296,16 @@ def make(gpus: int = 1, driver: int = 13020, runtime: int = 13020, capability: s
 
         @staticmethod
         def createProgram(text, name, headers, names):
-            return types.SimpleNamespace(text=text, name=name, log="")
+            return types.SimpleNamespace(text=text, name=name, log="", named=[])
+
+        @staticmethod
+        def addAddNameExpression(program, name):
+            program.named.append(name)
+
+        @staticmethod
+        def getLoweredName(program, name):
+            assert name in program.named
+            return lowered(name)
 
         @staticmethod
         def compileProgram(program, options):
@@ -300,7 +320,8 @@ def make(gpus: int = 1, driver: int = 13020, runtime: int = 13020, capability: s
 
         @staticmethod
         def getCUBIN(program):
-            return "\0".join([program.text, program.name, program.folder]).encode()
+            parts = [program.text, program.name, program.folder, *program.named]
+            return "\0".join(parts).encode()
 
         @staticmethod
         def getProgramLog(program):

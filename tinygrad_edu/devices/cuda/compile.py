@@ -4,6 +4,7 @@ folder.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -61,29 +62,53 @@ def machine_code(nvrtc: Any, source: Source, arch: str) -> Path:
 
     CuPy's own cache would not notice a change in common.cuh, and flushes denormals to 0.
     """
+    stem, options = stem_of(nvrtc, source, arch)
+    return built(
+        cache_folder("cuda"),
+        f"{stem}.cubin",
+        lambda path: path.write_bytes(whole(compiled(nvrtc, source, arch, options)[0])),
+    )
+
+
+def lowered_names(nvrtc: Any, source: Source, arch: str) -> dict[str, str]:
+    """For each kernel that a source names as C++ does, its name in the machine code."""
+    stem, options = stem_of(nvrtc, source, arch)
+    path = built(
+        cache_folder("cuda"),
+        f"{stem}.names",
+        lambda path: path.write_text(json.dumps(compiled(nvrtc, source, arch, options)[1])),
+    )
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def stem_of(nvrtc: Any, source: Source, arch: str) -> tuple[str, tuple[str, ...]]:
+    """How the files of a build begin, and the compiler's options."""
     options = (
         f"--gpu-architecture={arch}",
         "-std=c++17",
         "-lineinfo",
         f"-I{source.folder}",
         *(f"-I{folder}" for folder in toolkit_headers()),
+        *source.options,
     )
     version = ".".join(map(str, nvrtc.getVersion()))
-    key = digest("whole", source.text, source.header, version, *options)
-    stem = re.sub(r"\W", "_", source.name.removesuffix(".cu"))
-    return built(
-        cache_folder("cuda"),
-        f"{stem}-{arch}-{key}.cubin",
-        lambda path: path.write_bytes(whole(compiled(nvrtc, source, arch, options))),
-    )
+    named = source.named or ()
+    key = digest("whole", source.text, source.header, version, *options, *named)
+    return f"{re.sub(r'[^0-9A-Za-z_]', '_', source.name.removesuffix('.cu'))}-{arch}-{key}", options
 
 
-def compiled(nvrtc: Any, source: Source, arch: str, options: tuple[str, ...]) -> bytes:
-    """What NVRTC makes of a source."""
+@lru_cache(8)  # the code and the names of one build are asked for one after another
+def compiled(
+    nvrtc: Any, source: Source, arch: str, options: tuple[str, ...]
+) -> tuple[bytes, dict[str, str]]:
+    """What NVRTC makes of a source: machine code, and the names in it of what C++ names."""
     program = nvrtc.createProgram(source.text, source.name, [], [])
     try:
+        for name in source.named or ():
+            nvrtc.addAddNameExpression(program, name)
         nvrtc.compileProgram(program, options)
-        return nvrtc.getCUBIN(program)
+        names = {name: nvrtc.getLoweredName(program, name) for name in source.named or ()}
+        return nvrtc.getCUBIN(program), names
     except Exception as error:
         log = log_lines(nvrtc.getProgramLog(program) or str(error))
         raise KernelError(f"{source.name}: must compile for {arch}, got\n{log}") from error

@@ -17,7 +17,7 @@ from ..source import Source
 from ..table import KernelTable
 from .arrays import Module, OnItsGpu
 from .capture import Graph, captured
-from .compile import architecture, machine_code
+from .compile import architecture, lowered_names, machine_code
 from .errors import reworded
 from .kernel import CudaKernel
 
@@ -101,6 +101,13 @@ class CudaDevice(Device):
                 )
                 self.modules[source] = self.cupy.RawModule(path=str(path))
             return self.modules[source]
+
+    def lowered(self, source: Source, name: str) -> str:
+        """The name in the machine code of a kernel that C++ names: `f<64>` is `_Z1fILi64E...`."""
+        if source.named is None:
+            return name
+        arch = architecture(source, self.gpu.compute_capability)
+        return lowered_names(self.cupy.cuda.nvrtc, source, arch)[name]
 
     def kernel(self, source: Source, name: str) -> CudaKernel:
         """The kernel `name` of a source, built if it must be."""

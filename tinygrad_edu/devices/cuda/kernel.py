@@ -9,6 +9,7 @@ import numpy as np
 
 from ...engine.errors import KernelError
 from ..source import Parameter, Source
+from ..written import check_name, written_parameters
 from .errors import reworded
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ def convert(
     CuPy passes the bytes of an argument as they are: what does not fit the signature would be
     silent corruption.
     """
+    if parameter.dtype is None:
+        return loose(name, parameter, array_type)
     wanted = np.dtype(parameter.dtype)
     text, kind, scalar = parameter.text, wanted.kind, wanted.type
 
@@ -82,6 +85,28 @@ def convert(
     return pointer if parameter.pointer else number
 
 
+def loose(name: str, parameter: Parameter, array_type: Any) -> Callable[[Any], Any]:
+    """The function for a parameter whose type the text does not tell: arrays pass as they are, and
+    values only with a type of their own, since CuPy passes their bytes.
+    """
+    text = parameter.text
+
+    def convert(value: Any) -> Any:
+        if value is None:
+            return np.uintp(0)
+        if type(value) is array_type and value.flags.c_contiguous:
+            return value
+        if isinstance(value, np.generic):
+            return value
+        raise KernelError(
+            f"{name}: {text!r} must get an array of cuda in row-major order, or a NumPy scalar or"
+            f" record of the parameter's own type, got {type(value).__name__}. Pass np.int32(...),"
+            " np.uint64(...) or the like."
+        )
+
+    return convert
+
+
 class CudaKernel:
     """One entry point of a source on one GPU.
 
@@ -89,15 +114,11 @@ class CudaKernel:
     """
 
     def __init__(self, device: CudaDevice, source: Source, name: str):
-        if name not in source.entries:
-            raise KernelError(
-                f"{name}: must be an entry point of {source.name}, got one of"
-                f" {', '.join(source.entries)}. Check the spelling."
-            )
+        check_name(source, name)
         self.device, self.source, self.name = device, source, name
-        self.parameters = source.entries[name]
+        self.parameters = written_parameters(source, name)
         try:
-            self.function = device.module(source).get_function(name)
+            self.function = device.module(source).get_function(device.lowered(source, name))
         except device.errors as error:
             raise reworded(error, name) from error
         self.converters = [

@@ -17,8 +17,8 @@ from ...engine.errors import KernelError
 from ..build import LONGEST_BUILD, built, cache_folder, digest, log_lines, machine, run
 from ..build import compiler as cxx_compiler
 from ..source import Source
+from ..text import with_shared
 from .ptx import with_ptx
-from .text import with_shared
 
 SHIM = Path(__file__).parent / "shim"
 END = 999999  # the line of what follows a source's text

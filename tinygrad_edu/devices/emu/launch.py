@@ -19,10 +19,11 @@ import numpy as np
 from ...engine.errors import KernelError
 from ..cores import usable_cores
 from ..source import Parameter, Source
+from ..text import warp_synchronous
+from ..written import check_name
 from .array import EmuArray, memory_of
 from .build import Library, build
 from .signature import parameters
-from .text import kernels, warp_synchronous
 
 # a block's limits; static and dynamic shared memory without and with opting in
 THREADS, SHARED, SHARED_MOST = 1024, 48 << 10, 227 << 10
@@ -176,22 +177,6 @@ def about_steps(name: str, text: str) -> str:
         " __syncwarp() between the lines, or set TINYGRAD_EDU_EMU_LOCKSTEP=1 to run them as older"
         " GPUs did."
     )
-
-
-def check_name(source: Source, name: str) -> None:
-    """Refuse the name of a kernel that a source does not have."""
-    if source.named is None:
-        known = list(source.entries)
-        found = name in known
-    else:  # may stand in an included file
-        known = list(kernels(source.text))
-        word = re.split(r"[<(]", name)[0].split("::")[-1].strip()
-        found = re.search(rf"\b{re.escape(word)}\b", source.text) is not None
-    if not found:
-        raise KernelError(
-            f"{name}: must be an entry point of {source.name}, got one of {', '.join(known)}. Check"
-            " the spelling."
-        )
 
 
 class EmuKernel:

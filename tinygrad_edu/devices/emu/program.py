@@ -30,6 +30,7 @@ from ...engine.errors import KernelError
 from ..build import LONGEST_BUILD, built, cache_folder, digest, log_lines, machine
 from ..build import run as run_tool
 from ..source import Source
+from ..text import Kernel, edited, included, kernels, translated, with_shared
 from . import profile as profiling
 from .build import (
     COMMON,
@@ -44,7 +45,6 @@ from .build import (
 )
 from .launch import about_steps, in_step
 from .ptx import with_ptx
-from .text import Kernel, edited, included, kernels, translated, with_shared
 
 HOST = SHIM / "host"
 TEXTS = (".cu", ".cuh", ".h", ".hpp", ".inl", ".cc", ".cpp", ".cxx", ".c", ".hh")

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 
 from ..source import Parameter, Source
+from ..text import kernels
 from .build import Library
-from .text import kernels
 
 TYPES = {  # of C++ as g++ and clang spell it
     "float": "float32",

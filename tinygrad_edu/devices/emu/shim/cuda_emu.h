@@ -170,6 +170,8 @@ inline unsigned __activemask(EMU_LINE) { return emu::gather(line); }
     template <class T> EMU_UNSEEN T name(T* address, std::common_type_t<T> value) {           \
         EMU_SEEN(address); EMU_FENCE(address); T old = *address; *address = (result); EMU_FENCE(address); return old; }
 EMU_ATOMIC(atomicAdd, old + value)
+static EMU_UNSEEN float2 atomicAdd(float2* a, float2 v) { EMU_SEEN(a); float2 old = *a; *a = {old.x + v.x, old.y + v.y}; return old; }
+static EMU_UNSEEN float4 atomicAdd(float4* a, float4 v) { EMU_SEEN(a); float4 old = *a; *a = {old.x + v.x, old.y + v.y, old.z + v.z, old.w + v.w}; return old; }
 EMU_ATOMIC(atomicSub, old - value)
 EMU_ATOMIC(atomicMax, old < value ? value : old)
 EMU_ATOMIC(atomicMin, value < old ? value : old)

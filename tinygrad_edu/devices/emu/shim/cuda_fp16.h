@@ -9,8 +9,9 @@ typedef __fp16 Float16;
 #else
 typedef _Float16 Float16;
 #endif
-inline unsigned short pack_half(float v) { return unbits<unsigned short>(bits((Float16)v)); }
-inline float unpack_half(unsigned short b) { return (float)unbits<Float16>(b); }
+// by way of a plain float: `float` may be a type that counts
+inline unsigned short pack_half(float v) { return unbits<unsigned short>(bits((Float16)(raw)v)); }
+inline float unpack_half(unsigned short b) { return (raw)unbits<Float16>(b); }
 }  // namespace emu
 
 EMU_NARROW(__half, __half2, emu::pack_half, emu::unpack_half)
