@@ -7,6 +7,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
+from support.cli import call
 
 import tinygrad_edu as tg
 from tinygrad_edu import RawKernel
@@ -157,6 +158,20 @@ def test_occupancy_refuses_what_cannot_run():
             occupancy(*arguments)
     assert set(LIMITS) >= {"7.5", "8.0", "8.6", "8.9", "9.0", "10.0", "12.0"}
     assert registers_of("softmax_5_registers") and registers_of("nothing") is None
+
+
+def test_the_command_tells_the_occupancy_for_each_kind_of_gpu(tmp_path):
+    words = ("kernels", "occupancy", "--threads", "256")
+    code, out, _ = call(*words, "--registers", "64", "--shared", "49152", cwd=tmp_path)
+    lines = dict(line.split(maxsplit=1) for line in out.splitlines())
+    assert code == 0 and set(lines) == set(LIMITS)
+    assert "3 blocks a multiprocessor, 24 of 64 warps (38%), limited by shared" in lines["8.0"]
+    assert "1 blocks" in lines["7.5"]
+    _, out, _ = call(*words, "--kernel", "softmax_5_registers", cwd=tmp_path)
+    assert "registers" in out and "are not known" in out
+    assert call(*words, cwd=tmp_path)[0] == 2
+    _, out, _ = call(*words, "--registers", "64", "--shared", "120000", cwd=tmp_path)
+    assert "a block does not fit" in out
 
 
 # ---- views ---------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..engine.errors import KernelError, TinygradEduError
 from .errors import Stop, did_you_mean
-from .parser import Parser, shape
+from .parser import Parser, number, shape
 
 NAME = "kernels"
 HELP = "show the kernels, what each does to memory, and run CUDA programs on the CPU"
@@ -30,6 +30,25 @@ def add_arguments(parser: Parser) -> None:
     profiling = actions.add_parser("profile", help="count and check a kernel's accesses by line")
     profiling.set_defaults(action=profile_kernels)
     add_profile_arguments(profiling)
+    text = "how many blocks of a kernel fit onto a multiprocessor, and what limits them"
+    fitting = actions.add_parser("occupancy", help=text)
+    fitting.description = f"Tell {text}, for each kind of GPU."
+    fitting.add_examples(
+        "tinygrad-edu kernels occupancy --threads 256 --registers 40 --shared 8192",
+        "tinygrad-edu kernels occupancy --kernel softmax_5_registers --threads 128",
+    )
+    whole = number(int, 0)
+    fitting.add_argument("--threads", type=whole, required=True, metavar="N", help="of a block")
+    fitting.add_argument(
+        "--registers", type=whole, metavar="N", help="of a thread, as `nvcc -Xptxas -v` tells"
+    )
+    fitting.add_argument(
+        "--shared", type=whole, default=0, metavar="BYTES", help="shared memory of a block"
+    )
+    fitting.add_argument(
+        "--kernel", metavar="NAME", help="a kernel of this project, whose registers are known"
+    )
+    fitting.set_defaults(action=show_occupancy)
     text = "run a whole CUDA program without a GPU"
     running = actions.add_parser("run", help=text)
     running.set_defaults(action=run_program)
@@ -139,6 +158,27 @@ def list_kernels(flags: argparse.Namespace) -> int:
     widths = [max(map(len, column)) for column in zip(*table)]
     for row in table:
         print("  ".join(f"{text:<{width}}" for text, width in zip(row, widths)).rstrip())
+    return 0
+
+
+# ---- occupancy -----------------------------------------------------------------------------------
+
+
+def show_occupancy(flags: argparse.Namespace) -> int:
+    from ..devices.occupancy import LIMITS, occupancy, registers_of
+
+    if flags.registers is None and flags.kernel is None:
+        raise Stop("--registers or --kernel must be given, got neither. See --help.")
+    for capability in LIMITS:
+        registers = flags.registers or registers_of(flags.kernel or "", capability)
+        if registers is None:
+            print(f"{capability:>5}  the registers of {flags.kernel} are not known")
+            continue
+        try:
+            said = str(occupancy(flags.threads, flags.shared, registers, capability))
+        except KernelError:
+            said = "a block does not fit"
+        print(f"{capability:>5}  {registers:>3} registers  {said}")
     return 0
 
 
