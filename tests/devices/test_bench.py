@@ -69,6 +69,7 @@ def test_on_emu_each_rung_is_checked_and_counted(capsys, tmp_path):
     assert all(
         row["launches"] == 1
         and row["counted_bytes"] >= row["bytes"]
+        and row["sector_bytes"] >= row["bytes"]  # whole sectors travel
         and row["sectors_per_request"] >= 1
         and row["counted_flops"] > 0
         for row in rows
@@ -85,6 +86,7 @@ def test_counters_of_several_launches_are_added_up_and_none_says_so():
         and two["counted_bytes"] == 2 * one["counted_bytes"]
         and two["launches"] == 2
     )
+    assert one["sector_bytes"] == 2 * 16 * 32  # 4 warps, 4 sectors each, read and written
     assert one["counted_flops"] == 128 and one["sectors_per_request"] == one["ideal_sectors"]
     assert counters.summed(counters.counted(lambda: None)) == {"counters": "not available"}
 

@@ -32,9 +32,13 @@ def summed(reports: list[Report]) -> dict[str, Any]:
     flops = [r.total_flops for r in reports]
     found = {
         "counted_bytes": sum(r.bytes_requested for r in reports),
+        # what travels: whole sectors of 32 bytes
+        "sector_bytes": 32
+        * sum(row.units for r in reports for row in r.rows if row.space == "global"),
         "counted_flops": None if None in flops else sum(f for f in flops if f is not None),
         "sectors_per_request": ratio(most, "global"),
         "ideal_sectors": ratio(most, "global", True),
         "wavefronts_per_request": ratio(most, "shared"),
+        "ideal_wavefronts": ratio(most, "shared", True),
     }
     return {"launches": len(reports)} | {k: v for k, v in found.items() if v is not None}

@@ -64,11 +64,13 @@ def unit_of(rows: list[dict[str, Any]]) -> tuple[str, float]:
 COUNTERS = (
     ("launches", number("launches", ".0f")),
     ("bytes", number("counted_bytes", ".0f")),
+    ("by sector", number("sector_bytes", ".0f")),
     ("least bytes", number("bytes", ".0f")),
     ("FLOPs", number("counted_flops", ".0f")),
     ("sectors/request", number("sectors_per_request", ".2f")),
     ("ideal", number("ideal_sectors", ".2f")),  # 16 where a thread takes a float4
     ("wavefronts/request", number("wavefronts_per_request", ".2f")),
+    ("ideal", number("ideal_wavefronts", ".2f")),
 )
 
 
