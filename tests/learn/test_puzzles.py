@@ -104,6 +104,7 @@ def test_ten_wrong_attempts_are_told_apart(name):
         ("banks", "[33]", "[32]", r"bank conflicts"),
         ("transpose", "tile[threadIdx.x][threadIdx.y + k]", "tile[threadIdx.y + k][threadIdx.x]",
          r"is .* is right"),
+        ("map", "out[i] = 2", "out[j] = 2", r"^map\.cu: must compile, got\n.*map\.cu:3:"),
         ("histogram", "atomicAdd(&out[x[i]], 1)", "++out[x[i]]", r"Use an atomic|is right"),
         ("layernorm", "+ 1e-5f", "+ 1e-1f", r"is right"),
     ],
@@ -116,6 +117,18 @@ def test_a_usual_mistake_is_told_in_words(name, old, new, said, monkeypatch):
     marked = marking.mark(puzzle, text.replace(old, new))
     assert not marked.solved
     assert re.search(said, marked.said), marked.said
+
+
+@needs_compiler
+def test_three_loads_from_global_memory_miss_the_goal_of_the_window(monkeypatch):
+    monkeypatch.setenv("TINYGRAD_EDU_LANGUAGE", "en")
+    text = (
+        "__global__ void window(float* out, const float* x, int n) {\n"
+        "    int i = blockIdx.x * 64 + threadIdx.x;\n"
+        "    if (i < n) out[i] = (i ? x[i - 1] : 0) + x[i] + (i + 1 < n ? x[i + 1] : 0);\n}"
+    )
+    marked = marking.mark(BY_NAME["window"], text)
+    assert not marked.solved and "asked for 2.0 times" in marked.said
 
 
 @needs_compiler

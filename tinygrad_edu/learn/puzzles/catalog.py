@@ -91,7 +91,7 @@ def reverse(n: int) -> Case:
     return Case([Out(x[:, ::-1].ravel()), x.ravel()], 64, n // 64)
 
 
-@puzzle(1, 63, 200, goal=Goal(asked=2.0))
+@puzzle(1, 63, 200, goal=Goal(asked=1.5))
 def window(n: int) -> Case:
     x = numbers(n)
     padded = np.concatenate([[0], x, [0]]).astype(np.float32)

@@ -111,6 +111,8 @@ def run(kernel: RawKernel, case: Case, n: int) -> tuple[str, Profile]:
         try:
             kernel(case.grid, case.block, args, case.shared)
         except KernelError as error:
+            if "must compile" in str(error) or "braces closed" in str(error):
+                return str(error), p
             said = p.problems[0] if p.problems else str(error)
             return STOPPED.format(n=n, said=said), p
     for i, (want, got) in enumerate(outs, 1):
