@@ -132,6 +132,14 @@ def test_three_loads_from_global_memory_miss_the_goal_of_the_window(monkeypatch)
 
 
 @needs_compiler
+def test_one_pair_of_tiles_has_too_many_barriers_for_two_buffers(monkeypatch):
+    monkeypatch.setenv("TINYGRAD_EDU_LANGUAGE", "en")
+    text = texts.solution(BY_NAME["tiles"]).replace("void tiles(", "void buffers(")
+    marked = marking.mark(BY_NAME["buffers"], text)
+    assert not marked.solved and re.search(r"meet at \d+ barriers; with the", marked.said)
+
+
+@needs_compiler
 def test_the_command_starts_checks_hints_and_keeps_progress(tmp_path):
     setting = {"TINYGRAD_EDU_STATE": str(tmp_path / "state"), "TINYGRAD_EDU_LANGUAGE": "en"}
     code, out, _ = call("puzzles", cwd=tmp_path, **setting)

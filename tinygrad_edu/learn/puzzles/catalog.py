@@ -206,7 +206,7 @@ def registers(n: int) -> Case:
     return Case(args, (16, 16), (over(cols, 16), over(m, 64)))
 
 
-@puzzle(1, 17, 61, goal=Goal(barriers=2))
+@puzzle(1, 17, 61, goal=Goal(barriers=1.2))
 def buffers(n: int) -> Case:
     args, (m, cols) = product(n)
     return Case(args, (16, 16), (over(cols, 16), over(m, 16)))

@@ -63,8 +63,8 @@ ATOMICS = Words(
 )
 MUST = Words("the kernel must use {what}.", "核函数必须使用 {what}。")
 BARRIERS = Words(
-    "the text has {got} barriers; at most {most} are allowed.",
-    "代码中有 {got} 个屏障，最多允许 {most} 个。",
+    "blocks meet at {got} barriers; with the solution at {want}.",
+    "线程块共经过 {got} 次屏障，参考解只有 {want} 次。",
 )
 
 
@@ -159,10 +159,6 @@ def goal_missed(puzzle: Puzzle, got: Counters, text: str) -> str:
     goal: Goal = puzzle.goal
     if goal.must and not re.search(goal.must[0], plain(text)):
         return MUST.format(what=goal.must[1])
-    if goal.barriers is not None:
-        barriers = len(re.findall(r"__syncthreads\s*\(", plain(text)))
-        if barriers > goal.barriers:
-            return BARRIERS.format(got=barriers, most=goal.barriers)
     if goal.scattered and got.sectors > goal.scattered * got.wanted:
         return SECTORS.format(got=got.sectors, want=got.wanted)
     if goal.passes and got.passes > goal.passes:
@@ -173,6 +169,8 @@ def goal_missed(puzzle: Puzzle, got: Counters, text: str) -> str:
         return LOADS.format(got=got.loads, want=reference(puzzle).loads)
     if goal.atomics and got.atomics > goal.atomics * reference(puzzle).atomics:
         return ATOMICS.format(got=got.atomics, want=reference(puzzle).atomics)
+    if goal.barriers and got.barriers > goal.barriers * reference(puzzle).barriers:
+        return BARRIERS.format(got=got.barriers, want=reference(puzzle).barriers)
     return ""
 
 
@@ -183,6 +181,7 @@ ROWS = (
     ("passes", Words("passes over the banks, of the ideal", "存储体趟数与理想之比"), "{:.2f}"),
     ("loads", Words("requests to shared memory", "对共享内存的请求数"), "{}"),
     ("atomics", Words("requests of global atomics", "全局原子操作请求数"), "{}"),
+    ("barriers", Words("barriers of all blocks", "全部线程块的屏障次数"), "{}"),
 )
 
 

@@ -43,6 +43,7 @@ class Counters:
     asked: float  # how often each byte of global memory that is used is asked for
     loads: int  # requests to shared memory
     atomics: int  # requests of global atomics
+    barriers: int  # that a block meets at, all blocks together
 
     @classmethod
     def of(cls, report: Report) -> Counters:
@@ -59,6 +60,7 @@ class Counters:
             asked=report.bytes_requested / max(report.bytes_touched, 1),
             loads=shared,
             atomics=sum(r.requests for r in outside if r.kind == "atomic"),
+            barriers=sum(count for kind, _, count in report.events if kind == "barrier"),
         )
 
 
@@ -69,9 +71,8 @@ class Goal:
     Args: scattered: sectors a request, as a multiple of what would do
           passes: over the banks, as a multiple of what would do
           asked: how often each byte of global memory may be asked for
-          loads, atomics: requests at most, as a multiple of the solution's
+          loads, atomics, barriers: how many at most, as a multiple of the solution's
           must: a regular expression that the text must hold, and in words what it stands for
-          barriers: how many `__syncthreads` the text may have
     """
 
     scattered: float | None = None
@@ -79,8 +80,8 @@ class Goal:
     asked: float | None = None
     loads: float | None = None
     atomics: float | None = None
+    barriers: float | None = None
     must: tuple[str, str] | None = None
-    barriers: int | None = None
 
 
 @dataclass(frozen=True)
