@@ -118,24 +118,59 @@ static void count_request(const Record* first, int lanes) {
     }
     int per_pass = size <= 4 ? 32 : size == 8 ? 16 : 8;     // lanes whose words fill the 32 banks once
     for (int from = 0, i = 0; from < 32; from += per_pass) {
-        uint64_t words[64];
-        int count = 0, banks[32] = {0}, most = 0;
+        uint64_t words[32][32];                              // of each bank: different words wait for one another
+        int count[32] = {0}, most = 0;
         for (; i < lanes && (int)(first[i].key >> 8 & 31) < from + per_pass; ++i)
             for (uint64_t w = first[i].address >> 2; w <= (first[i].address + size - 1) >> 2; ++w) {
-                bool seen = false;
-                for (int j = count; j-- && !seen;) seen = words[j] == w;
-                if (!seen) { words[count++] = w; most = std::max(most, ++banks[w & 31]); }
+                int bank = w & 31, j = count[bank];
+                while (j && words[bank][j - 1] != w) --j;
+                if (!j) { words[bank][count[bank]++] = w; most = std::max(most, count[bank]); }
             }
         site.units += most;
         site.ideal += most > 0;
     }
 }
 
+// A place for each request: which record came from each lane of each warp, when it came to a site for the k-th time.
+static const size_t PLACES = 1 << 23;
+static uint32_t* places;            // number of the record + 1, 0: the lane did not come
+static size_t first_place[SITES + 1];
+
+static bool give_places() {         // false: there are too many
+    size_t count = 0;
+    for (int s = 0; s < site_count; ++s) {
+        uint32_t most = 0;
+        for (int t = 0; t < thread_count; ++t) most = std::max(most, turns[s][t]);
+        first_place[s] = count;
+        count += (size_t)most * warp_count * 32;
+    }
+    first_place[site_count] = count;
+    if (!places || count > PLACES) return false;
+    memset(places, 0, count * sizeof *places);
+    for (size_t i = 0; i < record_count; ++i) {
+        uint64_t key = records[i].key, warp = key >> 46 & 31, turn = key >> 13 & 0x1ffffffff, lane = key >> 8 & 31;
+        places[first_place[key >> 51] + (turn * warp_count + warp) * 32 + lane] = (uint32_t)i + 1;
+    }
+    return true;
+}
+
+static void count_places() {
+    Record request[32];
+    for (size_t at = 0; at < first_place[site_count]; at += 32) {
+        int lanes = 0;
+        for (int lane = 0; lane < 32; ++lane) if (uint32_t record = places[at + lane]) request[lanes++] = records[record - 1];
+        if (lanes) count_request(request, lanes);
+    }
+}
+
 static void flush() {               // group what was recorded into requests
-    std::sort(records, records + record_count, [](const Record& a, const Record& b) { return a.key < b.key; });
-    for (size_t i = 0, j; i < record_count; i = j) {
-        for (j = i + 1; j < record_count && records[j].key >> 13 == records[i].key >> 13;) ++j;
-        count_request(records + i, (int)(j - i));
+    if (give_places()) count_places();
+    else {
+        std::sort(records, records + record_count, [](const Record& a, const Record& b) { return a.key < b.key; });
+        for (size_t i = 0, j; i < record_count; i = j) {
+            for (j = i + 1; j < record_count && records[j].key >> 13 == records[i].key >> 13;) ++j;
+            count_request(records + i, (int)(j - i));
+        }
     }
     record_count = 0;
     for (int s = 0; s < site_count; ++s) memset(turns[s], 0, sizeof(uint32_t) * thread_count);
@@ -336,6 +371,7 @@ EMU_EXPORT int emu_profile_begin(const uint64_t* starts, const uint64_t* sizes, 
     grid_waits = waits;
     records = (Record*)pages(RECORDS * sizeof(Record));
     turns = (uint32_t(*)[MOST])pages(SITES * sizeof *turns);
+    places = (uint32_t*)pages(PLACES * sizeof *places);
     shared_cells = (Cell*)pages((DYNAMIC * 3 / 4 + 8) * sizeof(Cell));
     bool complete = records && turns && shared_cells;
     for (int a = 0; a < array_count; ++a) {
@@ -368,6 +404,7 @@ EMU_EXPORT void emu_profile_end(int* counts, void** tables) {
     }
     munmap(records, RECORDS * sizeof(Record));
     munmap(turns, SITES * sizeof *turns);
+    if (places) munmap(places, PLACES * sizeof *places);
     munmap(shared_cells, (DYNAMIC * 3 / 4 + 8) * sizeof(Cell));
     records = nullptr;
     counts[0] = site_count, counts[1] = problem_count;
