@@ -106,6 +106,8 @@ def test_one_backward_of_the_network_opens_in_the_stepper(playground):
         with shown.page.context.expect_page() as opening:
             shown.page.locator("#stepper").click()
         page, errors = opening.value, []
+        page.wait_for_url(lambda url: url != "about:blank")  # it is there before its address is
+        page.wait_for_load_state("load")
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda said: errors.append(said.text) if said.type == "error" else None)
         page.reload(wait_until="load")
